@@ -1,0 +1,27 @@
+"""The one family of errors that a user of covidlab can cause, and therefore mend.
+
+Each says which file, what was found, what was expected and what to do, in one line. The command
+line prints that line and exits with status 2; anything else that escapes is a bug of ours.
+"""
+
+from os import PathLike
+
+
+class CovidlabError(ValueError):
+    """A problem with something the user gave us.
+
+    Parameters
+    ----------
+    subject : path or str
+        The file, folder or option that the message is about.
+    found : str
+        What is there, in plain words.
+    expected : str
+        What would have been right.
+    remedy : str
+        What to do now, as an imperative.
+    """
+
+    def __init__(self, subject: str | PathLike, found: str, expected: str, remedy: str):
+        self.subject, self.found, self.expected, self.remedy = str(subject), found, expected, remedy
+        super().__init__(f"{subject}: found {found}; expected {expected}; {remedy}.")

@@ -1,0 +1,33 @@
+"""The one place that imports TensorFlow and Keras.
+
+TensorFlow's C++ start-up lines go straight to file descriptor 2, before any environment variable
+or logger can stop them, and would land in every notebook's stored output. So the descriptor points
+elsewhere during the import, and only then: later warnings and errors still show.
+"""
+
+import os
+import sys
+import tempfile
+
+
+def _import_quietly():
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as sink:
+        os.dup2(sink.fileno(), 2)
+        try:
+            import keras
+            import tensorflow
+        except BaseException:
+            # A failed import must not lose its own explanation.
+            os.dup2(kept, 2)
+            sink.seek(0)
+            sys.stderr.write(sink.read().decode(errors="replace"))
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+    return tensorflow, keras
+
+
+tf, keras = _import_quietly()
