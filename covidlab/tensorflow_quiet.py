@@ -18,6 +18,9 @@ def _import_quietly():
         try:
             import keras
             import tensorflow
+
+            # Looking for devices prints too, whenever it first happens; let it happen here.
+            tensorflow.config.list_physical_devices()
         except BaseException:
             # A failed import must not lose its own explanation.
             os.dup2(kept, 2)

@@ -1,0 +1,7 @@
+"""`python -m covidlab` is the command `covidlab`."""
+
+import sys
+
+from covidlab.cli import main
+
+sys.exit(main())

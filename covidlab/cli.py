@@ -1,0 +1,225 @@
+"""The command `covidlab`: a thin front over the package.
+
+Every command's work is a function of a module that is imported only when the command runs, so that `--help`
+answers at once. A problem with what the user gave is one line on standard error and exit status 2.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from covidlab import __version__
+from covidlab.errors import CovidlabError
+from covidlab.progress import progress_bar
+
+DESCRIPTION = """\
+covidlab: segment COVID-19 lesions in chest CT, the way the course does it.
+Teaching material, not a medical device.
+
+  covidlab inspect data/phantom-lesson        look at a folder of scans and masks first
+  covidlab reproduce                          train and score on the synthetic phantom, a few minutes
+  covidlab reproduce --data FOLDER            the same on your own scans
+  covidlab predict SCAN.nii.gz -o MASK.nii.gz segment one scan with the shipped weights
+"""
+
+LAYOUT = "a folder with COVID-19-CT-Seg_20cases/ (or images/) and Infection_Mask/ (or masks/), files of the same names"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0 done, 2 a problem with what the user gave."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options) or 0
+    except CovidlabError as error:
+        print(f"covidlab: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("covidlab: interrupted; give the same command again and it goes on from there", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="covidlab", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"covidlab {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def command(name: str, function, help: str, epilog: str = "") -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            name, help=help, description=help[0].upper() + help[1:] + ".", epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        sub.set_defaults(command=function)
+        return sub
+
+    sub = command(
+        "phantom", _phantom, "make a synthetic cohort: chest CTs with lesions, no patient's data",
+        "The lesson cohort: 10 scans of 128 px, seconds. The paper cohort: the record's 939 slices of 630 px, minutes.",
+    )  # fmt: skip
+    sub.add_argument("--profile", choices=("lesson", "paper"), default="lesson", help="how large (default: lesson)")
+    sub.add_argument("--seed", type=int, default=0, help="another seed is another set of patients (default: 0)")
+    sub.add_argument("--out", type=Path, metavar="DIR", help="where to (default: phantom-PROFILE in the data folder)")
+
+    sub = command(
+        "fetch", _fetch, "download the published record (Zenodo 3757476, about 1.1 GB), checked and resumable",
+        "Interrupted, it goes on where it stopped. The data are CC BY-NC-SA: attribution, non-commercial, share alike.",
+    )  # fmt: skip
+    sub.add_argument("--out", type=Path, metavar="DIR", help="where to (default: covid19-ct-seg in the data folder)")
+
+    sub = command("inspect", _inspect, "look at every file of a cohort and say what is odd", f"FOLDER is {LAYOUT}.")
+    sub.add_argument("folder", nargs="?", metavar="FOLDER", help="default: $COVIDLAB_DATA, else the phantom")
+    sub.add_argument("--cases", default="*", metavar="GLOB", help="only cases named like this, such as 'radiopaedia*'")
+    sub.add_argument("--json", action="store_true", help="for programs")
+
+    sub = command(
+        "train", _train, "train one model and score it on train, validation and test",
+        "Give the same command again after an interruption: it goes on from the last epoch.",
+    )  # fmt: skip
+    _run_options(sub)
+    sub.add_argument("--model", default="light_unet", help="(default: light_unet)")
+
+    sub = command("evaluate", _evaluate, "print the scores of a finished run, by part")
+    sub.add_argument("run", type=Path, metavar="RUN", help="the folder that train or reproduce wrote")
+    sub.add_argument("--json", action="store_true", help="for programs")
+
+    sub = command(
+        "predict", _predict, "segment a scan, or a folder of scans, into NIfTI masks",
+        "The scan is resampled to the weights' grid, the probabilities back to the scan's own, then thresholded.\n"
+        "The mask has the scan's shape, affine and header codes.\n\n"
+        "  covidlab predict scan.nii.gz -o mask.nii.gz\n  covidlab predict scans/ -o masks/",
+    )  # fmt: skip
+    sub.add_argument("scan", type=Path, metavar="SCAN", help="a .nii or .nii.gz file, or a folder of them")
+    sub.add_argument("-o", "--out", type=Path, required=True, metavar="MASK", help="a file, or a folder for a folder")
+    sub.add_argument("--weights", type=Path, metavar="F", help="best.weights.h5 of a run (default: shipped weights, "
+                     "a light U-Net that has seen the phantom only)")  # fmt: skip
+
+    sub = command(
+        "reproduce", _reproduce, "the paper's experiment: train the models, score them, write scores.json",
+        "Scores are pooled over all pixels of a part. The slice protocol is the paper's and leaks between\n"
+        "neighbouring slices; the patient protocol says how a model does on a new patient.",
+    )  # fmt: skip
+    _run_options(sub)
+    sub.add_argument("--models", default="light_unet", help="comma-separated (default: light_unet)")
+    return parser
+
+
+def _run_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--data", metavar="FOLDER", help=f"{LAYOUT} (default: $COVIDLAB_DATA, else the phantom)")
+    sub.add_argument("--cases", default="*", metavar="GLOB", help="only cases named like this, such as 'radiopaedia*'")
+    sub.add_argument("--protocol", choices=("slice", "patient"), default="slice", help="(default: slice, the paper's)")
+    sub.add_argument("--test-patients", default="", metavar="A,B",
+                     help="hold these patients out (protocol patient; default: fold SEED of four)")  # fmt: skip
+    sub.add_argument("--seed", type=int, default=0, help="of the split and of the training (default: 0)")
+    sub.add_argument("--profile", choices=("lesson", "paper"), default="lesson",
+                     help="lesson: 128 px; paper: 630 px, a GPU or patience (default: lesson)")  # fmt: skip
+    sub.add_argument("--updates", type=int, metavar="N",
+                     help="gradient steps (default: 600 on the phantom, 8000 on other data)")  # fmt: skip
+    sub.add_argument("--out", type=Path, metavar="DIR", help="(default: runs/DATA-PROTOCOL-seedN)")
+
+
+def _phantom(options) -> None:
+    from covidlab import cohorts, phantom
+
+    folder = options.out or cohorts.data_home() / f"phantom-{options.profile}"
+    with progress_bar("making the phantom") as progress:
+        folder = phantom.write_cohort(folder, profile=options.profile, seed=options.seed, progress=progress)
+    print(f"{folder}: look at it with `covidlab inspect {folder}`")
+
+
+def _fetch(options) -> None:
+    from covidlab import cohorts, record
+
+    with progress_bar("downloading") as progress:
+        folder = record.fetch_record(options.out or cohorts.data_home() / "covid19-ct-seg", progress=progress)
+    print(f"{folder}: use it with COVIDLAB_DATA={folder} or --data {folder}")
+
+
+def _inspect(options) -> int:
+    from covidlab import doctor
+
+    with progress_bar("inspecting") as progress:
+        report = doctor.inspect_cohort(_cohort(options.folder, options.cases), progress)
+    print(report.as_json() if options.json else report.as_text())
+    broken = [case for case in report.cases if not case.usable]
+    for case in broken:
+        print(f"covidlab: {case.findings[0]}", file=sys.stderr)
+    return 2 if broken else 0
+
+
+def _cohort(source, cases: str, profile: str = "lesson"):
+    from covidlab import cohorts
+
+    with progress_bar("making the phantom") as progress:
+        return cohorts.open_cohort(source, profile, progress).select(cases)
+
+
+def _run(options, model: str, folder: Path, cohort):
+    from covidlab import experiment, slice_cache
+
+    grid = experiment.GRIDS[options.profile]
+    with progress_bar(f"slice cache at {grid} px") as progress:
+        cache = slice_cache.open_slice_cache(cohort, grid, progress=progress)
+    config = experiment.Config(
+        cohort=cohort.name, grid=grid, protocol=options.protocol, seed=options.seed, model=model,
+        test_patients=tuple(name for name in options.test_patients.split(",") if name),
+        recipe=experiment.recipe_for(cohort.is_phantom, options.updates),
+    )  # fmt: skip
+    with progress_bar(f"training {model}") as progress:
+        return experiment.run_experiment(config, cache, folder, progress)
+
+
+def _train(options) -> None:
+    from covidlab import experiment
+
+    cohort = _cohort(options.data, options.cases, options.profile)
+    experiment.check_models([options.model])
+    folder = options.out or Path("runs") / f"{cohort.name}-{options.protocol}-seed{options.seed}" / options.model
+    run = _run(options, options.model, folder, cohort)
+    _print_runs({options.model: run})
+    print(f"\n{folder}")
+
+
+def _evaluate(options) -> None:
+    from covidlab import experiment
+
+    run = experiment.read_run(options.run)
+    if options.json:
+        print(json.dumps(experiment.summary({run.config.model: run}, options.run.name), indent=2))
+    else:
+        _print_runs({run.config.model: run})
+
+
+def _predict(options) -> None:
+    from covidlab import prediction, weights_file
+
+    model, info = weights_file.load_model(options.weights or weights_file.SHIPPED)
+    print(f"{info.model}, {info.grid} px, threshold {info.threshold:g}, trained on {info.trained_on}")
+    with progress_bar("segmenting") as progress:
+        for done in prediction.predict_all(options.scan, options.out, model, info, progress):
+            print(f"{done.mask}: {done.positive_slices} of {done.slices} slices positive, {done.positive_voxels} voxels")
+            for finding in done.findings:
+                print(f"  note: {finding}")
+
+
+def _reproduce(options) -> None:
+    from covidlab import experiment
+
+    names = experiment.check_models(options.models.split(","))
+    cohort = _cohort(options.data, options.cases, options.profile)
+    folder = options.out or Path("runs") / f"{cohort.name}-{options.protocol}-seed{options.seed}"
+    runs = {name: _run(options, name, folder / name, cohort) for name in names}
+    _print_runs(runs)
+    path = folder / "scores.json"
+    experiment.write_json(path, experiment.summary(runs, options.profile))
+    print(f"\n{path}")
+
+
+def _print_runs(runs) -> None:
+    from covidlab import experiment
+
+    first = next(iter(runs.values()))
+    print(f"{first.config.sentence}; pooled over all pixels of a part")
+    print(first.leak, end="\n\n")
+    print(experiment.score_table(runs))

@@ -1,0 +1,221 @@
+"""A cohort is a folder of cases: the phantom, the Zenodo record, or your own.
+
+Here a folder becomes a tuple of `Case`, each an image file with its mask and its patient. Nothing is read
+but names; reading a file is `covidlab.volumes`, and the array that training reads is `covidlab.slice_cache`.
+"""
+
+import csv
+import os
+import re
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pooch
+
+from covidlab import phantom
+from covidlab.errors import CovidlabError
+from covidlab.progress import Progress, silent
+
+# The record's own folder names first, then the usual ones, so that "one folder of images, one of masks" just works.
+IMAGE_FOLDERS = ("COVID-19-CT-Seg_20cases", "images", "image", "imagesTr", "scans", "ct")
+MASK_FOLDERS = ("Infection_Mask", "masks", "mask", "labelsTr", "labels", "infection")
+EXTENSIONS = (".nii.gz", ".nii")
+PROFILES = ("lesson", "paper")
+
+
+class CohortError(CovidlabError):
+    """A folder that cannot be read as a cohort."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One scan with the expert's mask of it.
+
+    Parameters
+    ----------
+    name : str
+        The file name without .nii or .nii.gz.
+    patient : str
+        Scans of one patient share it: see `patient_of`.
+    image, mask : Path
+        NIfTI files.
+    """
+
+    name: str
+    patient: str
+    image: Path
+    mask: Path
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Cases in the order of their names.
+
+    Parameters
+    ----------
+    name : str
+        "phantom" for the synthetic default, else the folder's name; scores carry it.
+    folder : Path
+    cases : tuple of Case
+    """
+
+    name: str
+    folder: Path
+    cases: tuple[Case, ...]
+
+    @property
+    def is_phantom(self) -> bool:
+        """Whether no real patient is in it: only then may a picture of it be stored."""
+        return self.name.startswith("phantom")
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """The distinct patients, sorted."""
+        return tuple(sorted({case.patient for case in self.cases}))
+
+    def select(self, pattern: str) -> "Cohort":
+        """The cases whose name matches a shell pattern such as ``radiopaedia*``.
+
+        Raises
+        ------
+        CohortError
+            If none does.
+        """
+        chosen = tuple(case for case in self.cases if fnmatch(case.name, pattern))
+        if not chosen:
+            raise CohortError(
+                self.folder,
+                f"no case named like {pattern!r} among {len(self.cases)} (the first is {self.cases[0].name})",
+                "a pattern that matches at least one case",
+                "quote the pattern and check it against `covidlab inspect`",
+            )
+        return replace(self, cases=chosen)
+
+
+def patient_of(case_name: str) -> str:
+    """The patient whose scan a file name says it is.
+
+    The record's Radiopaedia files are named case_study_series, so scans of one case number are one patient:
+    10_85902_1 and 10_85902_3 are (the data set's author says so), 29_86490_1 and 29_86491_1 by their number.
+    The phantom's are named phantom_patient_scan. Any other file is a patient of its own; a `patients.csv`
+    beside the image folder (two columns, case and patient) says otherwise.
+
+    Examples
+    --------
+    >>> patient_of("radiopaedia_10_85902_3"), patient_of("phantom_03_2"), patient_of("coronacases_001")
+    ('10', 'phantom_03', 'coronacases_001')
+    """
+    if found := re.fullmatch(r"radiopaedia_(\d+)_\d+_\d+", case_name):
+        return found[1]
+    if found := re.fullmatch(r"(phantom_\d+)_\d+", case_name):
+        return found[1]
+    return case_name
+
+
+def case_name(path: Path) -> str:
+    """A NIfTI file's name without its extension."""
+    return next(path.name[: -len(end)] for end in EXTENSIONS if path.name.endswith(end))
+
+
+def data_home() -> Path:
+    """Where generated and downloaded data land: COVIDLAB_HOME, a checkout's data/, or the user's cache folder."""
+    if named := os.environ.get("COVIDLAB_HOME"):
+        return Path(named).expanduser()
+    checkout = Path(__file__).resolve().parents[1] / "data"
+    return checkout if (checkout / "README.md").exists() else Path(pooch.os_cache("covidlab"))
+
+
+def open_cohort(
+    source: str | os.PathLike | None = None, profile: str = "lesson", progress: Progress = silent
+) -> Cohort:
+    """Open the cohort that the reader chose, or make the phantom.
+
+    Parameters
+    ----------
+    source : path, "phantom" or None
+        A folder with one folder of images and one of masks; None means the folder named in the environment
+        variable COVIDLAB_DATA, and the phantom where that is unset.
+    profile : "lesson" or "paper"
+        How large the phantom is (see `covidlab.phantom`); other cohorts are as they are.
+    progress : callable (done, total, text)
+        Called while a phantom is made, which happens on first use.
+
+    Returns
+    -------
+    Cohort
+
+    Raises
+    ------
+    CohortError
+        If the folder is missing, empty, ambiguous, or a mask is missing. The message says what to do.
+    """
+    if profile not in PROFILES:
+        raise CohortError("profile", repr(profile), " or ".join(PROFILES), "choose one of them")
+    source = source or os.environ.get("COVIDLAB_DATA") or "phantom"
+    if str(source) == "phantom":
+        folder = phantom.write_cohort(data_home() / f"phantom-{profile}", profile=profile, progress=progress)
+        return replace(read_cohort(folder), name=f"phantom-{profile}")
+    return read_cohort(Path(source).expanduser())
+
+
+def read_cohort(folder: Path) -> Cohort:
+    """Pair the images and masks of a folder by name.
+
+    Raises
+    ------
+    CohortError
+        As `open_cohort`.
+    """
+    images, masks = _image_and_mask_folders(folder)
+    patients = _named_patients(folder)
+    image_files, mask_files = _nifti_files(images), _nifti_files(masks)
+    if not image_files:
+        raise CohortError(images, "no .nii or .nii.gz file", "at least one scan", "put the scans there")
+    missing = sorted(set(image_files) - set(mask_files))
+    if missing:
+        raise CohortError(
+            masks / image_files[missing[0]].name,
+            f"no mask for {len(missing)} of {len(image_files)} scans",
+            f"a mask of the same name as {image_files[missing[0]]}",
+            "add the mask, or leave the scan out with --cases",
+        )
+    cases = tuple(
+        Case(name, patients.get(name, patient_of(name)), image_files[name], mask_files[name]) for name in image_files
+    )
+    is_phantom = (folder / phantom.MARKER).exists()
+    return Cohort("phantom" if is_phantom else folder.resolve().name, folder, cases)
+
+
+def _image_and_mask_folders(folder: Path) -> tuple[Path, Path]:
+    layout = f"a folder {IMAGE_FOLDERS[0]} (or images) and a folder {MASK_FOLDERS[0]} (or masks)"
+    if not folder.is_dir():
+        what = "a file" if folder.exists() else "nothing"
+        raise CohortError(folder, f"{what} of that name", f"a folder that holds {layout}", "check the path")
+    images = [folder / name for name in IMAGE_FOLDERS if (folder / name).is_dir()]
+    masks = [folder / name for name in MASK_FOLDERS if (folder / name).is_dir()]
+    if not images or not masks:
+        there = ", ".join(sorted(child.name for child in folder.iterdir())[:6]) or "nothing: it is empty"
+        raise CohortError(folder, there, layout, "rename or create them, or run `covidlab phantom` for synthetic data")
+    return images[0], masks[0]
+
+
+def _nifti_files(folder: Path) -> dict[str, Path]:
+    """Name -> file, sorted by name; hidden files (macOS leaves ._name.nii.gz beside each) are not scans."""
+    files = sorted(path for path in folder.iterdir() if path.name.endswith(EXTENSIONS) and path.name[0] != ".")
+    named: dict[str, Path] = {}
+    for path in files:
+        if (twin := named.setdefault(case_name(path), path)) != path:
+            raise CohortError(path, f"{twin.name} too", "one file a case", "remove one of the two")
+    return named
+
+
+def _named_patients(folder: Path) -> dict[str, str]:
+    path = folder / "patients.csv"
+    if not path.exists():
+        return {}
+    with path.open(newline="") as file:
+        rows = csv.DictReader(file)
+        if not {"case", "patient"} <= set(rows.fieldnames or ()):
+            raise CohortError(path, f"columns {rows.fieldnames}", "columns case and patient", "name them in line 1")
+        return {row["case"]: row["patient"] for row in rows}

@@ -1,0 +1,162 @@
+"""Every plot of the course, in one visual grammar.
+
+Slices always lie the same way (spine down, the patient's right on the left) and in the same window. The reference
+is always one colour and the prediction another; missed and false pixels have two more. The colours are Okabe and
+Ito's, told apart by colour-blind readers; the line styles differ too, for print. Each function returns its figure;
+`show` puts it into a notebook together with its alt text.
+"""
+
+import base64
+import io
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from covidlab.metrics import PAPER_SCORES, Counts
+from covidlab.training import Epoch
+from covidlab.volumes import window
+
+REFERENCE = "#0072B2"  # blue
+PREDICTION = "#E69F00"  # orange
+MISSED = "#CC79A7"  # purple: lesion that the model left out
+FALSE = "#F0E442"  # yellow: healthy pixels that the model marked
+FOUND = "#009E73"  # green: lesion found
+PART_COLOURS = {"train": "#56B4E9", "validation": "#E69F00", "test": "#D55E00"}
+SCORE_NAMES = {"precision": "precision", "recall": "recall", "accuracy": "accuracy", "f1": "F1"}
+
+LUNG_WINDOW = (-500, 1500)  # level and width, HU: the one in which lungs are read, and all that the slice cache keeps
+
+
+def show(figure: Figure, alt: str) -> None:
+    """Put a figure into a notebook with its alt text, and print the same words as its caption.
+
+    JupyterLab shows no alt text, so the words are printed as well; the notebook file keeps both.
+
+    Parameters
+    ----------
+    figure : Figure
+    alt : str
+        What a reader who cannot see the figure must know.
+    """
+    from IPython.display import publish_display_data
+
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=90, bbox_inches="tight")
+    publish_display_data(
+        {"image/png": base64.b64encode(png.getvalue()).decode(), "text/plain": f"Figure: {alt}"},
+        metadata={"image/png": {"alt": alt}, "alt": alt},
+    )
+    print(f"Figure: {alt}")
+
+
+def new_figure(columns: int = 1, rows: int = 1, width: float = 3.0, height: float = 3.0):
+    """A figure and its axes, (rows, columns), without pyplot: nothing stays open or is shown twice."""
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def draw_slice(axes: Axes, slice_: np.ndarray, title: str = "", level_width: tuple[float, float] = LUNG_WINDOW) -> None:
+    """Draw one slice in grey.
+
+    Parameters
+    ----------
+    axes : Axes
+    slice_ : uint8 array (rows, columns)
+        On the [-1250, 250] HU scale, in display orientation.
+    title : str
+    level_width : (float, float)
+        The window, HU.
+    """
+    axes.imshow(window(slice_, *level_width), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axes.set_title(title, fontsize=9)
+    axes.set_axis_off()
+
+
+def outline(axes: Axes, mask: np.ndarray, colour: str, style: str = "-") -> None:
+    """Draw the border of a mask; nothing for an empty one."""
+    if mask.any():
+        axes.contour(np.asarray(mask, dtype=float), levels=[0.5], colors=[colour], linewidths=1.3, linestyles=[style])
+
+
+def slice_comparison(
+    slices: np.ndarray, references: np.ndarray, predictions: np.ndarray, titles: Sequence[str]
+) -> Figure:
+    """Rows of slice, reference, prediction, and where the two differ.
+
+    Parameters
+    ----------
+    slices : uint8 array (n, rows, columns)
+    references, predictions : 0/1 arrays of the same shape
+    titles : sequence of n str
+        Case and slice of each row.
+
+    Returns
+    -------
+    Figure
+    """
+    figure, grid = new_figure(4, len(slices), 2.5, 2.65)
+    for axes, slice_, reference, prediction, title in zip(grid, slices, references, predictions, titles):
+        reference, prediction = reference.astype(bool), prediction.astype(bool)
+        draw_slice(axes[0], slice_, title)
+        draw_slice(axes[1], slice_, "reference")
+        outline(axes[1], reference, REFERENCE)
+        draw_slice(axes[2], slice_, "prediction")
+        outline(axes[2], prediction, PREDICTION, "--")
+        draw_slice(axes[3], slice_, "found, missed, false")
+        for mask, colour in (
+            (reference & prediction, FOUND), (reference & ~prediction, MISSED), (~reference & prediction, FALSE),
+        ):  # fmt: skip
+            _tint(axes[3], mask, colour)
+    handles = [Patch(color=REFERENCE, label="reference"), Patch(color=PREDICTION, label="prediction")]
+    handles += [Patch(color=FOUND, label="found"), Patch(color=MISSED, label="missed"), Patch(color=FALSE, label="false")]
+    figure.legend(handles=handles, loc="outside lower center", ncols=5, fontsize=8, frameon=False)
+    return figure
+
+
+def _tint(axes: Axes, mask: np.ndarray, colour: str) -> None:
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    layer = np.zeros((*mask.shape, 4))
+    layer[mask] = (red, green, blue, 0.75)
+    axes.imshow(layer, interpolation="nearest")
+
+
+def history_figure(history: Sequence[Epoch], title: str) -> Figure:
+    """Loss and validation F1 over the updates, with the epoch that was kept."""
+    figure, ((loss, score),) = new_figure(2, 1, 4.0, 2.9)
+    updates = [epoch.updates for epoch in history]
+    loss.plot(updates, [epoch.loss for epoch in history], color=PART_COLOURS["train"])
+    loss.set(xlabel="updates", ylabel="training loss", ylim=(0, None))
+    values = [epoch.validation_f1 for epoch in history]
+    best = int(np.argmax(values))
+    score.plot(updates, values, color=PART_COLOURS["validation"])
+    score.plot(updates[best], values[best], "o", color="black", label=f"kept: {values[best]:.2f}")
+    score.set(xlabel="updates", ylabel="validation F1", ylim=(0, 1))
+    score.legend(frameon=False, loc="lower right")
+    figure.suptitle(title, fontsize=9)
+    return figure
+
+
+def scores_figure(counts: Mapping[str, Counts], title: str) -> Figure:
+    """The paper's Figs. 5 and 6 for one model: four scores on the parts train, validation and test."""
+    figure, ((axes,),) = new_figure(1, 1, 6.5, 3.0)
+    places = np.arange(len(PAPER_SCORES))
+    for offset, (part, pooled) in zip((-0.27, 0.0, 0.27), counts.items()):
+        bars = axes.bar(places + offset, pooled.scores().values(), 0.25, color=PART_COLOURS[part], label=part)
+        axes.bar_label(bars, fmt="%.2f", fontsize=8)
+    axes.set_xticks(places, [SCORE_NAMES[name] for name in PAPER_SCORES])
+    axes.set(ylim=(0, 1.12), ylabel="score, pooled pixels")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False)
+    axes.set_title(title, fontsize=9)
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, under a temporary name first."""
+    scratch = path.with_name(f".{path.name}")
+    figure.savefig(scratch, format="png", dpi=120, bbox_inches="tight")
+    os.replace(scratch, path)

@@ -1,0 +1,10 @@
+"""The models of the course: functions that return a Keras model, one signature for all.
+
+Each takes slices, float32 (batch, height, width, 1) in 0..1 (the [-1250, 250] HU window), and returns
+probabilities of infection, float32 (batch, height, width, 1), at the input's own height and width.
+"""
+
+from covidlab.models.light_unet import light_unet
+
+# By name, for the command line and for weights files, which name the function that builds their model.
+MODELS = {"light_unet": light_unet}

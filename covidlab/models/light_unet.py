@@ -1,0 +1,83 @@
+"""The light U-Net of the paper (section II.A.2 and Fig. 3): under 3 MB, trained from scratch."""
+
+from collections.abc import Sequence
+
+from covidlab.models.padding import CropLike, PadToMultiple
+from covidlab.tensorflow_quiet import keras
+
+layers = keras.layers
+
+
+def light_unet(
+    widths: Sequence[int] = (8, 16, 32, 64, 128), dropout: float = 0.3, channels: int = 1, name: str = "light_unet"
+):
+    """Build the light U-Net, with fresh weights.
+
+    An encoder of convolutions and max-pooling, a bottleneck of two convolutions with batch normalisation and
+    dropout, a symmetric decoder of transposed convolutions, and skips by concatenation, as section II.A.2
+    describes it. The paper does not print the widths; the default ones give 486,441 parameters, 2.1 MB on
+    disk, which fits its "less than 3MB".
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Feature maps at each level, from the slice's own resolution down to the bottleneck.
+    dropout : float in 0..1
+        Share of bottleneck features dropped in training; the paper names no rate.
+    channels : int
+        1 for a slice.
+    name : str
+
+    Returns
+    -------
+    keras.Model
+        float32 (batch, height, width, channels) in 0..1 -> float32 (batch, height, width, 1) in 0..1. Any
+        height and width: the slice is padded with air to a multiple of 2 ** (len(widths) - 1) and the
+        probabilities are cropped back.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two widths.
+
+    Examples
+    --------
+    >>> light_unet().count_params()
+    486441
+    """
+    if len(widths) < 2:
+        raise ValueError(f"a U-Net needs at least two widths, one above the bottleneck; found {tuple(widths)}")
+    *levels, deepest = widths
+    slices = keras.Input((None, None, channels), name="slice")
+    x = PadToMultiple(2 ** len(levels), name="pad")(slices)
+
+    skips = []
+    for depth, width in enumerate(levels):
+        x = _two_convolutions(x, width, f"down{depth}")
+        skips.append(x)
+        x = layers.MaxPooling2D(name=f"pool{depth}")(x)
+
+    for half in "ab":
+        # Without bias: the batch normalisation that follows has its own.
+        x = layers.Conv2D(
+            deepest, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"bottleneck_{half}"
+        )(x)
+        x = layers.BatchNormalization(name=f"bottleneck_{half}_norm")(x)
+        x = layers.ReLU(name=f"bottleneck_{half}_relu")(x)
+    x = layers.Dropout(dropout, name="bottleneck_dropout")(x)
+
+    for depth, width in reversed(list(enumerate(levels))):
+        x = layers.Conv2DTranspose(width, 2, strides=2, name=f"up{depth}_grow")(x)
+        x = layers.Concatenate(name=f"up{depth}_skip")([x, skips[depth]])
+        x = _two_convolutions(x, width, f"up{depth}")
+
+    x = layers.Conv2D(1, 1, activation="sigmoid", name="probability")(x)
+    return keras.Model(slices, CropLike(name="crop")([x, slices]), name=name)
+
+
+def _two_convolutions(x, width: int, name: str):
+    for half in "ab":
+        x = layers.Conv2D(
+            width, 3, padding="same", activation="relu", kernel_initializer="he_normal", name=f"{name}_{half}"
+        )(x)
+    return x

@@ -1,0 +1,39 @@
+"""Two layers that let a network of strides take a slice of any size."""
+
+from covidlab.tensorflow_quiet import keras
+
+ops = keras.ops
+
+
+@keras.saving.register_keras_serializable("covidlab")
+class PadToMultiple(keras.layers.Layer):
+    """Pad the right and bottom edge with zeros, which are air, up to a multiple of `multiple` pixels."""
+
+    def __init__(self, multiple: int, **options):
+        super().__init__(**options)
+        self.multiple = multiple
+
+    def call(self, slices):
+        shape = ops.shape(slices)
+        return ops.pad(slices, [(0, 0), (0, -shape[1] % self.multiple), (0, -shape[2] % self.multiple), (0, 0)])
+
+    def compute_output_shape(self, shape):
+        batch, height, width, channels = shape
+        return (batch, *(side and side + -side % self.multiple for side in (height, width)), channels)
+
+    def get_config(self):
+        return {**super().get_config(), "multiple": self.multiple}
+
+
+@keras.saving.register_keras_serializable("covidlab")
+class CropLike(keras.layers.Layer):
+    """Crop the first input to the height and width of the second: the inverse of `PadToMultiple`."""
+
+    def call(self, inputs):
+        padded, like = inputs
+        shape = ops.shape(like)
+        return padded[:, : shape[1], : shape[2], :]
+
+    def compute_output_shape(self, shapes):
+        (_, _, _, channels), (batch, height, width, _) = shapes
+        return batch, height, width, channels

@@ -1,0 +1,123 @@
+"""A scan to a mask: resample to the weights' grid, infer, take the probabilities back, then threshold."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from covidlab.cohorts import EXTENSIONS, case_name
+from covidlab.errors import CovidlabError
+from covidlab.grid import GridFit
+from covidlab.progress import Progress, silent
+from covidlab.tensorflow_quiet import keras
+from covidlab.training import predict_slices
+from covidlab.volumes import Volume, read_volume, write_mask
+from covidlab.weights_file import WeightsInfo
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What was written for one scan.
+
+    Parameters
+    ----------
+    scan, mask : Path
+        The file read and the file written.
+    slices, positive_slices, positive_voxels : int
+        Of the scan, and of the mask.
+    findings : tuple of str
+        What is odd about the scan; see `covidlab.volumes`.
+    """
+
+    scan: Path
+    mask: Path
+    slices: int
+    positive_slices: int
+    positive_voxels: int
+    findings: tuple[str, ...]
+
+
+def predict_volume(volume: Volume, model: keras.Model, info: WeightsInfo) -> np.ndarray:
+    """Probabilities of infection for every voxel of a scan.
+
+    Parameters
+    ----------
+    volume : Volume
+    model : keras.Model
+    info : WeightsInfo
+        Names the grid that the model was trained on.
+
+    Returns
+    -------
+    float32 array (slices, rows, columns) in 0..1
+        In display orientation, on the scan's own pixel grid; `volume.from_display` takes it to voxel order.
+    """
+    fit = GridFit(info.grid, *volume.slice_shape)
+    return fit.from_grid(predict_slices(model, fit.to_grid(volume.slices())))
+
+
+def predict_file(scan: Path, mask: Path, model: keras.Model, info: WeightsInfo) -> Prediction:
+    """Segment one scan and write the mask beside its geometry: same shape, affine and header codes.
+
+    Raises
+    ------
+    VolumeError
+        If the scan cannot be read or the mask cannot be written; no partial file is left.
+    """
+    volume = read_volume(scan)
+    found = volume.from_display(predict_volume(volume, model, info) >= info.threshold)
+    write_mask(mask, found, like=volume)
+    by_slice = volume.to_display(found).sum(axis=(1, 2))
+    return Prediction(
+        scan, mask, len(by_slice), int(np.count_nonzero(by_slice)), int(by_slice.sum()), volume.findings
+    )
+
+
+def predict_all(
+    source: Path, target: Path, model: keras.Model, info: WeightsInfo, progress: Progress = silent
+) -> Iterator[Prediction]:
+    """Segment one file into a file, or every scan of a folder into a folder.
+
+    Parameters
+    ----------
+    source : Path
+        A NIfTI file, or a folder of them.
+    target : Path
+        A file name ending in .nii or .nii.gz for one scan; a folder for several, made if missing.
+    model, info
+        See `covidlab.weights_file.load_model`.
+    progress : callable (done, total, text)
+
+    Yields
+    ------
+    Prediction
+
+    Raises
+    ------
+    CovidlabError
+        If the folder holds no scan, or the target is the wrong kind of name.
+    """
+    if source.is_dir():
+        scans = sorted(path for path in source.iterdir() if path.name.endswith(EXTENSIONS) and path.name[0] != ".")
+        if not scans:
+            raise CovidlabError(
+                source, "no .nii or .nii.gz file", "a scan or a folder of scans", "name the folder that holds them"
+            )
+        if target.name.endswith(EXTENSIONS):
+            raise CovidlabError(
+                target, f"a file name for {len(scans)} scans", "a folder", "leave the extension out of -o"
+            )
+        pairs = [(scan, target / f"{case_name(scan)}.nii.gz") for scan in scans]
+    else:
+        if not target.name.endswith(EXTENSIONS):
+            raise CovidlabError(
+                target, "a name without .nii or .nii.gz", "the name of a NIfTI file", "add .nii.gz to -o"
+            )
+        pairs = [(source, target)]
+    if same := [scan for scan, mask in pairs if scan.resolve() == mask.resolve()]:
+        raise CovidlabError(same[0], "the scan itself as the mask to write", "another name or folder", "change -o")
+    for done, (scan, mask) in enumerate(pairs):
+        progress(done, len(pairs), scan.name)
+        yield predict_file(scan, mask, model, info)
+    progress(len(pairs), len(pairs), "done")

@@ -1,0 +1,175 @@
+"""The slice cache: every axial slice of a cohort as one memory-mapped array, beside a table of what it is.
+
+A slice out of a .nii.gz costs the unpacking of the whole volume; out of this cache it costs one read.
+The cache is keyed by the content of the files, built once, to a temporary name, under a lock: two notebooks
+that start together build it once, and a killed build leaves nothing that could be mistaken for a cache.
+"""
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+from covidlab.cohorts import Cohort, CohortError, data_home
+from covidlab.grid import GridFit
+from covidlab.progress import Progress, silent
+from covidlab.volumes import read_mask, read_volume
+
+# Raise it when the reading or resampling of slices changes: old caches are then built anew.
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class SliceCache:
+    """All slices of a cohort on one pixel grid.
+
+    Parameters
+    ----------
+    images : uint8 array (slices, size, size), memory-mapped
+        The [-1250, 250] HU window as 0..255; display orientation: spine down, patient's right on the left.
+    masks : uint8 array (slices, size, size), memory-mapped
+        1 where the expert saw infection, else 0.
+    cases, patients : str arrays (slices,)
+    z : int array (slices,)
+        The slice's number within its case, from feet to head.
+    positive_pixels : int array (slices,)
+        Lesion pixels of the slice on this grid.
+    size : int
+        Pixels a side.
+    cohort : str
+        The cohort's name.
+    folder : Path
+        Where the cache lies.
+    """
+
+    images: np.ndarray
+    masks: np.ndarray
+    cases: np.ndarray
+    patients: np.ndarray
+    z: np.ndarray
+    positive_pixels: np.ndarray
+    size: int
+    cohort: str
+    folder: Path
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def positive(self) -> np.ndarray:
+        """Whether each slice shows any lesion, bool (slices,)."""
+        return self.positive_pixels > 0
+
+    def case(self, name: str) -> np.ndarray:
+        """The positions of one case's slices, from feet to head."""
+        found = np.flatnonzero(self.cases == name)
+        if not found.size:
+            raise CohortError(name, "no slices", f"a case of {self.cohort}", "see `covidlab inspect`")
+        return found
+
+
+def open_slice_cache(
+    cohort: Cohort, size: int = 128, root: Path | None = None, progress: Progress = silent
+) -> SliceCache:
+    """Open the cohort's cache on a grid, building it first where there is none.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    size : int
+        Pixels a side of the square grid: each slice's longer side is scaled to it, the shorter one padded with air.
+    root : Path, optional
+        The folder that holds caches; by default ``cache`` under `covidlab.cohorts.data_home`.
+    progress : callable (done, total, text)
+
+    Returns
+    -------
+    SliceCache
+
+    Raises
+    ------
+    VolumeError
+        If a file cannot be read; nothing is left behind then.
+    CohortError
+        If the cache folder cannot be written.
+    """
+    root = root or data_home() / "cache"
+    folder = root / f"{cohort.name}-{size}-{_content_key(cohort, size)[:16]}"
+    if not (folder / "cache.json").exists():
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(f"{folder}.lock")
+            with lock:
+                # Whoever waited for the lock finds the work done.
+                if not (folder / "cache.json").exists():
+                    _build(cohort, size, folder, progress)
+        except OSError as error:
+            raise CohortError(
+                root, f"a folder that cannot be written ({error.strerror})", "room for the slice cache",
+                "free space or permissions there, or set COVIDLAB_HOME to another folder",
+            ) from error
+    return _load(folder, cohort.name)
+
+
+def _content_key(cohort: Cohort, size: int) -> str:
+    digest = hashlib.sha256(f"{FORMAT} {size}".encode())
+    for case in cohort.cases:
+        digest.update(f"\n{case.name} {case.patient}".encode())
+        for path in (case.image, case.mask):
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _build(cohort: Cohort, size: int, folder: Path, progress: Progress) -> None:
+    scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+    try:
+        images, masks, rows = [], [], []
+        for done, case in enumerate(cohort.cases):
+            progress(done, len(cohort.cases), case.name)
+            volume = read_volume(case.image)
+            fit = GridFit(size, *volume.slice_shape)
+            case_masks = fit.mask_to_grid(volume.to_display(read_mask(case.mask, like=volume)))
+            images.append(fit.to_grid(volume.slices()))
+            masks.append(case_masks)
+            rows += [
+                (case.name, case.patient, z, int(pixels))
+                for z, pixels in enumerate(case_masks.sum(axis=(1, 2), dtype=np.int64))
+            ]
+        np.save(scratch / "images.npy", np.concatenate(images))
+        np.save(scratch / "masks.npy", np.concatenate(masks))
+        with (scratch / "slices.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(("case", "patient", "z", "positive_pixels"))
+            writer.writerows(rows)
+        (scratch / "cache.json").write_text(json.dumps({"format": FORMAT, "cohort": cohort.name, "size": size}))
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(scratch, folder)
+        progress(len(cohort.cases), len(cohort.cases), "done")
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _load(folder: Path, cohort: str) -> SliceCache:
+    with (folder / "slices.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    images = np.load(folder / "images.npy", mmap_mode="r")
+    return SliceCache(
+        images=images,
+        masks=np.load(folder / "masks.npy", mmap_mode="r"),
+        cases=np.array([row["case"] for row in rows]),
+        patients=np.array([row["patient"] for row in rows]),
+        z=np.array([int(row["z"]) for row in rows]),
+        positive_pixels=np.array([int(row["positive_pixels"]) for row in rows]),
+        size=images.shape[1],
+        cohort=cohort,
+        folder=folder,
+    )

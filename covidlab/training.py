@@ -1,0 +1,334 @@
+"""Fit a model on a split: seeded, validated, resumable.
+
+A training is a fixed number of updates, so that models compare at an equal budget. Which slices an update
+sees, and how they are turned and shifted, is a function of the seed and the update's number alone; so a run
+that was killed goes on where it stopped and ends where it would have ended.
+"""
+
+import csv
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from covidlab.imbalance import CrossEntropyAndDice, undersample
+from covidlab.metrics import Counts, count_at
+from covidlab.progress import Progress, silent
+from covidlab.slice_cache import SliceCache
+from covidlab.splits import Split
+from covidlab.tensorflow_quiet import keras, tf
+
+THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.05), 2)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train. The paper leaves nearly all of it open; these are our choices.
+
+    Parameters
+    ----------
+    updates : int
+        Gradient steps in all.
+    batch_size : int
+        Slices an update.
+    learning_rate : float
+        Adam's peak rate: warmed up over the first 5 % of updates, then a cosine to a hundredth.
+    augment : bool
+        Left-right mirror images, small rotation, zoom, shift, brightness: what may differ between two scans.
+    negatives_per_positive : float
+        Training slices without lesion kept for each one with; 0 as in the paper (section III.B).
+    updates_per_epoch : int
+        Validation, the weights to keep and the point to resume from come after each epoch.
+    """
+
+    updates: int = 8000
+    batch_size: int = 8
+    learning_rate: float = 2e-3
+    augment: bool = True
+    negatives_per_positive: float = 0.0
+    updates_per_epoch: int = 250
+
+    @property
+    def epochs(self) -> int:
+        """Rounds of training and validation."""
+        return max(1, round(self.updates / self.updates_per_epoch))
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of a training's history.
+
+    Parameters
+    ----------
+    epoch, updates : int
+        Counted from 1.
+    loss : float
+        Mean training loss of the epoch.
+    validation_f1 : float
+        Pooled F1 on validation at `threshold`.
+    threshold : float
+        The threshold with the best validation F1.
+    seconds : float
+        Time spent training so far, validation included.
+    """
+
+    epoch: int
+    updates: int
+    loss: float
+    validation_f1: float
+    threshold: float
+    seconds: float
+
+
+def slice_order(slices: np.ndarray, seed: int) -> Iterator[int]:
+    """Endless shuffled passes over the training slices, the same for the same seed."""
+    random = np.random.default_rng(seed)
+    while True:
+        yield from random.permutation(slices)
+
+
+def training_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int, first_update: int = 0):
+    """The batches of a training, from any update on.
+
+    Parameters
+    ----------
+    cache : SliceCache
+    slices : 1-D ndarray of int
+        Positions of the training slices.
+    recipe : Recipe
+    seed : int
+    first_update : int
+        Where to start: a resumed run sees exactly what it would have seen.
+
+    Returns
+    -------
+    tf.data.Dataset of (float32 (batch, size, size, 1) in 0..1, float32 of the same shape, 0 or 1)
+    """
+    order = slice_order(slices, seed)
+    wanted = recipe.epochs * recipe.updates_per_epoch * recipe.batch_size
+    positions = np.fromiter(order, dtype=np.int64, count=wanted).reshape(-1, recipe.batch_size)
+
+    def read(batch):
+        return cache.images[batch], cache.masks[batch]
+
+    def prepare(update, batch):
+        images, masks = tf.numpy_function(read, [batch], (tf.uint8, tf.uint8), stateful=False)
+        shape = (recipe.batch_size, cache.size, cache.size)
+        images, masks = tf.ensure_shape(images, shape)[..., None], tf.ensure_shape(masks, shape)[..., None]
+        images, masks = tf.cast(images, tf.float32) / 255, tf.cast(masks, tf.float32)
+        return augmented(images, masks, tf.stack([seed, update])) if recipe.augment else (images, masks)
+
+    numbered = tf.data.Dataset.from_tensor_slices((np.arange(len(positions), dtype=np.int64), positions))
+    # Two workers keep ahead of the model; their order is kept, as the run must be repeatable.
+    return numbered.skip(first_update).map(prepare, num_parallel_calls=2, deterministic=True).prefetch(4)
+
+
+def augmented(images, masks, seed):
+    """Turn, zoom, shift and mirror a batch as two scans of people may differ; never upside down.
+
+    Parameters
+    ----------
+    images, masks : float32 (batch, size, size, 1)
+    seed : int64 (2,)
+        The same seed gives the same result.
+
+    Returns
+    -------
+    images, masks
+        Of the same shape; images clipped to 0..1, masks still 0 or 1.
+    """
+    batch, size = tf.shape(images)[0], images.shape[1]
+    seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 7), num=7)
+
+    def uniform(which, low, high):
+        return tf.random.stateless_uniform([batch], seeds[which], low, high)
+
+    angle, zoom = uniform(0, -0.12, 0.12), tf.exp(uniform(1, -0.07, 0.07))  # 7 degrees, 7 %
+    right, down = uniform(2, -0.04, 0.04) * size, uniform(3, -0.04, 0.04) * size
+    # Lungs are not symmetric, the heart lies on the left; yet lesions on either side look alike.
+    mirror = tf.where(uniform(4, 0.0, 1.0) < 0.5, -1.0, 1.0)
+    cos, sin, centre = tf.cos(angle) * zoom, tf.sin(angle) * zoom, (size - 1) / 2
+    a, b, c, d = cos * mirror, -sin, sin * mirror, cos
+    zero = tf.zeros_like(angle)
+    # Each row maps an output pixel to the input pixel it is taken from, about the slice's centre.
+    transform = tf.stack(
+        [a, b, centre - a * centre - b * centre + right, c, d, centre - c * centre - d * centre + down, zero, zero], 1
+    )
+
+    def resample(slices, interpolation):
+        return tf.raw_ops.ImageProjectiveTransformV3(
+            images=slices, transforms=transform, output_shape=[size, size], fill_value=0.0,
+            interpolation=interpolation, fill_mode="CONSTANT",
+        )  # fmt: skip
+
+    contrast = uniform(5, 0.9, 1.1)[:, None, None, None]
+    brightness = uniform(6, -0.04, 0.04)[:, None, None, None]
+    images = tf.clip_by_value(resample(images, "BILINEAR") * contrast + brightness, 0.0, 1.0)
+    return images, resample(masks, "NEAREST")
+
+
+def predict_slices(model: keras.Model, images: np.ndarray, batch_size: int = 16) -> np.ndarray:
+    """Probabilities for slices that are already on the model's grid.
+
+    Parameters
+    ----------
+    model : keras.Model
+    images : uint8 array (slices, height, width)
+    batch_size : int
+
+    Returns
+    -------
+    float32 array (slices, height, width) in 0..1
+    """
+    # A compiled call: `model.predict` costs about twice as much on small batches.
+    call = tf.function(lambda batch: model(tf.cast(batch, tf.float32)[..., None] / 255, training=False))
+    probabilities = np.empty(images.shape, dtype=np.float32)
+    for start in range(0, len(images), batch_size):
+        stop = start + batch_size
+        probabilities[start:stop] = call(tf.constant(images[start:stop])).numpy()[..., 0]
+    return probabilities
+
+
+def count_slices(model: keras.Model, cache: SliceCache, slices: np.ndarray, thresholds: np.ndarray) -> list[Counts]:
+    """Pooled counts of a model on slices of a cache, at each threshold."""
+    total = [Counts()] * len(thresholds)
+    # In portions, so that a 630-pixel cohort never has all its probabilities in memory.
+    for portion in np.array_split(slices, max(1, len(slices) // 64)):
+        counts = count_at(thresholds, cache.masks[portion], predict_slices(model, cache.images[portion]))
+        total = [one + more for one, more in zip(total, counts)]
+    return total
+
+
+def best_threshold(counts: list[Counts], thresholds: np.ndarray) -> tuple[float, float]:
+    """The threshold with the highest F1, and that F1; 0.5 and 0 where no F1 is defined."""
+    scores = np.array([one.f1 for one in counts])
+    if np.isnan(scores).all():
+        return 0.5, 0.0
+    best = int(np.nanargmax(scores))
+    return float(thresholds[best]), float(scores[best])
+
+
+def train(
+    model: keras.Model,
+    cache: SliceCache,
+    split: Split,
+    recipe: Recipe,
+    folder: Path,
+    save_best,
+    progress: Progress = silent,
+) -> list[Epoch]:
+    """Fit a fresh model, or go on with a training that was interrupted.
+
+    Parameters
+    ----------
+    model : keras.Model
+        With fresh weights; it ends with the weights of the last epoch, not of the best.
+    cache : SliceCache
+    split : Split
+    recipe : Recipe
+    folder : Path
+        Holds history.csv and, until the training has ended, state.weights.h5 (weights, optimiser, random state).
+    save_best : callable (Epoch) -> None
+        Called after each epoch that is better on validation than all before it.
+    progress : callable (done, total, text)
+
+    Returns
+    -------
+    list of Epoch
+        The whole history, that of interrupted parts included.
+
+    Notes
+    -----
+    Validation alone chooses the epoch and the threshold; the test part is not looked at here.
+    """
+    slices = undersample(split.train, cache.positive, recipe.negatives_per_positive, split.seed)
+    warm_up = max(1, recipe.updates // 20)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, recipe.updates - warm_up), alpha=0.01, warmup_target=recipe.learning_rate, warmup_steps=warm_up
+    )
+    # The norm is clipped because the first updates see hardly a lesion and may be wild.
+    model.compile(keras.optimizers.Adam(rate, clipnorm=1.0), loss=CrossEntropyAndDice())
+    model.optimizer.build(model.trainable_variables)
+    history = _resume(model, recipe, folder)
+    start = len(history)
+    if start < recipe.epochs:
+        keeper = _Keeper(cache, split, recipe, folder, history, save_best, progress)
+        model.fit(
+            training_batches(cache, slices, recipe, split.seed, start * recipe.updates_per_epoch),
+            steps_per_epoch=recipe.updates_per_epoch,
+            initial_epoch=start,
+            epochs=recipe.epochs,
+            callbacks=[keeper],
+            verbose=0,
+        )
+    (folder / "state.weights.h5").unlink(missing_ok=True)
+    return history
+
+
+class _Keeper(keras.callbacks.Callback):
+    """After each epoch: validate, keep the best weights, then the point to resume from. In that order, so that a
+    kill between two steps repeats an epoch and never loses one."""
+
+    def __init__(self, cache, split, recipe, folder, history, save_best, progress):
+        super().__init__()
+        self.cache, self.split, self.recipe = cache, split, recipe
+        self.folder, self.history, self.save_best, self.progress = folder, history, save_best, progress
+        self.best = max((epoch.validation_f1 for epoch in history), default=-1.0)
+        self.seconds_before = history[-1].seconds if history else 0.0
+        self.started = time.perf_counter()
+
+    def on_train_batch_end(self, batch, logs=None):
+        done = len(self.history) * self.recipe.updates_per_epoch + batch + 1
+        if done % 10 == 0:
+            last = f"validation F1 {self.history[-1].validation_f1:.2f}" if self.history else ""
+            self.progress(done, self.recipe.epochs * self.recipe.updates_per_epoch, last)
+
+    def on_epoch_end(self, epoch, logs=None):
+        counts = count_slices(self.model, self.cache, self.split.validation, THRESHOLDS)
+        threshold, f1 = best_threshold(counts, THRESHOLDS)
+        line = Epoch(
+            epoch + 1, (epoch + 1) * self.recipe.updates_per_epoch, float(logs["loss"]), f1, threshold,
+            self.seconds_before + time.perf_counter() - self.started,
+        )  # fmt: skip
+        if f1 > self.best:
+            self.best = f1
+            self.save_best(line)
+        self.history.append(line)
+        _write_history(self.folder / "history.csv", self.history)
+        scratch = self.folder / ".state.weights.h5"
+        self.model.save_weights(scratch)
+        os.replace(scratch, self.folder / "state.weights.h5")
+
+
+def _resume(model: keras.Model, recipe: Recipe, folder: Path) -> list[Epoch]:
+    """Load the last complete epoch, if there is one, and the history up to it."""
+    history = read_history(folder / "history.csv")
+    state = folder / "state.weights.h5"
+    if len(history) >= recipe.epochs:
+        return history
+    if not state.exists():
+        return []
+    model.load_weights(state)
+    return history[: int(model.optimizer.iterations.numpy()) // recipe.updates_per_epoch]
+
+
+def _write_history(path: Path, history: list[Epoch]) -> None:
+    scratch = path.with_name(f".{path.name}")
+    with scratch.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(Epoch.__dataclass_fields__)
+        writer.writerows(tuple(vars(epoch).values()) for epoch in history)
+    os.replace(scratch, path)
+
+
+def read_history(path: Path) -> list[Epoch]:
+    """The epochs of a run's history.csv; none where there is no file yet."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        rows = csv.DictReader(file)
+        types = {"epoch": int, "updates": int}
+        return [Epoch(**{key: types.get(key, float)(value) for key, value in row.items()}) for row in rows]

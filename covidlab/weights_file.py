@@ -1,0 +1,117 @@
+"""Weights that know what they are for: a `.weights.h5` file with the model's name, grid and intensity rule inside.
+
+The file is written by Keras from a model without optimiser (a checkpoint of a compiled model is three times
+as large) and carries one JSON attribute, so that a weights file alone is enough to predict. It is never a
+`.keras` file, which an older Keras cannot load, and never a pickle.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import h5py
+
+from covidlab.errors import CovidlabError
+from covidlab.models import MODELS
+from covidlab.tensorflow_quiet import keras
+
+ATTRIBUTE = "covidlab"
+# The shipped weights: a light U-Net trained on the lesson phantom; its model card lies beside it.
+SHIPPED = Path(__file__).parent / "weights" / "light_unet_phantom_128.weights.h5"
+
+
+class WeightsError(CovidlabError):
+    """A weights file that cannot be used."""
+
+
+@dataclass(frozen=True)
+class WeightsInfo:
+    """What a weights file was trained to take and give.
+
+    Parameters
+    ----------
+    model : str
+        A name in `covidlab.models.MODELS`.
+    options : mapping
+        What its function was called with, such as ``{"widths": [8, 16, 32, 64, 128]}``.
+    grid : int
+        Pixels a side of the slices it was trained on; a scan is resampled to it.
+    intensities : str
+        The intensity rule: "[-1250, 250] HU as 0..1".
+    threshold : float
+        Probability from which a pixel is called lesion, chosen on validation.
+    trained_on : str
+        Cohort, protocol and seed, in words.
+    """
+
+    model: str
+    grid: int
+    threshold: float
+    trained_on: str
+    options: Mapping = field(default_factory=dict)
+    intensities: str = "[-1250, 250] HU as 0..1"
+
+
+def save_weights(path: Path, model: keras.Model, info: WeightsInfo) -> None:
+    """Write the weights, without optimiser state, under a temporary name first."""
+    plain = MODELS[info.model](**info.options)
+    plain.set_weights(model.get_weights())
+    scratch = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        plain.save_weights(scratch)
+        with h5py.File(scratch, "a") as file:
+            file.attrs[ATTRIBUTE] = json.dumps(asdict(info))
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def read_info(path: Path) -> WeightsInfo:
+    """What a weights file says about itself.
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing, is no HDF5 file, or was not written by covidlab.
+    """
+    expected = "a .weights.h5 file that covidlab wrote"
+    remedy = "name the best.weights.h5 of a run, or leave --weights out to use the shipped one"
+    if not path.is_file():
+        raise WeightsError(path, "no such file", expected, remedy)
+    try:
+        with h5py.File(path, "r") as file:
+            text = file.attrs.get(ATTRIBUTE)
+    except OSError as error:
+        raise WeightsError(path, f"no readable HDF5 file ({str(error).splitlines()[0]})", expected, remedy) from error
+    if text is None:
+        raise WeightsError(path, "an HDF5 file without covidlab's description", expected, remedy)
+    info = WeightsInfo(**json.loads(text))
+    if info.model not in MODELS:
+        raise WeightsError(path, f"weights of a model {info.model!r}", f"one of {', '.join(MODELS)}", remedy)
+    return info
+
+
+def load_model(path: Path = SHIPPED) -> tuple[keras.Model, WeightsInfo]:
+    """Build the model that a weights file belongs to, and load them into it.
+
+    Returns
+    -------
+    keras.Model, WeightsInfo
+
+    Raises
+    ------
+    WeightsError
+        As `read_info`, and if the weights do not fit the model they name.
+    """
+    info = read_info(path)
+    model = MODELS[info.model](**info.options)
+    try:
+        model.load_weights(path)
+    except (ValueError, OSError, KeyError) as error:
+        raise WeightsError(
+            path, f"weights that do not fit {info.model} ({str(error).splitlines()[0]})", f"weights of {info.model}",
+            "train again, or name another file",
+        ) from error
+    return model, info

@@ -1,0 +1,51 @@
+"""A cohort of three tiny scans, written with nibabel alone, so that a test can say what is in each file."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from covidlab.cohorts import read_cohort
+from covidlab.slice_cache import open_slice_cache
+
+SIDE, SLICES = 32, 12
+
+
+def write_scan(folder, name, seed=0, slices=SLICES, side=SIDE):
+    """A grey body in air, with a bright square lesion in two slices of three. Returns (image path, mask path)."""
+    random = np.random.default_rng(seed)
+    image = np.full((side, side, slices), -1000, np.int16)
+    image[3:-3, 3:-3] = random.normal(-800, 20, image[3:-3, 3:-3].shape)
+    mask = np.zeros(image.shape, np.uint8)
+    for z in range(slices):
+        if z % 3:
+            x, y = random.integers(6, side - 14, 2)
+            mask[x : x + 7, y : y + 7, z] = 1
+    image[mask == 1] += 600
+    # RAS+ voxels of 2.5 x 2.5 x 5 mm.
+    affine = np.diag([2.5, 2.5, 5.0, 1.0])
+    paths = []
+    for sub, array in (("images", image), ("masks", mask)):
+        (folder / sub).mkdir(parents=True, exist_ok=True)
+        nifti = nib.Nifti1Image(array, affine)
+        nifti.header.set_xyzt_units("mm")
+        paths.append(folder / sub / f"{name}.nii.gz")
+        nib.save(nifti, paths[-1])
+    return tuple(paths)
+
+
+@pytest.fixture(scope="session")
+def cohort_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("three scans")
+    for seed, name in enumerate(("radiopaedia_10_85902_1", "radiopaedia_10_85902_3", "someone_else")):
+        write_scan(folder, name, seed)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cohort(cohort_folder):
+    return read_cohort(cohort_folder)
+
+
+@pytest.fixture(scope="session")
+def cache(cohort, tmp_path_factory):
+    return open_slice_cache(cohort, size=SIDE, root=tmp_path_factory.mktemp("cache"))

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+
+from covidlab import paper
+from covidlab.models import light_unet
+from covidlab.weights_file import WeightsInfo, save_weights
+
+
+def parameters_by_hand(widths):
+    """What the course counts on paper: a 3 x 3 convolution has 9 in out + out parameters."""
+
+    def convolution(inputs, outputs):
+        return 9 * inputs * outputs + outputs
+
+    *levels, deepest = widths
+    inputs = [1, *levels]
+    down = sum(convolution(inputs[k], width) + convolution(width, width) for k, width in enumerate(levels))
+    # The bottleneck has no bias, but four numbers a channel from each batch normalisation.
+    bottleneck = 9 * levels[-1] * deepest + 9 * deepest * deepest + 2 * 4 * deepest
+    up = 0
+    for above, width in zip([*levels[1:], deepest], levels):
+        up += 4 * above * width + width + convolution(2 * width, width) + convolution(width, width)
+    return down + bottleneck + up + levels[0] + 1
+
+
+@pytest.mark.parametrize("widths", [(8, 16, 32, 64, 128), (4, 8), (3, 5, 7)])
+def test_parameters_equal_the_count_by_hand(widths):
+    assert light_unet(widths=widths).count_params() == parameters_by_hand(widths)
+
+
+def test_the_default_has_about_488_thousand_parameters():
+    assert light_unet().count_params() == 486_441
+
+
+@pytest.mark.parametrize("height, width", [(128, 128), (37, 53), (16, 1), (81, 128)])
+def test_probabilities_have_the_slices_own_size(height, width):
+    probabilities = light_unet(widths=(2, 3, 4, 5, 6))(np.random.rand(2, height, width, 1).astype("float32")).numpy()
+    assert probabilities.shape == (2, height, width, 1)
+    assert probabilities.min() >= 0 and probabilities.max() <= 1
+
+
+def test_padding_is_with_air_and_does_not_move_the_answer():
+    model = light_unet(widths=(2, 3, 4))
+    small = np.random.rand(1, 9, 10, 1).astype("float32")
+    padded = np.pad(small, [(0, 0), (0, 3), (0, 2), (0, 0)])
+    np.testing.assert_allclose(model(small).numpy(), model(padded).numpy()[:, :9, :10], atol=1e-6)
+
+
+def test_skips_concatenate_and_the_bottleneck_has_normalisation_and_dropout():
+    kinds = [layer.__class__.__name__ for layer in light_unet().layers]
+    assert kinds.count("Concatenate") == 4 and "Add" not in kinds
+    assert kinds.count("BatchNormalization") == 2 and kinds.count("Dropout") == 1
+    assert kinds.count("Conv2DTranspose") == kinds.count("MaxPooling2D") == 4
+
+
+def test_one_width_is_no_u_net():
+    with pytest.raises(ValueError, match="at least two widths"):
+        light_unet(widths=(8,))
+
+
+def test_the_weights_file_is_smaller_than_the_paper_says_and_has_no_optimiser(tmp_path):
+    model = light_unet()
+    model.compile("adam", loss="binary_crossentropy")
+    model.optimizer.build(model.trainable_variables)
+    path = tmp_path / "w.weights.h5"
+    save_weights(path, model, WeightsInfo("light_unet", 128, 0.5, "nothing"))
+    assert path.stat().st_size < 2.2e6 < paper.UNET_MEGABYTES * 1e6
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from covidlab import paper
+from covidlab.splits import (
+    PARTS,
+    leak_sentence,
+    patient_folds,
+    shared_patients,
+    split_by_patient,
+    split_by_slice,
+)
+
+RECORD = np.repeat(["4", "7", "10", "14", "27", "29", "36", "40"], [39, 45, 457, 110, 66, 84, 45, 93])
+
+
+def covers_everything_once(split, slices):
+    together = np.concatenate([split.part(part) for part in PARTS])
+    return sorted(together) == list(range(slices))
+
+
+def test_the_papers_shares_of_its_939_slices():
+    sizes = [len(split_by_slice(paper.SLICES).part(part)) for part in PARTS]
+    assert sizes == [718, 80, 141]  # 15 % of 939 is 140.85; 10 % of the other 798 is 79.8
+
+
+@given(st.integers(3, 500), st.integers(0, 50))
+def test_a_slice_split_is_disjoint_complete_and_seeded(slices, seed):
+    split = split_by_slice(slices, seed)
+    assert covers_everything_once(split, slices)
+    assert all(len(split.part(part)) for part in PARTS)
+    assert np.array_equal(split.train, split_by_slice(slices, seed).train)
+
+
+def test_another_seed_is_another_split():
+    assert not np.array_equal(split_by_slice(100, 0).test, split_by_slice(100, 1).test)
+
+
+def test_a_patient_split_holds_out_whole_patients():
+    split = split_by_patient(RECORD, ["10", "14"], seed=0)
+    assert covers_everything_once(split, len(RECORD))
+    assert set(RECORD[split.test]) == {"10", "14"}
+    assert shared_patients(split, RECORD) == {"validation": (), "test": ()}
+    assert len(split.validation) >= 0.1 * (len(split.validation) + len(split.train))
+
+
+@given(st.lists(st.sampled_from("abcdef"), min_size=8, max_size=60).filter(lambda p: len(set(p)) >= 3), st.integers(0, 9))
+def test_a_patient_split_never_leaks(patients, seed):
+    split = split_by_patient(patients, [patients[0]], seed)
+    assert covers_everything_once(split, len(patients))
+    assert all(len(split.part(part)) for part in PARTS)
+    assert "never seen in training" in leak_sentence(split, patients)
+
+
+@given(st.integers(2, 8), st.integers(0, 20))
+def test_folds_hold_every_patient_once(folds, seed):
+    dealt = patient_folds(RECORD, seed, folds)
+    assert sorted(patient for fold in dealt for patient in fold) == sorted(set(RECORD))
+    assert all(dealt) and len(dealt) == folds
+
+
+def test_a_slice_split_of_the_record_is_said_to_leak():
+    split = split_by_slice(len(RECORD))
+    assert "LEAKS" in leak_sentence(split, RECORD)
+    assert "10" in shared_patients(split, RECORD)["test"]
+
+
+def test_a_leaking_patient_split_is_refused():
+    split = split_by_slice(len(RECORD))
+    forged = type(split)(split.train, split.validation, split.test, "patient", 0)
+    with pytest.raises(ValueError, match="leaks patients"):
+        leak_sentence(forged, RECORD)
+
+
+def test_an_unknown_patient_is_named():
+    with pytest.raises(ValueError, match="no patient named 99"):
+        split_by_patient(RECORD, ["99"])
+
+
+@pytest.mark.parametrize("held_out", [[], ["4", "7", "10", "14", "27", "29", "36"]])
+def test_a_patient_split_needs_somebody_in_each_part(held_out):
+    with pytest.raises(ValueError, match="at least one patient"):
+        split_by_patient(RECORD, held_out)
+
+
+def test_two_slices_cannot_be_split():
+    with pytest.raises(ValueError, match="at least 3"):
+        split_by_slice(2)

@@ -1,0 +1,144 @@
+import numpy as np
+import pytest
+
+from covidlab.models import light_unet
+from covidlab.splits import split_by_slice
+from covidlab.tensorflow_quiet import keras, tf
+from covidlab.training import (
+    Recipe,
+    augmented,
+    best_threshold,
+    predict_slices,
+    read_history,
+    train,
+    training_batches,
+)
+from covidlab.metrics import Counts
+
+RECIPE = Recipe(updates=6, batch_size=4, updates_per_epoch=2)
+
+
+def fresh_model():
+    keras.utils.set_random_seed(0)
+    return light_unet(widths=(2, 3, 4))
+
+
+def do_nothing(epoch):
+    pass
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_killed_training_ends_where_it_would_have_ended(cache, tmp_path):
+    split = split_by_slice(len(cache), seed=0)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    whole.mkdir(), parts.mkdir()
+    straight = fresh_model()
+    history = train(straight, cache, split, RECIPE, whole, do_nothing)
+
+    def killer(done, total, text):
+        raise Killed
+
+    # A power cut in the second epoch: the callback of the first batch after the first epoch raises.
+    from covidlab import training
+
+    class CutShort(training._Keeper):
+        def on_train_batch_end(self, batch, logs=None):
+            if len(self.history) == 1:
+                raise Killed
+
+    original, training._Keeper = training._Keeper, CutShort
+    try:
+        with pytest.raises(Killed):
+            train(fresh_model(), cache, split, RECIPE, parts, do_nothing)
+    finally:
+        training._Keeper = original
+    assert len(read_history(parts / "history.csv")) == 1
+
+    keras.utils.set_random_seed(99)  # whatever the second process starts with must not matter
+    resumed = light_unet(widths=(2, 3, 4))
+    again = train(resumed, cache, split, RECIPE, parts, do_nothing)
+    assert [epoch.loss for epoch in again] == pytest.approx([epoch.loss for epoch in history], rel=1e-4)
+    for one, other in zip(straight.get_weights(), resumed.get_weights()):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+    assert not (parts / "state.weights.h5").exists()
+
+
+def test_a_finished_training_is_not_repeated(cache, tmp_path):
+    split = split_by_slice(len(cache), seed=0)
+    first = train(fresh_model(), cache, split, RECIPE, tmp_path, do_nothing)
+    model = fresh_model()
+    before = [array.copy() for array in model.get_weights()]
+    assert train(model, cache, split, RECIPE, tmp_path, do_nothing) == first
+    for one, other in zip(before, model.get_weights()):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_best_epoch_is_chosen_by_validation(cache, tmp_path):
+    kept = []
+    history = train(fresh_model(), cache, split_by_slice(len(cache)), RECIPE, tmp_path, kept.append)
+    scores = [epoch.validation_f1 for epoch in history]
+    assert kept[-1].validation_f1 == max(scores)
+    assert len(kept) >= 1
+
+
+def test_batches_do_not_depend_on_where_one_starts(cache):
+    slices = np.flatnonzero(cache.positive)
+    every = list(training_batches(cache, slices, RECIPE, seed=3))
+    late = list(training_batches(cache, slices, RECIPE, seed=3, first_update=4))
+    assert len(every) == 6 and len(late) == 2
+    for one, other in zip(every[4:], late):
+        np.testing.assert_array_equal(one[0], other[0])
+        np.testing.assert_array_equal(one[1], other[1])
+
+
+def test_batches_hold_only_the_slices_they_were_given(cache):
+    slices = np.flatnonzero(cache.positive)[:3]
+    plain = Recipe(updates=3, batch_size=4, updates_per_epoch=3, augment=False)
+    known = {cache.images[k].tobytes() for k in slices}
+    for images, masks in training_batches(cache, slices, plain, seed=0):
+        assert images.shape == (4, 32, 32, 1)
+        for image in np.round(images.numpy() * 255).astype(np.uint8):
+            assert image.tobytes() in known
+
+
+def test_augmentation_moves_slice_and_mask_together_and_keeps_masks_binary():
+    masks = np.zeros((16, 64, 64, 1), np.float32)
+    masks[:, 20:44, 24:40] = 1
+    images, moved = augmented(tf.constant(masks * 0.5), tf.constant(masks), tf.constant([0, 7], tf.int64))
+    assert set(np.unique(moved)) == {0.0, 1.0}
+    assert images.numpy().min() >= 0 and images.numpy().max() <= 1
+    lesion = images.numpy() > 0.3
+    overlap = (lesion & (moved.numpy() > 0)).sum() / (lesion | (moved.numpy() > 0)).sum()
+    assert overlap > 0.9
+    again, _ = augmented(tf.constant(masks * 0.5), tf.constant(masks), tf.constant([0, 7], tf.int64))
+    np.testing.assert_array_equal(images, again)
+
+
+def test_augmentation_mirrors_about_half_of_the_slices_left_to_right_and_none_upside_down():
+    corner = np.zeros((64, 64, 64, 1), np.float32)
+    corner[:, 10:22, 10:22] = 1  # upper left
+    _, moved = augmented(tf.constant(corner), tf.constant(corner), tf.constant([0, 1], tf.int64))
+    right = moved.numpy()[:, :, 32:].sum(axis=(1, 2, 3)) > moved.numpy()[:, :, :32].sum(axis=(1, 2, 3))
+    assert 16 < right.sum() < 48
+    assert moved.numpy()[:, 40:].sum() < 0.02 * moved.numpy().sum()
+
+
+def test_predicting_in_portions_equals_predicting_at_once():
+    model = fresh_model()
+    slices = np.random.default_rng(0).integers(0, 256, (5, 16, 16), dtype=np.uint8)
+    np.testing.assert_allclose(
+        predict_slices(model, slices, batch_size=2), predict_slices(model, slices, batch_size=5), atol=1e-6
+    )
+
+
+def test_the_threshold_with_the_best_f1_wins():
+    counts = [Counts(tp=1, fp=9), Counts(tp=8, fp=1, fn=1), Counts(tp=2, fn=8)]
+    threshold, f1 = best_threshold(counts, np.array([0.2, 0.4, 0.6]))
+    assert (threshold, f1) == (0.4, pytest.approx(16 / 18))
+
+
+def test_a_validation_part_without_lesions_falls_back_to_one_half():
+    assert best_threshold([Counts(tn=5)], np.array([0.3])) == (0.5, 0.0)

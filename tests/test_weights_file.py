@@ -1,0 +1,56 @@
+import h5py
+import numpy as np
+import pytest
+
+from covidlab.models import light_unet
+from covidlab.weights_file import SHIPPED, WeightsError, WeightsInfo, load_model, read_info, save_weights
+
+INFO = WeightsInfo("light_unet", 32, 0.35, "a test", options={"widths": [2, 3]})
+
+
+@pytest.fixture
+def saved(tmp_path):
+    model = light_unet(widths=(2, 3))
+    path = tmp_path / "small.weights.h5"
+    save_weights(path, model, INFO)
+    return path, model
+
+
+def test_a_weights_file_alone_rebuilds_its_model(saved):
+    path, model = saved
+    again, info = load_model(path)
+    slices = np.random.rand(1, 8, 8, 1).astype("float32")
+    assert info == INFO
+    np.testing.assert_array_equal(again(slices), model(slices))
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(WeightsError, match="absent.weights.h5: found no such file; expected"):
+        load_model(tmp_path / "absent.weights.h5")
+
+
+def test_a_text_file_is_no_weights_file(tmp_path):
+    (tmp_path / "w.weights.h5").write_text("hello")
+    with pytest.raises(WeightsError, match="no readable HDF5 file"):
+        read_info(tmp_path / "w.weights.h5")
+
+
+def test_weights_of_another_program_are_refused(tmp_path):
+    light_unet(widths=(2, 3)).save_weights(tmp_path / "w.weights.h5")
+    with pytest.raises(WeightsError, match="without covidlab's description"):
+        read_info(tmp_path / "w.weights.h5")
+
+
+def test_weights_that_do_not_fit_their_model_are_refused(saved):
+    path, _ = saved
+    with h5py.File(path, "a") as file:
+        file.attrs["covidlab"] = file.attrs["covidlab"].replace("[2, 3]", "[2, 4]")
+    with pytest.raises(WeightsError, match="do not fit light_unet"):
+        load_model(path)
+
+
+def test_the_shipped_weights_load_and_say_that_they_saw_the_phantom_only():
+    model, info = load_model()
+    assert SHIPPED.stat().st_size < 2.2e6
+    assert info.grid == 128 and "phantom" in info.trained_on
+    assert model.count_params() == 486_441
