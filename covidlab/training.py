@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ class Recipe:
         Validation, the weights to keep and the point to resume from come after each epoch.
     """
 
-    updates: int = 8000
+    updates: int = 7500
     batch_size: int = 8
     learning_rate: float = 2e-3
     augment: bool = True
@@ -183,13 +184,24 @@ def predict_slices(model: keras.Model, images: np.ndarray, batch_size: int = 16)
     -------
     float32 array (slices, height, width) in 0..1
     """
-    # A compiled call: `model.predict` costs about twice as much on small batches.
-    call = tf.function(lambda batch: model(tf.cast(batch, tf.float32)[..., None] / 255, training=False))
+    call = _compiled(model)
     probabilities = np.empty(images.shape, dtype=np.float32)
     for start in range(0, len(images), batch_size):
         stop = start + batch_size
         probabilities[start:stop] = call(tf.constant(images[start:stop])).numpy()[..., 0]
     return probabilities
+
+
+@lru_cache(maxsize=4)
+def _compiled(model: keras.Model):
+    """One traced graph a model, for slices of any number and size: `model.predict` costs about twice as much on
+    small batches, and tracing anew for each call costs seconds."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None], tf.uint8)])
+    def call(batch):
+        return model(tf.cast(batch, tf.float32)[..., None] / 255, training=False)
+
+    return call
 
 
 def count_slices(model: keras.Model, cache: SliceCache, slices: np.ndarray, thresholds: np.ndarray) -> list[Counts]:
@@ -262,6 +274,7 @@ def train(
             initial_epoch=start,
             epochs=recipe.epochs,
             callbacks=[keeper],
+            shuffle=False,
             verbose=0,
         )
     (folder / "state.weights.h5").unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """What nbval does not look at in a notebook, each as a plain function from a notebook to a list of faults.
 
-nbval compares stored outputs with new ones, but not where a cell was never executed, not pictures, and not whether
-what is stored may be stored at all. An empty list means nothing to complain of. Each function is tested with planted
+nbval compares stored outputs with new ones, but nothing in a notebook whose outputs were stripped, no pictures, and not
+whether what is stored may be stored at all. An empty list means nothing to complain of. Each function is tested with planted
 faults in test_notebooks.py.
 """
 
@@ -74,7 +74,7 @@ def _plain(text: str) -> str:
 
 
 def never_run(notebook: NotebookNode) -> list[str]:
-    """Cells not executed 1..n from top to bottom; nbval compares nothing in a cell without a count."""
+    """Cells not executed 1..n from top to bottom; without a count and outputs nbval compares nothing."""
     faults = []
     for number, cell in enumerate(code_cells(notebook), start=1):
         if not cell.source.strip():
@@ -87,7 +87,7 @@ def never_run(notebook: NotebookNode) -> list[str]:
 def errors_and_warnings(notebook: NotebookNode) -> list[str]:
     """Stored tracebacks and anything written to stderr."""
     return [
-        f"code cell {number} stores {'an error' if output.output_type == 'error' else 'stderr'}: {_text(output)[:120]!r}"
+        f"code cell {number} stores an error or stderr: {_text(output)[:120]!r}"
         for number, output in _outputs(notebook)
         if output.output_type == "error" or output.get("name") == "stderr"
     ]
@@ -175,8 +175,9 @@ def long_outputs(notebook: NotebookNode) -> list[str]:
         streams = "".join(output.text for output in cell.outputs if output.output_type == "stream")
         shown = [streams]
         for output in cell.outputs:
-            data = output.get("data", {})
-            if data and not _pictures(output) and "text/html" not in data and not any("widget" in kind for kind in data):
+            kinds = list(output.get("data", {}))
+            # Jupyter shows the richest form, and the text only where there is no other.
+            if kinds and not any(kind.startswith(("image/", "application/")) or kind == "text/html" for kind in kinds):
                 shown.append(_text(output))
         longest = max(len(text.splitlines()) for text in shown)
         if longest > MOST_OUTPUT_LINES:
@@ -188,8 +189,11 @@ def machine_paths(notebook: NotebookNode) -> list[str]:
     """Folders of the machine it was written on, in what is written and in what is shown."""
     texts = [(f"cell {number}", cell.source) for number, cell in enumerate(notebook.cells, start=1)]
     texts += [(f"the output of code cell {number}", _text(output)) for number, output in _outputs(notebook)]
-    return [f"{where} names a folder of one machine ({found[0]}...)" for where, text in texts
-            if (found := MACHINE_PATH.search(text))]  # fmt: skip
+    return [
+        f"{where} names a folder of one machine ({found[0]}...)"
+        for where, text in texts
+        if (found := MACHINE_PATH.search(text))
+    ]
 
 
 def headings(notebook: NotebookNode) -> list[str]:
