@@ -1,0 +1,476 @@
+"""One NIfTI file: read it, check it, say what its numbers mean and which way up it lies, write a mask like it.
+
+Nothing is guessed silently. What the intensities mean and how the slices are turned is decided by stated rules,
+kept as a sentence with the volume, and everything odd about a file is one of its findings. This module does not
+resample (see `covidlab.grid`) and knows nothing of cohorts or models.
+"""
+
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from scipy import ndimage
+
+from covidlab.errors import CovidlabError
+
+# The record's window: its uint8 files hold [-1250, 250] HU as 0..255, and so do all slices of the course.
+LOWEST_HU, HIGHEST_HU = -1250.0, 250.0
+NIFTI = (".nii.gz", ".nii")
+
+
+class VolumeError(CovidlabError):
+    """A file that cannot be read as a CT volume or as a mask, or a mask that cannot be written."""
+
+
+@dataclass(frozen=True)
+class Intensities:
+    """What the stored numbers of a file mean.
+
+    Parameters
+    ----------
+    kind : "hu", "record_window" or "unit"
+        Hounsfield units; the record's window as 0..255; the same window as 0..1.
+    meaning : str
+        The same in words, with the evidence.
+    """
+
+    kind: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """How stored voxels become slices for display: foot to head, spine down, the patient's right on the left.
+
+    Parameters
+    ----------
+    source : "affine", "record rule" or "picture"
+        What decided it.
+    meaning : str
+        The same in words.
+    axes : tuple of three int
+        Which stored axis becomes slice, row and column.
+    flips : tuple of three bool
+        Which of those three then runs backwards.
+    """
+
+    source: str
+    meaning: str
+    axes: tuple[int, int, int]
+    flips: tuple[bool, bool, bool]
+
+    def to_display(self, array: np.ndarray) -> np.ndarray:
+        """A view of a stored (x, y, z) array as (slice, row, column)."""
+        return np.flip(array.transpose(self.axes), [axis for axis in range(3) if self.flips[axis]])
+
+    def from_display(self, array: np.ndarray) -> np.ndarray:
+        """The exact inverse of `to_display`."""
+        return np.flip(array, [axis for axis in range(3) if self.flips[axis]]).transpose(np.argsort(self.axes))
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A CT volume as stored, with what is known about it.
+
+    Parameters
+    ----------
+    path : Path
+    voxels : ndarray (x, y, z)
+        Stored order and, where the header scales nothing, stored dtype.
+    header : nibabel.Nifti1Header
+        Kept so that a mask can be written with the same geometry.
+    affine : float array (4, 4)
+        As nibabel reads it; means something only where `spacing` is known.
+    spacing : tuple of three float, or None
+        Voxel size in mm along x, y, z; None where the file does not say.
+    intensities : Intensities
+    orientation : Orientation
+    findings : tuple of str
+        Everything odd about the file, in plain sentences.
+    """
+
+    path: Path
+    voxels: np.ndarray
+    header: nib.Nifti1Header
+    affine: np.ndarray
+    spacing: tuple[float, float, float] | None
+    intensities: Intensities
+    orientation: Orientation
+    findings: tuple[str, ...]
+
+    @property
+    def slice_axis(self) -> int:
+        """The stored axis along which slices follow each other."""
+        return self.orientation.axes[0]
+
+    @property
+    def slice_shape(self) -> tuple[int, int]:
+        """Rows and columns of a displayed slice."""
+        _, rows, columns = self.orientation.axes
+        return self.voxels.shape[rows], self.voxels.shape[columns]
+
+    def to_display(self, array: np.ndarray) -> np.ndarray:
+        """Any array in stored order -> (slice, row, column): foot to head, spine down, patient's right on the left."""
+        return self.orientation.to_display(array)
+
+    def from_display(self, array: np.ndarray) -> np.ndarray:
+        """The exact inverse of `to_display`."""
+        return self.orientation.from_display(array)
+
+    def slices(self) -> np.ndarray:
+        """The volume for display and for models: uint8 (slices, rows, columns), [-1250, 250] HU as 0..255."""
+        return np.ascontiguousarray(self.to_display(_to_record_window(self.voxels, self.intensities.kind)))
+
+    def hounsfield(self) -> np.ndarray:
+        """Float32 HU in stored order; of a windowed file what the window left: steps of 5.9 HU, ends cut off."""
+        if self.intensities.kind == "hu":
+            return self.voxels.astype(np.float32)
+        full_scale = 255.0 if self.intensities.kind == "record_window" else 1.0
+        return self.voxels.astype(np.float32) / full_scale * (HIGHEST_HU - LOWEST_HU) + LOWEST_HU
+
+
+def window(slices: np.ndarray, level: float, width: float) -> np.ndarray:
+    """Map a range of HU to 0..1, as a radiologist's screen does.
+
+    Parameters
+    ----------
+    slices : uint8 array on the [-1250, 250] HU scale, or an array of any other dtype in HU
+    level, width : float
+        Centre and width of the range, HU. Lungs are read at about -500 and 1500, soft tissue at 40 and 400.
+
+    Returns
+    -------
+    float32 array of the same shape in 0..1
+
+    Raises
+    ------
+    ValueError
+        If the width is not positive.
+
+    Examples
+    --------
+    >>> window(np.array([-1250, -500, 250, 3000]), level=-500, width=1500).tolist()
+    [0.0, 0.5, 1.0, 1.0]
+    """
+    if width <= 0:
+        raise ValueError(f"a window needs a positive width in HU; found {width}")
+    values = slices.astype(np.float32)
+    if slices.dtype == np.uint8:
+        values = values / 255 * (HIGHEST_HU - LOWEST_HU) + LOWEST_HU
+    return np.clip((values - (level - width / 2)) / width, 0, 1)
+
+
+def read_volume(path: str | os.PathLike) -> Volume:
+    """Read a CT volume from .nii or .nii.gz.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    Volume
+
+    Raises
+    ------
+    VolumeError
+        If the file is missing, damaged, no NIfTI file, not three-dimensional, or holds values that are neither
+        HU nor the record's window. The message names the file, what was found and what to do.
+    """
+    path = Path(path)
+    header, affine, voxels, findings = _read(path)
+    if voxels.dtype.kind == "f" and not np.isfinite(voxels).all():
+        bad = int(np.count_nonzero(~np.isfinite(voxels)))
+        raise VolumeError(
+            path, f"{bad} voxels that are NaN or infinite", "a number in every voxel",
+            "write the scan again from its source; air is -1000 HU, not NaN",
+        )
+    intensities = _intensities(path, voxels)
+    if intensities.kind == "record_window":
+        findings += _scaled_by_slice(voxels)
+    orientation, spacing, more = _orientation(path, header, affine, voxels, intensities)
+    return Volume(path, voxels, header, affine, spacing, intensities, orientation, tuple(findings + more))
+
+
+def read_mask(path: str | os.PathLike, like: Volume | None = None) -> np.ndarray:
+    """Read a mask of infection.
+
+    Parameters
+    ----------
+    path : path
+    like : Volume, optional
+        The scan that it belongs to, whose shape it must have.
+
+    Returns
+    -------
+    uint8 array (x, y, z), stored order, 0 and 1
+
+    Raises
+    ------
+    VolumeError
+        As `read_volume`; and for another shape than the scan's or values other than 0 and 1.
+    """
+    path = Path(path)
+    _, _, voxels, _ = _read(path)
+    if like is not None and voxels.shape != like.voxels.shape:
+        raise VolumeError(
+            path, f"a mask of shape {_sides(voxels.shape)}", f"{_sides(like.voxels.shape)}, as {like.path.name} has",
+            "pair each scan with its own mask",
+        )
+    values = np.unique(voxels)
+    if not np.isin(values, (0, 1)).all():
+        shown = ", ".join(f"{value:g}" for value in values[:5]) + (" …" if len(values) > 5 else "")
+        remedy = "write lesion as 1 and everything else as 0"
+        if np.isin(values, (0, 1, 2, 3)).all():
+            remedy = "take the record's Infection_Mask: here 1 and 2 are the lungs and 3 is infection"
+        raise VolumeError(path, f"a mask with the values {shown}", "only 0 and 1", remedy)
+    return voxels.astype(np.uint8)
+
+
+def write_mask(path: str | os.PathLike, mask: np.ndarray, like: Volume) -> None:
+    """Write a mask with its scan's exact affine, shape and header codes.
+
+    Parameters
+    ----------
+    path : path ending in .nii or .nii.gz
+        Its folder is made if missing. Written under a temporary name first, so no half file is ever left.
+    mask : 0/1 or bool array (x, y, z)
+        In stored order: see `Volume.from_display`.
+    like : Volume
+        The scan.
+
+    Raises
+    ------
+    VolumeError
+        If the mask has another shape than the scan, the name has another ending, or the folder cannot be written.
+    """
+    path = Path(path)
+    if mask.shape != like.voxels.shape:
+        raise VolumeError(path, f"a mask of shape {_sides(mask.shape)}", _sides(like.voxels.shape), "pass them in order")
+    if not path.name.endswith(NIFTI):
+        raise VolumeError(path, "a name of another kind", "an ending .nii or .nii.gz", "add .nii.gz")
+    header = like.header.copy()
+    # Of the scan's header only the geometry is true of the mask.
+    header.set_data_dtype(np.uint8)
+    header.set_slope_inter(1, 0)
+    header["cal_min"], header["cal_max"], header["descrip"] = 0, 0, b"covidlab infection mask"
+    # The affine is left to the header: passing one would make nibabel set codes that the scan does not have.
+    image = nib.Nifti1Image(mask.astype(np.uint8).reshape(like.header.get_data_shape()), None, header)
+    scratch = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nib.save(image, scratch)
+        os.replace(scratch, path)
+    except OSError as error:
+        raise VolumeError(
+            path, f"a place that cannot be written ({error.strerror})", "a folder with write permission",
+            "choose another folder",
+        ) from error
+    finally:
+        if os.access(path.parent, os.W_OK):
+            scratch.unlink(missing_ok=True)
+
+
+def spine_side(slices: np.ndarray) -> str:
+    """Where the spine lies in the picture: "down", "up", "left", "right", or "unclear".
+
+    The brightest 2.5 % of a body's pixels are bone; near the middle of one side of the body, a tenth to four
+    tenths of its depth in, they are the spine. That side is named if it has far more bone than the others.
+
+    Parameters
+    ----------
+    slices : uint8 array (slices, rows, columns)
+
+    Returns
+    -------
+    str
+    """
+    third = len(slices) // 3
+    middle = slices[third : max(third + 1, len(slices) - third)]
+    middle = middle[:: max(1, len(middle) // 12)]
+    # Turn the slices so that each side in its turn comes to lie at the bottom.
+    bone = {side: _bone_at_the_bottom(np.rot90(middle, turn, (1, 2))) for turn, side in enumerate(_SIDES)}
+    first, second = sorted(bone, key=bone.get, reverse=True)[:2]
+    return first if bone[first] >= 0.03 and bone[first] >= 2 * bone[second] else "unclear"
+
+
+_SIDES = ("down", "left", "up", "right")
+
+
+def _bone_at_the_bottom(slices: np.ndarray) -> float:
+    shares = []
+    for slice_ in slices:
+        body = ndimage.binary_opening(slice_ > 0.5 * np.percentile(slice_, 95), iterations=2)
+        labels, found = ndimage.label(body)
+        if not found:
+            continue
+        body = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])  # the largest part: not the table
+        rows, columns = np.flatnonzero(body.any(axis=1)), np.flatnonzero(body.any(axis=0))
+        top, height = rows[0], rows[-1] - rows[0]
+        middle, tenth = (columns[0] + columns[-1]) / 2, 0.1 * (columns[-1] - columns[0])
+        bright = slice_ >= max(np.percentile(slice_[body], 97.5), 1)
+        band = bright[int(top + 0.6 * height) : int(top + 0.9 * height), int(middle - tenth) : int(middle + tenth) + 1]
+        if band.size:
+            # Where a flat picture is "bright" everywhere, nothing stands out.
+            shares.append(band.mean() if bright[body].mean() < 0.5 else 0.0)
+    return float(np.mean(shares)) if shares else 0.0
+
+
+def _read(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, list[str]]:
+    """Header, affine, voxels (three-dimensional, real numbers) and first findings of a NIfTI file."""
+    nifti, again = "a NIfTI volume, .nii or .nii.gz", "copy or download the file again"
+    if not path.exists():
+        raise VolumeError(path, "no such file", nifti, "check the name")
+    if path.is_dir():
+        raise VolumeError(path, "a folder", nifti, "name one file in it")
+    if not path.name.endswith(NIFTI):
+        raise VolumeError(path, "a file of another kind by its name", nifti, "convert the scan to NIfTI")
+    if path.stat().st_size == 0:
+        raise VolumeError(path, "an empty file", nifti, again)
+    try:
+        # nibabel repairs small header faults and logs each; what matters is found below.
+        with nib.imageglobals.LoggingOutputSuppressor():
+            image = nib.load(path)
+            shape, dtype = image.shape, image.get_data_dtype()
+            if dtype.kind not in "iufb":
+                raise VolumeError(path, f"voxels of type {dtype}", "one grey value a voxel", "convert it to grey values")
+            if len(shape) != 3 and not (len(shape) == 4 and shape[3] == 1):
+                raise VolumeError(
+                    path, f"{len(shape)} dimensions ({_sides(shape)})", "three: x, y, z",
+                    "save one volume a file",
+                )
+            if 0 in shape:
+                raise VolumeError(path, f"a volume without voxels ({_sides(shape)})", "at least one slice", again)
+            voxels = np.asanyarray(image.dataobj)
+    except VolumeError:
+        raise
+    except nib.filebasedimages.ImageFileError as error:
+        raise VolumeError(path, "no NIfTI header (is it text, or another format?)", nifti, again) from error
+    except (EOFError, OSError, ValueError, zlib.error, nib.spatialimages.HeaderDataError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise VolumeError(path, f"a damaged or cut-off file ({reason})", f"the whole of {nifti}", again) from error
+    findings = []
+    if voxels.ndim == 4:
+        voxels = voxels[..., 0]
+        findings.append("four dimensions, the last of length 1: read as three")
+    if voxels.dtype == np.float64:  # what nibabel makes of a scaled integer file; float32 holds every CT number
+        voxels = voxels.astype(np.float32)
+    return image.header, image.affine, voxels, findings
+
+
+def _intensities(path: Path, voxels: np.ndarray) -> Intensities:
+    low, high = float(voxels.min()), float(voxels.max())
+    span = f"{voxels.dtype} from {low:g} to {high:g}"
+    if voxels.dtype == np.uint8:
+        return Intensities("record_window", f"record window: {span}, so [-1250, 250] HU as 0..255")
+    if low == high:
+        raise VolumeError(path, f"the same value {low:g} in every voxel", "a picture", "write the scan again")
+    if low < -100:
+        return Intensities("hu", f"HU: {span}, and only HU go below -100")
+    if voxels.dtype.kind == "f" and low >= 0 and high <= 1:
+        return Intensities("unit", f"unit: {span}, so [-1250, 250] HU as 0..1")
+    if voxels.dtype.kind in "iu" and low >= 0 and high <= 255:
+        return Intensities("record_window", f"record window: {span}, whole numbers within 0..255: [-1250, 250] HU")
+    raise VolumeError(
+        path, f"values of {span}", "HU (air near -1000), the record's 0..255 window, or 0..1",
+        "apply the scanner's rescale slope and intercept, so that air is about -1000 and water 0",
+    )
+
+
+def _to_record_window(voxels: np.ndarray, kind: str) -> np.ndarray:
+    if kind == "record_window":
+        return voxels.astype(np.uint8, copy=False)
+    scaled = voxels.astype(np.float32)
+    if kind == "hu":
+        scaled = (np.clip(scaled, LOWEST_HU, HIGHEST_HU) - LOWEST_HU) / (HIGHEST_HU - LOWEST_HU)
+    return np.rint(scaled * 255).astype(np.uint8)
+
+
+def _scaled_by_slice(voxels: np.ndarray) -> list[str]:
+    """Tell the record's window from slices that were each stretched to 0..255.
+
+    The window ends at 250 HU, so bone reaches 255 in every slice that shows a body. Where slices were stretched
+    one by one (and then reduced), hardly any does, and the grey of soft tissue drifts from slice to slice.
+    """
+    highest = voxels.max(axis=(0, 1))
+    share = float(np.mean(highest == 255))
+    if len(highest) < 8 or share > 0.5:
+        return []
+    # The upper half of a slice's grey levels is body; its median is soft tissue.
+    tissue = [np.median(s[s > highest[k] / 4]) for k, s in enumerate(np.moveaxis(voxels, 2, 0)) if highest[k]]
+    low, high = np.percentile(tissue, (5, 95))
+    return [
+        "grey values are scaled per slice, not by the record's window: only "
+        f"{share:.0%} of the slices reach 255, and soft tissue drifts from grey {low:.0f} to {high:.0f}; "
+        "do not mix with windowed cases"
+    ]
+
+
+def _orientation(
+    path: Path, header: nib.Nifti1Header, affine: np.ndarray, voxels: np.ndarray, intensities: Intensities
+) -> tuple[Orientation, tuple[float, float, float] | None, list[str]]:
+    unset = int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0
+    zooms = tuple(float(side) for side in header.get_zooms()[:3])
+    unitless = header.get_xyzt_units()[0] == "unknown"
+    empty = np.allclose(affine, np.eye(4)) and zooms == (1.0, 1.0, 1.0) and unitless
+    directions = nib.io_orientation(affine)
+    if not (unset or empty or np.isnan(directions).any()):
+        axes = tuple(int(np.flatnonzero(directions[:, 0] == world)[0]) for world in (2, 1, 0))
+        # Stored towards the feet, the front or the right is the way of display for slice, row, column respectively
+        # when reversed: head last, back last, left last.
+        flips = tuple(bool(directions[axis, 1] == sign) for axis, sign in zip(axes, (-1, 1, 1)))
+        codes = "".join(nib.aff2axcodes(affine))
+        orientation = Orientation("affine", f"affine: stored {codes}", axes, flips)
+        slices = _some_slices(orientation, voxels, intensities)
+        return orientation, zooms, _warn_unless_down(slices, "the affine")
+    why = "sform and qform code 0" if unset else "an identity affine, unit zooms, no units"
+    findings = [f"no affine to believe ({why}): spacing unknown, orientation by rule"]
+    # np.rot90(array[:, :, z]) is rows = y backwards, columns = x; from there each collection has its own turn.
+    name = path.name.lower()
+    if name.startswith("coronacases"):
+        orientation = Orientation("record rule", "record rule: coronacases", (2, 1, 0), (False, True, False))
+    elif name.startswith("radiopaedia"):
+        reverse = name.startswith("radiopaedia_7_85703_0")
+        words = "record rule: radiopaedia, upside-down against coronacases" + (", z reversed" if reverse else "")
+        orientation = Orientation("record rule", words, (2, 1, 0), (reverse, False, False))
+    else:
+        return *_by_picture(voxels, intensities, findings), findings
+    slices = _some_slices(orientation, voxels, intensities)
+    return orientation, None, findings + _warn_unless_down(slices, "the record's rule")
+
+
+def _by_picture(voxels: np.ndarray, intensities: Intensities, findings: list[str]) -> tuple[Orientation, None]:
+    """Axial slices assumed along the last axis; the picture alone says which way is down."""
+    rot90 = Orientation("picture", "", (2, 1, 0), (False, True, False))
+    side = spine_side(_some_slices(rot90, voxels, intensities))
+    # A quarter turn brings the spine down; left and right, and head and foot, cannot be told from a spine.
+    axes, flips = {
+        "up": ((2, 1, 0), (False, False, False)),
+        "left": ((2, 0, 1), (False, True, True)),
+        "right": ((2, 0, 1), (False, False, False)),
+    }.get(side, (rot90.axes, rot90.flips))
+    words = "spine direction unclear, shown as np.rot90" if side == "unclear" else f"spine found {side}, turned down"
+    findings.append(f"no rule for this name: {words}; left and right, head and foot are unverified")
+    return Orientation("picture", f"picture: {words}", axes, flips), None
+
+
+def _some_slices(orientation: Orientation, voxels: np.ndarray, intensities: Intensities) -> np.ndarray:
+    """The middle slices, enough for `spine_side`, without converting the whole volume."""
+    displayed = orientation.to_display(voxels)
+    third = len(displayed) // 3
+    middle = displayed[third : max(third + 1, len(displayed) - third)]
+    return _to_record_window(middle[:: max(1, len(middle) // 12)], intensities.kind)
+
+
+def _warn_unless_down(slices: np.ndarray, rule: str) -> list[str]:
+    side = spine_side(slices)
+    if side in ("down", "unclear"):
+        return []
+    return [f"WARNING: {rule} says that the spine is down, the picture shows it {side}: check the orientation"]
+
+
+def _sides(shape: tuple[int, ...]) -> str:
+    return " x ".join(str(side) for side in shape)
