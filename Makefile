@@ -119,7 +119,7 @@ lab: setup
 		$(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_FLAGS)
 
 test: setup
-	$(ON_PHANTOM) $(PY) -m ruff check covidlab tests notebooks
+	$(ON_PHANTOM) $(PY) -m ruff check --output-format concise covidlab tests notebooks
 	$(ON_PHANTOM) $(PY) -m pytest -n $(WORKERS) --dist loadscope tests
 ifneq ($(NOTEBOOKS),)
 	$(ON_PHANTOM) $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout 300 \

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pooch
 
-from covidlab import phantom
 from covidlab.errors import CovidlabError
 from covidlab.progress import Progress, silent
 
@@ -22,6 +21,8 @@ IMAGE_FOLDERS = ("COVID-19-CT-Seg_20cases", "images", "image", "imagesTr", "scan
 MASK_FOLDERS = ("Infection_Mask", "masks", "mask", "labelsTr", "labels", "infection")
 EXTENSIONS = (".nii.gz", ".nii")
 PROFILES = ("lesson", "paper")
+# The phantom leaves this file beside its folders, with its seed and version in it.
+PHANTOM_MARKER = "phantom.json"
 
 
 class CohortError(CovidlabError):
@@ -154,6 +155,9 @@ def open_cohort(
         raise CohortError("profile", repr(profile), " or ".join(PROFILES), "choose one of them")
     source = source or os.environ.get("COVIDLAB_DATA") or "phantom"
     if str(source) == "phantom":
+        # Only here: reading somebody's own scans needs none of the phantom's imports.
+        from covidlab import phantom
+
         folder = phantom.write_cohort(data_home() / f"phantom-{profile}", profile=profile, progress=progress)
         return replace(read_cohort(folder), name=f"phantom-{profile}")
     return read_cohort(Path(source).expanduser())
@@ -183,7 +187,7 @@ def read_cohort(folder: Path) -> Cohort:
     cases = tuple(
         Case(name, patients.get(name, patient_of(name)), image_files[name], mask_files[name]) for name in image_files
     )
-    is_phantom = (folder / phantom.MARKER).exists()
+    is_phantom = (folder / PHANTOM_MARKER).exists()
     return Cohort("phantom" if is_phantom else folder.resolve().name, folder, cases)
 
 

@@ -437,12 +437,13 @@ def _orientation(
         words = "record rule: radiopaedia, upside-down against coronacases" + (", z reversed" if reverse else "")
         orientation = Orientation("record rule", words, (2, 1, 0), (reverse, False, False))
     else:
-        return *_by_picture(voxels, intensities, findings), findings
+        orientation, finding = _by_picture(voxels, intensities)
+        return orientation, None, [*findings, finding]
     slices = _some_slices(orientation, voxels, intensities)
     return orientation, None, findings + _warn_unless_down(slices, "the record's rule")
 
 
-def _by_picture(voxels: np.ndarray, intensities: Intensities, findings: list[str]) -> tuple[Orientation, None]:
+def _by_picture(voxels: np.ndarray, intensities: Intensities) -> tuple[Orientation, str]:
     """Axial slices assumed along the last axis; the picture alone says which way is down."""
     rot90 = Orientation("picture", "", (2, 1, 0), (False, True, False))
     side = spine_side(_some_slices(rot90, voxels, intensities))
@@ -453,8 +454,8 @@ def _by_picture(voxels: np.ndarray, intensities: Intensities, findings: list[str
         "right": ((2, 0, 1), (False, False, False)),
     }.get(side, (rot90.axes, rot90.flips))
     words = "spine direction unclear, shown as np.rot90" if side == "unclear" else f"spine found {side}, turned down"
-    findings.append(f"no rule for this name: {words}; left and right, head and foot are unverified")
-    return Orientation("picture", f"picture: {words}", axes, flips), None
+    finding = f"no rule for this name: {words}; left and right, head and foot are unverified"
+    return Orientation("picture", f"picture: {words}", axes, flips), finding
 
 
 def _some_slices(orientation: Orientation, voxels: np.ndarray, intensities: Intensities) -> np.ndarray:

@@ -1,8 +1,8 @@
 """What nbval does not look at in a notebook, each as a plain function from a notebook to a list of faults.
 
 nbval compares stored outputs with new ones, but nothing in a notebook whose outputs were stripped, no pictures, and not
-whether what is stored may be stored at all. An empty list means nothing to complain of. Each function is tested with planted
-faults in test_notebooks.py.
+whether what is stored may be stored at all. An empty list means nothing to complain of. Each function is tested with
+planted faults in test_notebooks.py.
 """
 
 import html

@@ -1,0 +1,312 @@
+import gzip
+from itertools import permutations, product
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from covidlab.volumes import Orientation, VolumeError, read_mask, read_volume, spine_side, window, write_mask
+
+
+def chest(side=48, slices=9):
+    """A drawn axial chest, HU, rows x columns x slices: spine at the bottom, a dense disc on the image's left."""
+    rows, columns = np.mgrid[:side, :side] / side
+    body = ((rows - 0.5) / 0.35) ** 2 + ((columns - 0.5) / 0.45) ** 2 < 1
+    picture = np.where(body, 0.0, -1000.0)
+    for centre in (0.3, 0.7):
+        picture[((rows - 0.45) / 0.2) ** 2 + ((columns - centre) / 0.14) ** 2 < 1] = -850
+    picture[((rows - 0.73) / 0.06) ** 2 + ((columns - 0.5) / 0.05) ** 2 < 1] = 600
+    picture[((rows - 0.45) / 0.06) ** 2 + ((columns - 0.25) / 0.06) ** 2 < 1] = 60
+    return np.repeat(picture[:, :, None], slices, axis=2)
+
+
+def stored(picture):
+    """Rows x columns x slices, as shown -> voxels of a RAS+ file: x to the patient's left is minus, y to the front."""
+    return np.ascontiguousarray(picture[::-1, ::-1].transpose(1, 0, 2)).astype(np.int16)
+
+
+def save(path, array, affine=np.diag([2.0, 2.0, 5.0, 1.0]), codes=(1, 1), units="mm"):
+    image = nib.Nifti1Image(array, affine)
+    image.header.set_xyzt_units(units)
+    image.set_sform(affine, codes[0])
+    image.set_qform(affine, codes[1])
+    nib.save(image, path)
+    return path
+
+
+def as_record(picture):
+    scaled = (np.clip(picture, -1250, 250) + 1250) / 1500 * 255
+    return np.rint(scaled).astype(np.uint8)
+
+
+# --- orientation
+
+
+@pytest.mark.parametrize("codes", ["RAS", "LPS", "LAI", "SPR", "PIR", "ASL"])
+def test_by_its_affine_every_storage_order_shows_the_same_slices(tmp_path, codes):
+    ras = nib.Nifti1Image(stored(chest()), np.diag([2.0, 2.0, 5.0, 1.0]))
+    # nibabel's own turning is the oracle: whatever order it stores, the picture must come out as drawn.
+    turned = ras.as_reoriented(
+        nib.orientations.ornt_transform(nib.io_orientation(ras.affine), nib.orientations.axcodes2ornt(codes))
+    )
+    nib.save(turned, tmp_path / "scan.nii")
+    volume = read_volume(tmp_path / "scan.nii")
+    assert "".join(nib.aff2axcodes(turned.affine)) == codes
+    np.testing.assert_array_equal(volume.slices(), as_record(chest()).transpose(2, 0, 1))
+    assert volume.orientation.source == "affine" and not volume.findings
+
+
+@pytest.mark.parametrize("axes, flips", list(product(permutations(range(3)), product((False, True), repeat=3))))
+def test_display_and_back_is_exact(axes, flips):
+    array = np.arange(2 * 3 * 4).reshape(2, 3, 4)
+    orientation = Orientation("affine", "", axes, flips)
+    np.testing.assert_array_equal(orientation.from_display(orientation.to_display(array)), array)
+
+
+@pytest.mark.parametrize(
+    "name, turn",
+    [
+        ("coronacases_001", lambda shown: shown),
+        ("radiopaedia_4_85506_1", lambda shown: shown[::-1]),
+        ("radiopaedia_7_85703_0", lambda shown: shown[::-1, :, ::-1]),
+    ],
+)
+def test_without_an_affine_the_records_rules_apply_and_are_said(tmp_path, name, turn):
+    picture = chest()
+    picture[10:13, 20:30, -1] = 100  # the last slice differs, so that a reversed z shows
+    array = np.rot90(turn(picture), -1)  # the rules say how np.rot90(array[:, :, z]) looks
+    path = save(tmp_path / f"{name}.nii.gz", as_record(array), np.eye(4), codes=(0, 0), units="unknown")
+    volume = read_volume(path)
+    np.testing.assert_array_equal(volume.slices(), as_record(picture).transpose(2, 0, 1))
+    assert volume.orientation.source == "record rule"
+    assert volume.spacing is None and "sform and qform code 0" in volume.findings[0]
+
+
+def test_an_identity_affine_without_units_is_not_believed(tmp_path):
+    path = save(tmp_path / "coronacases_001.nii", as_record(np.rot90(chest(), -1)), np.eye(4), (1, 1), "unknown")
+    volume = read_volume(path)
+    assert volume.orientation.source == "record rule" and "identity affine" in volume.findings[0]
+
+
+def test_a_picture_that_contradicts_the_rule_is_warned_about(tmp_path):
+    array = as_record(np.rot90(chest(), -1))  # spine down, where the radiopaedia rule expects it up
+    path = save(tmp_path / "radiopaedia_4_85506_1.nii", array, np.eye(4), (0, 0), "unknown")
+    assert any(finding.startswith("WARNING") and "shows it up" in finding for finding in read_volume(path).findings)
+
+
+def test_an_affine_that_contradicts_the_picture_is_warned_about(tmp_path):
+    path = save(tmp_path / "scan.nii", stored(chest()), np.diag([2.0, -2.0, 5.0, 1.0]))
+    assert any(finding.startswith("WARNING") for finding in read_volume(path).findings)
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_an_unknown_name_without_affine_is_turned_by_its_spine(tmp_path, turns):
+    path = save(tmp_path / "mine.nii", as_record(np.rot90(chest(), turns)), np.eye(4), (0, 0), "unknown")
+    volume = read_volume(path)
+    assert spine_side(volume.slices()) == "down"
+    assert volume.orientation.source == "picture" and "unverified" in volume.findings[-1]
+
+
+@pytest.mark.parametrize("turns, side", [(0, "down"), (2, "up"), (1, "right"), (3, "left")])
+def test_the_spine_is_found_on_every_side(turns, side):
+    slices = as_record(chest()).transpose(2, 0, 1)
+    assert spine_side(np.rot90(slices, turns, (1, 2))) == side
+
+
+def test_noise_has_no_spine():
+    assert spine_side(np.random.default_rng(0).integers(0, 255, (5, 40, 40), dtype=np.uint8)) == "unclear"
+    assert spine_side(np.zeros((5, 40, 40), np.uint8)) == "unclear"
+
+
+# --- intensities
+
+
+@pytest.mark.parametrize(
+    "array, kind",
+    [
+        (stored(chest()), "hu"),
+        (stored(chest()).astype(np.float32), "hu"),
+        (as_record(chest()), "record_window"),
+        (as_record(chest()).astype(np.int16), "record_window"),
+        ((as_record(chest()) / 255).astype(np.float32), "unit"),
+    ],
+)
+def test_what_the_numbers_mean_is_decided_and_said(tmp_path, array, kind):
+    volume = read_volume(save(tmp_path / "scan.nii", array))
+    assert volume.intensities.kind == kind
+    assert str(np.dtype(array.dtype)) in volume.intensities.meaning
+
+
+@pytest.mark.parametrize("array", [stored(chest()) + 1024, (as_record(chest()) / 1.1).astype(np.float32)])
+def test_numbers_of_no_known_meaning_are_refused(tmp_path, array):
+    with pytest.raises(VolumeError, match="rescale slope and intercept"):
+        read_volume(save(tmp_path / "scan.nii", array))
+
+
+def test_the_headers_slope_and_intercept_are_applied(tmp_path):
+    image = nib.Nifti1Image((stored(chest()) + 1024).astype(np.int16), np.diag([2.0, 2.0, 5.0, 1.0]))
+    image.header.set_slope_inter(1, -1024)
+    image.to_filename(tmp_path / "scan.nii")
+    # to_filename would rescale on its own; write the raw numbers with the slope beside them.
+    with open(tmp_path / "scan.nii", "r+b") as file:
+        raw = (stored(chest()) + 1024).astype(np.int16)
+        file.seek(352)
+        file.write(raw.tobytes(order="F"))
+    volume = read_volume(tmp_path / "scan.nii")
+    assert volume.intensities.kind == "hu" and volume.voxels.min() == -1000
+
+
+def test_slices_stretched_one_by_one_are_found_out(tmp_path):
+    random = np.random.default_rng(0)
+    picture = as_record(chest(slices=20)).astype(float)
+    picture *= random.uniform(0.3, 0.9, 20)
+    path = save(tmp_path / "coronacases_001.nii", picture.astype(np.uint8))
+    assert any("scaled per slice" in finding for finding in read_volume(path).findings)
+    path = save(tmp_path / "coronacases_002.nii", as_record(chest(slices=20)))
+    assert not any("scaled per slice" in finding for finding in read_volume(path).findings)
+
+
+def test_hounsfield_undoes_the_records_window(tmp_path):
+    volume = read_volume(save(tmp_path / "scan.nii", as_record(stored(chest()))))
+    expected = np.clip(stored(chest()), -1250, 250)
+    assert np.abs(volume.hounsfield() - expected).max() <= 1500 / 255 / 2 + 1e-3
+
+
+def test_a_window_maps_its_range_to_0_1_for_hu_and_for_slices_alike():
+    hu = np.array([-1300, -600, -500, -400, 300])
+    np.testing.assert_allclose(window(hu, -500, 200), [0, 0, 0.5, 1, 1])
+    np.testing.assert_allclose(window(np.array([0, 255], np.uint8), -500, 1500), [0, 1])
+    with pytest.raises(ValueError, match="positive width"):
+        window(hu, 0, 0)
+
+
+# --- masks, there and back
+
+OBLIQUE = np.array([[1.9, 0.3, 0, -80], [-0.3, 1.9, 0.2, -90], [0, -0.2, 5, 30], [0, 0, 0, 1]])
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+@pytest.mark.parametrize(
+    "affine, codes, units",
+    [(np.eye(4), (0, 0), "unknown"), (OBLIQUE, (2, 1), "mm"), (OBLIQUE, (1, 0), "mm"), (OBLIQUE, (0, 3), "mm")],
+)
+def test_a_written_mask_has_its_scans_geometry(tmp_path, ending, affine, codes, units):
+    scan = save(tmp_path / f"coronacases_001{ending}", stored(chest()), affine, codes, units)
+    volume = read_volume(scan)
+    mask = np.random.default_rng(0).integers(0, 2, volume.voxels.shape, dtype=np.uint8)
+    write_mask(tmp_path / "out" / f"mask{ending}", mask, volume)
+    before, after = nib.load(scan), nib.load(tmp_path / "out" / f"mask{ending}")
+    assert after.shape == before.shape and after.get_data_dtype() == np.uint8
+    np.testing.assert_array_equal(after.affine, before.affine)
+    for field in ("sform_code", "qform_code", "pixdim", "xyzt_units", "srow_x", "srow_y", "srow_z", "quatern_b"):
+        np.testing.assert_array_equal(after.header[field], before.header[field], err_msg=field)
+    np.testing.assert_array_equal(read_mask(tmp_path / "out" / f"mask{ending}", like=volume), mask)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [f"mask{ending}"]
+
+
+def test_a_sheared_sform_beside_another_qform_survives(tmp_path):
+    sheared = OBLIQUE.copy()
+    sheared[0, 1] += 0.5
+    image = nib.Nifti1Image(stored(chest()), None)
+    image.set_sform(sheared, 1)
+    image.set_qform(OBLIQUE, 2)
+    nib.save(image, tmp_path / "scan.nii")
+    volume = read_volume(tmp_path / "scan.nii")
+    write_mask(tmp_path / "mask.nii", np.zeros(volume.voxels.shape), volume)
+    for form in ("get_sform", "get_qform"):
+        before, after = (getattr(nib.load(tmp_path / name), form)(coded=True) for name in ("scan.nii", "mask.nii"))
+        np.testing.assert_array_equal(after[0], before[0])
+        assert after[1] == before[1]
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int16, np.float32, np.float64])
+def test_masks_of_any_type_with_0_and_1_are_read(tmp_path, dtype):
+    mask = np.zeros((4, 4, 2))
+    mask[1, 2, 1] = 1
+    path = save(tmp_path / "mask.nii", mask.astype(np.uint8 if dtype is bool else dtype))
+    found = read_mask(path)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, mask)
+
+
+def test_a_scan_of_four_dimensions_with_one_volume_is_read_with_a_finding_and_its_mask_is_alike(tmp_path):
+    volume = read_volume(save(tmp_path / "scan.nii", stored(chest())[..., None]))
+    assert "four dimensions" in volume.findings[0]
+    write_mask(tmp_path / "mask.nii", np.zeros(volume.voxels.shape), volume)
+    assert nib.load(tmp_path / "mask.nii").shape == (48, 48, 9, 1)
+
+
+# --- what is refused
+
+
+def refused(path, *words, read=read_volume):
+    with pytest.raises(VolumeError) as caught:
+        read(path)
+    message = str(caught.value)
+    assert "\n" not in message and path.name in message
+    for word in ("found", "expected", *words):
+        assert word in message, message
+
+
+def test_a_truncated_file_is_refused(tmp_path):
+    noise = np.random.default_rng(0).integers(-1000, 1000, (32, 32, 8)).astype(np.int16)
+    for name in ("scan.nii.gz", "scan.nii"):
+        whole = save(tmp_path / f"whole {name}", noise).read_bytes()
+        (tmp_path / name).write_bytes(whole[: len(whole) // 2])
+        refused(tmp_path / name, "damaged or cut-off", "again")
+
+
+def test_text_an_empty_file_a_folder_and_nothing_are_refused(tmp_path):
+    (tmp_path / "text.nii.gz").write_text("not an image")
+    refused(tmp_path / "text.nii.gz")
+    with gzip.open(tmp_path / "zipped text.nii.gz", "wt") as file:
+        file.write("still not an image" * 100)
+    refused(tmp_path / "zipped text.nii.gz", "NIfTI")
+    (tmp_path / "empty.nii.gz").touch()
+    refused(tmp_path / "empty.nii.gz", "an empty file")
+    refused(tmp_path, "a folder")
+    refused(tmp_path / "absent.nii.gz", "no such file")
+    (tmp_path / "scan.png").touch()
+    refused(tmp_path / "scan.png", "convert")
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 4, 2)])
+def test_two_and_four_dimensions_are_refused(tmp_path, shape):
+    refused(save(tmp_path / "scan.nii", np.zeros(shape, np.int16)), f"{len(shape)} dimensions", "x, y, z")
+
+
+def test_nan_and_infinite_voxels_are_refused_and_counted(tmp_path):
+    array = stored(chest()).astype(np.float32)
+    array[0, 0, 0], array[1, 1, 1] = np.nan, np.inf
+    refused(save(tmp_path / "scan.nii", array), "2 voxels", "-1000 HU, not NaN")
+
+
+def test_colour_is_refused(tmp_path):
+    array = np.zeros((4, 4, 2), dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
+    nib.save(nib.Nifti1Image(array, np.eye(4)), tmp_path / "scan.nii")
+    refused(tmp_path / "scan.nii", "one grey value a voxel")
+
+
+def test_a_mask_of_another_shape_is_refused(tmp_path):
+    volume = read_volume(save(tmp_path / "scan.nii", stored(chest())))
+    mask = save(tmp_path / "mask.nii", np.zeros((48, 48, 8), np.uint8))
+    refused(mask, "48 x 48 x 8", "48 x 48 x 9", read=lambda path: read_mask(path, like=volume))
+
+
+def test_a_mask_with_other_values_is_refused_and_the_records_other_mask_is_recognised(tmp_path):
+    refused(save(tmp_path / "a.nii", np.full((4, 4, 2), 255, np.uint8)), "255", "lesion as 1", read=read_mask)
+    labels = np.arange(32, dtype=np.uint8).reshape(4, 4, 2) % 4
+    refused(save(tmp_path / "b.nii", labels), "0, 1, 2, 3", "Infection_Mask", read=read_mask)
+    refused(save(tmp_path / "c.nii", np.full((4, 4, 2), np.nan, np.float32)), "nan", read=read_mask)
+
+
+def test_a_mask_goes_nowhere_that_cannot_be_written(tmp_path):
+    volume = read_volume(save(tmp_path / "scan.nii", stored(chest())))
+    (tmp_path / "blocked").write_text("a file where a folder should be")
+    with pytest.raises(VolumeError, match="cannot be written"):
+        write_mask(tmp_path / "blocked" / "mask.nii.gz", np.zeros(volume.voxels.shape), volume)
+    with pytest.raises(VolumeError, match="another kind"):
+        write_mask(tmp_path / "mask.png", np.zeros(volume.voxels.shape), volume)
+    with pytest.raises(VolumeError, match="of shape"):
+        write_mask(tmp_path / "mask.nii", np.zeros((1, 2, 3)), volume)
+    assert not (tmp_path / "mask.nii").exists()
