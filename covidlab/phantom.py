@@ -199,14 +199,14 @@ class Anatomy:
         self.parenchyma = u(-880, -815)
         self.dependent = u(20, 170)  # HU that gravity adds at the back
         self.stomach_air = u(0, 1)
-        self.breast = u(0, 26) * (u(0, 1) < 0.5)
+        self.breast = u(8, 30) * (u(0, 1) < 0.5)
         self.outline, self.wall, self.lung_outline = (SmoothField(random, cell) for cell in (95, 50, 42))
         self.fat_field, self.marrow = SmoothField(random, 60), SmoothField(random, 12)
         self.mosaic, self.fine = SmoothField(random, 38), SmoothField(random, 9)
         self.organ = SmoothField(random, 45)
         self.fissure = SmoothField(random, 70)
         self.vessels = np.concatenate([_vessel_tree(self, side, random) for side in (-1, 1)])
-        self.bands = [(u(-1, 1), u(0.05, 0.3), u(-0.5, 0.5), u(-0.4, 0.4), u(20, 45)) for _ in range(random.integers(0, 4))]
+        self.bands = [(u(-1, 1), u(0.05, 0.3), u(-0.5, 0.5), u(-0.4, 0.4), u(20, 45)) for _ in range(random.integers(1, 5))]
 
     def cavity_sides(self, t):
         """Half width, half depth and centre of the rib cage's inside at relative lung height t."""
@@ -225,7 +225,7 @@ class Anatomy:
 def _vessel_tree(anatomy: Anatomy, side: int, random: np.random.Generator) -> np.ndarray:
     """Points (x, y, z, radius) along the branching vessels of one lung, from the hilum outwards, mm."""
     height = anatomy.height
-    stems = [(np.array([side * 30.0, 8.0, 0.47 * height]), random.normal(0, 1, 3), 6.0, 0) for _ in range(9)]
+    stems = [(np.array([side * 30.0, 8.0, 0.47 * height]), random.normal(0, 1, 3), 4.6, 0) for _ in range(11)]
     points = []
     while stems:
         start, heading, radius, depth = stems.pop()
@@ -233,14 +233,14 @@ def _vessel_tree(anatomy: Anatomy, side: int, random: np.random.Generator) -> np
         aim = np.array([side * random.uniform(0.2, 1), random.uniform(-0.9, 0.9), random.uniform(-1.3, 1.2)])
         heading = heading * 0.75 + aim * (1.0 if depth == 0 else 0.35)
         heading /= np.linalg.norm(heading)
-        length = radius * random.uniform(5.5, 9.5)
+        length = 3 + radius * random.uniform(3.5, 6.5)
         steps = np.arange(0, length, max(0.8, radius / 3))[:, None]
-        bend = random.normal(0, 0.012, 3)
+        bend = random.normal(0, 0.014, 3)
         path = start + heading * steps + bend * steps**2
         radii = np.linspace(radius, radius * 0.82, len(path))[:, None]
         points.append(np.hstack([path, radii]))
-        if depth < 8 and radius > 0.55:
-            for share in (random.uniform(0.72, 0.88), random.uniform(0.5, 0.78)):
+        if depth < 10 and radius > 0.5:
+            for share in (random.uniform(0.74, 0.86), random.uniform(0.5, 0.76)):
                 stems.append((path[-1], heading + random.normal(0, 0.42, 3), radius * share, depth + 1))
     return np.concatenate(points)
 
@@ -259,7 +259,7 @@ def _draw_slab(anatomy: Anatomy, grid: Grid) -> tuple[np.ndarray, np.ndarray, np
     body = _body(image, grid, a, t)
     width, depth, centre = a.cavity_sides(t)
     ring = (np.abs(x / width) ** 2.25 + np.abs((y - centre) / depth) ** 2.25) ** (1 / 2.25)
-    cavity = (1 - ring) * depth + 1.3 * wall
+    cavity = (1 - ring) * depth + 2.2 * wall
     # Muscle wraps the rib cage; the arms are up, so shoulders join it near the apex.
     _over(image, grid.inside(np.minimum(cavity + a.muscle + 8 + 5 * wall, body - 4)), 52 + 6 * a.organ(grid))
     _shoulders(image, grid, a, t, body)
@@ -289,13 +289,14 @@ def _body(image, grid, a, t):
     # The back is flatter than the chest, and the breasts lie in front.
     flat = y * np.where(y > 0, 1.0, 1.06)
     ring = (np.abs(x / width) ** power + np.abs(flat / depth) ** power) ** (1 / power)
-    body = (1 - ring) * depth + 2.6 * a.outline(grid)
+    body = (1 - ring) * depth + 4.5 * a.outline(grid) - 7 * np.exp(-((x / 26) ** 2)) * _step(y, 0, 40)
     for side in (-1, 1):
-        breast = _ellipse(x, y, side * 80, -a.depth * 0.83, 58, 4 + a.breast) * np.ones_like(t)
-        body = np.maximum(body, breast - 40 * (np.abs(t - 0.42) > 0.26) if a.breast else body)
+        if a.breast:
+            breast = _ellipse(x, y, side * 72, -a.depth * 0.72, 66, 0.28 * a.depth + 0.6 * a.breast)
+            body = np.maximum(body, breast + 3 * a.outline(grid) - 120 * np.clip(np.abs(t - 0.42) - 0.22, 0, 1))
     _over(image, grid.inside(body), 20)  # skin
     _over(image, grid.inside(body - 2.2), -100 + 9 * a.fat_field(grid))
-    _over(image, grid.inside(body - a.fat - 2.5 * a.fat_field(grid) - a.breast * (y < -40)), 50 + 6 * a.organ(grid))
+    _over(image, grid.inside(body - a.fat - 2.5 * a.fat_field(grid) - 0.7 * a.breast * _step(-y, 30, 60)), 50 + 6 * a.organ(grid))
     return body
 
 
@@ -317,7 +318,7 @@ def _lungs(grid, a, t, cavity):
     rough = a.lung_outline(grid)
     # Waist of the mediastinum: narrow in front, where the lungs nearly meet, wide at the hila and above.
     half = a.mediastinum * (0.5 + 0.5 * _step(y, -60, -5)) + 14 * np.exp(-(((t - 0.48) / 0.09) ** 2)) * np.exp(-((y - 6) / 24) ** 2)
-    half = half + 4 * _step(t, 0.62, 0.9) + 2.5 * rough
+    half = half + 4 * _step(t, 0.62, 0.9) + 5 * rough
     mediastinum = half - np.abs(x - 3)
     spine = _ellipse(x, y, 0, a.depth - a.fat * 0.8 - 52, 25, 27) * np.ones_like(t)
     above = (z - a.dome(x, y) - 5 * rough) * 0.75
@@ -385,9 +386,9 @@ def _ribs_and_sternum(image, grid, a, t, cavity, body):
     x, y, z = grid.xyz
     # A rib falls from the spine to the front, so that an axial slice cuts several, each a short way along.
     round_the_chest = np.abs(np.arctan2(x, y))  # 0 at the back, pi at the sternum
-    phase = (z + a.rib_drop * (1 - np.cos(0.8 * round_the_chest)) + a.rib_phase + 2 * a.wall(grid)) % a.rib_spacing
-    along_z = 6.5 - np.abs(phase - a.rib_spacing / 2)
-    rib = np.minimum(4.6 - np.abs(cavity + 6.5), along_z)
+    phase = (z + a.rib_drop * 1.25 * (1 - np.cos(0.8 * round_the_chest)) + a.rib_phase + 2 * a.wall(grid)) % a.rib_spacing
+    along_z = 5.2 - np.abs(phase - a.rib_spacing / 2)
+    rib = np.minimum(3.8 - np.abs(cavity + 6.5), along_z)
     rib = np.minimum(rib, (2.62 - round_the_chest) * 60)  # in front it is cartilage
     _bone(image, grid, a, np.minimum(rib, body - 5), 1.7)
     cartilage = np.minimum(np.minimum(4.4 - np.abs(cavity + 6.5), along_z), (round_the_chest - 2.6) * 60)
@@ -471,3 +472,289 @@ def _lung_vessels(image, grid, a, lungs):
             ball = np.clip((r - apart) / grid.pixel + 0.5, 0, 1) * fill * min(1.0, 1.5 * r / grid.pixel + 0.2)
             np.maximum(share[k, rows, columns], ball, out=share[k, rows, columns])
     _over(image, share * grid.inside(lungs + 1), a.blood if a.blood < 100 else 0.8 * a.blood)
+
+
+# --- lesions
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """One lesion: an ellipsoid whose border a smooth field roughens.
+
+    Parameters
+    ----------
+    centre, radii : float arrays (x, y, z), mm
+    density : float
+        HU that it tends to: about -500 ground-glass, about 0 consolidation.
+    core : float in 0..1
+        How far the middle is consolidated.
+    paving : float
+        HU of the lines of a crazy-paving pattern; 0 for none.
+    """
+
+    centre: np.ndarray
+    radii: np.ndarray
+    density: float
+    core: float
+    paving: float
+
+
+class Lesions:
+    """The lesions of one scan, on the slices that its plan allows."""
+
+    def __init__(self, plan: ScanPlan, anatomy: Anatomy, z: np.ndarray, thickness: float):
+        self.random = np.random.default_rng([plan.seed, plan.patient, plan.scan, 2])
+        self.anatomy = anatomy
+        self.broad, self.rough = SmoothField(self.random, 24), SmoothField(self.random, 10)
+        self.lines = SmoothField(self.random, 5)
+        # Some patients have mostly consolidation, as one of the record's has.
+        self.consolidated = float(self.random.choice([0.05, 0.15, 0.25, 0.6]))
+        self.all: list[Lesion] = []
+        self._place(plan, z, thickness)
+
+    def _place(self, plan: ScanPlan, z: np.ndarray, thickness: float) -> None:
+        """Choose the slices, then add lesions until each of them shows one, on a coarse copy of the lungs."""
+        sides = np.arange(-180, 181, 4.0)
+        coarse = Grid(sides, sides, z, 4.0, thickness)
+        x, y, _ = coarse.xyz
+        t = (z / self.anatomy.height)[:, None, None].astype(np.float32)
+        width, depth, centre = self.anatomy.cavity_sides(t)
+        ring = (np.abs(x / width) ** 2.25 + np.abs((y - centre) / depth) ** 2.25) ** (1 / 2.25)
+        rim = (1 - ring) * depth + 2.2 * self.anatomy.wall(coarse)
+        lungs = _lungs(coarse, self.anatomy, t, rim)
+        area = (lungs > 2).sum(axis=(1, 2))
+        # Mostly the lower and middle lung: the run of slices starts near the lungs' first good slice.
+        usable = np.flatnonzero(area > 25)
+        if len(usable) < plan.positive:
+            raise ValueError(f"{plan.name}: {plan.positive} positive slices, but lungs in {len(usable)} only")
+        first = int(self.random.uniform(0, 0.5) * (len(usable) - plan.positive))
+        self.allowed = np.isin(np.arange(len(z)), usable[first : first + plan.positive])
+        covered = ~self.allowed
+        # Peripheral, posterior and basal preference.
+        weight = (lungs > 2) * np.exp(-np.clip(rim, 0, None) / 14) * np.exp(0.013 * y) + 0.02 * (lungs > 5)
+        extra = int(round(plan.severity * 14 + self.random.integers(0, 3)))
+        while not covered.all() or extra > 0:
+            if covered.all():
+                extra -= 1
+                k = int(self.random.choice(np.flatnonzero(self.allowed)))
+            else:
+                k = int(self.random.choice(np.flatnonzero(~covered)))
+            flat = weight[k].ravel() / weight[k].sum()
+            row, column = np.unravel_index(self.random.choice(flat.size, p=flat), weight[k].shape)
+            lesion = self._lesion(plan, np.array([sides[column], sides[row], z[k]]), thickness)
+            near = np.flatnonzero((np.abs(z - z[k]) < 2 * lesion.radii[2] + thickness) & self.allowed)
+            slab = Grid(sides, sides, z[near], 4.0, thickness)
+            visible = (self._share(slab, [lesion])[0] > 0.5) & (lungs[near] > 1)
+            seen = visible.sum(axis=(1, 2)) >= 4
+            if seen[near == k].any():
+                self.all.append(lesion)
+                covered[near[seen]] = True
+
+    def _lesion(self, plan: ScanPlan, centre: np.ndarray, thickness: float) -> Lesion:
+        random = self.random
+        size = np.clip(np.exp(random.normal(np.log(9 + 17 * plan.severity), 0.42)), 6.5, 62)
+        radii = size * np.array([random.uniform(0.75, 1.35), random.uniform(0.75, 1.35), random.uniform(0.5, 0.95)])
+        radii[2] = max(radii[2], 0.8 * thickness)
+        kind = random.uniform()
+        if kind < self.consolidated:
+            return Lesion(centre, radii, random.uniform(-130, 30), random.uniform(0.5, 1.0), 0.0)
+        core = random.uniform(0.3, 0.9) if kind > 0.72 else 0.0
+        return Lesion(centre, radii, random.uniform(-590, -400), core, random.choice([0.0, 0.0, 130.0]))
+
+    def _share(self, grid: Grid, lesions) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Opacity 0..1, the HU it tends to, and the strength of paving lines, all (z, y, x)."""
+        x, y, z = grid.xyz
+        shape = (len(grid.z), len(grid.y), len(grid.x))
+        opacity, target, paving = (np.zeros(shape, np.float32) for _ in range(3))
+        rough = None
+        for lesion in lesions:
+            (cx, cy, cz), (rx, ry, rz) = lesion.centre, lesion.radii
+            # Only the part of the slab that it can reach.
+            span = [np.flatnonzero(np.abs(axis - c) < 2.3 * r) for axis, c, r in
+                    ((grid.z, cz, rz), (grid.y, cy, ry), (grid.x, cx, rx))]  # fmt: skip
+            if not all(len(one) for one in span):
+                continue
+            if rough is None:
+                rough = 0.30 * self.broad(grid) + 0.22 * self.rough(grid)
+            box = tuple(slice(one[0], one[-1] + 1) for one in span)
+            bx, by, bz = x[..., box[2]], y[:, box[1]], z[box[0]]
+            depth = 1 - np.sqrt(((bx - cx) / rx) ** 2 + ((by - cy) / ry) ** 2 + ((bz - cz) / rz) ** 2) + rough[box]
+            share = _step(depth, -0.05, 0.32)
+            hu = lesion.density + lesion.core * _step(depth, 0.25, 0.6) * (-20 - lesion.density)
+            stronger = share > opacity[box]
+            target[box] = np.where(stronger, hu, target[box])
+            paving[box] = np.where(stronger, lesion.paving, paving[box])
+            opacity[box] = np.maximum(opacity[box], share)
+        return opacity, target, paving
+
+    def paint(self, image: np.ndarray, lungs: np.ndarray, grid: Grid, allowed: np.ndarray) -> np.ndarray:
+        """Add the lesions of a slab to its HU; returns their mask, bool (z, y, x)."""
+        reach = [one for one in self.all if np.abs(grid.z - one.centre[2]).min() < 2.3 * one.radii[2]]
+        opacity, target, paving = self._share(grid, reach)
+        opacity *= grid.inside(lungs) * allowed[:, None, None]
+        if not opacity.any():
+            return np.zeros(image.shape, bool)
+        texture = self.rough(grid)
+        lines = np.clip(1 - np.abs(self.lines(grid)) / 0.25, 0, 1)
+        hu = target + 75 * texture + paving * lines
+        # Ground-glass veils the lung and leaves vessels to be seen; nothing gets darker.
+        image += opacity * np.clip(hu - image, 0, None)
+        return (opacity > 0.5) & (lungs > 0)
+
+
+# --- a scan
+
+
+def make_scan(plan: ScanPlan, progress: Progress = silent) -> Scan:
+    """Draw one scan.
+
+    Parameters
+    ----------
+    plan : ScanPlan
+        The same plan gives the same voxels.
+    progress : callable (done, total, text)
+
+    Returns
+    -------
+    Scan
+
+    Examples
+    --------
+    >>> scan = make_scan(cohort_plans()[6])
+    >>> scan.image.shape, int(scan.mask.any(axis=(0, 1)).sum())
+    ((128, 128, 30), 2)
+    """
+    anatomy = Anatomy(plan)
+    random = np.random.default_rng([plan.seed, plan.patient, plan.scan, 3])
+    pixel = 2 * (1.1 * anatomy.width + random.uniform(4, 18)) / plan.columns
+    # A scan with hardly a slice without lesion is one that was cut close to the lungs.
+    spare = 1 - plan.positive / plan.slices
+    bottom, top = (0.07 - 0.24 * spare) * anatomy.height, (0.95 + 0.14 * spare) * anatomy.height
+    thickness = (top - bottom) / plan.slices
+    z = bottom + thickness * (np.arange(plan.slices) + random.uniform(0.3, 0.7))
+    shift_x, shift_y = random.normal(0, 5, 2)
+    x = (np.arange(plan.columns) - (plan.columns - 1) / 2) * pixel + shift_x
+    # A low volume (630 x 401) keeps the table in view.
+    y = (np.arange(plan.rows) - (plan.rows - 1) / 2) * pixel + min(shift_y, 3)
+    lesions = Lesions(plan, anatomy, z, thickness)
+    round_field = np.random.default_rng([plan.seed, plan.patient, 4]).uniform() < 0.5
+    noise, sharpness = random.uniform(14, 34), random.uniform(0.75, 1.1)
+
+    image = np.empty((plan.slices, plan.rows, plan.columns), np.int16)
+    mask, lung = np.zeros(image.shape, np.uint8), np.zeros(image.shape, np.uint8)
+    per_slab = max(1, int(2e6 / (plan.rows * plan.columns)))
+    for start in range(0, plan.slices, per_slab):
+        part = slice(start, min(start + per_slab, plan.slices))
+        grid = Grid(x, y, z[part], pixel, thickness)
+        hu, lungs, _ = _draw_slab(anatomy, grid)
+        found = lesions.paint(hu, lungs, grid, lesions.allowed[part])
+        mask[part], lung[part] = found, lungs > 0
+        for k in range(part.start, part.stop):
+            # Seeded by slice, so that slabs of any size give the same voxels.
+            grain = np.random.default_rng([plan.seed, plan.patient, plan.scan, 5, k])
+            image[k] = _acquire(hu[k - start], grain, noise, sharpness / pixel, x, y, round_field)
+        progress(part.stop, plan.slices, plan.name)
+    affine = np.diag([pixel, pixel, thickness, 1.0])
+    affine[:3, 3] = -x[-1], -y[-1], z[0]
+    # Drawn rows run to the back and columns to the left; RAS+ storage runs to the front and the right.
+    stored = [np.ascontiguousarray(array[:, ::-1, ::-1].transpose(2, 1, 0)) for array in (image, mask, lung)]
+    return Scan(*stored, affine)
+
+
+def _acquire(hu, random, noise, blur, x, y, round_field):
+    """What a scanner adds: blur, grain that neighbouring pixels share, a round field of view."""
+    hu = ndimage.gaussian_filter(hu, blur)
+    fine = ndimage.gaussian_filter(random.standard_normal(hu.shape).astype(np.float32), max(0.45, 0.55 * blur))
+    coarse = ndimage.gaussian_filter(random.standard_normal(hu.shape).astype(np.float32), max(1.2, 3 * blur))
+    # The body's middle is noisier than its rim: the beam has crossed more of it.
+    middle = 0.6 + 0.6 * np.exp(-((x[None] / 110) ** 2) - (y[:, None] / 90) ** 2)
+    hu = hu + noise * middle * (fine / fine.std() + 0.6 * coarse / coarse.std())
+    if round_field:
+        radius = (x[-1] - x[0]) / 2
+        outside = np.hypot(x[None] - x.mean(), y[:, None] - y.mean()) > radius
+        hu = np.where(outside, -2048, np.clip(hu, -1024, 3071))
+    return np.clip(np.rint(hu), -2048, 3071).astype(np.int16)
+
+
+# --- a cohort on disk
+
+
+def write_cohort(
+    folder: Path, profile: str = "lesson", seed: int = 0, workers: int | None = None, progress: Progress = silent
+) -> Path:
+    """Write a cohort in the record's layout, or return at once where it already stands.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds COVID-19-CT-Seg_20cases/, Infection_Mask/ and phantom.json afterwards.
+    profile : "lesson" or "paper"
+    seed : int
+    workers : int, optional
+        Processes; all cores by default. The voxels do not depend on it.
+    progress : callable (done, total, text)
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    CovidlabError
+        If the folder cannot be written, or holds something else.
+    """
+    folder = Path(folder)
+    plans = cohort_plans(profile, seed)
+    identity = {"profile": profile, "seed": seed, "version": VERSION, "plans": [asdict(plan) for plan in plans]}
+    marker = folder / MARKER
+    if marker.exists() and json.loads(marker.read_text()) == identity:
+        return folder
+    if folder.exists() and not marker.exists() and any(folder.iterdir()):
+        raise CovidlabError(folder, "a folder with other files", "an empty or a new folder", "choose another with --out")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise CovidlabError(
+            folder, f"a place that cannot be written ({error.strerror})", "a folder with write permission",
+            "choose another folder",
+        ) from error
+    try:
+        for name in (IMAGES, MASKS):
+            (scratch / name).mkdir()
+        _write_scans(plans, scratch, workers or os.cpu_count() or 1, progress)
+        (scratch / MARKER).write_text(json.dumps(identity, indent=1))
+        os.chmod(scratch, 0o755)  # mkdtemp makes it private
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(scratch, folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return folder
+
+
+def _write_scans(plans: tuple[ScanPlan, ...], folder: Path, workers: int, progress: Progress) -> None:
+    if workers == 1:
+        for done, plan in enumerate(plans, 1):
+            _write_scan(plan, folder)
+            progress(done, len(plans), plan.name)
+        return
+    # spawn: a fork of a process that runs TensorFlow's threads may hang.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        # The largest first, so that no worker is left alone with it at the end.
+        order = sorted(plans, key=lambda plan: -plan.slices)
+        tasks = {pool.submit(_write_scan, plan, folder): plan for plan in order}
+        for done, task in enumerate(as_completed(tasks), 1):
+            task.result()
+            progress(done, len(plans), tasks[task].name)
+
+
+def _write_scan(plan: ScanPlan, folder: Path) -> None:
+    scan = make_scan(plan)
+    for sub, array in ((IMAGES, scan.image), (MASKS, scan.mask)):
+        image = nib.Nifti1Image(array, scan.affine)
+        image.set_sform(scan.affine, 1)
+        image.set_qform(scan.affine, 1)
+        image.header.set_xyzt_units("mm")
+        nib.save(image, folder / sub / f"{plan.name}.nii.gz")

@@ -293,6 +293,12 @@ class _Keeper(keras.callbacks.Callback):
         self.seconds_before = history[-1].seconds if history else 0.0
         self.started = time.perf_counter()
 
+    def on_epoch_begin(self, epoch, logs=None):
+        # Dropout draws from a state of its own, which a weights file does not keep: set it from seed and epoch.
+        for layer in self.model.layers:
+            if hasattr(layer, "seed_generator"):
+                layer.seed_generator.state.assign([self.split.seed, epoch])
+
     def on_train_batch_end(self, batch, logs=None):
         done = len(self.history) * self.recipe.updates_per_epoch + batch + 1
         if done % 10 == 0:
