@@ -102,7 +102,7 @@ def cohort_plans(profile: str = "lesson", seed: int = 0) -> tuple[ScanPlan, ...]
         raise ValueError(f"unknown profile {profile!r}: use lesson or paper")
     patients = (1, 2, 3, 3, 4, 5, 6, 7, 8, 9)
     scans = (1, 1, 1, 2, 1, 1, 1, 1, 1, 1)
-    severity = (0.75, 0.55, 0.35, 0.4, 0.7, 0.4, 0.0, 0.2, 0.25, 1.0)
+    severity = (0.8, 0.55, 0.35, 0.4, 0.75, 0.4, 0.0, 0.2, 0.25, 1.0)
     return tuple(
         ScanPlan(f"phantom_{p:02d}_{k}", seed, p, k, n, m, rows, columns, s)
         for p, k, n, m, (rows, columns), s in zip(patients, scans, slices, positive, sides, severity)
@@ -196,8 +196,8 @@ class Anatomy:
         self.domes = (u(58, 80), u(48, 68))  # right and left, mm above the recess
         self.rib_spacing, self.rib_drop, self.rib_phase = u(25, 31), u(55, 85), u(0, 30)
         self.blood = random.choice([45.0, 50.0, 150.0, 210.0])  # with or without contrast medium
-        self.parenchyma = u(-880, -815)
-        self.dependent = u(20, 170)  # HU that gravity adds at the back
+        self.parenchyma = u(-890, -700)  # how deeply the patient breathed in
+        self.dependent = u(80, 300)  # HU that gravity adds at the back
         self.stomach_air = u(0, 1)
         self.breast = u(8, 30) * (u(0, 1) < 0.5)
         self.outline, self.wall, self.lung_outline = (SmoothField(random, cell) for cell in (95, 50, 42))
@@ -225,7 +225,7 @@ class Anatomy:
 def _vessel_tree(anatomy: Anatomy, side: int, random: np.random.Generator) -> np.ndarray:
     """Points (x, y, z, radius) along the branching vessels of one lung, from the hilum outwards, mm."""
     height = anatomy.height
-    stems = [(np.array([side * 30.0, 8.0, 0.47 * height]), random.normal(0, 1, 3), 4.6, 0) for _ in range(11)]
+    stems = [(np.array([side * 30.0, 8.0, 0.47 * height]), random.normal(0, 1, 3), 4.6, 0) for _ in range(16)]
     points = []
     while stems:
         start, heading, radius, depth = stems.pop()
@@ -241,7 +241,7 @@ def _vessel_tree(anatomy: Anatomy, side: int, random: np.random.Generator) -> np
         points.append(np.hstack([path, radii]))
         if depth < 10 and radius > 0.5:
             for share in (random.uniform(0.74, 0.86), random.uniform(0.5, 0.76)):
-                stems.append((path[-1], heading + random.normal(0, 0.42, 3), radius * share, depth + 1))
+                stems.append((path[-1], heading + random.normal(0, 0.5, 3), radius * share, depth + 1))
     return np.concatenate(points)
 
 
@@ -435,11 +435,11 @@ def _parenchyma(grid, a, t, lungs, depth, centre):
     """HU of the lung itself: texture, gravity, uneven aeration, fissures, bands and the heart's motion."""
     x, y, z = grid.xyz
     mosaic, fine = a.mosaic(grid), a.fine(grid)
-    hu = a.parenchyma + 16 * fine + 20 * mosaic + 22 * np.clip(mosaic - 0.7, 0, 2)
+    hu = a.parenchyma + 16 * fine + 20 * mosaic + 90 * np.clip(mosaic - 0.5, 0, 2)
     to_back = np.clip((y - centre) / depth, -1, 1)
-    hu = hu + 45 * (to_back + 0.2)
+    hu = hu + 75 * (to_back + 0.2)
     # Dependent density: a smooth rim along the back wall, of lesion-like grey.
-    rim = np.exp(-np.clip(centre + depth - y, 0, None) / 9) * _step(1 - t, 0.2, 0.7)
+    rim = np.exp(-np.clip(centre + depth - y, 0, None) / 14) * _step(1 - t, 0.2, 0.7)
     hu = hu + (a.dependent * 2.4) * rim * (0.7 + 0.3 * mosaic)
     # Near the heart its beat smears muscle into the lung.
     hu = hu + 190 * np.exp(-np.clip(-_heart(grid, a), 0, None) / 5) * (t < 0.5)
@@ -532,7 +532,7 @@ class Lesions:
         covered = ~self.allowed
         # Peripheral, posterior and basal preference.
         weight = (lungs > 2) * np.exp(-np.clip(rim, 0, None) / 14) * np.exp(0.013 * y) + 0.02 * (lungs > 5)
-        extra = int(round(plan.severity * 14 + self.random.integers(0, 3)))
+        extra = int(round(plan.severity * 22 + self.random.integers(0, 3)))
         while not covered.all() or extra > 0:
             if covered.all():
                 extra -= 1
@@ -552,14 +552,14 @@ class Lesions:
 
     def _lesion(self, plan: ScanPlan, centre: np.ndarray, thickness: float) -> Lesion:
         random = self.random
-        size = np.clip(np.exp(random.normal(np.log(9 + 17 * plan.severity), 0.42)), 6.5, 62)
+        size = np.clip(np.exp(random.normal(np.log(7.5 + 16 * plan.severity), 0.5)), 6.5, 62)
         radii = size * np.array([random.uniform(0.75, 1.35), random.uniform(0.75, 1.35), random.uniform(0.5, 0.95)])
         radii[2] = max(radii[2], 0.8 * thickness)
         kind = random.uniform()
         if kind < self.consolidated:
             return Lesion(centre, radii, random.uniform(-130, 30), random.uniform(0.5, 1.0), 0.0)
         core = random.uniform(0.3, 0.9) if kind > 0.72 else 0.0
-        return Lesion(centre, radii, random.uniform(-590, -400), core, random.choice([0.0, 0.0, 130.0]))
+        return Lesion(centre, radii, self.anatomy.parenchyma + random.uniform(130, 400), core, random.choice([0.0, 0.0, 130.0]))
 
     def _share(self, grid: Grid, lesions) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Opacity 0..1, the HU it tends to, and the strength of paving lines, all (z, y, x)."""
