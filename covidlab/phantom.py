@@ -27,7 +27,7 @@ from covidlab.progress import Progress, silent
 
 MARKER = "phantom.json"
 VERSION = 1  # raise it whenever the drawn voxels change: cohorts of another version are made anew
-IMAGES, MASKS = "COVID-19-CT-Seg_20cases", "Infection_Mask"
+IMAGES, MASKS, LUNGS = "COVID-19-CT-Seg_20cases", "Infection_Mask", "Lung_Mask"  # the record's folder names
 
 
 @dataclass(frozen=True)
@@ -196,8 +196,8 @@ class Anatomy:
         self.domes = (u(58, 80), u(48, 68))  # right and left, mm above the recess
         self.rib_spacing, self.rib_drop, self.rib_phase = u(25, 31), u(55, 85), u(0, 30)
         self.blood = random.choice([45.0, 50.0, 150.0, 210.0])  # with or without contrast medium
-        self.parenchyma = u(-890, -700)  # how deeply the patient breathed in
-        self.dependent = u(80, 300)  # HU that gravity adds at the back
+        self.parenchyma = u(-900, -690)  # how deeply the patient breathed in
+        self.dependent = u(40, 170)  # HU that gravity adds at the back
         self.stomach_air = u(0, 1)
         self.breast = u(8, 30) * (u(0, 1) < 0.5)
         self.outline, self.wall, self.lung_outline = (SmoothField(random, cell) for cell in (95, 50, 42))
@@ -552,14 +552,14 @@ class Lesions:
 
     def _lesion(self, plan: ScanPlan, centre: np.ndarray, thickness: float) -> Lesion:
         random = self.random
-        size = np.clip(np.exp(random.normal(np.log(7.5 + 16 * plan.severity), 0.5)), 6.5, 62)
+        size = np.clip(np.exp(random.normal(np.log(8.5 + 15 * plan.severity), 0.45)), 7.5, 62)
         radii = size * np.array([random.uniform(0.75, 1.35), random.uniform(0.75, 1.35), random.uniform(0.5, 0.95)])
         radii[2] = max(radii[2], 0.8 * thickness)
         kind = random.uniform()
         if kind < self.consolidated:
             return Lesion(centre, radii, random.uniform(-130, 30), random.uniform(0.5, 1.0), 0.0)
         core = random.uniform(0.3, 0.9) if kind > 0.72 else 0.0
-        return Lesion(centre, radii, self.anatomy.parenchyma + random.uniform(130, 400), core, random.choice([0.0, 0.0, 130.0]))
+        return Lesion(centre, radii, self.anatomy.parenchyma + random.uniform(220, 430), core, random.choice([0.0, 0.0, 130.0]))
 
     def _share(self, grid: Grid, lesions) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Opacity 0..1, the HU it tends to, and the strength of paving lines, all (z, y, x)."""
@@ -687,7 +687,7 @@ def write_cohort(
     Parameters
     ----------
     folder : Path
-        Holds COVID-19-CT-Seg_20cases/, Infection_Mask/ and phantom.json afterwards.
+        Holds COVID-19-CT-Seg_20cases/, Infection_Mask/, Lung_Mask/ (1 in either lung) and phantom.json afterwards.
     profile : "lesson" or "paper"
     seed : int
     workers : int, optional
@@ -721,7 +721,7 @@ def write_cohort(
             "choose another folder",
         ) from error
     try:
-        for name in (IMAGES, MASKS):
+        for name in (IMAGES, MASKS, LUNGS):
             (scratch / name).mkdir()
         _write_scans(plans, scratch, workers or os.cpu_count() or 1, progress)
         (scratch / MARKER).write_text(json.dumps(identity, indent=1))
@@ -752,7 +752,7 @@ def _write_scans(plans: tuple[ScanPlan, ...], folder: Path, workers: int, progre
 
 def _write_scan(plan: ScanPlan, folder: Path) -> None:
     scan = make_scan(plan)
-    for sub, array in ((IMAGES, scan.image), (MASKS, scan.mask)):
+    for sub, array in ((IMAGES, scan.image), (MASKS, scan.mask), (LUNGS, scan.lungs)):
         image = nib.Nifti1Image(array, scan.affine)
         image.set_sform(scan.affine, 1)
         image.set_qform(scan.affine, 1)

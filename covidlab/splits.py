@@ -72,7 +72,7 @@ def split_by_slice(slices: int, seed: int = 0) -> Split:
 
 
 def patient_folds(patients: Sequence[str], seed: int = 0, folds: int = 4) -> list[tuple[str, ...]]:
-    """Divide patients into folds of about equally many slices.
+    """Divide patients into folds of equally many patients and about equally many slices.
 
     Parameters
     ----------
@@ -95,8 +95,8 @@ def patient_folds(patients: Sequence[str], seed: int = 0, folds: int = 4) -> lis
     order = order[np.argsort(-sizes[order], kind="stable")]
     held, load = [[] for _ in range(folds)], np.zeros(folds, dtype=int)
     for patient in order:
-        # Every fold gets a patient before one gets its second.
-        fold = min(range(folds), key=lambda k: (bool(held[k]) and not all(held), load[k], k))
+        # Patients first, slices second: a fold of one large patient would say little about others.
+        fold = min(range(folds), key=lambda k: (len(held[k]), load[k], k))
         held[fold].append(str(names[patient]))
         load[fold] += sizes[patient]
     return [tuple(sorted(fold)) for fold in held]

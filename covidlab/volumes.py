@@ -294,7 +294,7 @@ def spine_side(slices: np.ndarray) -> str:
     # Turn the slices so that each side in its turn comes to lie at the bottom.
     bone = {side: _bone_at_the_bottom(np.rot90(middle, turn, (1, 2))) for turn, side in enumerate(_SIDES)}
     first, second = sorted(bone, key=bone.get, reverse=True)[:2]
-    return first if bone[first] >= 0.03 and bone[first] >= 2 * bone[second] else "unclear"
+    return first if bone[first] >= 0.03 and bone[first] >= 1.5 * bone[second] else "unclear"
 
 
 _SIDES = ("down", "left", "up", "right")
