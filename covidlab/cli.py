@@ -198,7 +198,9 @@ def _predict(options) -> None:
     print(f"{info.model}, {info.grid} px, threshold {info.threshold:g}, trained on {info.trained_on}")
     with progress_bar("segmenting") as progress:
         for done in prediction.predict_all(options.scan, options.out, model, info, progress):
-            print(f"{done.mask}: {done.positive_slices} of {done.slices} slices positive, {done.positive_voxels} voxels")
+            print(
+                f"{done.mask}: {done.positive_slices} of {done.slices} slices positive, {done.positive_voxels} voxels"
+            )
             for finding in done.findings:
                 print(f"  note: {finding}")
 

@@ -144,7 +144,9 @@ def make_split(cache: SliceCache, protocol: str, seed: int, test_patients: Seque
             return split_by_patient(cache.patients, test_patients or folds[seed % len(folds)], seed)
     except ValueError as problem:
         raise CovidlabError(
-            f"protocol {protocol}", str(problem), "a split with slices in all three parts",
+            f"protocol {protocol}",
+            str(problem),
+            "a split with slices in all three parts",
             "change --protocol or --test-patients",
         ) from problem
     raise CovidlabError("protocol", repr(protocol), " or ".join(PROTOCOLS), "choose one of them")
@@ -216,7 +218,9 @@ def read_run(folder: Path) -> Run:
         found = json.loads((folder / "scores.json").read_text())
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CovidlabError(
-            folder, "no finished run", "a folder with config.json and scores.json",
+            folder,
+            "no finished run",
+            "a folder with config.json and scores.json",
             "name the folder of a run, or finish it with `covidlab train`",
         ) from error
     counts = {part: Counts(**values["counts"]) for part, values in found["parts"].items()}
@@ -232,14 +236,18 @@ def _claim(folder: Path, config: Config) -> None:
             if there != config:
                 different = [key for key, value in vars(config).items() if vars(there)[key] != value]
                 raise CovidlabError(
-                    folder, f"a run with another {', '.join(different)}", "an empty folder or a run of the same config",
+                    folder,
+                    f"a run with another {', '.join(different)}",
+                    "an empty folder or a run of the same config",
                     "name another folder with --out, or delete this one",
                 )
         else:
             write_json(folder / "config.json", {**asdict(config), "covidlab": __version__})
     except OSError as error:
         raise CovidlabError(
-            folder, f"a folder that cannot be written ({error.strerror})", "room for a run",
+            folder,
+            f"a folder that cannot be written ({error.strerror})",
+            "room for a run",
             "choose another folder with --out",
         ) from error
 

@@ -113,7 +113,11 @@ def slice_comparison(
         ):  # fmt: skip
             _tint(axes[3], mask, colour)
     handles = [Patch(color=REFERENCE, label="reference"), Patch(color=PREDICTION, label="prediction")]
-    handles += [Patch(color=FOUND, label="found"), Patch(color=MISSED, label="missed"), Patch(color=FALSE, label="false")]
+    handles += [
+        Patch(color=FOUND, label="found"),
+        Patch(color=MISSED, label="missed"),
+        Patch(color=FALSE, label="false"),
+    ]
     figure.legend(handles=handles, loc="outside lower center", ncols=5, fontsize=8, frameon=False)
     return figure
 

@@ -126,7 +126,11 @@ class Grid:
     def xyz(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Broadcastable coordinates of a (z, y, x) array."""
         shape = np.float32
-        return self.x[None, None].astype(shape), self.y[None, :, None].astype(shape), self.z[:, None, None].astype(shape)
+        return (
+            self.x[None, None].astype(shape),
+            self.y[None, :, None].astype(shape),
+            self.z[:, None, None].astype(shape),
+        )
 
     def inside(self, distance: np.ndarray) -> np.ndarray:
         """The share of each voxel that is inside, from a signed distance in mm (positive inside)."""
@@ -206,7 +210,9 @@ class Anatomy:
         self.organ = SmoothField(random, 45)
         self.fissure = SmoothField(random, 70)
         self.vessels = np.concatenate([_vessel_tree(self, side, random) for side in (-1, 1)])
-        self.bands = [(u(-1, 1), u(0.05, 0.3), u(-0.5, 0.5), u(-0.4, 0.4), u(20, 45)) for _ in range(random.integers(1, 5))]
+        self.bands = [
+            (u(-1, 1), u(0.05, 0.3), u(-0.5, 0.5), u(-0.4, 0.4), u(20, 45)) for _ in range(random.integers(1, 5))
+        ]
 
     def cavity_sides(self, t):
         """Half width, half depth and centre of the rib cage's inside at relative lung height t."""
@@ -296,7 +302,11 @@ def _body(image, grid, a, t):
             body = np.maximum(body, breast + 3 * a.outline(grid) - 120 * np.clip(np.abs(t - 0.42) - 0.22, 0, 1))
     _over(image, grid.inside(body), 20)  # skin
     _over(image, grid.inside(body - 2.2), -100 + 9 * a.fat_field(grid))
-    _over(image, grid.inside(body - a.fat - 2.5 * a.fat_field(grid) - 0.7 * a.breast * _step(-y, 30, 60)), 50 + 6 * a.organ(grid))
+    _over(
+        image,
+        grid.inside(body - a.fat - 2.5 * a.fat_field(grid) - 0.7 * a.breast * _step(-y, 30, 60)),
+        50 + 6 * a.organ(grid),
+    )
     return body
 
 
@@ -308,7 +318,10 @@ def _shoulders(image, grid, a, t, body):
         blade = np.minimum(3.4 - np.abs(along + 0.006 * across**2), 38 - np.abs(across)) * np.ones_like(t)
         blade = np.minimum(blade, 90 * np.minimum(t - 0.5, 1.2 - t))
         _bone(image, grid, a, np.minimum(blade, body - 7), 2.0)
-        collar = np.minimum(5 - np.hypot(y + 52 - 0.28 * (side * x - 60), (t - 0.97) * a.height - 0.1 * (side * x)), 46 - np.abs(side * x - 66))
+        collar = np.minimum(
+            5 - np.hypot(y + 52 - 0.28 * (side * x - 60), (t - 0.97) * a.height - 0.1 * (side * x)),
+            46 - np.abs(side * x - 66),
+        )
         _bone(image, grid, a, np.minimum(collar, body - 6), 2.0)
 
 
@@ -317,7 +330,9 @@ def _lungs(grid, a, t, cavity):
     x, y, z = grid.xyz
     rough = a.lung_outline(grid)
     # Waist of the mediastinum: narrow in front, where the lungs nearly meet, wide at the hila and above.
-    half = a.mediastinum * (0.5 + 0.5 * _step(y, -60, -5)) + 14 * np.exp(-(((t - 0.48) / 0.09) ** 2)) * np.exp(-((y - 6) / 24) ** 2)
+    half = a.mediastinum * (0.5 + 0.5 * _step(y, -60, -5)) + 14 * np.exp(-(((t - 0.48) / 0.09) ** 2)) * np.exp(
+        -(((y - 6) / 24) ** 2)
+    )
     half = half + 4 * _step(t, 0.62, 0.9) + 5 * rough
     mediastinum = half - np.abs(x - 3)
     spine = _ellipse(x, y, 0, a.depth - a.fat * 0.8 - 52, 25, 27) * np.ones_like(t)
@@ -386,7 +401,9 @@ def _ribs_and_sternum(image, grid, a, t, cavity, body):
     x, y, z = grid.xyz
     # A rib falls from the spine to the front, so that an axial slice cuts several, each a short way along.
     round_the_chest = np.abs(np.arctan2(x, y))  # 0 at the back, pi at the sternum
-    phase = (z + a.rib_drop * 1.25 * (1 - np.cos(0.8 * round_the_chest)) + a.rib_phase + 2 * a.wall(grid)) % a.rib_spacing
+    phase = (
+        z + a.rib_drop * 1.25 * (1 - np.cos(0.8 * round_the_chest)) + a.rib_phase + 2 * a.wall(grid)
+    ) % a.rib_spacing
     along_z = 5.2 - np.abs(phase - a.rib_spacing / 2)
     rib = np.minimum(3.8 - np.abs(cavity + 6.5), along_z)
     rib = np.minimum(rib, (2.62 - round_the_chest) * 60)  # in front it is cartilage
@@ -448,7 +465,11 @@ def _parenchyma(grid, a, t, lungs, depth, centre):
     hu = hu + 150 * np.clip(1 - fissure / (0.9 + 0.5 * grid.pixel), 0, 1)
     for place, height, tilt_x, tilt_y, length in a.bands:
         across = (z - height * a.height) + tilt_x * (x - 70 * np.sign(place)) + tilt_y * y
-        band = np.clip(1 - np.abs(across) / 3.2, 0, 1) * np.exp(-(((x - 75 * np.sign(place)) / length) ** 2)) * _step(y, -30, 30)
+        band = (
+            np.clip(1 - np.abs(across) / 3.2, 0, 1)
+            * np.exp(-(((x - 75 * np.sign(place)) / length) ** 2))
+            * _step(y, -30, 30)
+        )
         hu = hu + 480 * band
     return np.clip(hu, -960, -100)
 
@@ -559,7 +580,9 @@ class Lesions:
         if kind < self.consolidated:
             return Lesion(centre, radii, random.uniform(-130, 30), random.uniform(0.5, 1.0), 0.0)
         core = random.uniform(0.3, 0.9) if kind > 0.72 else 0.0
-        return Lesion(centre, radii, self.anatomy.parenchyma + random.uniform(220, 430), core, random.choice([0.0, 0.0, 130.0]))
+        return Lesion(
+            centre, radii, self.anatomy.parenchyma + random.uniform(220, 430), core, random.choice([0.0, 0.0, 130.0])
+        )
 
     def _share(self, grid: Grid, lesions) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Opacity 0..1, the HU it tends to, and the strength of paving lines, all (z, y, x)."""
@@ -711,13 +734,17 @@ def write_cohort(
     if marker.exists() and json.loads(marker.read_text()) == identity:
         return folder
     if folder.exists() and not marker.exists() and any(folder.iterdir()):
-        raise CovidlabError(folder, "a folder with other files", "an empty or a new folder", "choose another with --out")
+        raise CovidlabError(
+            folder, "a folder with other files", "an empty or a new folder", "choose another with --out"
+        )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     except OSError as error:
         raise CovidlabError(
-            folder, f"a place that cannot be written ({error.strerror})", "a folder with write permission",
+            folder,
+            f"a place that cannot be written ({error.strerror})",
+            "a folder with write permission",
             "choose another folder",
         ) from error
     try:

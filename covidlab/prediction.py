@@ -69,9 +69,7 @@ def predict_file(scan: Path, mask: Path, model: keras.Model, info: WeightsInfo) 
     found = volume.from_display(predict_volume(volume, model, info) >= info.threshold)
     write_mask(mask, found, like=volume)
     by_slice = volume.to_display(found).sum(axis=(1, 2))
-    return Prediction(
-        scan, mask, len(by_slice), int(np.count_nonzero(by_slice)), int(by_slice.sum()), volume.findings
-    )
+    return Prediction(scan, mask, len(by_slice), int(np.count_nonzero(by_slice)), int(by_slice.sum()), volume.findings)
 
 
 def predict_all(

@@ -112,7 +112,9 @@ def open_slice_cache(
                     _build(cohort, size, folder, progress)
         except OSError as error:
             raise CohortError(
-                root, f"a folder that cannot be written ({error.strerror})", "room for the slice cache",
+                root,
+                f"a folder that cannot be written ({error.strerror})",
+                "room for the slice cache",
                 "free space or permissions there, or set COVIDLAB_HOME to another folder",
             ) from error
     return _load(folder, cohort.name)

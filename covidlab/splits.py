@@ -136,9 +136,7 @@ def split_by_patient(patients: Sequence[str], held_out: Sequence[str], seed: int
         if np.count_nonzero(np.isin(patients, choosers)) >= wanted:
             break
     validation = np.isin(patients, choosers)
-    return Split(
-        np.flatnonzero(~test & ~validation), np.flatnonzero(validation), np.flatnonzero(test), "patient", seed
-    )
+    return Split(np.flatnonzero(~test & ~validation), np.flatnonzero(validation), np.flatnonzero(test), "patient", seed)
 
 
 def shared_patients(split: Split, patients: Sequence[str]) -> dict[str, tuple[str, ...]]:

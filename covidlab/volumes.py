@@ -185,7 +185,9 @@ def read_volume(path: str | os.PathLike) -> Volume:
     if voxels.dtype.kind == "f" and not np.isfinite(voxels).all():
         bad = int(np.count_nonzero(~np.isfinite(voxels)))
         raise VolumeError(
-            path, f"{bad} voxels that are NaN or infinite", "a number in every voxel",
+            path,
+            f"{bad} voxels that are NaN or infinite",
+            "a number in every voxel",
             "write the scan again from its source; air is -1000 HU, not NaN",
         )
     intensities = _intensities(path, voxels)
@@ -217,7 +219,9 @@ def read_mask(path: str | os.PathLike, like: Volume | None = None) -> np.ndarray
     _, _, voxels, _ = _read(path)
     if like is not None and voxels.shape != like.voxels.shape:
         raise VolumeError(
-            path, f"a mask of shape {_sides(voxels.shape)}", f"{_sides(like.voxels.shape)}, as {like.path.name} has",
+            path,
+            f"a mask of shape {_sides(voxels.shape)}",
+            f"{_sides(like.voxels.shape)}, as {like.path.name} has",
             "pair each scan with its own mask",
         )
     values = np.unique(voxels)
@@ -249,7 +253,9 @@ def write_mask(path: str | os.PathLike, mask: np.ndarray, like: Volume) -> None:
     """
     path = Path(path)
     if mask.shape != like.voxels.shape:
-        raise VolumeError(path, f"a mask of shape {_sides(mask.shape)}", _sides(like.voxels.shape), "pass them in order")
+        raise VolumeError(
+            path, f"a mask of shape {_sides(mask.shape)}", _sides(like.voxels.shape), "pass them in order"
+        )
     if not path.name.endswith(NIFTI):
         raise VolumeError(path, "a name of another kind", "an ending .nii or .nii.gz", "add .nii.gz")
     header = like.header.copy()
@@ -266,7 +272,9 @@ def write_mask(path: str | os.PathLike, mask: np.ndarray, like: Volume) -> None:
         os.replace(scratch, path)
     except OSError as error:
         raise VolumeError(
-            path, f"a place that cannot be written ({error.strerror})", "a folder with write permission",
+            path,
+            f"a place that cannot be written ({error.strerror})",
+            "a folder with write permission",
             "choose another folder",
         ) from error
     finally:
@@ -336,10 +344,14 @@ def _read(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, list[st
             image = nib.load(path)
             shape, dtype = image.shape, image.get_data_dtype()
             if dtype.kind not in "iufb":
-                raise VolumeError(path, f"voxels of type {dtype}", "one grey value a voxel", "convert it to grey values")
+                raise VolumeError(
+                    path, f"voxels of type {dtype}", "one grey value a voxel", "convert it to grey values"
+                )
             if len(shape) != 3 and not (len(shape) == 4 and shape[3] == 1):
                 raise VolumeError(
-                    path, f"{len(shape)} dimensions ({_sides(shape)})", "three: x, y, z",
+                    path,
+                    f"{len(shape)} dimensions ({_sides(shape)})",
+                    "three: x, y, z",
                     "save one volume a file",
                 )
             if 0 in shape:
@@ -375,7 +387,9 @@ def _intensities(path: Path, voxels: np.ndarray) -> Intensities:
     if voxels.dtype.kind in "iu" and low >= 0 and high <= 255:
         return Intensities("record_window", f"record window: {span}, whole numbers within 0..255: [-1250, 250] HU")
     raise VolumeError(
-        path, f"values of {span}", "HU (air near -1000), the record's 0..255 window, or 0..1",
+        path,
+        f"values of {span}",
+        "HU (air near -1000), the record's 0..255 window, or 0..1",
         "apply the scanner's rescale slope and intercept, so that air is about -1000 and water 0",
     )
 

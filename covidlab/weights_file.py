@@ -111,7 +111,9 @@ def load_model(path: Path = SHIPPED) -> tuple[keras.Model, WeightsInfo]:
         model.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
         raise WeightsError(
-            path, f"weights that do not fit {info.model} ({str(error).splitlines()[0]})", f"weights of {info.model}",
+            path,
+            f"weights that do not fit {info.model} ({str(error).splitlines()[0]})",
+            f"weights of {info.model}",
             "train again, or name another file",
         ) from error
     return model, info

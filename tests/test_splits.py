@@ -46,7 +46,9 @@ def test_a_patient_split_holds_out_whole_patients():
     assert len(split.validation) >= 0.1 * (len(split.validation) + len(split.train))
 
 
-@given(st.lists(st.sampled_from("abcdef"), min_size=8, max_size=60).filter(lambda p: len(set(p)) >= 3), st.integers(0, 9))
+@given(
+    st.lists(st.sampled_from("abcdef"), min_size=8, max_size=60).filter(lambda p: len(set(p)) >= 3), st.integers(0, 9)
+)
 def test_a_patient_split_never_leaks(patients, seed):
     split = split_by_patient(patients, [patients[0]], seed)
     assert covers_everything_once(split, len(patients))

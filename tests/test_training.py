@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from covidlab.metrics import Counts
 from covidlab.models import light_unet
 from covidlab.splits import split_by_slice
 from covidlab.tensorflow_quiet import keras, tf
@@ -13,7 +14,6 @@ from covidlab.training import (
     train,
     training_batches,
 )
-from covidlab.metrics import Counts
 
 RECIPE = Recipe(updates=6, batch_size=4, updates_per_epoch=2)
 
@@ -98,7 +98,7 @@ def test_batches_hold_only_the_slices_they_were_given(cache):
     slices = np.flatnonzero(cache.positive)[:3]
     plain = Recipe(updates=3, batch_size=4, updates_per_epoch=3, augment=False)
     known = {cache.images[k].tobytes() for k in slices}
-    for images, masks in training_batches(cache, slices, plain, seed=0):
+    for images, _ in training_batches(cache, slices, plain, seed=0):
         assert images.shape == (4, 32, 32, 1)
         for image in np.round(images.numpy() * 255).astype(np.uint8):
             assert image.tobytes() in known

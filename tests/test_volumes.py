@@ -25,7 +25,10 @@ def stored(picture):
     return np.ascontiguousarray(picture[::-1, ::-1].transpose(1, 0, 2)).astype(np.int16)
 
 
-def save(path, array, affine=np.diag([2.0, 2.0, 5.0, 1.0]), codes=(1, 1), units="mm"):
+SCANNER = np.diag([2.0, 2.0, 5.0, 1.0])
+
+
+def save(path, array, affine=SCANNER, codes=(1, 1), units="mm"):
     image = nib.Nifti1Image(array, affine)
     image.header.set_xyzt_units(units)
     image.set_sform(affine, codes[0])
