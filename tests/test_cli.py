@@ -1,0 +1,100 @@
+import json
+import subprocess
+import sys
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from covidlab.cli import main
+from tests.conftest import SLICES, write_scan
+
+
+def run(capsys, *arguments):
+    status = main([str(argument) for argument in arguments])
+    shown = capsys.readouterr()
+    return status, shown.out, shown.err
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("COVIDLAB_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+
+def test_inspect_reports_cases_patients_and_totals(capsys, cohort_folder):
+    status, out, _ = run(capsys, "inspect", cohort_folder, "--json")
+    report = json.loads(out)
+    assert status == 0
+    assert report["totals"] == {"cases": 3, "patients": 2, "slices": 3 * SLICES, "positive_slices": 3 * 8}
+    assert report["cases"][0]["patient"] == "10" and report["cases"][0]["shape"] == [32, 32, SLICES]
+    assert list(report["repeated_patients"]) == ["10"]
+    _, out, _ = run(capsys, "inspect", cohort_folder)
+    assert "3 cases of 2 patients, 36 slices, 24 of them positive" in out and "keep them together" in out
+
+
+def test_inspect_reports_a_broken_case_among_good_ones_and_exits_with_2(capsys, tmp_path):
+    image, _ = write_scan(tmp_path / "data", "bad")
+    write_scan(tmp_path / "data", "good")
+    image.write_text("text")
+    status, out, err = run(capsys, "inspect", tmp_path / "data")
+    assert status == 2 and "UNUSABLE" in out and "good" in out
+    assert "bad.nii.gz: found" in err and err.count("covidlab:") == 1
+
+
+def test_reproduce_trains_scores_and_can_be_read_again(capsys, cohort_folder, tmp_path):
+    options = ("reproduce", "--data", cohort_folder, "--updates", 3, "--seed", 1, "--out", tmp_path / "run")
+    status, out, _ = run(capsys, *options)
+    assert status == 0 and "| light_unet | test |" in out and "LEAKS" in out
+    scores = json.loads((tmp_path / "run" / "scores.json").read_text())
+    assert (scores["protocol"], scores["profile"], scores["seed"]) == ("slice", "lesson", 1)
+    assert set(scores["models"]["light_unet"]["test"]) == {"precision", "recall", "accuracy", "f1"}
+    made = {path.name for path in (tmp_path / "run" / "light_unet").iterdir()}
+    assert made == {"config.json", "history.csv", "best.weights.h5", "scores.json", "figures"}
+    assert run(capsys, *options)[0] == 0  # read, not trained again
+    status, out, _ = run(capsys, "evaluate", tmp_path / "run" / "light_unet")
+    assert status == 0 and "| light_unet | test |" in out
+    status, _, err = run(capsys, *options, "--updates", 4)
+    assert status == 2 and "a run with another recipe" in err
+
+    weights = tmp_path / "run" / "light_unet" / "best.weights.h5"
+    scan = cohort_folder / "images" / "someone_else.nii.gz"
+    status, out, _ = run(capsys, "predict", scan, "-o", tmp_path / "mask.nii.gz", "--weights", weights)
+    assert status == 0 and "slices positive" in out
+    before, after = nib.load(scan), nib.load(tmp_path / "mask.nii.gz")
+    assert after.shape == before.shape and np.array_equal(after.affine, before.affine)
+    assert run(capsys, "predict", cohort_folder / "images", "-o", tmp_path / "masks", "--weights", weights)[0] == 0
+    assert len(list((tmp_path / "masks").iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (("inspect", "absent"), "absent: found nothing of that name"),
+        (("predict", "absent.nii.gz", "-o", "m.nii.gz"), "absent.nii.gz: found no such file"),
+        (("predict", "absent.nii.gz", "-o", "m.png"), "add .nii.gz to -o"),
+        (("evaluate", "absent"), "no finished run"),
+        (("reproduce", "--models", "resnet"), "names among light_unet"),
+    ],
+)
+def test_what_the_user_got_wrong_is_one_line_and_status_2(capsys, tmp_path, arguments, words):
+    status, _, err = run(capsys, *arguments)
+    assert status == 2 and words in err.splitlines()[-1]
+    assert not list(tmp_path.glob("m.*"))
+
+
+def test_importing_the_package_is_quick_because_tensorflow_stays_out():
+    code = "import covidlab, covidlab.cli, sys; assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_importing_tensorflow_prints_nothing():
+    code = "from covidlab.tensorflow_quiet import tf; tf.zeros(1)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == done.stderr == ""
+
+
+def test_help_teaches(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "not a medical device" in capsys.readouterr().out

@@ -1,0 +1,114 @@
+import shutil
+
+import numpy as np
+import pytest
+
+from covidlab.cohorts import CohortError, open_cohort, patient_of, read_cohort
+from covidlab.errors import CovidlabError
+from covidlab.slice_cache import open_slice_cache
+from tests.conftest import SIDE, SLICES, write_scan
+
+
+def test_scans_of_one_radiopaedia_case_are_one_patient(cohort):
+    assert [case.patient for case in cohort.cases] == ["10", "10", "someone_else"]
+    assert patient_of("radiopaedia_29_86490_1") == patient_of("radiopaedia_29_86491_1") == "29"
+    assert patient_of("coronacases_003") == "coronacases_003"
+
+
+def test_a_patients_file_overrules_the_names(tmp_path):
+    write_scan(tmp_path, "a"), write_scan(tmp_path, "b")
+    (tmp_path / "patients.csv").write_text("case,patient\na,Ada\nb,Ada\n")
+    assert read_cohort(tmp_path).patients == ("Ada",)
+    (tmp_path / "patients.csv").write_text("file,who\na,Ada\n")
+    with pytest.raises(CohortError, match="columns case and patient"):
+        read_cohort(tmp_path)
+
+
+def test_cases_are_selected_by_pattern(cohort):
+    assert [case.name for case in cohort.select("*_3").cases] == ["radiopaedia_10_85902_3"]
+    with pytest.raises(CohortError, match="no case named like 'corona"):
+        cohort.select("corona*")
+
+
+@pytest.mark.parametrize("make", ["missing", "empty", "a file", "images only", "no scans"])
+def test_a_folder_that_is_no_cohort_is_refused_with_what_to_do(tmp_path, make):
+    folder = tmp_path / "data"
+    if make == "a file":
+        folder.touch()
+    elif make != "missing":
+        folder.mkdir()
+        if make != "empty":
+            (folder / "images").mkdir()
+        if make == "no scans":
+            (folder / "masks").mkdir()
+    with pytest.raises(CohortError, match="data.*found.*expected"):
+        open_cohort(folder)
+
+
+def test_a_missing_mask_is_named(tmp_path):
+    _, mask = write_scan(tmp_path, "one")
+    mask.unlink()
+    with pytest.raises(CohortError, match="one.nii.gz: found no mask for 1 of 1 scans"):
+        read_cohort(tmp_path)
+
+
+def test_the_environment_variable_switches_the_data(cohort_folder, monkeypatch):
+    monkeypatch.setenv("COVIDLAB_DATA", str(cohort_folder))
+    assert len(open_cohort().cases) == 3 and not open_cohort().is_phantom
+
+
+def test_the_cache_holds_every_slice_with_its_case_and_patient(cache, cohort):
+    assert cache.images.shape == cache.masks.shape == (3 * SLICES, SIDE, SIDE)
+    assert isinstance(cache.images, np.memmap) and cache.images.dtype == np.uint8
+    assert list(cache.z[:3]) == [0, 1, 2] and set(cache.patients) == {"10", "someone_else"}
+    np.testing.assert_array_equal(cache.positive, [z % 3 != 0 for z in cache.z])
+    np.testing.assert_array_equal(cache.positive_pixels, cache.masks.sum(axis=(1, 2)))
+    assert len(cache.case("someone_else")) == SLICES
+    with pytest.raises(CohortError, match="nobody"):
+        cache.case("nobody")
+
+
+def test_images_and_masks_are_turned_alike(cache):
+    # The drawn lesions are brighter than all lung around them.
+    for image, mask in zip(cache.images[1:3], cache.masks[1:3], strict=True):
+        assert image[mask > 0].min() > 120 > np.median(image[mask == 0])
+
+
+def test_a_second_opening_builds_nothing_and_changed_content_builds_anew(tmp_path):
+    write_scan(tmp_path / "data", "one", seed=0)
+    cohort, root = read_cohort(tmp_path / "data"), tmp_path / "cache"
+    first = open_slice_cache(cohort, SIDE, root)
+    open_slice_cache(cohort, SIDE, root, progress=lambda *_: pytest.fail("it was built again"))
+    write_scan(tmp_path / "data", "one", seed=1)
+    assert open_slice_cache(cohort, SIDE, root).folder != first.folder
+
+
+def test_a_broken_scan_leaves_no_cache(tmp_path):
+    image, _ = write_scan(tmp_path / "data", "one")
+    image.write_bytes(image.read_bytes()[:200])
+    with pytest.raises(CovidlabError, match="one.nii.gz"):
+        open_slice_cache(read_cohort(tmp_path / "data"), SIDE, tmp_path / "cache")
+    assert not [path for path in (tmp_path / "cache").iterdir() if path.suffix != ".lock"]
+
+
+def test_a_killed_build_is_built_again(tmp_path):
+    write_scan(tmp_path / "data", "one")
+    cohort, root = read_cohort(tmp_path / "data"), tmp_path / "cache"
+
+    def killed(done, total, text):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        open_slice_cache(cohort, SIDE, root, progress=killed)
+    cache = open_slice_cache(cohort, SIDE, root)
+    assert len(cache) == SLICES
+    # A folder without its last file is what a kill between two renames would leave.
+    (cache.folder / "cache.json").unlink()
+    shutil.copy(cache.folder / "slices.csv", cache.folder / "images.npy")
+    assert len(open_slice_cache(cohort, SIDE, root)) == SLICES
+
+
+def test_a_cache_folder_that_cannot_be_written_is_named(cohort, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(CohortError, match="cannot be written"):
+        open_slice_cache(cohort, SIDE, tmp_path / "file" / "cache")
