@@ -8,9 +8,10 @@ import tomllib
 from pathlib import Path
 
 import nbformat
-import notebook_guards
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from tests import notebook_guards
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
