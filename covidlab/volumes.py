@@ -278,8 +278,8 @@ def write_mask(path: str | os.PathLike, mask: np.ndarray, like: Volume) -> None:
             "choose another folder",
         ) from error
     finally:
-        if os.access(path.parent, os.W_OK):
-            scratch.unlink(missing_ok=True)
+        if scratch.exists():
+            scratch.unlink()
 
 
 def spine_side(slices: np.ndarray) -> str:
