@@ -5,7 +5,7 @@ lungs with branching vessels, domes of the diaphragm, table, noise; lesions of g
 texture, mostly peripheral, posterior and basal; and much that looks like a lesion and is none. Geometry is in
 millimetres and evaluated on any grid, slab by slab. It teaches methods; it says nothing about disease.
 
-The lesion statistics follow the record's ten Radiopaedia cases; `python -m covidlab.phantom` prints both.
+The lesion statistics follow the record's ten Radiopaedia cases; `python -m covidlab.phantom_report` prints both.
 """
 
 import json

@@ -74,7 +74,7 @@ def _widget_bar(title: str) -> Iterator[Progress]:
 def _terminal_bar(title: str) -> Iterator[Progress]:
     from tqdm import tqdm
 
-    with tqdm(desc=title, file=sys.stderr, dynamic_ncols=True) as bar:
+    with tqdm(desc=title, file=sys.stderr, dynamic_ncols=True, delay=0.5) as bar:  # quick work shows none
 
         def show(done: int, total: int, text: str = "") -> None:
             bar.total = total
