@@ -29,15 +29,23 @@ from covidlab.training import Epoch, Recipe, count_slices, read_history, train
 from covidlab.weights_file import WeightsInfo, load_model, save_weights
 
 # The phantom is easier than patients and a lesson is short; on real slices more updates come before anything clever.
-PHANTOM_UPDATES, REAL_UPDATES = 600, 7500
+PHANTOM_UPDATES, REAL_UPDATES = 800, 7500
 # Pixels a side. The record's own 630 is no multiple of 16: the U-Net pads it to 640 inside.
 GRIDS = {"lesson": 128, "paper": paper.SLICE_SIZE}
 
 
 def recipe_for(is_phantom: bool, updates: int | None = None) -> Recipe:
     """The default recipe for a cohort, at its own number of updates or at another."""
-    updates = updates or (PHANTOM_UPDATES if is_phantom else REAL_UPDATES)
-    return Recipe(updates=updates, updates_per_epoch=min(updates, 50 if is_phantom else 250))
+    if is_phantom:
+        # Few updates: small batches, a higher rate, and some negative slices, since there is no time to learn from
+        # positive ones alone what is no lesion.
+        updates = updates or PHANTOM_UPDATES
+        return Recipe(
+            updates=updates, updates_per_epoch=min(updates, 80), batch_size=4, learning_rate=3e-3,
+            negatives_per_positive=0.3,
+        )  # fmt: skip
+    updates = updates or REAL_UPDATES
+    return Recipe(updates=updates, updates_per_epoch=min(updates, 250))
 
 
 def check_models(names: Sequence[str]) -> list[str]:

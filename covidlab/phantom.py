@@ -26,7 +26,7 @@ from covidlab.errors import CovidlabError
 from covidlab.progress import Progress, silent
 
 MARKER = "phantom.json"
-VERSION = 1  # raise it whenever the drawn voxels change: cohorts of another version are made anew
+VERSION = 2  # raise it whenever the drawn voxels change: cohorts of another version are made anew
 IMAGES, MASKS, LUNGS = "COVID-19-CT-Seg_20cases", "Infection_Mask", "Lung_Mask"  # the record's folder names
 
 
@@ -46,6 +46,8 @@ class ScanPlan:
         Pixels; the field of view is as wide as the columns and as high as the rows.
     severity : float in 0..1
         From a few small lesions to most of the lower lungs.
+    consolidated : float in 0..1
+        Share of consolidations among the lesions; some patients have mostly these, as one of the record's has.
     """
 
     name: str
@@ -57,6 +59,7 @@ class ScanPlan:
     rows: int
     columns: int
     severity: float
+    consolidated: float
 
 
 @dataclass(frozen=True)
@@ -103,9 +106,12 @@ def cohort_plans(profile: str = "lesson", seed: int = 0) -> tuple[ScanPlan, ...]
     patients = (1, 2, 3, 3, 4, 5, 6, 7, 8, 9)
     scans = (1, 1, 1, 2, 1, 1, 1, 1, 1, 1)
     severity = (0.8, 0.55, 0.35, 0.4, 0.75, 0.4, 0.0, 0.2, 0.25, 1.0)
+    consolidated = (0.1, 0.05, 0.2, 0.2, 0.1, 0.5, 0.1, 0.25, 0.2, 0.08)
     return tuple(
-        ScanPlan(f"phantom_{p:02d}_{k}", seed, p, k, n, m, rows, columns, s)
-        for p, k, n, m, (rows, columns), s in zip(patients, scans, slices, positive, sides, severity)
+        ScanPlan(f"phantom_{p:02d}_{k}", seed, p, k, n, m, rows, columns, s, c)
+        for p, k, n, m, (rows, columns), s, c in zip(
+            patients, scans, slices, positive, sides, severity, consolidated
+        )
     )
 
 
@@ -200,10 +206,10 @@ class Anatomy:
         self.domes = (u(58, 80), u(48, 68))  # right and left, mm above the recess
         self.rib_spacing, self.rib_drop, self.rib_phase = u(25, 31), u(55, 85), u(0, 30)
         self.blood = random.choice([45.0, 50.0, 150.0, 210.0])  # with or without contrast medium
-        self.parenchyma = u(-900, -690)  # how deeply the patient breathed in
-        self.dependent = u(40, 170)  # HU that gravity adds at the back
+        self.parenchyma = u(-890, -760)  # how deeply the patient breathed in
+        self.dependent = u(90, 170)  # HU that gravity adds at the back
         self.stomach_air = u(0, 1)
-        self.breast = u(8, 30) * (u(0, 1) < 0.5)
+        self.breast = u(6, 16) * (u(0, 1) < 0.6)
         self.outline, self.wall, self.lung_outline = (SmoothField(random, cell) for cell in (95, 50, 42))
         self.fat_field, self.marrow = SmoothField(random, 60), SmoothField(random, 12)
         self.mosaic, self.fine = SmoothField(random, 38), SmoothField(random, 9)
@@ -231,7 +237,8 @@ class Anatomy:
 def _vessel_tree(anatomy: Anatomy, side: int, random: np.random.Generator) -> np.ndarray:
     """Points (x, y, z, radius) along the branching vessels of one lung, from the hilum outwards, mm."""
     height = anatomy.height
-    stems = [(np.array([side * 30.0, 8.0, 0.47 * height]), random.normal(0, 1, 3), 4.6, 0) for _ in range(16)]
+    hilum = np.array([side * 30.0, 8.0, 0.47 * height])
+    stems = [(hilum, random.normal(0, 1, 3), random.uniform(2.4, 5.4), 0) for _ in range(55)]
     points = []
     while stems:
         start, heading, radius, depth = stems.pop()
@@ -479,19 +486,23 @@ def _lung_vessels(image, grid, a, lungs):
     reach = grid.thickness / 2
     points = a.vessels[(a.vessels[:, 2] > grid.z[0] - 12) & (a.vessels[:, 2] < grid.z[-1] + 12)]
     share = np.zeros_like(image)
-    for px, py, pz, r in points:
-        column, row = np.searchsorted(grid.x, px), np.searchsorted(grid.y, py)
-        span = int(np.ceil((r + grid.pixel) / grid.pixel)) + 1
-        rows, columns = slice(max(row - span, 0), row + span), slice(max(column - span, 0), column + span)
-        ys, xs = grid.y[rows, None], grid.x[None, columns]
-        if not ys.size or not xs.size:
-            continue
-        apart = np.hypot(ys - py, xs - px)
-        for k in np.flatnonzero(np.abs(grid.z - pz) < reach + r):
+    spans = np.ceil((points[:, 3] + grid.pixel) / grid.pixel).astype(int) + 1
+    for span in np.unique(spans):
+        px, py, pz, radius = points[spans == span].T[..., None]
+        around = np.arange(-span, span)
+        columns, rows = np.searchsorted(grid.x, px) + around, np.searchsorted(grid.y, py) + around
+        in_x, in_y = (columns >= 0) & (columns < len(grid.x)), (rows >= 0) & (rows < len(grid.y))
+        columns, rows = columns.clip(0, len(grid.x) - 1), rows.clip(0, len(grid.y) - 1)
+        apart = np.hypot((grid.y[rows] - py)[:, :, None], (grid.x[columns] - px)[:, None, :])
+        disc = np.clip((radius[..., None] - apart) / grid.pixel + 0.5, 0, 1) * (in_y[:, :, None] & in_x[:, None, :])
+        disc *= np.minimum(1.0, 1.5 * radius / grid.pixel + 0.2)[..., None]
+        for k, z in enumerate(grid.z):
+            (near,) = np.nonzero(np.abs(z - pz[:, 0]) < reach + radius[:, 0])
+            r = radius[near, 0]
             # The share of the slice's thickness that the vessel fills.
-            fill = min(1.0, (r + min(r, reach + r - abs(grid.z[k] - pz))) / grid.thickness)
-            ball = np.clip((r - apart) / grid.pixel + 0.5, 0, 1) * fill * min(1.0, 1.5 * r / grid.pixel + 0.2)
-            np.maximum(share[k, rows, columns], ball, out=share[k, rows, columns])
+            fill = np.minimum(1.0, (r + np.minimum(r, reach + r - np.abs(z - pz[near, 0]))) / grid.thickness)
+            ball = disc[near] * fill[:, None, None]
+            np.maximum.at(share[k], (rows[near][:, :, None], columns[near][:, None, :]), ball.astype(np.float32))
     _over(image, share * grid.inside(lungs + 1), a.blood if a.blood < 100 else 0.8 * a.blood)
 
 
@@ -527,9 +538,7 @@ class Lesions:
         self.random = np.random.default_rng([plan.seed, plan.patient, plan.scan, 2])
         self.anatomy = anatomy
         self.broad, self.rough = SmoothField(self.random, 24), SmoothField(self.random, 10)
-        self.lines = SmoothField(self.random, 5)
-        # Some patients have mostly consolidation, as one of the record's has.
-        self.consolidated = float(self.random.choice([0.05, 0.15, 0.25, 0.6]))
+        self.lines, self.gaps = SmoothField(self.random, 5), SmoothField(self.random, 8)
         self.all: list[Lesion] = []
         self._place(plan, z, thickness)
 
@@ -553,7 +562,7 @@ class Lesions:
         covered = ~self.allowed
         # Peripheral, posterior and basal preference.
         weight = (lungs > 2) * np.exp(-np.clip(rim, 0, None) / 14) * np.exp(0.013 * y) + 0.02 * (lungs > 5)
-        extra = int(round(plan.severity * 22 + self.random.integers(0, 3)))
+        extra = int(round(plan.severity * 17 + self.random.integers(0, 3)))
         while not covered.all() or extra > 0:
             if covered.all():
                 extra -= 1
@@ -565,23 +574,23 @@ class Lesions:
             lesion = self._lesion(plan, np.array([sides[column], sides[row], z[k]]), thickness)
             near = np.flatnonzero((np.abs(z - z[k]) < 2 * lesion.radii[2] + thickness) & self.allowed)
             slab = Grid(sides, sides, z[near], 4.0, thickness)
-            visible = (self._share(slab, [lesion])[0] > 0.5) & (lungs[near] > 1)
-            seen = visible.sum(axis=(1, 2)) >= 4
+            visible = (self._share(slab, [lesion])[0] > 0.9) & (lungs[near] > 1)
+            seen = visible.sum(axis=(1, 2)) >= 3
             if seen[near == k].any():
                 self.all.append(lesion)
                 covered[near[seen]] = True
 
     def _lesion(self, plan: ScanPlan, centre: np.ndarray, thickness: float) -> Lesion:
         random = self.random
-        size = np.clip(np.exp(random.normal(np.log(8.5 + 15 * plan.severity), 0.45)), 7.5, 62)
+        size = np.clip(np.exp(random.normal(np.log(12.5 + 12 * plan.severity), 0.40)), 11, 60)
         radii = size * np.array([random.uniform(0.75, 1.35), random.uniform(0.75, 1.35), random.uniform(0.5, 0.95)])
         radii[2] = max(radii[2], 0.8 * thickness)
         kind = random.uniform()
-        if kind < self.consolidated:
-            return Lesion(centre, radii, random.uniform(-130, 30), random.uniform(0.5, 1.0), 0.0)
-        core = random.uniform(0.3, 0.9) if kind > 0.72 else 0.0
+        if kind < plan.consolidated:
+            return Lesion(centre, 0.75 * radii, random.uniform(-260, -60), random.uniform(0.3, 0.9), 0.0)
+        core = random.uniform(0.3, 0.9) if kind > 0.8 else 0.0
         return Lesion(
-            centre, radii, self.anatomy.parenchyma + random.uniform(220, 430), core, random.choice([0.0, 0.0, 130.0])
+            centre, radii, self.anatomy.parenchyma + random.uniform(345, 500), core, random.choice([0.0, 0.0, 130.0])
         )
 
     def _share(self, grid: Grid, lesions) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -598,11 +607,11 @@ class Lesions:
             if not all(len(one) for one in span):
                 continue
             if rough is None:
-                rough = 0.30 * self.broad(grid) + 0.22 * self.rough(grid)
+                rough = 0.24 * self.broad(grid) + 0.12 * self.rough(grid)
             box = tuple(slice(one[0], one[-1] + 1) for one in span)
             bx, by, bz = x[..., box[2]], y[:, box[1]], z[box[0]]
             depth = 1 - np.sqrt(((bx - cx) / rx) ** 2 + ((by - cy) / ry) ** 2 + ((bz - cz) / rz) ** 2) + rough[box]
-            share = _step(depth, -0.05, 0.32)
+            share = _step(depth, -0.04, min(0.28, 4.5 / min(rx, ry)))
             hu = lesion.density + lesion.core * _step(depth, 0.25, 0.6) * (-20 - lesion.density)
             stronger = share > opacity[box]
             target[box] = np.where(stronger, hu, target[box])
@@ -619,10 +628,16 @@ class Lesions:
             return np.zeros(image.shape, bool)
         texture = self.rough(grid)
         lines = np.clip(1 - np.abs(self.lines(grid)) / 0.25, 0, 1)
-        hu = target + 75 * texture + paving * lines
-        # Ground-glass veils the lung and leaves vessels to be seen; nothing gets darker.
-        image += opacity * np.clip(hu - image, 0, None)
-        return (opacity > 0.5) & (lungs > 0)
+        hu = target + 60 * texture + paving * lines
+        # Ground-glass veils the lung and leaves vessels to be seen; nothing gets darker. It is denser than the lung
+        # around it, be that dense itself.
+        added = opacity * np.maximum(hu - image, 160 * (image < -150))
+        # The reference is one contour round what an expert would see. It takes in vessels, and the gaps of aerated
+        # lung between the patches of a lesion.
+        clear = ndimage.gaussian_filter(added, (0, 1, 1)) > 140
+        gaps = _step(self.gaps(grid), 0.4, 0.9) * _step(opacity, 0.75, 1) * (target < -150)
+        image += added * (1 - 0.35 * gaps)
+        return ((clear & (opacity > 0.3)) | (opacity > 0.85)) & (lungs > 0)
 
 
 # --- a scan
