@@ -41,7 +41,7 @@ def recipe_for(is_phantom: bool, updates: int | None = None) -> Recipe:
         # positive ones alone what is no lesion.
         updates = updates or PHANTOM_UPDATES
         return Recipe(
-            updates=updates, updates_per_epoch=min(updates, 80), batch_size=4, learning_rate=3e-3,
+            updates=updates, updates_per_epoch=min(updates, 100), batch_size=4, learning_rate=3e-3,
             negatives_per_positive=0.3,
         )  # fmt: skip
     updates = updates or REAL_UPDATES

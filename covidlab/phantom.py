@@ -205,7 +205,7 @@ class Anatomy:
         self.heart = (u(16, 26), u(-34, -24), u(54, 64), u(44, 52), u(46, 56))  # x, y, half sizes
         self.domes = (u(58, 80), u(48, 68))  # right and left, mm above the recess
         self.rib_spacing, self.rib_drop, self.rib_phase = u(25, 31), u(55, 85), u(0, 30)
-        self.blood = random.choice([45.0, 50.0, 150.0, 210.0])  # with or without contrast medium
+        self.blood = random.choice([45.0, 50.0, 100.0, 140.0])  # with or without contrast medium
         self.parenchyma = u(-890, -760)  # how deeply the patient breathed in
         self.dependent = u(90, 170)  # HU that gravity adds at the back
         self.stomach_air = u(0, 1)
@@ -238,7 +238,7 @@ def _vessel_tree(anatomy: Anatomy, side: int, random: np.random.Generator) -> np
     """Points (x, y, z, radius) along the branching vessels of one lung, from the hilum outwards, mm."""
     height = anatomy.height
     hilum = np.array([side * 30.0, 8.0, 0.47 * height])
-    stems = [(hilum, random.normal(0, 1, 3), random.uniform(2.4, 5.4), 0) for _ in range(55)]
+    stems = [(hilum, random.normal(0, 1, 3), random.uniform(2.4, 5.4), 0) for _ in range(60)]
     points = []
     while stems:
         start, heading, radius, depth = stems.pop()
@@ -562,7 +562,7 @@ class Lesions:
         covered = ~self.allowed
         # Peripheral, posterior and basal preference.
         weight = (lungs > 2) * np.exp(-np.clip(rim, 0, None) / 14) * np.exp(0.013 * y) + 0.02 * (lungs > 5)
-        extra = int(round(plan.severity * 17 + self.random.integers(0, 3)))
+        extra = int(round(plan.severity * 18 + self.random.integers(0, 3)))
         while not covered.all() or extra > 0:
             if covered.all():
                 extra -= 1
@@ -582,7 +582,7 @@ class Lesions:
 
     def _lesion(self, plan: ScanPlan, centre: np.ndarray, thickness: float) -> Lesion:
         random = self.random
-        size = np.clip(np.exp(random.normal(np.log(12.5 + 12 * plan.severity), 0.40)), 11, 60)
+        size = np.clip(np.exp(random.normal(np.log(12.5 + 12 * plan.severity), 0.38)), 12, 60)
         radii = size * np.array([random.uniform(0.75, 1.35), random.uniform(0.75, 1.35), random.uniform(0.5, 0.95)])
         radii[2] = max(radii[2], 0.8 * thickness)
         kind = random.uniform()
@@ -590,7 +590,7 @@ class Lesions:
             return Lesion(centre, 0.75 * radii, random.uniform(-260, -60), random.uniform(0.3, 0.9), 0.0)
         core = random.uniform(0.3, 0.9) if kind > 0.8 else 0.0
         return Lesion(
-            centre, radii, self.anatomy.parenchyma + random.uniform(345, 500), core, random.choice([0.0, 0.0, 130.0])
+            centre, radii, self.anatomy.parenchyma + random.uniform(365, 510), core, random.choice([0.0, 0.0, 100.0])
         )
 
     def _share(self, grid: Grid, lesions) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -636,7 +636,7 @@ class Lesions:
         # lung between the patches of a lesion.
         clear = ndimage.gaussian_filter(added, (0, 1, 1)) > 140
         gaps = _step(self.gaps(grid), 0.4, 0.9) * _step(opacity, 0.75, 1) * (target < -150)
-        image += added * (1 - 0.35 * gaps)
+        image += added * (1 - 0.3 * gaps)
         return ((clear & (opacity > 0.3)) | (opacity > 0.85)) & (lungs > 0)
 
 
@@ -676,7 +676,7 @@ def make_scan(plan: ScanPlan, progress: Progress = silent) -> Scan:
     y = (np.arange(plan.rows) - (plan.rows - 1) / 2) * pixel + min(shift_y, 3)
     lesions = Lesions(plan, anatomy, z, thickness)
     round_field = np.random.default_rng([plan.seed, plan.patient, 4]).uniform() < 0.5
-    noise, sharpness = random.uniform(14, 34), random.uniform(0.75, 1.1)
+    noise, sharpness = random.uniform(14, 28), random.uniform(0.75, 1.1)
 
     image = np.empty((plan.slices, plan.rows, plan.columns), np.int16)
     mask, lung = np.zeros(image.shape, np.uint8), np.zeros(image.shape, np.uint8)
