@@ -115,7 +115,7 @@ def _run_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--profile", choices=("lesson", "paper"), default="lesson",
                      help="lesson: 128 px; paper: 630 px, a GPU or patience (default: lesson)")  # fmt: skip
     sub.add_argument("--updates", type=int, metavar="N",
-                     help="gradient steps (default: 600 on the phantom, 7500 on other data)")  # fmt: skip
+                     help="gradient steps (default: 800 on the phantom, 7500 on other data)")  # fmt: skip
     sub.add_argument("--out", type=Path, metavar="DIR", help="(default: runs/DATA-PROTOCOL-seedN)")
 
 
