@@ -30,6 +30,7 @@ PART_COLOURS = {"train": "#56B4E9", "validation": "#E69F00", "test": "#D55E00"}
 SCORE_NAMES = {"precision": "precision", "recall": "recall", "accuracy": "accuracy", "f1": "F1"}
 
 LUNG_WINDOW = (-500, 1500)  # level and width, HU: the one in which lungs are read, and all that the slice cache keeps
+WINDOW_SENTENCE = f"window: level {LUNG_WINDOW[0]} HU, width {LUNG_WINDOW[1]} HU"
 
 
 def show(figure: Figure, alt: str) -> None:
@@ -112,6 +113,7 @@ def slice_comparison(
             (reference & prediction, FOUND), (reference & ~prediction, MISSED), (~reference & prediction, FALSE),
         ):  # fmt: skip
             _tint(axes[3], mask, colour)
+    figure.suptitle(WINDOW_SENTENCE, fontsize=8)
     handles = [Patch(color=REFERENCE, label="reference"), Patch(color=PREDICTION, label="prediction")]
     handles += [
         Patch(color=FOUND, label="found"),
@@ -119,6 +121,28 @@ def slice_comparison(
         Patch(color=FALSE, label="false"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=5, fontsize=8, frameon=False)
+    return figure
+
+
+def outline_figure(slices: np.ndarray, references: np.ndarray, titles: Sequence[str]) -> Figure:
+    """A row of slices with the outline of their reference.
+
+    Parameters
+    ----------
+    slices : uint8 array (n, rows, columns)
+    references : 0/1 array of the same shape
+    titles : sequence of n str
+        Case and slice of each.
+
+    Returns
+    -------
+    Figure
+    """
+    figure, (row,) = new_figure(len(slices), 1, 2.9, 3.1)
+    for axes, slice_, reference, title in zip(row, slices, references, titles):
+        draw_slice(axes, slice_, title)
+        outline(axes, reference, REFERENCE)
+    figure.suptitle(WINDOW_SENTENCE, fontsize=8)
     return figure
 
 

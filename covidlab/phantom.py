@@ -109,9 +109,7 @@ def cohort_plans(profile: str = "lesson", seed: int = 0) -> tuple[ScanPlan, ...]
     consolidated = (0.1, 0.05, 0.2, 0.2, 0.1, 0.5, 0.1, 0.25, 0.2, 0.08)
     return tuple(
         ScanPlan(f"phantom_{p:02d}_{k}", seed, p, k, n, m, rows, columns, s, c)
-        for p, k, n, m, (rows, columns), s, c in zip(
-            patients, scans, slices, positive, sides, severity, consolidated
-        )
+        for p, k, n, m, (rows, columns), s, c in zip(patients, scans, slices, positive, sides, severity, consolidated)
     )
 
 
