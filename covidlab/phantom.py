@@ -580,12 +580,12 @@ class Lesions:
 
     def _lesion(self, plan: ScanPlan, centre: np.ndarray, thickness: float) -> Lesion:
         random = self.random
-        size = np.clip(np.exp(random.normal(np.log(12.5 + 12 * plan.severity), 0.38)), 12, 60)
+        size = np.clip(np.exp(random.normal(np.log(12.5 + 13.3 * plan.severity), 0.38)), 12, 60)
         radii = size * np.array([random.uniform(0.75, 1.35), random.uniform(0.75, 1.35), random.uniform(0.5, 0.95)])
         radii[2] = max(radii[2], 0.8 * thickness)
         kind = random.uniform()
         if kind < plan.consolidated:
-            return Lesion(centre, 0.75 * radii, random.uniform(-260, -60), random.uniform(0.3, 0.9), 0.0)
+            return Lesion(centre, 0.75 * radii, random.uniform(-170, 10), random.uniform(0.4, 1.0), 0.0)
         core = random.uniform(0.3, 0.9) if kind > 0.8 else 0.0
         return Lesion(
             centre, radii, self.anatomy.parenchyma + random.uniform(365, 510), core, random.choice([0.0, 0.0, 100.0])
@@ -634,7 +634,7 @@ class Lesions:
         # lung between the patches of a lesion.
         clear = ndimage.gaussian_filter(added, (0, 1, 1)) > 140
         gaps = _step(self.gaps(grid), 0.4, 0.9) * _step(opacity, 0.75, 1) * (target < -150)
-        image += added * (1 - 0.3 * gaps)
+        image += added * (1 - 0.6 * gaps)
         return ((clear & (opacity > 0.3)) | (opacity > 0.85)) & (lungs > 0)
 
 

@@ -1,0 +1,118 @@
+"""FCN-8s of Long, Shelhamer and Darrell, which the paper compares with its U-Net (section II.A.1, reference [18])."""
+
+import numpy as np
+
+from covidlab.models.padding import CropLike, PadToMultiple
+from covidlab.tensorflow_quiet import keras
+
+layers = keras.layers
+
+# VGG16: feature maps and convolutions of each block; a pooling halves the slice after each.
+BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+CLASSIFIER_MAPS = 4096
+STRIDES = (32, 16, 8)
+
+
+@keras.saving.register_keras_serializable("covidlab")
+class Bilinear(keras.initializers.Initializer):
+    """Start a transposed convolution as bilinear interpolation, each class from itself alone.
+
+    Examples
+    --------
+    >>> np.asarray(Bilinear()((4, 4, 1, 1)))[:, :, 0, 0][0].tolist()
+    [0.0625, 0.1875, 0.1875, 0.0625]
+    """
+
+    def __call__(self, shape, dtype="float32"):
+        size, _, outputs, inputs = shape
+        if outputs != inputs or shape[1] != size:
+            raise ValueError(f"bilinear interpolation needs a square kernel and as many maps out as in; found {shape}")
+        stride = (size + 1) // 2
+        middle = stride - 1 if size % 2 else stride - 0.5
+        line = 1 - np.abs(np.arange(size) - middle) / stride
+        kernel = np.zeros(shape)
+        for one in range(outputs):
+            kernel[:, :, one, one] = np.outer(line, line)
+        return keras.ops.convert_to_tensor(kernel.astype(dtype))
+
+
+def fcn8s(
+    stride: int = 8, width: float = 1.0, classes: int = 1, channels: int = 1, dropout: float = 0.5, name: str = "fcn8s"
+) -> keras.Model:
+    """Build FCN-8s, or FCN-16s or FCN-32s, with fresh weights.
+
+    VGG16 without its dense layers: fc6 and fc7 are convolutions, a score layer makes one map a class of theirs,
+    transposed convolutions bring the scores up, and the scores of pool4 and pool3 are **added** on the way. The
+    U-Net concatenates instead; that is one of the two differences the paper names (section II.A.2).
+
+    Parameters
+    ----------
+    stride : 32, 16 or 8
+        How coarse the scores are before the last upsampling: without skips, with pool4, with pool4 and pool3.
+    width : float
+        Multiplies every number of feature maps. 1.0 is the published network; a CPU wants 0.25 or less.
+    classes : int
+        1 gives a sigmoid, more a softmax.
+    channels : int
+        1 for a slice.
+    dropout : float in 0..1
+        After fc6 and after fc7.
+    name : str
+
+    Returns
+    -------
+    keras.Model
+        float32 (batch, height, width, channels) in 0..1 -> float32 (batch, height, width, classes) in 0..1. Any
+        height and width: padded with air to a multiple of 32, and cropped back.
+
+    Raises
+    ------
+    ValueError
+        If the stride is none of the three.
+
+    Examples
+    --------
+    >>> fcn8s(width=1 / 16).count_params()
+    525807
+    """
+    if stride not in STRIDES:
+        raise ValueError(f"stride must be 32, 16 or 8; found {stride}")
+    slices = keras.Input((None, None, channels), name="slice")
+    x = PadToMultiple(32, name="pad")(slices)
+    # As in the light U-Net: lung near 0, soft tissue near 2.
+    x = layers.Rescaling(4.0, offset=-1.2, name="scale")(x)
+
+    pooled = {}
+    for block, (maps, convolutions) in enumerate(BLOCKS, start=1):
+        for number in range(1, convolutions + 1):
+            x = _convolution(x, maps * width, 3, f"conv{block}_{number}")
+        x = pooled[block] = layers.MaxPooling2D(name=f"pool{block}")(x)
+    for layer, kernel in (("fc6", 7), ("fc7", 1)):
+        x = _convolution(x, CLASSIFIER_MAPS * width, kernel, layer)
+        x = layers.Dropout(dropout, name=f"{layer}_dropout")(x)
+
+    # One pixel in eighty is lesion: start from that share.
+    bias = keras.initializers.Constant(-4.0) if classes == 1 else "zeros"
+    x = layers.Conv2D(classes, 1, bias_initializer=bias, name="score_fc7")(x)
+    skips = {32: (), 16: (4,), 8: (4, 3)}[stride]
+    for block in skips:
+        x = _upsample(x, 2, classes, f"up2_to_pool{block}")
+        # From zero: a skip adds nothing until it has learnt what to add.
+        score = layers.Conv2D(classes, 1, kernel_initializer="zeros", name=f"score_pool{block}")(pooled[block])
+        x = layers.Add(name=f"sum_pool{block}")([x, score])
+    x = _upsample(x, stride, classes, f"up{stride}")
+    x = layers.Activation("sigmoid" if classes == 1 else "softmax", name="probability")(x)
+    return keras.Model(slices, CropLike(name="crop")([x, slices]), name=name)
+
+
+def _convolution(x, maps: float, kernel: int, name: str):
+    maps = max(1, round(maps))
+    return layers.Conv2D(
+        maps, kernel, padding="same", activation="relu", kernel_initializer="he_normal", name=name
+    )(x)  # fmt: skip
+
+
+def _upsample(x, factor: int, classes: int, name: str):
+    return layers.Conv2DTranspose(
+        classes, 2 * factor, strides=factor, padding="same", use_bias=False, kernel_initializer=Bilinear(), name=name
+    )(x)

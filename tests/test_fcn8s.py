@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from covidlab.models.fcn8s import Bilinear, fcn8s
+from covidlab.tensorflow_quiet import keras
+
+
+def parameters_by_hand(classes, channels):
+    """VGG16's convolutions, fc6 and fc7 as convolutions, three score layers, three upsamplings without bias."""
+    total, inputs = 0, channels
+    for maps, convolutions in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
+        for _ in range(convolutions):
+            total += 9 * inputs * maps + maps
+            inputs = maps
+    total += 49 * 512 * 4096 + 4096 + 4096 * 4096 + 4096
+    total += sum((maps + 1) * classes for maps in (4096, 512, 256))
+    return total + (2 * 4**2 + 16**2) * classes**2
+
+
+@pytest.mark.parametrize(
+    "classes, channels, expected", [(1, 3, 134_265_699), (1, 1, 134_264_547), (21, 3, 134_489_759)]
+)
+def test_the_full_width_has_the_published_number_of_parameters(classes, channels, expected):
+    assert parameters_by_hand(classes, channels) == expected
+    # Counted from shapes, so that no half gigabyte of weights is filled with random numbers for it.
+    with keras.StatelessScope():
+        assert fcn8s(classes=classes, channels=channels).count_params() == expected
+
+
+@pytest.mark.parametrize("stride", [32, 16, 8])
+@pytest.mark.parametrize("size", [(64, 64), (37, 50)])
+def test_probabilities_have_the_slices_own_size(stride, size):
+    slices = np.random.default_rng(0).random((2, *size, 1), np.float32)
+    probabilities = fcn8s(stride=stride, width=1 / 32)(slices).numpy()
+    assert probabilities.shape == slices.shape
+    assert 0 <= probabilities.min() and probabilities.max() <= 1
+
+
+def test_each_skip_adds_a_score_layer_and_halves_the_stride():
+    names = {stride: {layer.name for layer in fcn8s(stride=stride, width=1 / 64).layers} for stride in (32, 16, 8)}
+    assert names[16] - names[32] >= {"score_pool4", "sum_pool4", "up2_to_pool4", "up16"}
+    assert names[8] - names[16] >= {"score_pool3", "sum_pool3", "up2_to_pool3", "up8"}
+
+
+@pytest.mark.parametrize("factor", [2, 8])
+def test_a_fresh_upsampling_interpolates_a_ramp(factor):
+    layer = keras.layers.Conv2DTranspose(
+        1, 2 * factor, strides=factor, padding="same", use_bias=False, kernel_initializer=Bilinear()
+    )
+    ramp = np.broadcast_to(np.arange(8, dtype=np.float32)[None, None, :, None], (1, 8, 8, 1))
+    up = layer(ramp).numpy()[0, :, :, 0]
+    places = (np.arange(8 * factor) + 0.5) / factor - 0.5
+    inner = slice(factor, -factor)
+    np.testing.assert_allclose(up[inner, inner], np.broadcast_to(places, up.shape)[inner, inner], atol=1e-5)
+
+
+def test_a_stride_that_does_not_exist_is_refused():
+    with pytest.raises(ValueError, match="32, 16 or 8; found 4"):
+        fcn8s(stride=4)
+
+
+def test_more_classes_give_probabilities_that_sum_to_one():
+    slices = np.random.default_rng(0).random((1, 32, 32, 1), np.float32)
+    probabilities = fcn8s(width=1 / 64, classes=3)(slices).numpy()
+    np.testing.assert_allclose(probabilities.sum(axis=-1), 1, atol=1e-5)
