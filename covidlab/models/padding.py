@@ -1,4 +1,4 @@
-"""Two layers that let a network of strides take a slice of any size."""
+"""Layers that let a network take a slice of any size, and give an answer for each of its pixels."""
 
 from covidlab.tensorflow_quiet import keras
 
@@ -37,3 +37,23 @@ class CropLike(keras.layers.Layer):
     def compute_output_shape(self, shapes):
         (_, _, _, channels), (batch, height, width, _) = shapes
         return batch, height, width, channels
+
+
+@keras.saving.register_keras_serializable("covidlab")
+class ReflectBorder(keras.layers.Layer):
+    """Reflect the slice beyond each edge by `pixels`, so that a window fits around every pixel."""
+
+    def __init__(self, pixels: int, **options):
+        super().__init__(**options)
+        self.pixels = pixels
+
+    def call(self, slices):
+        border = (self.pixels, self.pixels)
+        return ops.pad(slices, [(0, 0), border, border, (0, 0)], mode="reflect")
+
+    def compute_output_shape(self, shape):
+        batch, height, width, channels = shape
+        return (batch, *(side and side + 2 * self.pixels for side in (height, width)), channels)
+
+    def get_config(self):
+        return {**super().get_config(), "pixels": self.pixels}

@@ -1,0 +1,157 @@
+"""Windows of 11 x 11 pixels, classified by their centre pixel (paper, section II), and their balanced sampling.
+
+Nothing here makes all windows of a slice at once except `slice_patches`, which is a view and costs no memory.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from covidlab import paper
+
+
+@dataclass(frozen=True)
+class PatchPlaces:
+    """Where the centres of sampled patches lie.
+
+    Parameters
+    ----------
+    slices, rows, columns : 1-D arrays of int64, the same length
+    positive : 1-D array of bool
+        Whether the centre pixel is lesion.
+    """
+
+    slices: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+    positive: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.slices)
+
+
+def patch_count(height: int, width: int, size: int = paper.PATCH_SIZE) -> int:
+    """How many windows lie wholly inside a slice: 384,400 of 11 x 11 in 630 x 630 (section II).
+
+    Examples
+    --------
+    >>> patch_count(630, 630)
+    384400
+    """
+    return max(0, height - size + 1) * max(0, width - size + 1)
+
+
+def slice_patches(slice_: np.ndarray, size: int = paper.PATCH_SIZE) -> np.ndarray:
+    """The window around **every** pixel of a slice; beyond the border the slice is reflected.
+
+    Parameters
+    ----------
+    slice_ : array (height, width)
+    size : int, odd
+
+    Returns
+    -------
+    array (height, width, size, size)
+        A view of the reflected slice: element (row, column) is the window around that pixel.
+
+    Raises
+    ------
+    ValueError
+        If the size is even, or the slice is too small to be reflected.
+    """
+    half = _half(size)
+    if min(slice_.shape) <= half:
+        raise ValueError(f"a slice of {slice_.shape} is too small for windows of {size} x {size}")
+    return np.lib.stride_tricks.sliding_window_view(np.pad(slice_, half, mode="reflect"), (size, size))
+
+
+def sample_places(masks: np.ndarray, slices: np.ndarray, patches: int, random: np.random.Generator) -> PatchPlaces:
+    """Draw patch centres, half of them lesion, every slice with an equal say.
+
+    First a slice is drawn, then a pixel of the wanted class in it. So one patient's wide lesion does not crowd out
+    the small ones of the others.
+
+    Parameters
+    ----------
+    masks : uint8 array (slices, height, width), 0 or 1
+        May be a memory map; one slice is read at a time.
+    slices : 1-D ndarray of int
+        Positions to draw from.
+    patches : int
+        How many in all; an odd one is healthy.
+    random : numpy Generator
+
+    Returns
+    -------
+    PatchPlaces
+        Shuffled.
+
+    Raises
+    ------
+    ValueError
+        If none of the slices shows a lesion.
+    """
+    slices = np.asarray(slices)
+    lesions = {int(k): np.flatnonzero(masks[k]) for k in slices}
+    with_lesion = np.array([k for k, pixels in lesions.items() if len(pixels)])
+    if not len(with_lesion):
+        raise ValueError("no slice shows a lesion: nothing balanced can be drawn")
+    pixels = int(np.prod(masks.shape[1:]))
+    chosen, places = [], []
+    for wanted, number in ((True, patches // 2), (False, patches - patches // 2)):
+        if not wanted:
+            healthy = [k for k, found in lesions.items() if len(found) < pixels]
+            chosen_here = random.choice(healthy, number)
+        else:
+            chosen_here = random.choice(with_lesion, number)
+        for k in chosen_here:
+            places.append(_draw(lesions[int(k)], wanted, pixels, random))
+        chosen.append(chosen_here)
+    order = random.permutation(patches)
+    rows, columns = np.unravel_index(np.array(places, dtype=np.int64)[order], masks.shape[1:])
+    positive = np.arange(patches) < patches // 2
+    return PatchPlaces(np.concatenate(chosen).astype(np.int64)[order], rows, columns, positive[order])
+
+
+def _draw(lesion: np.ndarray, wanted: bool, pixels: int, random: np.random.Generator) -> int:
+    """One flat pixel position, in a lesion or outside; healthy pixels are so many that trying again is quick."""
+    if wanted:
+        return int(random.choice(lesion))
+    for _ in range(50):
+        place = int(random.integers(pixels))
+        spot = np.searchsorted(lesion, place)
+        if spot == len(lesion) or lesion[spot] != place:
+            return place
+    return int(random.choice(np.setdiff1d(np.arange(pixels), lesion)))
+
+
+def cut_patches(images: np.ndarray, places: PatchPlaces, size: int = paper.PATCH_SIZE) -> np.ndarray:
+    """Cut the windows around sampled centres, reflecting beyond the border.
+
+    Parameters
+    ----------
+    images : array (slices, height, width)
+    places : PatchPlaces
+    size : int, odd
+
+    Returns
+    -------
+    array (patches, size, size) of the images' dtype
+    """
+    reach = np.arange(-_half(size), _half(size) + 1)
+    height, width = images.shape[1:]
+    rows = _reflect(places.rows[:, None] + reach, height)
+    columns = _reflect(places.columns[:, None] + reach, width)
+    return images[places.slices[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def _reflect(index: np.ndarray, length: int) -> np.ndarray:
+    """Indices beyond 0 .. length - 1 turned back, the border itself not repeated (as numpy's mode "reflect")."""
+    index = np.abs(index)
+    return np.where(index >= length, 2 * (length - 1) - index, index)
+
+
+def _half(size: int) -> int:
+    if size < 1 or size % 2 == 0:
+        raise ValueError(f"a patch needs a centre pixel, so its size must be odd; found {size}")
+    return size // 2
