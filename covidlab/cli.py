@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         "Give the same command again after an interruption: it goes on from the last epoch.",
     )  # fmt: skip
     _run_options(sub)
-    sub.add_argument("--model", default="light_unet", help="(default: light_unet)")
+    sub.add_argument("--model", default="light_unet", help="light_unet or fcn8s (default: light_unet)")
 
     sub = command("evaluate", _evaluate, "print the scores of a finished run, by part")
     sub.add_argument("run", type=Path, metavar="RUN", help="the folder that train or reproduce wrote")
@@ -101,7 +101,12 @@ def _parser() -> argparse.ArgumentParser:
         "neighbouring slices; the patient protocol says how a model does on a new patient.",
     )  # fmt: skip
     _run_options(sub)
-    sub.add_argument("--models", default="light_unet", help="comma-separated (default: light_unet)")
+    sub.add_argument(
+        "--models",
+        default="light_unet",
+        help="comma-separated: light_unet, fcn8s (default: light_unet); fcn8s has a quarter\n"
+        "of its published width in the lesson profile",
+    )
     return parser
 
 
@@ -163,6 +168,7 @@ def _run(options, model: str, folder: Path, cohort):
         cache = slice_cache.open_slice_cache(cohort, grid, progress=progress)
     config = experiment.Config(
         cohort=cohort.name, grid=grid, protocol=options.protocol, seed=options.seed, model=model,
+        options=experiment.OPTIONS[options.profile].get(model, {}),
         test_patients=tuple(name for name in options.test_patients.split(",") if name),
         recipe=experiment.recipe_for(cohort.is_phantom, options.updates),
     )  # fmt: skip

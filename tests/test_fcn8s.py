@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from covidlab.experiment import OPTIONS
+from covidlab.models import MODELS
 from covidlab.models.fcn8s import Bilinear, fcn8s
 from covidlab.tensorflow_quiet import keras
 
@@ -52,6 +54,12 @@ def test_a_fresh_upsampling_interpolates_a_ramp(factor):
     places = (np.arange(8 * factor) + 0.5) / factor - 0.5
     inner = slice(factor, -factor)
     np.testing.assert_allclose(up[inner, inner], np.broadcast_to(places, up.shape)[inner, inner], atol=1e-5)
+
+
+def test_the_lesson_profile_trains_it_at_a_quarter_of_its_width():
+    assert MODELS["fcn8s"] is fcn8s
+    assert fcn8s(**OPTIONS["lesson"]["fcn8s"]).count_params() == 8_395_155
+    assert "fcn8s" not in OPTIONS["paper"]
 
 
 def test_a_stride_that_does_not_exist_is_refused():

@@ -4,7 +4,8 @@ Each takes slices, float32 (batch, height, width, 1) in 0..1 (the [-1250, 250] H
 probabilities of infection, float32 (batch, height, width, 1), at the input's own height and width.
 """
 
+from covidlab.models.fcn8s import fcn8s
 from covidlab.models.light_unet import light_unet
 
 # By name, for the command line and for weights files, which name the function that builds their model.
-MODELS = {"light_unet": light_unet}
+MODELS = {"light_unet": light_unet, "fcn8s": fcn8s}
