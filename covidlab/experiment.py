@@ -280,11 +280,13 @@ def _as_json(run: Run) -> dict:
         "threshold": run.threshold,
         "leak": run.leak,
         "training_seconds": round(run.history[-1].seconds, 1),
-        "parts": {
-            part: {**{name: round(run.scores[part][name], 6) for name in PAPER_SCORES}, "counts": asdict(counts)}
-            for part, counts in run.counts.items()
-        },
+        "parts": {part: {**rounded(run.scores[part]), "counts": asdict(counts)} for part, counts in run.counts.items()},
     }
+
+
+def rounded(scores: Mapping[str, float]) -> dict[str, float | None]:
+    """Scores for JSON, which knows no nan: a score that is not defined is null."""
+    return {name: None if np.isnan(value) else round(value, 6) for name, value in scores.items()}
 
 
 def write_json(path: Path, content: dict) -> None:
@@ -304,10 +306,7 @@ def summary(runs: Mapping[str, Run], profile: str) -> dict:
         "profile": profile,
         "grid": first.grid,
         "seed": first.seed,
-        "models": {
-            name: {part: {key: round(value, 6) for key, value in scores.items()} for part, scores in run.scores.items()}
-            for name, run in runs.items()
-        },
+        "models": {name: {part: rounded(scores) for part, scores in run.scores.items()} for name, run in runs.items()},
     }
 
 
