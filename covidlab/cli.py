@@ -170,7 +170,7 @@ def _run(options, model: str, folder: Path, cohort):
         cohort=cohort.name, grid=grid, protocol=options.protocol, seed=options.seed, model=model,
         options=experiment.OPTIONS[options.profile].get(model, {}),
         test_patients=tuple(name for name in options.test_patients.split(",") if name),
-        recipe=experiment.recipe_for(cohort.is_phantom, options.updates),
+        recipe=experiment.recipe_for(cohort.is_phantom, options.updates, model),
     )  # fmt: skip
     with progress_bar(f"training {model}") as progress:
         return experiment.run_experiment(config, cache, folder, progress)

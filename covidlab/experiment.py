@@ -30,14 +30,18 @@ from covidlab.weights_file import WeightsInfo, load_model, save_weights
 
 # The phantom is easier than patients and a lesson is short; on real slices more updates come before anything clever.
 PHANTOM_UPDATES, REAL_UPDATES = 800, 7500
+# A window costs about a five-hundredth of what a slice of 128 px costs the U-Net.
+WINDOWS = 512
 # Pixels a side. The record's own 630 is no multiple of 16: the U-Net pads it to 640 inside.
 GRIDS = {"lesson": 128, "paper": paper.SLICE_SIZE}
 # FCN-8s at its published width has 134 million parameters; at a quarter, 8 million, a CPU can train it.
 OPTIONS = {"lesson": {"fcn8s": {"width": 0.25}}, "paper": {}}
 
 
-def recipe_for(is_phantom: bool, updates: int | None = None) -> Recipe:
-    """The default recipe for a cohort, at its own number of updates or at another."""
+def recipe_for(is_phantom: bool, updates: int | None = None, model: str = "light_unet") -> Recipe:
+    """The default recipe for a cohort and a model, at the cohort's own number of updates or at another."""
+    if model == "patch_cnn":
+        return replace(recipe_for(is_phantom, updates), batch_size=WINDOWS)
     if is_phantom:
         # Few updates: small batches, a higher rate, and some negative slices, since there is no time to learn from
         # positive ones alone what is no lesion.

@@ -15,14 +15,18 @@ from pathlib import Path
 
 import numpy as np
 
+from covidlab import paper
 from covidlab.imbalance import CrossEntropyAndDice, undersample
 from covidlab.metrics import Counts, count_at
+from covidlab.models.patch_cnn import classifier_in
+from covidlab.patches import cut_patches, sample_places
 from covidlab.progress import Progress, silent
 from covidlab.slice_cache import SliceCache
 from covidlab.splits import Split
 from covidlab.tensorflow_quiet import keras, tf
 
-THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.05), 2)
+# Close together at the end: a model that has learnt from balanced windows calls half of all pixels likely lesion.
+THRESHOLDS = np.round(np.concatenate([np.arange(0.05, 0.95, 0.05), np.arange(0.95, 0.996, 0.005)]), 3)
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,12 @@ class Recipe:
     updates : int
         Gradient steps in all.
     batch_size : int
-        Slices an update.
+        Slices an update; windows for the patch CNN.
     learning_rate : float
         Adam's peak rate: warmed up over the first 5 % of updates, then a cosine to a hundredth.
     augment : bool
-        Left-right mirror images, small rotation, zoom, shift, brightness: what may differ between two scans.
+        Left-right mirror images, small rotation, zoom, shift, brightness: what may differ between two scans. Windows
+        are taken as they are: there are millions of them.
     negatives_per_positive : float
         Training slices without lesion kept for each one with; 0 as in the paper (section III.B).
     updates_per_epoch : int
@@ -125,6 +130,39 @@ def training_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed
     numbered = tf.data.Dataset.from_tensor_slices((np.arange(len(positions), dtype=np.int64), positions))
     # Two workers keep ahead of the model; their order is kept, as the run must be repeatable.
     return numbered.skip(first_update).map(prepare, num_parallel_calls=2, deterministic=True).prefetch(4)
+
+
+def window_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int, first_update: int = 0):
+    """The batches of the patch CNN's training, half of the windows around a lesion pixel, from any epoch on.
+
+    Parameters
+    ----------
+    cache : SliceCache
+    slices : 1-D ndarray of int
+        Positions of the training slices.
+    recipe : Recipe
+        `batch_size` windows an update.
+    seed : int
+    first_update : int
+        Where to start, a whole number of epochs: a resumed run sees exactly what it would have seen.
+
+    Returns
+    -------
+    tf.data.Dataset of (float32 (batch, 11, 11, 1) in 0..1, float32 (batch, 1, 1, 1), 0 or 1: the centre is lesion)
+    """
+
+    def batches():
+        for epoch in range(first_update // recipe.updates_per_epoch, recipe.epochs):
+            number = recipe.updates_per_epoch * recipe.batch_size
+            places = sample_places(cache.masks, slices, number, np.random.default_rng([seed, epoch]))
+            for start in range(0, number, recipe.batch_size):
+                batch = places[start : start + recipe.batch_size]
+                windows = cut_patches(cache.images, batch)[..., None].astype(np.float32) / 255
+                yield windows, batch.positive[:, None, None, None].astype(np.float32)
+
+    size = paper.PATCH_SIZE
+    shapes = tf.TensorSpec((recipe.batch_size, size, size, 1)), tf.TensorSpec((recipe.batch_size, 1, 1, 1))
+    return tf.data.Dataset.from_generator(batches, output_signature=shapes).prefetch(4)
 
 
 def augmented(images, masks, seed):
@@ -237,7 +275,8 @@ def train(
     Parameters
     ----------
     model : keras.Model
-        With fresh weights; it ends with the weights of the last epoch, not of the best.
+        With fresh weights; it ends with the weights of the last epoch, not of the best. The patch CNN in its dense
+        form learns from windows and is validated on slices; all other models learn from what they are used on.
     cache : SliceCache
     split : Split
     recipe : Recipe
@@ -261,15 +300,17 @@ def train(
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, recipe.updates - warm_up), alpha=0.01, warmup_target=recipe.learning_rate, warmup_steps=warm_up
     )
+    classifier = classifier_in(model)
+    learner, batches = (model, training_batches) if classifier is None else (classifier, window_batches)
     # The norm is clipped because the first updates see hardly a lesion and may be wild.
-    model.compile(keras.optimizers.Adam(rate, clipnorm=1.0), loss=CrossEntropyAndDice())
-    model.optimizer.build(model.trainable_variables)
-    history = _resume(model, recipe, folder)
+    learner.compile(keras.optimizers.Adam(rate, clipnorm=1.0), loss=CrossEntropyAndDice())
+    learner.optimizer.build(learner.trainable_variables)
+    history = _resume(learner, recipe, folder)
     start = len(history)
     if start < recipe.epochs:
-        keeper = _Keeper(cache, split, recipe, folder, history, save_best, progress)
-        model.fit(
-            training_batches(cache, slices, recipe, split.seed, start * recipe.updates_per_epoch),
+        keeper = _Keeper(model, cache, split, recipe, folder, history, save_best, progress)
+        learner.fit(
+            batches(cache, slices, recipe, split.seed, start * recipe.updates_per_epoch),
             steps_per_epoch=recipe.updates_per_epoch,
             initial_epoch=start,
             epochs=recipe.epochs,
@@ -285,8 +326,9 @@ class _Keeper(keras.callbacks.Callback):
     """After each epoch: validate, keep the best weights, then the point to resume from. In that order, so that a
     kill between two steps repeats an epoch and never loses one."""
 
-    def __init__(self, cache, split, recipe, folder, history, save_best, progress):
+    def __init__(self, slice_model, cache, split, recipe, folder, history, save_best, progress):
         super().__init__()
+        self.slice_model = slice_model  # self.model is what learns: for the patch CNN, the classifier inside
         self.cache, self.split, self.recipe = cache, split, recipe
         self.folder, self.history, self.save_best, self.progress = folder, history, save_best, progress
         self.best = max((epoch.validation_f1 for epoch in history), default=-1.0)
@@ -306,7 +348,7 @@ class _Keeper(keras.callbacks.Callback):
             self.progress(done, self.recipe.epochs * self.recipe.updates_per_epoch, last)
 
     def on_epoch_end(self, epoch, logs=None):
-        counts = count_slices(self.model, self.cache, self.split.validation, THRESHOLDS)
+        counts = count_slices(self.slice_model, self.cache, self.split.validation, THRESHOLDS)
         threshold, f1 = best_threshold(counts, THRESHOLDS)
         line = Epoch(
             epoch + 1, (epoch + 1) * self.recipe.updates_per_epoch, float(logs["loss"]), f1, threshold,
