@@ -19,7 +19,7 @@ from covidlab import paper
 from covidlab.imbalance import CrossEntropyAndDice, undersample
 from covidlab.metrics import Counts, count_at
 from covidlab.models.patch_cnn import classifier_in
-from covidlab.patches import cut_patches, sample_places
+from covidlab.patches import PatchPlaces, cut_patches, sample_places
 from covidlab.progress import Progress, silent
 from covidlab.slice_cache import SliceCache
 from covidlab.splits import Split
@@ -46,6 +46,8 @@ class Recipe:
         are taken as they are: there are millions of them.
     negatives_per_positive : float
         Training slices without lesion kept for each one with; 0 as in the paper (section III.B).
+    annotated : int, optional
+        How many positive training slices there are reference masks for; all by default. Fewer are a part of more.
     updates_per_epoch : int
         Validation, the weights to keep and the point to resume from come after each epoch.
     """
@@ -56,6 +58,7 @@ class Recipe:
     augment: bool = True
     negatives_per_positive: float = 0.0
     updates_per_epoch: int = 250
+    annotated: int | None = None
 
     @property
     def epochs(self) -> int:
@@ -87,6 +90,15 @@ class Epoch:
     validation_f1: float
     threshold: float
     seconds: float
+
+
+def training_slices(cache: SliceCache, split: Split, recipe: Recipe) -> np.ndarray:
+    """Positions of the slices that a recipe learns from: positive ones, and as many negative ones as it asks for."""
+    positives = split.train[cache.positive[split.train]]
+    if recipe.annotated is not None:
+        positives = np.random.default_rng([split.seed, 1]).permutation(positives)[: recipe.annotated]
+    kept = np.concatenate([positives, split.train[~cache.positive[split.train]]])
+    return undersample(kept, cache.positive, recipe.negatives_per_positive, split.seed)
 
 
 def slice_order(slices: np.ndarray, seed: int) -> Iterator[int]:
@@ -133,7 +145,7 @@ def training_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed
 
 
 def window_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int, first_update: int = 0):
-    """The batches of the patch CNN's training, half of the windows around a lesion pixel, from any epoch on.
+    """The batches of the patch CNN's training, half of the windows around a lesion pixel, from any update on.
 
     Parameters
     ----------
@@ -144,25 +156,34 @@ def window_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: 
         `batch_size` windows an update.
     seed : int
     first_update : int
-        Where to start, a whole number of epochs: a resumed run sees exactly what it would have seen.
+        Where to start: a resumed run sees exactly what it would have seen.
 
     Returns
     -------
     tf.data.Dataset of (float32 (batch, 11, 11, 1) in 0..1, float32 (batch, 1, 1, 1), 0 or 1: the centre is lesion)
     """
 
-    def batches():
-        for epoch in range(first_update // recipe.updates_per_epoch, recipe.epochs):
-            number = recipe.updates_per_epoch * recipe.batch_size
-            places = sample_places(cache.masks, slices, number, np.random.default_rng([seed, epoch]))
-            for start in range(0, number, recipe.batch_size):
-                batch = places[start : start + recipe.batch_size]
-                windows = cut_patches(cache.images, batch)[..., None].astype(np.float32) / 255
-                yield windows, batch.positive[:, None, None, None].astype(np.float32)
+    @lru_cache(maxsize=2)  # an epoch's, and the next one's, which is being prepared
+    def places_of(epoch: int) -> PatchPlaces:
+        number = recipe.updates_per_epoch * recipe.batch_size
+        return sample_places(cache.masks, slices, number, np.random.default_rng([seed, epoch]))
 
-    size = paper.PATCH_SIZE
-    shapes = tf.TensorSpec((recipe.batch_size, size, size, 1)), tf.TensorSpec((recipe.batch_size, 1, 1, 1))
-    return tf.data.Dataset.from_generator(batches, output_signature=shapes).prefetch(4)
+    def cut(update):
+        epoch, number = divmod(int(update), recipe.updates_per_epoch)
+        places = places_of(epoch)[number * recipe.batch_size : (number + 1) * recipe.batch_size]
+        windows = cut_patches(cache.images, places)[..., None].astype(np.float32) / 255
+        return windows, places.positive[:, None, None, None].astype(np.float32)
+
+    def prepare(update):
+        windows, positive = tf.numpy_function(cut, [update], (tf.float32, tf.float32), stateful=False)
+        size = paper.PATCH_SIZE
+        return (
+            tf.ensure_shape(windows, (recipe.batch_size, size, size, 1)),
+            tf.ensure_shape(positive, (recipe.batch_size, 1, 1, 1)),
+        )
+
+    updates = tf.data.Dataset.range(first_update, recipe.epochs * recipe.updates_per_epoch)
+    return updates.map(prepare, deterministic=True).prefetch(4)
 
 
 def augmented(images, masks, seed):
@@ -295,7 +316,7 @@ def train(
     -----
     Validation alone chooses the epoch and the threshold; the test part is not looked at here.
     """
-    slices = undersample(split.train, cache.positive, recipe.negatives_per_positive, split.seed)
+    slices = training_slices(cache, split, recipe)
     warm_up = max(1, recipe.updates // 20)
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, recipe.updates - warm_up), alpha=0.01, warmup_target=recipe.learning_rate, warmup_steps=warm_up

@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from covidlab.imbalance import undersample
 from covidlab.metrics import Counts
 from covidlab.models import light_unet
 from covidlab.models.patch_cnn import dense_patch_cnn
@@ -14,6 +17,7 @@ from covidlab.training import (
     read_history,
     train,
     training_batches,
+    training_slices,
     window_batches,
 )
 
@@ -104,6 +108,13 @@ def test_batches_do_not_depend_on_where_one_starts(cache, batches):
     for one, other in zip(every[4:], late):
         np.testing.assert_array_equal(one[0], other[0])
         np.testing.assert_array_equal(one[1], other[1])
+
+
+def test_fewer_annotated_slices_are_a_part_of_more(cache):
+    split = split_by_slice(len(cache), seed=0)
+    all_, five, three = (training_slices(cache, split, replace(RECIPE, annotated=n)) for n in (None, 5, 3))
+    assert len(five) == 5 and len(three) == 3 and set(three) < set(five) < set(all_)
+    np.testing.assert_array_equal(all_, undersample(split.train, cache.positive))
 
 
 def test_half_of_the_windows_are_lesion_and_their_centres_say_so(cache):
