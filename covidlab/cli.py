@@ -88,9 +88,11 @@ def _parser() -> argparse.ArgumentParser:
         "predict", _predict, "segment a scan, or a folder of scans, into NIfTI masks",
         "The scan is resampled to the weights' grid, the probabilities back to the scan's own, then thresholded.\n"
         "The mask has the scan's shape, affine and header codes.\n\n"
-        "  covidlab predict scan.nii.gz -o mask.nii.gz\n  covidlab predict scans/ -o masks/",
+        "  covidlab predict scan.nii.gz -o mask.nii.gz\n  covidlab predict scans/ -o masks/\n"
+        "  covidlab predict dicom-series/ -o mask.nii.gz",
     )  # fmt: skip
-    sub.add_argument("scan", type=Path, metavar="SCAN", help="a .nii or .nii.gz file, or a folder of them")
+    sub.add_argument("scan", type=Path, metavar="SCAN", help="a .nii or .nii.gz file, a folder of\n"
+                     "them, or a folder with the DICOM slices of one series")
     sub.add_argument("-o", "--out", type=Path, required=True, metavar="MASK", help="a file, or a folder for a folder")
     sub.add_argument("--weights", type=Path, metavar="F", help="best.weights.h5 of a run (default: shipped weights, "
                      "a light U-Net that has seen the phantom only)")  # fmt: skip

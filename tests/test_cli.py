@@ -79,7 +79,7 @@ def test_reproduce_trains_scores_and_can_be_read_again(capsys, cohort_folder, tm
         (("predict", "absent.nii.gz", "-o", "m.nii.gz"), "absent.nii.gz: found no such file"),
         (("predict", "absent.nii.gz", "-o", "m.png"), "add .nii.gz to -o"),
         (("evaluate", "absent"), "no finished run"),
-        (("reproduce", "--models", "resnet"), "names among light_unet"),
+        (("reproduce", "--models", "resnet"), "names among patch_cnn, fcn8s, light_unet"),
     ],
 )
 def test_what_the_user_got_wrong_is_one_line_and_status_2(capsys, tmp_path, arguments, words):
