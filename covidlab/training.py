@@ -183,7 +183,7 @@ def window_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: 
         )
 
     updates = tf.data.Dataset.range(first_update, recipe.epochs * recipe.updates_per_epoch)
-    return updates.map(prepare, deterministic=True).prefetch(4)
+    return updates.map(prepare).prefetch(4)
 
 
 def augmented(images, masks, seed):
