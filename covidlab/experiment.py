@@ -246,9 +246,10 @@ def _claim(folder: Path, config: Config) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / "config.json").exists():
-            there = _config_of(folder)
-            if there != config:
-                different = [key for key, value in vars(config).items() if vars(there)[key] != value]
+            # Compared as JSON keeps them: a tuple of widths comes back as a list.
+            there, wanted = (json.loads(json.dumps(asdict(one))) for one in (_config_of(folder), config))
+            if there != wanted:
+                different = [key for key, value in wanted.items() if there[key] != value]
                 raise CovidlabError(
                     folder,
                     f"a run with another {', '.join(different)}",

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from covidlab import paper
-from covidlab.imbalance import CrossEntropyAndDice, undersample
+from covidlab.imbalance import LOSSES, disturb_borders, undersample
 from covidlab.metrics import Counts, count_at
 from covidlab.models.patch_cnn import classifier_in
 from covidlab.patches import PatchPlaces, cut_patches, sample_places
@@ -46,6 +46,10 @@ class Recipe:
         are taken as they are: there are millions of them.
     negatives_per_positive : float
         Training slices without lesion kept for each one with; 0 as in the paper (section III.B).
+    loss : str
+        A name in `covidlab.imbalance.LOSSES`.
+    border_error : float
+        Pixels by which the borders of the training masks are wrong; see `covidlab.imbalance.disturb_borders`.
     annotated : int, optional
         How many positive training slices there are reference masks for; all by default. Fewer are a part of more.
     updates_per_epoch : int
@@ -58,6 +62,8 @@ class Recipe:
     augment: bool = True
     negatives_per_positive: float = 0.0
     updates_per_epoch: int = 250
+    loss: str = "cross_entropy_and_dice"
+    border_error: float = 0.0
     annotated: int | None = None
 
     @property
@@ -101,6 +107,15 @@ def training_slices(cache: SliceCache, split: Split, recipe: Recipe) -> np.ndarr
     return undersample(kept, cache.positive, recipe.negatives_per_positive, split.seed)
 
 
+def annotations(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int) -> np.ndarray:
+    """The masks to learn from, at the slices' positions: the cache's own, or with wrong borders, the same each time."""
+    if not recipe.border_error:
+        return cache.masks
+    masks = np.zeros(cache.masks.shape, np.uint8)
+    masks[slices] = disturb_borders(cache.masks[slices], recipe.border_error, seed)
+    return masks
+
+
 def slice_order(slices: np.ndarray, seed: int) -> Iterator[int]:
     """Endless shuffled passes over the training slices, the same for the same seed."""
     random = np.random.default_rng(seed)
@@ -129,8 +144,10 @@ def training_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed
     wanted = recipe.epochs * recipe.updates_per_epoch * recipe.batch_size
     positions = np.fromiter(order, dtype=np.int64, count=wanted).reshape(-1, recipe.batch_size)
 
+    reference = annotations(cache, slices, recipe, seed)
+
     def read(batch):
-        return cache.images[batch], cache.masks[batch]
+        return cache.images[batch], reference[batch]
 
     def prepare(update, batch):
         images, masks = tf.numpy_function(read, [batch], (tf.uint8, tf.uint8), stateful=False)
@@ -163,10 +180,12 @@ def window_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: 
     tf.data.Dataset of (float32 (batch, 11, 11, 1) in 0..1, float32 (batch, 1, 1, 1), 0 or 1: the centre is lesion)
     """
 
+    reference = annotations(cache, slices, recipe, seed)
+
     @lru_cache(maxsize=2)  # an epoch's, and the next one's, which is being prepared
     def places_of(epoch: int) -> PatchPlaces:
         number = recipe.updates_per_epoch * recipe.batch_size
-        return sample_places(cache.masks, slices, number, np.random.default_rng([seed, epoch]))
+        return sample_places(reference, slices, number, np.random.default_rng([seed, epoch]))
 
     def cut(update):
         epoch, number = divmod(int(update), recipe.updates_per_epoch)
@@ -324,7 +343,7 @@ def train(
     classifier = classifier_in(model)
     learner, batches = (model, training_batches) if classifier is None else (classifier, window_batches)
     # The norm is clipped because the first updates see hardly a lesion and may be wild.
-    learner.compile(keras.optimizers.Adam(rate, clipnorm=1.0), loss=CrossEntropyAndDice())
+    learner.compile(keras.optimizers.Adam(rate, clipnorm=1.0), loss=LOSSES[recipe.loss]())
     learner.optimizer.build(learner.trainable_variables)
     history = _resume(learner, recipe, folder)
     start = len(history)

@@ -175,3 +175,10 @@ def test_the_threshold_with_the_best_f1_wins():
 
 def test_a_validation_part_without_lesions_falls_back_to_one_half():
     assert best_threshold([Counts(tn=5)], np.array([0.3])) == (0.5, 0.0)
+
+
+def test_many_models_in_one_session_bring_no_warning(caplog):
+    slices = np.zeros((1, 16, 16), np.uint8)
+    for _ in range(7):
+        predict_slices(small_patch_cnn(), slices)
+    assert not caplog.records
