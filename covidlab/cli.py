@@ -119,6 +119,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("name", metavar="NAME", help="which; `covidlab study list` shows them")
     _run_options(sub)
     sub.add_argument("--seeds", metavar="A,B", help="several, instead of --seed")
+    sub.add_argument("--mirror", action="store_true",
+                     help="average the answers to a slice and to its mirror image: twice the time")  # fmt: skip
     return parser
 
 
@@ -262,20 +264,25 @@ def _study(options) -> int:
     folder = options.out or Path("runs") / f"{cohort.name}-{options.protocol}-study" / options.name
     base, cache = _config(options, "light_unet", cohort), _cache(options, cohort)
     with progress_bar(options.name) as progress:
-        rows = studies.run_study(options.name, base, cache, folder, seeds, progress)
+        rows = studies.run_study(options.name, base, cache, folder, seeds, progress, options.mirror)
     table = studies.study_table(rows)
     command = f"covidlab study {options.name} --protocol {options.protocol} --seeds {','.join(map(str, seeds))}"
     if options.data:
         command += f" --data FOLDER --cases '{options.cases}'"
     if options.updates:
         command += f" --updates {options.updates}"
+    if options.mirror:
+        command += " --mirror"
     provenance = results.Provenance.here(
         command=command, data=cohort.name, protocol=options.protocol, grid=f"{base.grid} px",
         seeds=", ".join(map(str, seeds)),
     )  # fmt: skip
     note = f"Paper, {study.paper}. Pooled over all pixels of a part; mean of the seeds, in brackets the range."
-    results.write_table(folder / options.name, study.question, table, provenance, note)
-    print(f"{study.question}\n\n{results.markdown(table)}\n\n{folder / options.name}.md")
+    if options.mirror:
+        note += " Each slice and its mirror image, averaged."
+    stem = folder / (f"{options.name}-mirrored" if options.mirror else options.name)
+    results.write_table(stem, study.question, table, provenance, note)
+    print(f"{study.question}\n\n{results.markdown(table)}\n\n{stem}.md")
     return 0
 
 

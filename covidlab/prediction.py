@@ -55,7 +55,7 @@ def predict_volume(volume: Volume, model: keras.Model, info: WeightsInfo) -> np.
         In display orientation, on the scan's own pixel grid; `volume.from_display` takes it to voxel order.
     """
     fit = GridFit(info.grid, *volume.slice_shape)
-    return fit.from_grid(predict_slices(model, fit.to_grid(volume.slices())))
+    return fit.from_grid(predict_slices(model, fit.to_grid(volume.slices()), mirror=info.mirror))
 
 
 def predict_file(scan: Path, mask: Path, model: keras.Model, info: WeightsInfo) -> Prediction:

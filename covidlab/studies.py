@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from covidlab.errors import CovidlabError
-from covidlab.experiment import OPTIONS, WINDOWS, Config, Run, run_experiment
+from covidlab.experiment import OPTIONS, WINDOWS, Config, Run, run_experiment, score_mirrored
 from covidlab.imbalance import LOSSES
 from covidlab.metrics import PAPER_SCORES
 from covidlab.progress import Progress, silent
@@ -125,7 +125,13 @@ def change(config: Config, changes: Mapping) -> Config:
 
 
 def run_study(
-    name: str, base: Config, cache: SliceCache, folder: Path, seeds: Sequence[int], progress: Progress = silent
+    name: str,
+    base: Config,
+    cache: SliceCache,
+    folder: Path,
+    seeds: Sequence[int],
+    progress: Progress = silent,
+    mirror: bool = False,
 ) -> list[Row]:
     """Run every variant on every seed; what is finished is read, what was interrupted goes on.
 
@@ -140,6 +146,8 @@ def run_study(
     seeds : sequence of int
     progress : callable (done, total, text)
         Counts updates over all runs.
+    mirror : bool
+        Score every run with the mirror images too; see `covidlab.experiment.score_mirrored`.
 
     Returns
     -------
@@ -156,7 +164,7 @@ def run_study(
                 progress(done * updates + update, total * updates, f"{label}, seed {seed} {text}")
 
             run = run_experiment(config, cache, folder / label.replace(" ", "-") / f"seed{seed}", counted)
-            rows.append(Row(label, seed, run))
+            rows.append(Row(label, seed, score_mirrored(run, cache) if mirror else run))
     return rows
 
 

@@ -249,7 +249,9 @@ def augmented(images, masks, seed):
     return images, resample(masks, "NEAREST")
 
 
-def predict_slices(model: keras.Model, images: np.ndarray, batch_size: int = 16) -> np.ndarray:
+def predict_slices(
+    model: keras.Model, images: np.ndarray, batch_size: int = 16, mirror: bool = False
+) -> np.ndarray:
     """Probabilities for slices that are already on the model's grid.
 
     Parameters
@@ -257,11 +259,16 @@ def predict_slices(model: keras.Model, images: np.ndarray, batch_size: int = 16)
     model : keras.Model
     images : uint8 array (slices, height, width)
     batch_size : int
+    mirror : bool
+        Let the model see each slice's mirror image too, and take the mean of both answers: twice the time.
 
     Returns
     -------
     float32 array (slices, height, width) in 0..1
     """
+    if mirror:
+        seen_from_behind = predict_slices(model, images[:, :, ::-1], batch_size)[:, :, ::-1]
+        return (predict_slices(model, images, batch_size) + seen_from_behind) / 2
     call = _compiled(model)
     probabilities = np.empty(images.shape, dtype=np.float32)
     for start in range(0, len(images), batch_size):
@@ -282,12 +289,14 @@ def _compiled(model: keras.Model):
     return call
 
 
-def count_slices(model: keras.Model, cache: SliceCache, slices: np.ndarray, thresholds: np.ndarray) -> list[Counts]:
-    """Pooled counts of a model on slices of a cache, at each threshold."""
+def count_slices(
+    model: keras.Model, cache: SliceCache, slices: np.ndarray, thresholds: np.ndarray, mirror: bool = False
+) -> list[Counts]:
+    """Pooled counts of a model on slices of a cache, at each threshold; `mirror` as in `predict_slices`."""
     total = [Counts()] * len(thresholds)
     # In portions, so that a 630-pixel cohort never has all its probabilities in memory.
     for portion in np.array_split(slices, max(1, len(slices) // 64)):
-        counts = count_at(thresholds, cache.masks[portion], predict_slices(model, cache.images[portion]))
+        counts = count_at(thresholds, cache.masks[portion], predict_slices(model, cache.images[portion], mirror=mirror))
         total = [one + more for one, more in zip(total, counts)]
     return total
 
