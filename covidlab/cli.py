@@ -80,8 +80,14 @@ def _parser() -> argparse.ArgumentParser:
     _run_options(sub)
     sub.add_argument("--model", default="light_unet", help="patch_cnn, fcn8s or light_unet (default: light_unet)")
 
-    sub = command("evaluate", _evaluate, "print the scores of a finished run, by part")
+    sub = command(
+        "evaluate", _evaluate, "print the scores of a finished run, by part",
+        "With --full every slice is predicted again and judged: volumes, negative slices, detection, borders,\n"
+        "intervals over patients. Writes slices.csv and evaluation.json into RUN.",
+    )  # fmt: skip
     sub.add_argument("run", type=Path, metavar="RUN", help="the folder that train or reproduce wrote")
+    sub.add_argument("--full", action="store_true", help="judge it slice by slice; needs the cohort again")
+    sub.add_argument("--data", metavar="FOLDER", help="the run's cohort (default: $COVIDLAB_DATA, else the phantom)")
     sub.add_argument("--json", action="store_true", help="for programs")
 
     sub = command(
@@ -217,10 +223,27 @@ def _evaluate(options) -> None:
     from covidlab import experiment
 
     run = experiment.read_run(options.run)
-    if options.json:
+    if options.full:
+        _evaluate_fully(options, run)
+    elif options.json:
         print(json.dumps(experiment.summary({run.config.model: run}, options.run.name), indent=2))
     else:
         _print_runs({run.config.model: run})
+
+
+def _evaluate_fully(options, run) -> None:
+    from covidlab import cohorts, results, run_report, slice_cache
+
+    with progress_bar("opening the cohort") as progress:
+        cohort = cohorts.open_cohort(options.data, progress=progress).named(run.config.cases)
+        cache = slice_cache.open_slice_cache(cohort, run.config.grid, progress=progress)
+    found = run_report.report_run(run, cache)
+    if options.json:
+        print(json.dumps(found, indent=2))
+        return
+    print(f"{found['setting']}, threshold {found['threshold']:g}\n{found['leak']}\n")
+    print(results.markdown(run_report.report_rows(found)))
+    print(f"\n{options.run / 'evaluation.json'}, {options.run / 'slices.csv'}")
 
 
 def _predict(options) -> None:

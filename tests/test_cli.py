@@ -59,6 +59,16 @@ def test_reproduce_trains_scores_and_can_be_read_again(capsys, cohort_folder, tm
     assert run(capsys, *options)[0] == 0  # read, not trained again
     status, out, _ = run(capsys, "evaluate", tmp_path / "run" / "light_unet")
     assert status == 0 and "| light_unet | test |" in out
+    full = ("evaluate", tmp_path / "run" / "light_unet", "--full")
+    status, out, _ = run(capsys, *full, "--data", cohort_folder)
+    assert status == 0 and "| negative slices left empty |" in out and "protocol slice" in out
+    assert len((tmp_path / "run" / "light_unet" / "slices.csv").read_text().splitlines()) == 1 + 3 * SLICES
+    _, out, _ = run(capsys, *full, "--data", cohort_folder, "--json")
+    report = json.loads(out)["parts"]["test"]
+    assert report["pooled"] == pytest.approx(scores["models"]["light_unet"]["test"])
+    assert report["detection"]["slices"]["tp"] + report["detection"]["slices"]["fn"] > 0
+    status, _, err = run(capsys, *full, "--data", tmp_path / "run")
+    assert status == 2
     status, _, err = run(capsys, *options, "--updates", 4)
     assert status == 2 and "a run with another recipe" in err
 
