@@ -37,6 +37,7 @@ Both set up .venv first, so there is nothing to run before them; only the first 
   make setup       only the set-up: .venv from requirements.lock, each file checked against its hash
   make reproduce   train, score and print the paper's table
   make notebooks   run every notebook again, in order, and store what it shows (when you changed one)
+  make student     copies of the notebooks without solutions and outputs, in student/ (for teachers)
   make lock        resolve requirements.lock again (when you changed pyproject.toml)
   make clean       remove .venv and caches; data/ and runs/ stay
 
@@ -67,7 +68,7 @@ On Debian or Ubuntu: apt install python3-venv (or python3-pip), then run make ag
 endef
 export NO_VENV
 
-.PHONY: help setup lab test notebooks reproduce lock clean FORCE
+.PHONY: help setup lab test notebooks reproduce student lock clean FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -132,6 +133,9 @@ notebooks: setup
 
 reproduce: setup
 	$(PY) -m covidlab reproduce $(REPRODUCE_FLAGS)
+
+student: setup
+	$(PY) -m covidlab.student --output student $(NOTEBOOKS)
 
 # Universal: one file for Linux, macOS and Windows and every Python that pyproject.toml allows. It names no host.
 lock: $(VENV)/.uv
