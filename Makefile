@@ -38,6 +38,7 @@ Both set up .venv first, so there is nothing to run before them; only the first 
   make reproduce   train, score and print the paper's table
   make notebooks   run every notebook again, in order, and store what it shows (when you changed one)
   make student     copies of the notebooks without solutions and outputs, in student/ (for teachers)
+  make address     REPO=owner/name: write the repository's address into every badge and link
   make lock        resolve requirements.lock again (when you changed pyproject.toml)
   make clean       remove .venv and caches; data/ and runs/ stay
 
@@ -68,7 +69,7 @@ On Debian or Ubuntu: apt install python3-venv (or python3-pip), then run make ag
 endef
 export NO_VENV
 
-.PHONY: help setup lab test notebooks reproduce student lock clean FORCE
+.PHONY: help setup lab test notebooks reproduce student address lock clean FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -136,6 +137,9 @@ reproduce: setup
 
 student: setup
 	$(PY) -m covidlab.student --output student $(NOTEBOOKS)
+
+address: setup
+	@$(PY) -m covidlab.address "$(REPO)"
 
 # Universal: one file for Linux, macOS and Windows and every Python that pyproject.toml allows. It names no host.
 lock: $(VENV)/.uv
