@@ -7,10 +7,13 @@ WORKERS ?= 2
 LAB_FLAGS ?=
 LOCK_FLAGS ?=
 REPRODUCE_FLAGS ?=
+TABLE_FLAGS ?=
 
 VENV := .venv
 PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
+# A second environment, with the versions that Colab has.
+COLAB := .venv-colab
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 
 # A user's own Jupyter, IPython, matplotlib and Keras settings must not change what a notebook shows.
@@ -26,6 +29,8 @@ unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS PYTEST_ADDOPTS MPLBACKEND JUPYTER_
 # Tests and stored outputs are the phantom's, in the lesson profile, whatever the reader has switched to.
 ON_PHANTOM := env -u COVIDLAB_DATA -u COVIDLAB_PROFILE
 
+NBVAL := --nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with tests/nbval_sanitize.cfg --durations 5
+
 define HELP
 covidlab: a course in notebooks on segmenting COVID-19 lesions in chest CT. Teaching material, not a medical device.
 
@@ -37,8 +42,12 @@ Both set up .venv first, so there is nothing to run before them; only the first 
   make setup       only the set-up: .venv from requirements.lock, each file checked against its hash
   make reproduce   train, score and print the paper's table
   make notebooks   run every notebook again, in order, and store what it shows (when you changed one)
+  make student     copies of the notebooks without solutions and outputs, in student/ (for teachers)
+  make address     REPO=owner/name: write the repository's address into every badge and link
   make lock        resolve requirements.lock again (when you changed pyproject.toml)
-  make clean       remove .venv and caches; data/ and runs/ stay
+  make test-colab  every notebook once more, on the versions that Colab has (in .venv-colab)
+  make course-table  measure each notebook's time and memory, and write the table into README and 00
+  make clean       remove .venv, .venv-colab and caches; data/ and runs/ stay
 
 Choices, written after the command:
   COVIDLAB_DATA=/path/to/folder    real CT volumes instead of the synthetic phantom (lab, reproduce): see data/README.md
@@ -47,6 +56,7 @@ Choices, written after the command:
   LAB_FLAGS="--no-browser --ip=127.0.0.1 --port=8899"
   REPRODUCE_FLAGS="--protocol patient --seed 1"
   LOCK_FLAGS=--upgrade             newest versions that the bounds allow, instead of keeping those locked
+  TABLE_FLAGS='--machine "2 cores of an AMD EPYC"'  the machine in words, under the table of make course-table
   WORKERS=4                        unit tests side by side
 endef
 export HELP
@@ -67,7 +77,7 @@ On Debian or Ubuntu: apt install python3-venv (or python3-pip), then run make ag
 endef
 export NO_VENV
 
-.PHONY: help setup lab test notebooks reproduce lock clean FORCE
+.PHONY: help setup lab test test-colab notebooks course-table reproduce student address lock clean FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -122,9 +132,20 @@ test: setup
 	$(ON_PHANTOM) $(PY) -m ruff check --output-format concise covidlab tests notebooks
 	$(ON_PHANTOM) $(PY) -m pytest -n $(WORKERS) --dist loadscope tests
 ifneq ($(NOTEBOOKS),)
-	$(ON_PHANTOM) $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout 300 \
-		--nbval-sanitize-with tests/nbval_sanitize.cfg --durations 5 notebooks/
+	$(ON_PHANTOM) $(PY) -m pytest $(NBVAL) notebooks/
 endif
+
+# Everything resolved together: versions of Colab that pyproject.toml does not allow would be refused here.
+$(COLAB)/.ready: tests/colab-requirements.txt pyproject.toml | $(VENV)/.uv
+	@echo "Making $(COLAB) with Colab's versions (2.4 GB on disk)"
+	@$(UV) venv --quiet --clear --python $(PY) $(COLAB)
+	@$(UV) pip install --quiet --python $(COLAB)/bin/python -r tests/colab-requirements.txt --editable ".[test]"
+	@$(COLAB)/bin/python -c "import matplotlib.font_manager"
+	@touch $@
+
+test-colab: $(COLAB)/.ready
+	$(ON_PHANTOM) $(COLAB)/bin/python -m pytest tests/test_views.py tests/test_viewer.py
+	$(ON_PHANTOM) $(COLAB)/bin/python -m pytest $(NBVAL) notebooks/
 
 notebooks: setup
 	$(ON_PHANTOM) $(PY) -c "from nbclient.cli import main; main()" --inplace --timeout=300 $(NOTEBOOKS)
@@ -133,6 +154,15 @@ notebooks: setup
 reproduce: setup
 	$(PY) -m covidlab reproduce $(REPRODUCE_FLAGS)
 
+course-table: setup
+	$(ON_PHANTOM) $(PY) -m covidlab.course_table --measure $(TABLE_FLAGS)
+
+student: setup
+	$(PY) -m covidlab.student --output student $(NOTEBOOKS)
+
+address: setup
+	@$(PY) -m covidlab.address "$(REPO)"
+
 # Universal: one file for Linux, macOS and Windows and every Python that pyproject.toml allows. It names no host.
 lock: $(VENV)/.uv
 	$(UV) pip compile pyproject.toml --universal --python-version 3.11 --all-extras --generate-hashes \
@@ -140,7 +170,7 @@ lock: $(VENV)/.uv
 	@! grep -n '://' requirements.lock
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(COLAB) build *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find covidlab tests notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 FORCE:

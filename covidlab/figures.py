@@ -11,6 +11,7 @@ import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,8 +19,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from covidlab.metrics import PAPER_SCORES, Counts, count
-from covidlab.training import Epoch
 from covidlab.volumes import window
+
+if TYPE_CHECKING:  # a history is only read here, and TensorFlow takes seconds
+    from covidlab.training import Epoch
 
 REFERENCE = "#0072B2"  # blue
 PREDICTION = "#E69F00"  # orange
@@ -89,6 +92,22 @@ def outline(axes: Axes, mask: np.ndarray, colour: str, style: str = "-") -> None
         axes.contour(np.asarray(mask, dtype=float), levels=[0.5], colors=[colour], linewidths=1.3, linestyles=[style])
 
 
+def tint_errors(axes: Axes, reference: np.ndarray, prediction: np.ndarray) -> None:
+    """Colour the lesion pixels that were found and missed, and the healthy ones that were marked.
+
+    Parameters
+    ----------
+    axes : Axes
+    reference, prediction : bool arrays (rows, columns)
+    """
+    layer = np.zeros((*reference.shape, 4), np.uint8)
+    for mask, colour in (
+        (reference & prediction, FOUND), (reference & ~prediction, MISSED), (~reference & prediction, FALSE),
+    ):  # fmt: skip
+        layer[mask] = (*bytes.fromhex(colour[1:]), 191)
+    axes.imshow(layer, interpolation="nearest")
+
+
 def slice_comparison(
     slices: np.ndarray, references: np.ndarray, predictions: np.ndarray, titles: Sequence[str]
 ) -> Figure:
@@ -114,7 +133,7 @@ def slice_comparison(
         draw_slice(axes[2], slice_, "prediction")
         outline(axes[2], prediction, PREDICTION, "--")
         draw_slice(axes[3], slice_, "found, missed, false")
-        _tint_outcome(axes[3], reference, prediction)
+        tint_errors(axes[3], reference, prediction)
     figure.suptitle(WINDOW_SENTENCE, fontsize=8)
     handles = [Patch(color=REFERENCE, label="reference"), Patch(color=PREDICTION, label="prediction")]
     handles += OUTCOME_HANDLES
@@ -149,7 +168,7 @@ def models_figure(
         for place, (name, masks) in zip(axes[2:], predictions.items()):
             prediction = masks[k].astype(bool)
             draw_slice(place, slice_, f"{name}: F1 {count(reference, prediction).f1:.2f}")
-            _tint_outcome(place, reference, prediction)
+            tint_errors(place, reference, prediction)
     figure.suptitle(WINDOW_SENTENCE, fontsize=8)
     handles = [Patch(color=REFERENCE, label="reference"), *OUTCOME_HANDLES]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
@@ -178,21 +197,7 @@ def outline_figure(slices: np.ndarray, references: np.ndarray, titles: Sequence[
     return figure
 
 
-def _tint_outcome(axes: Axes, reference: np.ndarray, prediction: np.ndarray) -> None:
-    """Found, missed and false pixels over a slice; bool masks."""
-    _tint(axes, reference & prediction, FOUND)
-    _tint(axes, reference & ~prediction, MISSED)
-    _tint(axes, ~reference & prediction, FALSE)
-
-
-def _tint(axes: Axes, mask: np.ndarray, colour: str) -> None:
-    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    layer = np.zeros((*mask.shape, 4))
-    layer[mask] = (red, green, blue, 0.75)
-    axes.imshow(layer, interpolation="nearest")
-
-
-def history_figure(history: Sequence[Epoch], title: str) -> Figure:
+def history_figure(history: "Sequence[Epoch]", title: str) -> Figure:
     """Loss and validation F1 over the updates, with the epoch that was kept."""
     figure, ((loss, score),) = new_figure(2, 1, 4.0, 2.9)
     updates = [epoch.updates for epoch in history]

@@ -58,6 +58,11 @@ def _text(output: NotebookNode) -> str:
     return "\n".join(str(value) for kind, value in output.data.items() if kind.startswith("text/"))
 
 
+def all_text(notebook: NotebookNode) -> str:
+    """The words of all stored outputs, in order."""
+    return "\n".join(_text(output).rstrip("\n") for _, output in _outputs(notebook))
+
+
 def _pictures(output: NotebookNode) -> list[str]:
     return [kind for kind in output.get("data", {}) if kind.startswith("image/")]
 

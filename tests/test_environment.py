@@ -116,6 +116,17 @@ def test_conda_gives_python_and_pip_and_the_rest_has_pyprojects_bounds(pyproject
         assert requirement == bounds[canonicalize_name(requirement.name)]
 
 
+def test_colabs_versions_are_exact_and_within_the_bounds(bounds):
+    lines = [line for line in text("tests/colab-requirements.txt").splitlines() if not line.startswith("#")]
+    pins = [Requirement(line) for line in lines]
+    assert {"tensorflow", "keras", "numpy", "ipywidgets"} <= {pin.name for pin in pins}
+    for pin in pins:
+        version = re.fullmatch(r"==([^*,]+)", str(pin.specifier))
+        assert version, pin
+        bound = bounds.get(canonicalize_name(pin.name))
+        assert bound is None or bound.specifier.contains(version[1]), f"{pin} is not {bound}"
+
+
 # One test command, one citation --------------------------------------------------------------------------------------
 
 

@@ -195,6 +195,16 @@ def test_a_large_file_is_refused(tmp_path):
 # nbval itself --------------------------------------------------------------------------------------------------------
 
 
+VIEWER = f"""
+from ipywidgets import IntSlider
+from matplotlib.figure import Figure
+from covidlab.viewer import Viewer
+from covidlab.views import View
+draw = lambda k: View(Figure(), str(k))
+Viewer("slice viewer", draw, {{"k": IntSlider(0, 0, 1)}}).show("{ALT}")
+"""
+
+
 def test_nbval_fails_a_broken_notebook_and_only_that(tmp_path):
     """One run over small notebooks: what it must catch, what it must let through, and what it cannot see."""
 
@@ -209,6 +219,13 @@ def test_nbval_fails_a_broken_notebook_and_only_that(tmp_path):
     write("another_python", "print('Python 3.11.2')", printed("Python 3.12.99\n"))
     # The blind spot that notebook_guards.never_run is for: outputs stripped, so nothing is compared.
     write("stripped", "print(1 + 2)", count=None)
+
+    # Nobody moves a slider under nbval; showing a viewer moves each to its ends.
+    stored = [picture(), printed(f"Figure: {ALT}\n")]
+    stored[0].data["text/plain"] = f"Figure: {ALT}"
+    stored.append(new_output("display_data", data={"text/plain": "[slice viewer: run this notebook to move it]"}))
+    write("viewer", VIEWER, *stored)
+    write("broken_callback", VIEWER.replace("View(Figure(), str(k))", "[View(Figure(), '')][k]"), *stored)
 
     # The outer pytest's workers and options are none of the inner one's business.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
@@ -226,4 +243,6 @@ def test_nbval_fails_a_broken_notebook_and_only_that(tmp_path):
         "new_warning": "FAILED",
         "another_python": "PASSED",
         "stripped": "PASSED",
+        "viewer": "PASSED",
+        "broken_callback": "FAILED",
     }
