@@ -244,7 +244,8 @@ def compare_scores_figure(
         for offset, part in zip((-0.27, 0.0, 0.27), PART_COLOURS):
             values = [getattr(parts[part], score) for parts in counts.values()]
             bars = axes.bar(places + offset, values, 0.25, color=PART_COLOURS[part], label=part)
-            axes.bar_label(bars, fmt="%.2f", fontsize=7)
+            # All accuracies look alike with fewer digits; that is what class imbalance does to them.
+            axes.bar_label(bars, fmt="%.3f" if score == "accuracy" else "%.2f", fontsize=7)
         axes.set_xticks(places, counts.keys())
         axes.set(ylim=(0, 1.12), ylabel=f"{SCORE_NAMES[score]}, pooled pixels")
     figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8, frameon=False)

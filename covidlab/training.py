@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from covidlab import paper
-from covidlab.imbalance import CrossEntropyAndDice, undersample
+from covidlab.imbalance import LOSSES, disturb_borders, undersample
 from covidlab.metrics import Counts, count_at
 from covidlab.models.patch_cnn import classifier_in
-from covidlab.patches import cut_patches, sample_places
+from covidlab.patches import PatchPlaces, cut_patches, sample_places
 from covidlab.progress import Progress, silent
 from covidlab.slice_cache import SliceCache
 from covidlab.splits import Split
@@ -46,6 +46,12 @@ class Recipe:
         are taken as they are: there are millions of them.
     negatives_per_positive : float
         Training slices without lesion kept for each one with; 0 as in the paper (section III.B).
+    loss : str
+        A name in `covidlab.imbalance.LOSSES`.
+    border_error : float
+        Pixels by which the borders of the training masks are wrong; see `covidlab.imbalance.disturb_borders`.
+    annotated : int, optional
+        How many positive training slices there are reference masks for; all by default. Fewer are a part of more.
     updates_per_epoch : int
         Validation, the weights to keep and the point to resume from come after each epoch.
     """
@@ -56,6 +62,9 @@ class Recipe:
     augment: bool = True
     negatives_per_positive: float = 0.0
     updates_per_epoch: int = 250
+    loss: str = "cross_entropy_and_dice"
+    border_error: float = 0.0
+    annotated: int | None = None
 
     @property
     def epochs(self) -> int:
@@ -89,6 +98,24 @@ class Epoch:
     seconds: float
 
 
+def training_slices(cache: SliceCache, split: Split, recipe: Recipe) -> np.ndarray:
+    """Positions of the slices that a recipe learns from: positive ones, and as many negative ones as it asks for."""
+    positives = split.train[cache.positive[split.train]]
+    if recipe.annotated is not None:
+        positives = np.random.default_rng([split.seed, 1]).permutation(positives)[: recipe.annotated]
+    kept = np.concatenate([positives, split.train[~cache.positive[split.train]]])
+    return undersample(kept, cache.positive, recipe.negatives_per_positive, split.seed)
+
+
+def annotations(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int) -> np.ndarray:
+    """The masks to learn from, at the slices' positions: the cache's own, or with wrong borders, the same each time."""
+    if not recipe.border_error:
+        return cache.masks
+    masks = np.zeros(cache.masks.shape, np.uint8)
+    masks[slices] = disturb_borders(cache.masks[slices], recipe.border_error, seed)
+    return masks
+
+
 def slice_order(slices: np.ndarray, seed: int) -> Iterator[int]:
     """Endless shuffled passes over the training slices, the same for the same seed."""
     random = np.random.default_rng(seed)
@@ -117,8 +144,10 @@ def training_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed
     wanted = recipe.epochs * recipe.updates_per_epoch * recipe.batch_size
     positions = np.fromiter(order, dtype=np.int64, count=wanted).reshape(-1, recipe.batch_size)
 
+    reference = annotations(cache, slices, recipe, seed)
+
     def read(batch):
-        return cache.images[batch], cache.masks[batch]
+        return cache.images[batch], reference[batch]
 
     def prepare(update, batch):
         images, masks = tf.numpy_function(read, [batch], (tf.uint8, tf.uint8), stateful=False)
@@ -133,7 +162,7 @@ def training_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed
 
 
 def window_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int, first_update: int = 0):
-    """The batches of the patch CNN's training, half of the windows around a lesion pixel, from any epoch on.
+    """The batches of the patch CNN's training, half of the windows around a lesion pixel, from any update on.
 
     Parameters
     ----------
@@ -144,25 +173,36 @@ def window_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: 
         `batch_size` windows an update.
     seed : int
     first_update : int
-        Where to start, a whole number of epochs: a resumed run sees exactly what it would have seen.
+        Where to start: a resumed run sees exactly what it would have seen.
 
     Returns
     -------
     tf.data.Dataset of (float32 (batch, 11, 11, 1) in 0..1, float32 (batch, 1, 1, 1), 0 or 1: the centre is lesion)
     """
 
-    def batches():
-        for epoch in range(first_update // recipe.updates_per_epoch, recipe.epochs):
-            number = recipe.updates_per_epoch * recipe.batch_size
-            places = sample_places(cache.masks, slices, number, np.random.default_rng([seed, epoch]))
-            for start in range(0, number, recipe.batch_size):
-                batch = places[start : start + recipe.batch_size]
-                windows = cut_patches(cache.images, batch)[..., None].astype(np.float32) / 255
-                yield windows, batch.positive[:, None, None, None].astype(np.float32)
+    reference = annotations(cache, slices, recipe, seed)
 
-    size = paper.PATCH_SIZE
-    shapes = tf.TensorSpec((recipe.batch_size, size, size, 1)), tf.TensorSpec((recipe.batch_size, 1, 1, 1))
-    return tf.data.Dataset.from_generator(batches, output_signature=shapes).prefetch(4)
+    @lru_cache(maxsize=2)  # an epoch's, and the next one's, which is being prepared
+    def places_of(epoch: int) -> PatchPlaces:
+        number = recipe.updates_per_epoch * recipe.batch_size
+        return sample_places(reference, slices, number, np.random.default_rng([seed, epoch]))
+
+    def cut(update):
+        epoch, number = divmod(int(update), recipe.updates_per_epoch)
+        places = places_of(epoch)[number * recipe.batch_size : (number + 1) * recipe.batch_size]
+        windows = cut_patches(cache.images, places)[..., None].astype(np.float32) / 255
+        return windows, places.positive[:, None, None, None].astype(np.float32)
+
+    def prepare(update):
+        windows, positive = tf.numpy_function(cut, [update], (tf.float32, tf.float32), stateful=False)
+        size = paper.PATCH_SIZE
+        return (
+            tf.ensure_shape(windows, (recipe.batch_size, size, size, 1)),
+            tf.ensure_shape(positive, (recipe.batch_size, 1, 1, 1)),
+        )
+
+    updates = tf.data.Dataset.range(first_update, recipe.epochs * recipe.updates_per_epoch)
+    return updates.map(prepare).prefetch(4)
 
 
 def augmented(images, masks, seed):
@@ -209,7 +249,9 @@ def augmented(images, masks, seed):
     return images, resample(masks, "NEAREST")
 
 
-def predict_slices(model: keras.Model, images: np.ndarray, batch_size: int = 16) -> np.ndarray:
+def predict_slices(
+    model: keras.Model, images: np.ndarray, batch_size: int = 16, mirror: bool = False
+) -> np.ndarray:
     """Probabilities for slices that are already on the model's grid.
 
     Parameters
@@ -217,11 +259,16 @@ def predict_slices(model: keras.Model, images: np.ndarray, batch_size: int = 16)
     model : keras.Model
     images : uint8 array (slices, height, width)
     batch_size : int
+    mirror : bool
+        Let the model see each slice's mirror image too, and take the mean of both answers: twice the time.
 
     Returns
     -------
     float32 array (slices, height, width) in 0..1
     """
+    if mirror:
+        seen_from_behind = predict_slices(model, images[:, :, ::-1], batch_size)[:, :, ::-1]
+        return (predict_slices(model, images, batch_size) + seen_from_behind) / 2
     call = _compiled(model)
     probabilities = np.empty(images.shape, dtype=np.float32)
     for start in range(0, len(images), batch_size):
@@ -242,12 +289,14 @@ def _compiled(model: keras.Model):
     return call
 
 
-def count_slices(model: keras.Model, cache: SliceCache, slices: np.ndarray, thresholds: np.ndarray) -> list[Counts]:
-    """Pooled counts of a model on slices of a cache, at each threshold."""
+def count_slices(
+    model: keras.Model, cache: SliceCache, slices: np.ndarray, thresholds: np.ndarray, mirror: bool = False
+) -> list[Counts]:
+    """Pooled counts of a model on slices of a cache, at each threshold; `mirror` as in `predict_slices`."""
     total = [Counts()] * len(thresholds)
     # In portions, so that a 630-pixel cohort never has all its probabilities in memory.
     for portion in np.array_split(slices, max(1, len(slices) // 64)):
-        counts = count_at(thresholds, cache.masks[portion], predict_slices(model, cache.images[portion]))
+        counts = count_at(thresholds, cache.masks[portion], predict_slices(model, cache.images[portion], mirror=mirror))
         total = [one + more for one, more in zip(total, counts)]
     return total
 
@@ -295,7 +344,7 @@ def train(
     -----
     Validation alone chooses the epoch and the threshold; the test part is not looked at here.
     """
-    slices = undersample(split.train, cache.positive, recipe.negatives_per_positive, split.seed)
+    slices = training_slices(cache, split, recipe)
     warm_up = max(1, recipe.updates // 20)
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, recipe.updates - warm_up), alpha=0.01, warmup_target=recipe.learning_rate, warmup_steps=warm_up
@@ -303,7 +352,7 @@ def train(
     classifier = classifier_in(model)
     learner, batches = (model, training_batches) if classifier is None else (classifier, window_batches)
     # The norm is clipped because the first updates see hardly a lesion and may be wild.
-    learner.compile(keras.optimizers.Adam(rate, clipnorm=1.0), loss=CrossEntropyAndDice())
+    learner.compile(keras.optimizers.Adam(rate, clipnorm=1.0), loss=LOSSES[recipe.loss]())
     learner.optimizer.build(learner.trainable_variables)
     history = _resume(learner, recipe, folder)
     start = len(history)

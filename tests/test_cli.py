@@ -49,6 +49,11 @@ def test_reproduce_trains_scores_and_can_be_read_again(capsys, cohort_folder, tm
     scores = json.loads((tmp_path / "run" / "scores.json").read_text())
     assert (scores["protocol"], scores["profile"], scores["seed"]) == ("slice", "lesson", 1)
     assert set(scores["models"]["light_unet"]["test"]) == {"precision", "recall", "accuracy", "f1"}
+    figures = {path.name for path in (tmp_path / "run" / "figures").iterdir()}
+    assert figures == {
+        "fig-1-2-slices.png", "fig-3-light_unet.png", "fig-5-precision-recall.png", "fig-6-accuracy-f1.png",
+        "fig-7-worst-slices.png", "precision-against-recall.png",
+    }  # fmt: skip
     made = {path.name for path in (tmp_path / "run" / "light_unet").iterdir()}
     assert made == {"config.json", "history.csv", "best.weights.h5", "scores.json", "figures"}
     assert run(capsys, *options)[0] == 0  # read, not trained again
@@ -74,7 +79,7 @@ def test_reproduce_trains_scores_and_can_be_read_again(capsys, cohort_folder, tm
         (("predict", "absent.nii.gz", "-o", "m.nii.gz"), "absent.nii.gz: found no such file"),
         (("predict", "absent.nii.gz", "-o", "m.png"), "add .nii.gz to -o"),
         (("evaluate", "absent"), "no finished run"),
-        (("reproduce", "--models", "resnet"), "names among light_unet"),
+        (("reproduce", "--models", "resnet"), "names among patch_cnn, fcn8s, light_unet"),
     ],
 )
 def test_what_the_user_got_wrong_is_one_line_and_status_2(capsys, tmp_path, arguments, words):

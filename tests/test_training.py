@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from covidlab.imbalance import undersample
 from covidlab.metrics import Counts
 from covidlab.models import light_unet
 from covidlab.models.patch_cnn import dense_patch_cnn
@@ -14,6 +17,7 @@ from covidlab.training import (
     read_history,
     train,
     training_batches,
+    training_slices,
     window_batches,
 )
 
@@ -106,6 +110,13 @@ def test_batches_do_not_depend_on_where_one_starts(cache, batches):
         np.testing.assert_array_equal(one[1], other[1])
 
 
+def test_fewer_annotated_slices_are_a_part_of_more(cache):
+    split = split_by_slice(len(cache), seed=0)
+    all_, five, three = (training_slices(cache, split, replace(RECIPE, annotated=n)) for n in (None, 5, 3))
+    assert len(five) == 5 and len(three) == 3 and set(three) < set(five) < set(all_)
+    np.testing.assert_array_equal(all_, undersample(split.train, cache.positive))
+
+
 def test_half_of_the_windows_are_lesion_and_their_centres_say_so(cache):
     # The tests' scans have lesions 600 HU brighter than lung: 0.4 of the window's 1500 HU.
     recipe = Recipe(updates=2, batch_size=64, updates_per_epoch=1)
@@ -164,3 +175,10 @@ def test_the_threshold_with_the_best_f1_wins():
 
 def test_a_validation_part_without_lesions_falls_back_to_one_half():
     assert best_threshold([Counts(tn=5)], np.array([0.3])) == (0.5, 0.0)
+
+
+def test_many_models_in_one_session_bring_no_warning(caplog):
+    slices = np.zeros((1, 16, 16), np.uint8)
+    for _ in range(7):
+        predict_slices(small_patch_cnn(), slices)
+    assert not caplog.records
