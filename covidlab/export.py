@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from covidlab.errors import CovidlabError
+from covidlab.slice_cache import SliceCache
 from covidlab.tensorflow_quiet import keras, quiet, tf
 
 # What float32 arithmetic in another order may change; a wrong conversion changes far more.
@@ -68,6 +69,23 @@ def missing_packages(*imports: str) -> list[str]:
     return [PACKAGES[name] for name in imports if find_spec(name) is None]
 
 
+def check_target(path: Path, int8: bool) -> None:
+    """Refuse a file that cannot be written here, before any work is done.
+
+    Raises
+    ------
+    ExportError
+        If a package is missing, the name has another ending, or int8 is asked of ONNX.
+    """
+    if path.suffix not in (".onnx", ".tflite"):
+        raise ExportError(path, "a name of another kind", "an ending .onnx or .tflite", "add one to -o")
+    if int8 and path.suffix == ".onnx":
+        raise ExportError(path, "int8 asked of ONNX", "int8 as LiteRT", "end the name in .tflite")
+    needed = ("tf2onnx", "onnxruntime") if path.suffix == ".onnx" else ("ai_edge_litert",)
+    if missing := missing_packages(*needed):
+        raise ExportError("export", f"no package {', '.join(missing)}", "the extra `export`", INSTALL)
+
+
 def export_model(
     model: keras.Model,
     path: Path,
@@ -99,18 +117,11 @@ def export_model(
     Raises
     ------
     ExportError
-        If a package is missing, the name has another ending, int8 is asked of ONNX, or a float32 file differs from
-        the model by more than 1e-4.
+        As `check_target`; and if the folder cannot be written, or a float32 file differs from the model by more than
+        1e-4.
     """
     path = Path(path)
-    if path.suffix not in (".onnx", ".tflite"):
-        raise ExportError(path, "a name of another kind", "an ending .onnx or .tflite", "add one to -o")
-    if int8 and path.suffix == ".onnx":
-        raise ExportError(path, "int8 asked of ONNX", "int8 as LiteRT", "end the name in .tflite")
-    needed = ("tf2onnx", "onnxruntime") if path.suffix == ".onnx" else ("ai_edge_litert",)
-    if missing := missing_packages(*needed):
-        raise ExportError("export", f"no package {', '.join(missing)}", "the extra `export`", INSTALL)
-
+    check_target(path, int8)
     size = slices.shape[1]
     scratch = path.with_name(f".{os.getpid()}-{path.name}")
     try:
@@ -154,6 +165,27 @@ def _convert(model: keras.Model, path: Path, size: int, calibration: np.ndarray 
     slice_ = tf.TensorSpec((1, size, size, 1), tf.float32, name="slice")
     form = "onnx" if path.suffix == ".onnx" else "litert"
     model.export(str(path), format=form, input_signature=[slice_], verbose=False, **options)
+
+
+def calibration_slices(cache: SliceCache, number: int = 32) -> np.ndarray:
+    """Slices of a cohort to calibrate and check with: with and without lesion in turns, from all over the cohort.
+
+    Parameters
+    ----------
+    cache : SliceCache
+    number : int
+        At most.
+
+    Returns
+    -------
+    float32 array (n, size, size, 1) in 0..1
+    """
+    half = number // 2
+    with_lesion, without = np.flatnonzero(cache.positive), np.flatnonzero(~cache.positive)
+    pair = [some[np.linspace(0, len(some) - 1, min(half, len(some))).astype(int)] for some in (with_lesion, without)]
+    shared = min(map(len, pair))
+    chosen = np.concatenate([np.stack([some[:shared] for some in pair], axis=1).ravel(), *(s[shared:] for s in pair)])
+    return cache.images[chosen][..., None].astype(np.float32) / 255
 
 
 def open_exported(path: Path, threads: int = 0, engine: str = "") -> Runner:

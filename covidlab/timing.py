@@ -40,7 +40,6 @@ FORMS = {
     "LiteRT": (("ai_edge_litert",), "model.tflite"),
     "LiteRT int8": (("ai_edge_litert",), "int8.tflite"),
 }
-FLOAT_FORMS = tuple(form for form in FORMS if form != "LiteRT int8")
 VERSIONS = ("tensorflow", "keras", "numpy", "onnxruntime", "openvino", "ai-edge-litert")
 
 
@@ -144,6 +143,15 @@ class Timing:
         """For programs."""
         return json.dumps(asdict(self), indent=2)
 
+    def bars(self, threads: int) -> dict[str, dict[str, tuple[float, float, float]]]:
+        """The times at one number of threads, for `covidlab.figures.time_figure`."""
+        found: dict[str, dict[str, tuple[float, float, float]]] = {}
+        for row in self.times:
+            if row.threads == threads:
+                spread = row.seconds
+                found.setdefault(row.model, {})[row.form] = (spread.low, spread.median, spread.high)
+        return found
+
     def as_markdown(self) -> str:
         """Tables for people: the machine's yardstick, the times, the sizes."""
         lines = [
@@ -159,7 +167,7 @@ class Timing:
             lines.append(f"| {threads} | {cells} | {peak_gflops(products):.0f} |")
         lines += [
             "",
-            "| model | form | threads | cold, s | warm, ms | x product | share of peak |",
+            "| model | form | threads | cold, s | warm, ms | x product | share of float32 peak |",
             "|---|---|---|---|---|---|---|",
         ]
         lines += [
