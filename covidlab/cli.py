@@ -125,8 +125,9 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command(
         "time", _time, "time a slice on this processor: Keras, ONNX Runtime, OpenVINO, LiteRT, by number of threads",
-        "Fresh weights. Forms other than Keras' own need `pip install 'covidlab[export]'`; without it they are named\n"
-        "as missing. Times are given as multiples of one large matrix product, too: these compare between machines.\n\n"
+        "Fresh weights. Forms other than Keras' own need the extra `export`; without it they are named with the\n"
+        "command that installs them. Times are given as multiples of one large matrix\n"
+        "product, too: these compare between machines.\n\n"
         "  covidlab time --models light_unet,nano_unet --threads 2\n  covidlab time --training\n"
         "  covidlab time --volume SCAN.nii.gz",
     )  # fmt: skip
@@ -146,7 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command(
         "export", _export, "write a model as ONNX or LiteRT, checked against Keras",
         "A float32 file that differs from Keras by more than 1e-4 is not kept. int8 is calibrated on slices of the\n"
-        "cohort. Needs `pip install 'covidlab[export]'`.\n\n  covidlab export best.weights.h5 -o model.onnx\n"
+        "cohort. Needs packages of the extra `export`.\n\n  covidlab export best.weights.h5 -o model.onnx\n"
         "  covidlab export best.weights.h5 -o model.tflite --int8",
     )  # fmt: skip
     sub.add_argument("weights", type=Path, metavar="WEIGHTS", help="best.weights.h5 of a run")

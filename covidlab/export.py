@@ -26,7 +26,6 @@ PACKAGES = {
     "openvino": "openvino",
     "ai_edge_litert": "ai-edge-litert",
 }
-INSTALL = "pip install 'covidlab[export]'"
 
 # One slice, float32 (1, size, size, 1) in 0..1 -> its probabilities, of the same shape.
 Runner = Callable[[np.ndarray], np.ndarray]
@@ -69,6 +68,11 @@ def missing_packages(*imports: str) -> list[str]:
     return [PACKAGES[name] for name in imports if find_spec(name) is None]
 
 
+def install(packages: Sequence[str]) -> str:
+    """The command that installs packages."""
+    return f"pip install {' '.join(packages)}"
+
+
 def check_target(path: Path, int8: bool) -> None:
     """Refuse a file that cannot be written here, before any work is done.
 
@@ -83,7 +87,7 @@ def check_target(path: Path, int8: bool) -> None:
         raise ExportError(path, "int8 asked of ONNX", "int8 as LiteRT", "end the name in .tflite")
     needed = ("tf2onnx", "onnxruntime") if path.suffix == ".onnx" else ("ai_edge_litert",)
     if missing := missing_packages(*needed):
-        raise ExportError("export", f"no package {', '.join(missing)}", "the extra `export`", INSTALL)
+        raise ExportError("export", f"no package {' and no '.join(missing)}", "the extra `export`", install(missing))
 
 
 def export_model(

@@ -308,7 +308,7 @@ def time_figure(
     rows = sum(len(times) for times in seconds.values()) + len(seconds)
     figure, ((axes,),) = new_figure(1, 1, 7.5, 1.1 + 0.19 * rows)
     if paper_range:
-        axes.axvspan(*(1e3 * side for side in paper_range), color="0.85", label="paper")
+        axes.axvspan(*(1e3 * side for side in paper_range), color="0.85", label="the paper's range")
     place, ticks = 0.0, []
     for times in seconds.values():
         first = place

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from covidlab.errors import CovidlabError
-from covidlab.export import INSTALL, ExportError, export_model, missing_packages, open_exported
+from covidlab.export import ExportError, export_model, install, missing_packages, open_exported
 from covidlab.models import MODELS
 from covidlab.progress import Progress, silent
 from covidlab.tensorflow_quiet import keras, tf
@@ -284,7 +284,7 @@ def time_models(
     missing = {}
     for form, (needed, _) in FORMS.items():
         if absent := missing_packages(*needed):
-            missing[form] = f"{', '.join(absent)} not installed: {INSTALL}"
+            missing[form] = f"not installed: {install(absent)}"
     # Models to make, then a process a number of threads: rough, but it moves.
     total, facts, times, products = len(models) + len(threads) * rounds, [], [], {}
     with tempfile.TemporaryDirectory() as folder:
@@ -337,7 +337,10 @@ def _prepare(folder: Path, name: str, options: Mapping, size: int, forms: set[st
 def _in_own_process(
     folder: Path, names: list[str], size: int, threads: int, rounds: int, missing: list[str], show
 ) -> dict:
-    job = {"folder": str(folder), "models": names, "size": size, "threads": threads, "rounds": rounds}
+    job = {
+        "folder": str(folder), "models": names, "size": size, "threads": threads, "rounds": rounds,
+        "product_side": PRODUCT_SIDE,
+    }  # fmt: skip
     job["forms"] = [form for form in FORMS if form not in missing]
     # NumPy's matrix product has threads of its own, which only its environment sets.
     limits = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"))
@@ -360,7 +363,7 @@ def _work(job: Mapping) -> dict:
     tf.config.set_visible_devices([], "GPU")
     random = np.random.default_rng(0)
     slice_ = random.random((1, job["size"], job["size"], 1), dtype=np.float32)
-    matrix = random.random((PRODUCT_SIDE, PRODUCT_SIDE), dtype=np.float32)
+    matrix = random.random((job["product_side"],) * 2, dtype=np.float32)
     tensor = tf.constant(matrix)
     products = {"TensorFlow": lambda: tf.linalg.matmul(tensor, tensor).numpy(), "NumPy": lambda: matrix @ matrix}
     for product in products.values():
