@@ -7,6 +7,7 @@ answers at once. A problem with what the user gave is one line on standard error
 import argparse
 import json
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from covidlab import __version__
@@ -127,6 +128,41 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--seeds", metavar="A,B", help="several, instead of --seed")
     sub.add_argument("--mirror", action="store_true",
                      help="average the answers to a slice and to its mirror image: twice the time")  # fmt: skip
+
+    sub = command(
+        "time", _time, "time a slice on this processor: Keras, ONNX Runtime, OpenVINO, LiteRT, by number of threads",
+        "Fresh weights. Forms other than Keras' own need the extra `export`; without it they are named with the\n"
+        "command that installs them. Times are given as multiples of one large matrix\n"
+        "product, too: these compare between machines.\n\n"
+        "  covidlab time --models light_unet,nano_unet --threads 2\n  covidlab time --training\n"
+        "  covidlab time --volume SCAN.nii.gz",
+    )  # fmt: skip
+    sub.add_argument("--models", help="comma-separated (default: all; light_unet with --training)")
+    sub.add_argument("--size", type=int, default=630, metavar="N", help="pixels a side (default: 630, the record's)")
+    sub.add_argument("--threads", default="1,2,all", metavar="A,B", help="each in its own process (default: 1,2,all)")
+    sub.add_argument("--width", type=float, default=0.25, metavar="W",
+                     help="of fcn8s; 1 is the published network, 134 million parameters (default: 0.25)")  # fmt: skip
+    sub.add_argument("--rounds", type=int, default=10, metavar="N", help="(default: 10)")
+    sub.add_argument("--json", action="store_true", help="for programs")
+    sub.add_argument("--figure", type=Path, metavar="PNG", help="draw it too, as the paper's Fig. 4")
+    sub.add_argument("--training", action="store_true", help="instead: how busy training keeps the processor")
+    sub.add_argument("--data", metavar="FOLDER", help="for --training (default: $COVIDLAB_DATA, else the phantom)")
+    sub.add_argument("--volume", type=Path, metavar="SCAN", help="instead: a scan, file to file, against its model")
+    sub.add_argument("--weights", type=Path, metavar="F", help="for --volume (default: shipped weights)")
+
+    sub = command(
+        "export", _export, "write a model as ONNX or LiteRT, checked against Keras",
+        "A float32 file that differs from Keras by more than 1e-4 is not kept. int8 is calibrated on slices of the\n"
+        "cohort. Needs packages of the extra `export`.\n\n  covidlab export best.weights.h5 -o model.onnx\n"
+        "  covidlab export best.weights.h5 -o model.tflite --int8",
+    )  # fmt: skip
+    sub.add_argument("weights", type=Path, metavar="WEIGHTS", help="best.weights.h5 of a run")
+    sub.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="ends in .onnx or .tflite")
+    sub.add_argument("--int8", action="store_true", help="whole numbers of 8 bits inside; LiteRT only")
+    sub.add_argument("--size", type=int, metavar="N", help="pixels a side of the slices it takes (default: the grid "
+                     "that the weights were trained on)")  # fmt: skip
+    sub.add_argument("--data", metavar="FOLDER", help="cohort to check and calibrate with (default: $COVIDLAB_DATA, "
+                     "else the phantom)")  # fmt: skip
     return parser
 
 
@@ -314,6 +350,61 @@ def _seeds(text: str) -> list[int]:
         return [int(one) for one in text.split(",")]
     except ValueError as error:
         raise CovidlabError("--seeds", repr(text), "whole numbers with commas, such as 0,1,2", "correct it") from error
+
+
+def _time(options) -> None:
+    from covidlab import experiment, figures, paper, throughput, timing, weights_file
+    from covidlab.models import MODELS
+
+    default = "light_unet" if options.training else ",".join(MODELS)
+    names = experiment.check_models((options.models or default).split(","))
+    if options.volume or options.training:
+        if options.volume:
+            model, info = weights_file.load_model(options.weights or weights_file.SHIPPED)
+            found = [throughput.volume_time(options.volume, model, info)]
+        else:
+            found = [_training_rate(options, name) for name in names]
+        print(json.dumps([asdict(one) for one in found], indent=2) if options.json
+              else "\n".join(one.sentence for one in found))  # fmt: skip
+        return
+    threads = timing.resolve_threads(options.threads.split(","))
+    models = {name: {"width": options.width} if name == "fcn8s" else {} for name in names}
+    with progress_bar("timing") as progress:
+        found = timing.time_models(models, options.size, threads, options.rounds, progress)
+    if options.figure:
+        title = f"one slice of {options.size} x {options.size}, {threads[-1]} threads; {found.machine}"
+        figures.save(figures.time_figure(found.bars(threads[-1]), title, paper.SECONDS_PER_SLICE), options.figure)
+    print(found.as_json() if options.json else found.as_markdown())
+
+
+def _training_rate(options, name: str):
+    from covidlab import experiment, slice_cache, throughput
+    from covidlab.models import MODELS
+
+    cohort = _cohort(options.data, "*")
+    cache = slice_cache.open_slice_cache(cohort, experiment.GRIDS["lesson"])
+    recipe = experiment.recipe_for(cohort.is_phantom, None, name)
+    # Two epochs, as long as they are in earnest, and the turns from memory as much again.
+    recipe = replace(recipe, updates=2 * recipe.updates_per_epoch)
+    model = MODELS[name](**experiment.OPTIONS["lesson"].get(name, {}))
+    with progress_bar(f"training {name}") as progress:
+        return throughput.training_rate(model, cache, experiment.make_split(cache, "slice", 0), recipe, 10, progress)
+
+
+def _export(options) -> None:
+    from covidlab import export, slice_cache, weights_file
+
+    model, info = weights_file.load_model(options.weights)
+    export.check_target(options.out, options.int8)
+    cache = slice_cache.open_slice_cache(_cohort(options.data, "*"), options.size or info.grid)
+    slices = export.calibration_slices(cache)
+    done = export.export_model(model, options.out, slices, options.int8, info.threshold)
+    shape = (1, done.size, done.size, 1)
+    print(f"{done.path}: {done.form}, {done.bytes / 1e6:.2f} MB, takes float32 {shape} in 0..1")
+    print(
+        f"  against Keras on {done.slices} slices of {cache.cohort}: probabilities differ by up to "
+        f"{done.largest_difference:.1e}, {done.changed:.2%} of pixels fall on the other side of {info.threshold:g}"
+    )
 
 
 def _print_runs(runs) -> None:

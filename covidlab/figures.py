@@ -31,6 +31,7 @@ FALSE = "#F0E442"  # yellow: healthy pixels that the model marked
 FOUND = "#009E73"  # green: lesion found
 PART_COLOURS = {"train": "#56B4E9", "validation": "#E69F00", "test": "#D55E00"}
 MODEL_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
+FORM_COLOURS = ("#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7")
 SCORE_NAMES = {"precision": "precision", "recall": "recall", "accuracy": "accuracy", "f1": "F1"}
 
 OUTCOME_HANDLES = [
@@ -286,6 +287,52 @@ def precision_recall_figure(curves: Mapping[str, Sequence[Counts]], chosen: Mapp
         axes.plot(chosen[name].recall, chosen[name].precision, "o", color=colour)
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall, pooled pixels", ylabel="precision, pooled pixels")
     axes.legend(frameon=False, loc="lower left", fontsize=8)
+    axes.set_title(title, fontsize=9)
+    return figure
+
+
+def time_figure(
+    seconds: Mapping[str, Mapping[str, tuple[float, float, float]]], title: str, paper_range: tuple[float, float] = ()
+) -> Figure:
+    """The paper's Fig. 4: time per slice, a group of horizontal bars a model, a bar each form it was run in.
+
+    Parameters
+    ----------
+    seconds : mapping of model -> form -> (lower quartile, median, upper quartile)
+    title : str
+        Slice size, threads and machine.
+    paper_range : (float, float), optional
+        The paper's own range, drawn as a band.
+
+    Returns
+    -------
+    Figure
+        The line at a bar's end spans its quartiles.
+    """
+    forms = list(dict.fromkeys(form for times in seconds.values() for form in times))
+    rows = sum(len(times) for times in seconds.values()) + len(seconds)
+    figure, ((axes,),) = new_figure(1, 1, 7.5, 1.1 + 0.19 * rows)
+    if paper_range:
+        axes.axvspan(*(1e3 * side for side in paper_range), color="0.85", label="the paper's range")
+    place, ticks = 0.0, []
+    for times in seconds.values():
+        first = place
+        for form, (low, median, high) in times.items():
+            colour = FORM_COLOURS[forms.index(form) % len(FORM_COLOURS)]
+            label = form if form not in axes.get_legend_handles_labels()[1] else None
+            axes.barh(place, 1e3 * median, 0.9, color=colour, label=label)
+            axes.plot([1e3 * low, 1e3 * high], [place, place], color="black", linewidth=1.2)
+            axes.annotate(
+                f"{1e3 * median:.3g}", (1e3 * max(median, high), place), (4, 0), textcoords="offset points",
+                fontsize=7, va="center",
+            )  # fmt: skip
+            place += 1
+        ticks.append((first + place - 1) / 2)
+        place += 1
+    axes.set_yticks(ticks, seconds.keys())
+    axes.invert_yaxis()
+    axes.set(xlabel="time per slice, ms", xlim=(0, 1.1 * axes.get_xlim()[1]))
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8, frameon=False)
     axes.set_title(title, fontsize=9)
     return figure
 

@@ -16,6 +16,9 @@ from covidlab.training import predict_slices
 from covidlab.volumes import Volume, read_volume, write_mask
 from covidlab.weights_file import WeightsInfo
 
+# Slices held as probabilities at once: 300 slices of 512 x 512 are 315 MB.
+PORTION = 16
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -54,8 +57,27 @@ def predict_volume(volume: Volume, model: keras.Model, info: WeightsInfo) -> np.
     float32 array (slices, rows, columns) in 0..1
         In display orientation, on the scan's own pixel grid; `volume.from_display` takes it to voxel order.
     """
+    return np.concatenate(list(_probabilities(volume, model, info)))
+
+
+def predict_mask(volume: Volume, model: keras.Model, info: WeightsInfo) -> np.ndarray:
+    """The mask of a scan, at the weights' own threshold; never holds all its probabilities at once.
+
+    Returns
+    -------
+    bool array (slices, rows, columns)
+        In display orientation, as `predict_volume`.
+    """
+    return np.concatenate([portion >= info.threshold for portion in _probabilities(volume, model, info)])
+
+
+def _probabilities(volume: Volume, model: keras.Model, info: WeightsInfo) -> Iterator[np.ndarray]:
+    """Of a few slices at a time, on the scan's own pixel grid."""
     fit = GridFit(info.grid, *volume.slice_shape)
-    return fit.from_grid(predict_slices(model, fit.to_grid(volume.slices()), mirror=info.mirror))
+    slices = volume.slices()
+    for start in range(0, len(slices), PORTION):
+        portion = fit.to_grid(slices[start : start + PORTION])
+        yield fit.from_grid(predict_slices(model, portion, mirror=info.mirror))
 
 
 def predict_file(scan: Path, mask: Path, model: keras.Model, info: WeightsInfo) -> Prediction:
@@ -67,9 +89,9 @@ def predict_file(scan: Path, mask: Path, model: keras.Model, info: WeightsInfo) 
         If the scan cannot be read or the mask cannot be written; no partial file is left.
     """
     volume = read_series(scan) if scan.is_dir() else read_volume(scan)
-    found = volume.from_display(predict_volume(volume, model, info) >= info.threshold)
-    write_mask(mask, found, like=volume)
-    by_slice = volume.to_display(found).sum(axis=(1, 2))
+    found = predict_mask(volume, model, info)
+    write_mask(mask, volume.from_display(found), like=volume)
+    by_slice = np.count_nonzero(found, axis=(1, 2))
     return Prediction(scan, mask, len(by_slice), int(np.count_nonzero(by_slice)), int(by_slice.sum()), volume.findings)
 
 

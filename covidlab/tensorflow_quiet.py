@@ -2,27 +2,27 @@
 
 TensorFlow's C++ start-up lines go straight to file descriptor 2, before any environment variable
 or logger can stop them, and would land in every notebook's stored output. So the descriptor points
-elsewhere during the import, and only then: later warnings and errors still show.
+elsewhere during the import, and where `quiet` is asked for: all other warnings and errors still show.
 """
 
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
-def _import_quietly():
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Send what is written to file descriptor 2 nowhere; if the block fails, show it after all."""
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as sink:
         os.dup2(sink.fileno(), 2)
         try:
-            import keras
-            import tensorflow
-
-            # Looking for devices prints too, whenever it first happens; let it happen here.
-            tensorflow.config.list_physical_devices()
+            yield
         except BaseException:
-            # A failed import must not lose its own explanation.
+            # What failed must not lose its own explanation.
             os.dup2(kept, 2)
             sink.seek(0)
             sys.stderr.write(sink.read().decode(errors="replace"))
@@ -30,6 +30,15 @@ def _import_quietly():
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def _import_quietly():
+    with quiet():
+        import keras
+        import tensorflow
+
+        # Looking for devices prints too, whenever it first happens; let it happen here.
+        tensorflow.config.list_physical_devices()
     return tensorflow, keras
 
 

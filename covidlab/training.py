@@ -310,6 +310,12 @@ def best_threshold(counts: list[Counts], thresholds: np.ndarray) -> tuple[float,
     return float(thresholds[best]), float(scores[best])
 
 
+def learner_and_batches(model: keras.Model):
+    """What learns, and the function that makes its batches: the patch CNN's windows, or any other model's slices."""
+    classifier = classifier_in(model)
+    return (model, training_batches) if classifier is None else (classifier, window_batches)
+
+
 def train(
     model: keras.Model,
     cache: SliceCache,
@@ -349,8 +355,7 @@ def train(
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, recipe.updates - warm_up), alpha=0.01, warmup_target=recipe.learning_rate, warmup_steps=warm_up
     )
-    classifier = classifier_in(model)
-    learner, batches = (model, training_batches) if classifier is None else (classifier, window_batches)
+    learner, batches = learner_and_batches(model)
     # The norm is clipped because the first updates see hardly a lesion and may be wild.
     learner.compile(keras.optimizers.Adam(rate, clipnorm=1.0), loss=LOSSES[recipe.loss]())
     learner.optimizer.build(learner.trainable_variables)

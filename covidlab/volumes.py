@@ -326,8 +326,12 @@ def spine_side(slices: np.ndarray) -> str:
     third = len(slices) // 3
     middle = slices[third : max(third + 1, len(slices) - third)]
     middle = middle[:: max(1, len(middle) // 12)]
+    found = [pair for pair in map(_body_and_bone, middle) if pair is not None]
     # Turn the slices so that each side in its turn comes to lie at the bottom.
-    bone = {side: _bone_at_the_bottom(np.rot90(middle, turn, (1, 2))) for turn, side in enumerate(_SIDES)}
+    bone = {
+        side: _bone_at_the_bottom([(np.rot90(body, turn), np.rot90(bright, turn)) for body, bright in found])
+        for turn, side in enumerate(_SIDES)
+    }
     first, second = sorted(bone, key=bone.get, reverse=True)[:2]
     return first if bone[first] >= 0.03 and bone[first] >= 1.5 * bone[second] else "unclear"
 
@@ -335,18 +339,22 @@ def spine_side(slices: np.ndarray) -> str:
 _SIDES = ("down", "left", "up", "right")
 
 
-def _bone_at_the_bottom(slices: np.ndarray) -> float:
+def _body_and_bone(slice_: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Where the body is, and where the slice is as bright as its bone; bool masks, None where there is no body."""
+    body = ndimage.binary_opening(slice_ > 0.5 * np.percentile(slice_, 95), iterations=2)
+    labels, found = ndimage.label(body)
+    if not found:
+        return None
+    body = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])  # the largest part: not the table
+    return body, slice_ >= max(np.percentile(slice_[body], 97.5), 1)
+
+
+def _bone_at_the_bottom(slices: list[tuple[np.ndarray, np.ndarray]]) -> float:
     shares = []
-    for slice_ in slices:
-        body = ndimage.binary_opening(slice_ > 0.5 * np.percentile(slice_, 95), iterations=2)
-        labels, found = ndimage.label(body)
-        if not found:
-            continue
-        body = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])  # the largest part: not the table
+    for body, bright in slices:
         rows, columns = np.flatnonzero(body.any(axis=1)), np.flatnonzero(body.any(axis=0))
         top, height = rows[0], rows[-1] - rows[0]
         middle, tenth = (columns[0] + columns[-1]) / 2, 0.1 * (columns[-1] - columns[0])
-        bright = slice_ >= max(np.percentile(slice_[body], 97.5), 1)
         band = bright[int(top + 0.6 * height) : int(top + 0.9 * height), int(middle - tenth) : int(middle + tenth) + 1]
         if band.size:
             # Where a flat picture is "bright" everywhere, nothing stands out.
@@ -424,6 +432,11 @@ def _intensities(path: Path, voxels: np.ndarray) -> Intensities:
 def _to_record_window(voxels: np.ndarray, kind: str) -> np.ndarray:
     if kind == "record_window":
         return voxels.astype(np.uint8, copy=False)
+    if voxels.dtype.kind in "iu" and voxels.dtype.itemsize <= 2 and voxels.size > 2**16:
+        # Few different numbers, many voxels: work each number out once, and look it up.
+        low = int(voxels.min())
+        table = _to_record_window(np.arange(low, int(voxels.max()) + 1), kind)
+        return table[np.subtract(voxels, low, dtype=np.int32)]
     scaled = voxels.astype(np.float32)
     if kind == "hu":
         scaled = (np.clip(scaled, LOWEST_HU, HIGHEST_HU) - LOWEST_HU) / (HIGHEST_HU - LOWEST_HU)

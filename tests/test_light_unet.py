@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from covidlab import paper
-from covidlab.models import light_unet
+from covidlab.models import light_unet, nano_unet
+from covidlab.timing import gflop_per_slice
 from covidlab.weights_file import WeightsInfo, save_weights
 
 
@@ -76,3 +77,20 @@ def test_a_sum_saves_half_of_the_first_convolution_after_each_skip():
     assert saved == sum(9 * width * width for width in widths[:-1])
     with pytest.raises(ValueError, match="join must be one of concatenate, sum; found 'mean'"):
         light_unet(join="mean")
+
+
+def test_the_nano_preset_is_the_u_net_on_half_the_grid():
+    # As the light U-Net of these widths, but the last layer makes 2 x 2 probabilities of 8 maps instead of one.
+    widths = (8, 16, 32, 64)
+    assert nano_unet().count_params() == parameters_by_hand(widths) + 3 * widths[0] == 121_089
+    half = [layer.output.shape for layer in nano_unet().layers if layer.name == "down0_a"]
+    assert half == [(None, None, None, 8)]
+    probabilities = nano_unet(widths=(2, 3, 4))(np.random.default_rng(0).random((2, 37, 53, 1), np.float32)).numpy()
+    assert probabilities.shape == (2, 37, 53, 1)
+    assert len(np.unique(probabilities[0, :2, :2])) == 4, "each pixel of a 2 x 2 block has its own probability"
+
+
+def test_the_nano_preset_costs_less_than_two_gflop_and_0_6_megabytes(tmp_path):
+    save_weights(tmp_path / "w.weights.h5", nano_unet(), WeightsInfo("nano_unet", 128, 0.5, "nothing"))
+    assert (tmp_path / "w.weights.h5").stat().st_size < 0.6e6
+    assert gflop_per_slice(nano_unet(), paper.SLICE_SIZE) < 2

@@ -5,7 +5,16 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from covidlab.volumes import Orientation, VolumeError, read_mask, read_volume, spine_side, window, write_mask
+from covidlab.volumes import (
+    Orientation,
+    VolumeError,
+    _to_record_window,
+    read_mask,
+    read_volume,
+    spine_side,
+    window,
+    write_mask,
+)
 
 
 def chest(side=48, slices=9):
@@ -313,3 +322,11 @@ def test_a_mask_goes_nowhere_that_cannot_be_written(tmp_path):
     with pytest.raises(VolumeError, match="of shape"):
         write_mask(tmp_path / "mask.nii", np.zeros((1, 2, 3)), volume)
     assert not (tmp_path / "mask.nii").exists()
+
+
+def test_whole_numbers_in_hu_are_looked_up_to_the_same_grey_as_worked_out():
+    voxels = np.random.default_rng(0).integers(-2048, 3072, (64, 64, 20)).astype(np.int16)
+    assert voxels.size > 2**16, "smaller ones are worked out voxel by voxel"
+    np.testing.assert_array_equal(_to_record_window(voxels, "hu"), _to_record_window(voxels.astype(np.float32), "hu"))
+    ends = np.array([-32768, 32767, -1250, 250, -500], np.int16)
+    assert _to_record_window(np.resize(ends, 2**17), "hu")[:5].tolist() == [0, 255, 0, 255, 128]

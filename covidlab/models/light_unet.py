@@ -14,6 +14,7 @@ def light_unet(
     dropout: float = 0.3,
     channels: int = 1,
     join: str = "concatenate",
+    stride: int = 1,
     name: str = "light_unet",
 ) -> keras.Model:
     """Build the light U-Net, with fresh weights.
@@ -34,13 +35,16 @@ def light_unet(
     join : "concatenate" or "sum"
         How a skip meets what comes up. The paper names concatenation as what sets the U-Net apart from FCN-8s; the
         sum is here to be compared with it.
+    stride : int
+        Of the first convolution. At 2 the whole network works on half the rows and columns, a quarter of the places,
+        and a transposed convolution makes 2 x 2 probabilities of each place at the end: see `nano_unet`.
     name : str
 
     Returns
     -------
     keras.Model
         float32 (batch, height, width, channels) in 0..1 -> float32 (batch, height, width, 1) in 0..1. Any
-        height and width: the slice is padded with air to a multiple of 2 ** (len(widths) - 1) and the
+        height and width: the slice is padded with air to a multiple of stride * 2 ** (len(widths) - 1) and the
         probabilities are cropped back.
 
     Raises
@@ -59,13 +63,13 @@ def light_unet(
         raise ValueError(f"join must be one of {', '.join(JOINS)}; found {join!r}")
     *levels, deepest = widths
     slices = keras.Input((None, None, channels), name="slice")
-    x = PadToMultiple(2 ** len(levels), name="pad")(slices)
+    x = PadToMultiple(stride * 2 ** len(levels), name="pad")(slices)
     # Lung comes to lie near 0 and soft tissue near 2: inputs about 0 and of size 1 train faster than 0..1.
     x = layers.Rescaling(4.0, offset=-1.2, name="scale")(x)
 
     skips = []
     for depth, width in enumerate(levels):
-        x = _two_convolutions(x, width, f"down{depth}")
+        x = _two_convolutions(x, width, f"down{depth}", stride if depth == 0 else 1)
         skips.append(x)
         x = layers.MaxPooling2D(name=f"pool{depth}")(x)
 
@@ -84,15 +88,47 @@ def light_unet(
         x = _two_convolutions(x, width, f"up{depth}")
 
     # One pixel in eighty is lesion: start from that share, not from one half, and save the updates to learn it.
-    x = layers.Conv2D(
-        1, 1, activation="sigmoid", bias_initializer=keras.initializers.Constant(-4.0), name="probability"
-    )(x)
+    rare = keras.initializers.Constant(-4.0)
+    if stride == 1:
+        x = layers.Conv2D(1, 1, activation="sigmoid", bias_initializer=rare, name="probability")(x)
+    else:
+        x = layers.Conv2DTranspose(
+            1, stride, strides=stride, activation="sigmoid", bias_initializer=rare, name="probability"
+        )(x)
     return keras.Model(slices, CropLike(name="crop")([x, slices]), name=name)
 
 
-def _two_convolutions(x, width: int, name: str):
-    for half in "ab":
+def nano_unet(widths: Sequence[int] = (8, 16, 32, 64), stride: int = 2, name: str = "nano_unet", **options):
+    """The light U-Net at a fifth of its arithmetic and a quarter of its size, for slow processors.
+
+    Four fifths of a U-Net's time go into its upper levels, where maps are few and pixels many. So the first
+    convolution takes every second row and column: eight maps on the half grid hold more numbers than the 2 x 2
+    pixels that they stand for, so nothing need be lost. From there it is the light U-Net without its lowest level,
+    and a transposed convolution gives each of the 2 x 2 pixels its own probability. At 630 x 630 that is 1.81
+    GFLOP instead of 9.45; the file is 0.57 MB.
+
+    Parameters
+    ----------
+    widths, stride, name, options
+        Of `light_unet`.
+
+    Returns
+    -------
+    keras.Model
+        As `light_unet`.
+
+    Examples
+    --------
+    >>> nano_unet().count_params()
+    121089
+    """
+    return light_unet(widths=widths, stride=stride, name=name, **options)
+
+
+def _two_convolutions(x, width: int, name: str, stride: int = 1):
+    for half, step in zip("ab", (stride, 1)):
         x = layers.Conv2D(
-            width, 3, padding="same", activation="relu", kernel_initializer="he_normal", name=f"{name}_{half}"
-        )(x)
+            width, 3, strides=step, padding="same", activation="relu", kernel_initializer="he_normal",
+            name=f"{name}_{half}",
+        )(x)  # fmt: skip
     return x

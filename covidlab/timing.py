@@ -1,0 +1,441 @@
+"""How long one slice takes on this processor, in each form that a model can be run in (paper, section III.C, Fig. 4).
+
+All forms take turns, round after round, so that a processor that slows down or other work on the machine meets them
+alike. Each turn begins with a call that is not counted, because the form before may have left its threads spinning.
+Seconds differ from machine to machine; the time as a multiple of one large matrix product, measured in the same
+rounds, differs far less. Each number of threads is measured in a process of its own: TensorFlow fixes its threads
+when it starts. This module does not time training or whole scans (see `covidlab.throughput`).
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+
+from covidlab.errors import CovidlabError
+from covidlab.export import ExportError, export_model, install, missing_packages, open_exported
+from covidlab.models import MODELS
+from covidlab.progress import Progress, silent
+from covidlab.tensorflow_quiet import keras, tf
+from covidlab.weights_file import WeightsInfo, load_model, save_weights
+
+# The yardstick: one product of two float32 matrices of this side; a multiply-add counts as two operations.
+PRODUCT_SIDE = 4096
+PRODUCT_GFLOP = 2 * PRODUCT_SIDE**3 / 1e9
+# Each form with what it needs, by import name, and the file it runs; the first two run the Keras model itself.
+FORMS = {
+    "predict": ((), ""),
+    "compiled call": ((), ""),
+    "ONNX Runtime": (("tf2onnx", "onnxruntime"), "model.onnx"),
+    "OpenVINO": (("tf2onnx", "onnxruntime", "openvino"), "model.onnx"),
+    "LiteRT": (("ai_edge_litert",), "model.tflite"),
+    "LiteRT int8": (("ai_edge_litert",), "int8.tflite"),
+}
+VERSIONS = ("tensorflow", "keras", "numpy", "onnxruntime", "openvino", "ai-edge-litert")
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Median and quartiles of a measured time, in seconds."""
+
+    low: float
+    median: float
+    high: float
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> "Spread":
+        """Of the times of all rounds."""
+        return cls(*(float(value) for value in np.percentile(seconds, (25, 50, 75))))
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What is true of a model on any machine.
+
+    Parameters
+    ----------
+    model : str
+        With the width where it has one: "fcn8s, width 0.25".
+    parameters : int
+    gflop : float
+        For one slice; see `gflop_per_slice`.
+    bytes, bytes_with_optimiser : int
+        Of its .weights.h5 file: as shipped, and as a checkpoint of a compiled model with Adam.
+    exported_bytes : mapping of file name -> int
+        Of the ONNX and LiteRT files.
+    """
+
+    model: str
+    parameters: int
+    gflop: float
+    bytes: int
+    bytes_with_optimiser: int
+    exported_bytes: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class FormTime:
+    """What one form of one model took.
+
+    Parameters
+    ----------
+    model, form : str
+    threads : int
+    cold : float
+        Seconds from the built model, or from the exported file, to the first answer.
+    seconds : Spread
+        Of one slice after that, NumPy array in, NumPy array out.
+    multiple : float
+        Median over the rounds of that time over TensorFlow's matrix product in the same round.
+    share : float
+        Of the peak: the model's GFLOP in that time, over those of the faster of the two matrix products.
+    """
+
+    model: str
+    form: str
+    threads: int
+    cold: float
+    seconds: Spread
+    multiple: float
+    share: float
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One run of `time_models`.
+
+    Parameters
+    ----------
+    machine, versions : str
+    load : float
+        Load average of the minute before; above 0.5 the seconds are not the machine's own, and multiples less so.
+    size : int
+        Pixels a side.
+    rounds : int
+    models : tuple of ModelFacts
+    products : mapping of threads -> library -> Spread
+        The matrix product through TensorFlow and through NumPy.
+    times : tuple of FormTime
+    missing : mapping of form -> str
+        Why a form was not measured.
+    """
+
+    machine: str
+    versions: str
+    load: float
+    size: int
+    rounds: int
+    models: tuple[ModelFacts, ...]
+    products: Mapping[int, Mapping[str, Spread]]
+    times: tuple[FormTime, ...]
+    missing: Mapping[str, str]
+
+    def as_json(self) -> str:
+        """For programs."""
+        return json.dumps(asdict(self), indent=2)
+
+    def bars(self, threads: int) -> dict[str, dict[str, tuple[float, float, float]]]:
+        """The times at one number of threads, for `covidlab.figures.time_figure`."""
+        found: dict[str, dict[str, tuple[float, float, float]]] = {}
+        for row in self.times:
+            if row.threads == threads:
+                spread = row.seconds
+                found.setdefault(row.model, {})[row.form] = (spread.low, spread.median, spread.high)
+        return found
+
+    def as_markdown(self) -> str:
+        """Tables for people: the machine's yardstick, the times, the sizes."""
+        lines = [
+            f"One slice of {self.size} x {self.size}, fresh weights (time does not depend on them); NumPy array in, "
+            f"NumPy array out; median and quartiles of {self.rounds} interleaved rounds.",
+            f"{self.machine}; {self.versions}; load {self.load:.1f} at the start.",
+            "",
+            f"| threads | {PRODUCT_SIDE} x {PRODUCT_SIDE} product, TensorFlow, s | NumPy, s | peak, GFLOP/s |",
+            "|---|---|---|---|",
+        ]
+        for threads, products in self.products.items():
+            cells = " | ".join(_seconds(spread) for spread in products.values())
+            lines.append(f"| {threads} | {cells} | {peak_gflops(products):.0f} |")
+        lines += [
+            "",
+            "| model | form | threads | cold, s | warm, ms | x product | share of float32 peak |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        lines += [
+            f"| {row.model} | {row.form} | {row.threads} | {row.cold:.2f} | {_milliseconds(row.seconds)} "
+            f"| {row.multiple:.3f} | {row.share:.0%} |"
+            for row in self.times
+        ]
+        files = dict.fromkeys(name for model in self.models for name in model.exported_bytes)
+        heads = {"model.onnx": "ONNX", "model.tflite": "LiteRT", "int8.tflite": "LiteRT int8"}
+        head = "".join(f" {heads[name]}, MB |" for name in files)
+        lines += [
+            "",
+            f"| model | parameters | GFLOP | weights, MB | with optimiser, MB |{head}",
+            "|---" * (5 + len(files)) + "|",
+        ]
+        for model in self.models:
+            cells = "".join(f" {model.exported_bytes[name] / 1e6:.2f} |" for name in files)
+            lines.append(
+                f"| {model.model} | {model.parameters:,} | {model.gflop:.2f} | {model.bytes / 1e6:.2f} "
+                f"| {model.bytes_with_optimiser / 1e6:.2f} |{cells}"
+            )
+        lines += [f"\nNot measured: {form} ({why})." for form, why in self.missing.items()]
+        return "\n".join(lines)
+
+
+def _seconds(spread: Spread) -> str:
+    return f"{spread.median:.3f} ({spread.low:.3f}-{spread.high:.3f})"
+
+
+def _milliseconds(spread: Spread) -> str:
+    return f"{spread.median * 1e3:.1f} ({spread.low * 1e3:.1f}-{spread.high * 1e3:.1f})"
+
+
+def peak_gflops(products: Mapping[str, Spread]) -> float:
+    """What the machine reaches: operations a second of the faster product, in units of 10^9."""
+    return PRODUCT_GFLOP / min(spread.median for spread in products.values())
+
+
+def gflop_per_slice(model: keras.Model, size: int) -> float:
+    """Arithmetic of one slice, in 10^9 operations: its convolutions, a multiply-add counted as two.
+
+    Counted in the graph that TensorFlow runs, so padding to a multiple of 16 is in it. Biases, activations, pooling
+    and normalisation are left out: together they are about a hundredth.
+
+    Parameters
+    ----------
+    model : keras.Model
+    size : int
+        Pixels a side.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> from covidlab.models import light_unet
+    >>> round(gflop_per_slice(light_unet(), 630), 2)
+    9.45
+    """
+    slice_ = tf.TensorSpec((1, size, size, 1), tf.float32)
+    graph = tf.function(lambda batch: model(batch, training=False)).get_concrete_function(slice_).graph
+    # Where each kind's kernel is applied once a place: at each output of a convolution, each input of a transposed one.
+    places = {
+        "Conv2D": lambda operation: operation.outputs[0],
+        "DepthwiseConv2dNative": lambda operation: operation.outputs[0],
+        "Conv2DBackpropInput": lambda operation: operation.inputs[2],
+    }
+    total = 0
+    for operation in graph.get_operations():
+        if operation.type in places:
+            _, height, width, _ = places[operation.type](operation).shape
+            total += 2 * height * width * operation.inputs[1].shape.num_elements()
+    return total / 1e9
+
+
+def resolve_threads(words: Sequence[str]) -> list[int]:
+    """Numbers of threads, "all" being the processors that this process may use; each once.
+
+    Raises
+    ------
+    CovidlabError
+        If a word is neither a number above 0 nor "all".
+    """
+    every = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    try:
+        numbers = [every if word == "all" else int(word) for word in words]
+        if min(numbers) < 1:
+            raise ValueError
+    except ValueError as error:
+        raise CovidlabError("--threads", ",".join(words), "numbers above 0 and `all`", "such as 1,2,all") from error
+    return list(dict.fromkeys(numbers))
+
+
+def time_models(
+    models: Mapping[str, Mapping], size: int, threads: Sequence[int], rounds: int = 10, progress: Progress = silent
+) -> Timing:
+    """Time models in all forms that are installed, at each number of threads.
+
+    Parameters
+    ----------
+    models : mapping of name in `covidlab.models.MODELS` -> its options
+    size : int
+        Pixels a side; 630 is the record's own.
+    threads : sequence of int
+    rounds : int
+    progress : callable (done, total, text)
+
+    Returns
+    -------
+    Timing
+    """
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    missing = {}
+    for form, (needed, _) in FORMS.items():
+        if absent := missing_packages(*needed):
+            missing[form] = f"not installed: {install(absent)}"
+    # Models to make, then a process a number of threads: rough, but it moves.
+    total, facts, times, products = len(models) + len(threads) * rounds, [], [], {}
+    with tempfile.TemporaryDirectory() as folder:
+        for done, (name, options) in enumerate(models.items()):
+            progress(done, total, f"making {name}")
+            facts.append(_prepare(Path(folder) / name, name, options, size, set(FORMS) - set(missing)))
+        for turn, number in enumerate(threads):
+
+            def show(round_: int, turn=turn, number=number) -> None:
+                progress(len(models) + turn * rounds + round_, total, f"{number} threads")
+
+            found = _in_own_process(Path(folder), list(models), size, number, rounds, sorted(missing), show)
+            products[number] = {library: Spread.of(seconds) for library, seconds in found["products"].items()}
+            for row in found["forms"]:
+                fact = facts[list(models).index(row["model"])]
+                seconds, unit = np.array(row["seconds"]), np.array(found["products"]["TensorFlow"])
+                share = fact.gflop / np.median(seconds) / peak_gflops(products[number])
+                multiple = float(np.median(seconds / unit))
+                times.append(
+                    FormTime(fact.model, row["form"], number, row["cold"], Spread.of(seconds), multiple, float(share))
+                )
+    progress(total, total, "done")
+    return Timing(
+        _machine(), _versions(), load, size, rounds, tuple(facts), products,
+        tuple(sorted(times, key=lambda row: [fact.model for fact in facts].index(row.model))), missing,
+    )  # fmt: skip
+
+
+def _prepare(folder: Path, name: str, options: Mapping, size: int, forms: set[str]) -> ModelFacts:
+    """Make a model with fresh weights, and its files; what is true of it anywhere."""
+    folder.mkdir()
+    model = MODELS[name](**options)
+    weights = folder / "plain.weights.h5"
+    save_weights(weights, model, WeightsInfo(name, size, 0.5, "nothing", options))
+    # Of a compiled model: what a plain `save_weights` of a trained model leaves on disk.
+    model.compile(keras.optimizers.Adam())
+    model.optimizer.build(model.trainable_variables)
+    model.save_weights(folder / "full.weights.h5")
+    noise = np.random.default_rng(0).random((2, size, size, 1), dtype=np.float32)
+    sizes = {}
+    for file in dict.fromkeys(FORMS[form][1] for form in FORMS if form in forms and FORMS[form][1]):
+        sizes[file] = export_model(model, folder / file, noise, int8=file.startswith("int8")).bytes
+    label = ", ".join([name, *(f"{key} {value:g}" for key, value in options.items() if key == "width")])
+    return ModelFacts(
+        label, model.count_params(), gflop_per_slice(model, size), weights.stat().st_size,
+        (folder / "full.weights.h5").stat().st_size, sizes,
+    )  # fmt: skip
+
+
+def _in_own_process(
+    folder: Path, names: list[str], size: int, threads: int, rounds: int, missing: list[str], show
+) -> dict:
+    job = {
+        "folder": str(folder), "models": names, "size": size, "threads": threads, "rounds": rounds,
+        "product_side": PRODUCT_SIDE,
+    }  # fmt: skip
+    job["forms"] = [form for form in FORMS if form not in missing]
+    # NumPy's matrix product has threads of its own, which only its environment sets.
+    limits = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"))
+    environment = {**os.environ, **{name: str(threads) for name in limits}}
+    command = [sys.executable, "-m", "covidlab.timing", json.dumps(job)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        for line in process.stdout:
+            found = json.loads(line)
+            if "round" not in found:
+                return found
+            show(found["round"])
+    raise ExportError(f"{threads} threads", f"a measurement that ended with status {process.returncode}",
+                      "times", "see what it printed above; fewer --models need less memory")  # fmt: skip
+
+
+def _work(job: Mapping) -> dict:
+    """What the process of one number of threads does. Prints a line a round."""
+    tf.config.threading.set_intra_op_parallelism_threads(job["threads"])
+    tf.config.threading.set_inter_op_parallelism_threads(job["threads"])
+    tf.config.set_visible_devices([], "GPU")
+    random = np.random.default_rng(0)
+    slice_ = random.random((1, job["size"], job["size"], 1), dtype=np.float32)
+    matrix = random.random((job["product_side"],) * 2, dtype=np.float32)
+    tensor = tf.constant(matrix)
+    products = {"TensorFlow": lambda: tf.linalg.matmul(tensor, tensor).numpy(), "NumPy": lambda: matrix @ matrix}
+    for product in products.values():
+        product()
+    calls, cold = {}, {}
+    for name in job["models"]:
+        for form in job["forms"]:
+            start = time.perf_counter()
+            if FORMS[form][1]:
+                file = Path(job["folder"]) / name / FORMS[form][1]
+                calls[name, form] = open_exported(file, job["threads"], form.lower())
+            else:
+                model, _ = load_model(Path(job["folder"]) / name / "plain.weights.h5")
+                start = time.perf_counter()
+                calls[name, form] = _keras_call(model, form)
+            calls[name, form](slice_)
+            cold[name, form] = time.perf_counter() - start
+
+    seconds = {key: [] for key in calls}
+    product_seconds = {library: [] for library in products}
+    for round_ in range(job["rounds"]):
+        for library, product in products.items():
+            product_seconds[library].append(_timed(product))
+        # Each round starts with another form, so that none always follows the same neighbour.
+        order = list(calls)
+        first = round_ % len(order)
+        for key in order[first:] + order[:first]:
+            calls[key](slice_)
+            seconds[key].append(_timed(lambda key=key: calls[key](slice_)))
+        print(json.dumps({"round": round_ + 1}), flush=True)
+    forms = [
+        {"model": name, "form": form, "cold": cold[name, form], "seconds": values}
+        for (name, form), values in seconds.items()
+    ]
+    return {"products": product_seconds, "forms": forms}
+
+
+def _keras_call(model: keras.Model, form: str) -> Callable[[np.ndarray], np.ndarray]:
+    if form == "predict":
+        return lambda slice_: model.predict(slice_, verbose=0)
+
+    @tf.function
+    def call(batch):
+        return model(batch, training=False)
+
+    return lambda slice_: call(tf.constant(slice_)).numpy()
+
+
+def _timed(function: Callable) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def _machine() -> str:
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        models = [line.split(":", 1)[1] for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        name = models[0].strip() if models else name
+    return f"{name}, {resolve_threads(['all'])[0]} cores, {platform.system()}, Python {platform.python_version()}"
+
+
+def _versions() -> str:
+    found = []
+    for package in VERSIONS:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(found)
+
+
+if __name__ == "__main__":
+    print(json.dumps(_work(json.loads(sys.argv[1]))))

@@ -1,0 +1,102 @@
+import json
+
+import numpy as np
+import pytest
+
+from covidlab import timing
+from covidlab.errors import CovidlabError
+from covidlab.figures import time_figure
+from covidlab.models import light_unet
+from covidlab.tensorflow_quiet import keras
+from covidlab.timing import FormTime, ModelFacts, Spread, Timing, gflop_per_slice, peak_gflops, resolve_threads
+
+layers = keras.layers
+
+
+def one_layer(layer, maps=1):
+    inputs = keras.Input((None, None, maps))
+    return keras.Model(inputs, layer(inputs))
+
+
+@pytest.mark.parametrize(
+    "layer, operations",
+    [
+        # Two for each weight at each place: 3 x 3 x 1 x 5 weights at the 8 x 8 pixels that come out.
+        (layers.Conv2D(5, 3, padding="same"), 2 * 45 * 64),
+        (layers.Conv2D(5, 3), 2 * 45 * 36),
+        (layers.Conv2D(5, 3, strides=2, padding="same"), 2 * 45 * 16),
+        # A transposed convolution: 2 x 2 x 1 x 5 weights at the 8 x 8 pixels that go in.
+        (layers.Conv2DTranspose(5, 2, strides=2), 2 * 20 * 64),
+        (layers.MaxPooling2D(), 0),
+    ],
+)
+def test_operations_of_one_layer_equal_the_count_by_hand(layer, operations):
+    assert gflop_per_slice(one_layer(layer), 8) * 1e9 == pytest.approx(operations)
+
+
+def test_the_light_u_net_takes_9_45_gflop_for_a_slice_of_the_record():
+    assert gflop_per_slice(light_unet(), 630) == gflop_per_slice(light_unet(), 640) == pytest.approx(9.45, abs=0.005)
+
+
+def test_all_threads_are_the_processors_of_this_process_and_none_is_measured_twice(monkeypatch):
+    monkeypatch.setattr(timing.os, "sched_getaffinity", lambda process: {0, 1}, raising=False)
+    assert resolve_threads(["1", "2", "all"]) == [1, 2]
+    for words in (["0"], ["many"], ["1.5"]):
+        with pytest.raises(CovidlabError, match="numbers above 0"):
+            resolve_threads(words)
+
+
+def test_the_spread_is_median_and_quartiles():
+    assert Spread.of([5, 1, 3, 2, 4]) == Spread(2, 3, 4)
+
+
+def by_hand():
+    products = {"TensorFlow": Spread(0.5, 0.5, 0.6), "NumPy": Spread(0.4, 0.4, 0.4)}
+    return Timing(
+        "a machine", "tensorflow 2", 0.1, 630, 10,
+        (ModelFacts("nano_unet", 121_089, 1.81, 580_000, 1_570_000, {"model.onnx": 490_000}),),
+        {2: products},
+        (FormTime("nano_unet", "compiled call", 2, 0.25, Spread(0.009, 0.01, 0.0115), 0.02, 0.527),),
+        {"LiteRT": "not installed: pip install ai-edge-litert"},
+    )  # fmt: skip
+
+
+def test_the_peak_is_the_faster_product():
+    assert peak_gflops(by_hand().products[2]) == pytest.approx(2 * 4096**3 / 0.4e9)
+
+
+def test_the_tables_hold_what_was_measured_and_name_what_was_not():
+    lines = by_hand().as_markdown().splitlines()
+    assert "| 2 | 0.500 (0.500-0.600) | 0.400 (0.400-0.400) | 344 |" in lines
+    assert "| nano_unet | compiled call | 2 | 0.25 | 10.0 (9.0-11.5) | 0.020 | 53% |" in lines
+    assert "| nano_unet | 121,089 | 1.81 | 0.58 | 1.57 | 0.49 |" in lines
+    assert lines[-1] == "Not measured: LiteRT (not installed: pip install ai-edge-litert)."
+    tables = [line for line in lines if line.startswith("|")]
+    for start in (0, 3, 6):
+        assert len({line.count("|") for line in tables[start : start + 3]}) == 1
+    assert json.loads(by_hand().as_json())["times"][0]["seconds"]["median"] == 0.01
+
+
+def test_models_are_timed_in_a_process_of_their_own(monkeypatch):
+    monkeypatch.setattr(timing, "missing_packages", lambda *imports: list(imports))
+    monkeypatch.setattr(timing, "PRODUCT_SIDE", 64)
+    seen = []
+    found = timing.time_models({"nano_unet": {"widths": (2, 3)}}, 20, [1], 2, lambda *step: seen.append(step[:2]))
+    assert [(row.model, row.form, row.threads) for row in found.times] == [
+        ("nano_unet", "predict", 1),
+        ("nano_unet", "compiled call", 1),
+    ]
+    assert set(found.missing) == {"ONNX Runtime", "OpenVINO", "LiteRT", "LiteRT int8"}
+    assert all(row.seconds.low <= row.seconds.median <= row.seconds.high for row in found.times)
+    assert seen == [(0, 3), (2, 3), (3, 3), (3, 3)]
+    assert 0 < found.models[0].bytes < found.models[0].bytes_with_optimiser
+    assert set(found.bars(1)["nano_unet"]) == {"predict", "compiled call"}
+
+
+def test_the_figure_has_a_bar_for_each_form_of_each_model():
+    times = {"a": {"predict": (0.1, 0.2, 0.3), "compiled call": (0.1, 0.1, 0.1)}, "b": {"predict": (0.01, 0.02, 0.02)}}
+    axes = time_figure(times, "title", (0.01, 0.018)).axes[0]
+    assert [bar.get_width() for container in axes.containers for bar in container] == pytest.approx([200, 100, 20])
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
+    shown = axes.get_legend_handles_labels()[1]
+    assert shown == ["the paper's range", "predict", "compiled call"] and np.isfinite(axes.get_xlim()).all()
