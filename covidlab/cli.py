@@ -79,7 +79,8 @@ def _parser() -> argparse.ArgumentParser:
         "Give the same command again after an interruption: it goes on from the last epoch.",
     )  # fmt: skip
     _run_options(sub)
-    sub.add_argument("--model", default="light_unet", help="patch_cnn, fcn8s or light_unet (default: light_unet)")
+    sub.add_argument("--model", default="light_unet",
+                     help="patch_cnn, fcn8s, light_unet or nano_unet (default: light_unet)")  # fmt: skip
 
     sub = command(
         "evaluate", _evaluate, "print the scores of a finished run, by part",
@@ -113,8 +114,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--models",
         default="light_unet",
-        help="comma-separated: patch_cnn, fcn8s, light_unet (default: light_unet); fcn8s has a quarter\n"
-        "of its published width in the lesson profile",
+        help="comma-separated: patch_cnn, fcn8s, light_unet, nano_unet (default: light_unet);\n"
+        "fcn8s has a quarter of its published width in the lesson profile",
     )
 
     sub = command(
