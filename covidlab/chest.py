@@ -131,9 +131,9 @@ def _bump(value, centre: float, width: float):
 # Courses of the mediastinal organs in a patient 230 mm high from the lungs' lowest edge to their top, the spine's front
 # at y = 25: points (x, y, z) and a radius at each.
 HEART = {
-    "left ventricle": [(18, -16, 106, 33), (52, -42, 76, 25)],
-    "right ventricle": [(0, -50, 102, 27), (34, -60, 74, 20)],
-    "right atrium": [(-24, -20, 114, 24), (-24, -18, 82, 26)],
+    "left ventricle": [(18, -16, 104, 32), (50, -42, 68, 28)],
+    "right ventricle": [(0, -50, 100, 27), (26, -58, 66, 25)],
+    "right atrium": [(-24, -20, 114, 24), (-22, -18, 72, 26)],
     "left atrium": [(-16, 4, 118, 19), (20, 4, 120, 18)],
 }
 VESSELS = {
@@ -176,20 +176,20 @@ class Anatomy:
         random = np.random.default_rng([seed, patient, 1])
         u = random.uniform
         self.width, self.depth = u(152, 178), u(104, 124)  # half, of the body
-        self.squareness = u(2.2, 2.6)
+        self.squareness = u(2.5, 3.1)
         self.fat = u(5, 19)
         self.height = u(205, 250)  # of the lungs
         self.heart = (u(-4, 6), u(0.9, 1.12))  # shift to the left, size
-        self.domes = (u(64, 86), u(52, 72))  # right and left, mm above the recess
+        self.domes = (u(52, 74), u(38, 58))  # right and left, mm above the recess
         self.lean = u(-0.03, 0.03)  # nobody lies quite straight
-        self.rib_spacing, self.rib_drop, self.rib_phase = u(25, 30), u(60, 95), u(0, 30)
-        self.rib_shift, self.rib_size = random.normal(0, 2.6, (2, 40)), u(0.8, 1.25, (2, 40))
+        self.rib_spacing, self.rib_drop, self.rib_phase = u(25, 31), u(42, 70), u(0, 30)
+        self.rib_shift, self.rib_size = random.normal(0, 4.0, (2, 40)), u(0.65, 1.15, (2, 40))
         self.blood = random.choice([42.0, 46.0, 70.0, 130.0])  # with or without contrast medium
         self.parenchyma = u(-890, -770)  # how deeply the patient breathed in
         self.dependent = u(90, 170)  # HU that gravity adds at the back
         self.muscles = u(0.7, 1.35)
         self.breast = u(10, 26) * (u(0, 1) < 0.5)
-        self.shoulder = u(0.12, 0.26)
+        self.shoulder = u(0.15, 0.34)
         self.back = self.depth - 0.75 * self.fat - u(60, 66)  # centre of the vertebral bodies
         # Couch: gap to the back, sag, thickness, how deep its shell; a blanket or a cable; gas in the gut.
         self.couch = (u(2, 10), u(8, 34), u(10, 40), u(-700, -250), u(0, 1) < 0.6)
@@ -267,6 +267,7 @@ class Anatomy:
         t = z / self.height
         front = self.cavity_sides(t)[2] - self.cavity_sides(t)[1]
         wedge = 3 + 15 * np.exp(-np.clip(y - front, 0, None) / 13) + 16 * step(t, 0.76, 0.98) - np.abs(x - 4)
+        wedge = wedge + 22 * step(0.5 - t, 0.0, 0.2)
         body = _join(body, np.minimum(wedge, 4 - y), 10.0)
         return body + 1.6 * self.lung_outline(grid)
 
@@ -292,9 +293,9 @@ class Anatomy:
         lungs = self.lungs(grid, self.cavity(grid), self.mediastinum(grid))
         trees = []
         for side in (-1, 1):
-            inside = np.argwhere((lungs > 3.5) & (side * grid.xyz[0] > 5))
+            inside = np.argwhere((lungs > 5) & (side * grid.xyz[0] > 5))
             for hilum in ((46, 2, 128), (44, 8, 110)):
-                places = inside[random.choice(len(inside), 720)][:, ::-1] + random.uniform(-0.5, 0.5, (720, 3))
+                places = inside[random.choice(len(inside), 560)][:, ::-1] + random.uniform(-0.5, 0.5, (560, 3))
                 targets = places * cell + [sides[0], sides[0], heights[0]]
                 (start,) = self._tubes([(side * hilum[0], *hilum[1:], 1), (side * 60, 5, 115, 1)], random)
                 trees.append(_vessel_tree(start.start, targets, random))
@@ -322,7 +323,7 @@ def _vessel_tree(root: np.ndarray, targets: np.ndarray, random: np.random.Genera
     middle[inner] /= children[inner, None]
     nodes[inner] = 0.4 * nodes[inner] + 0.3 * nodes[parent[inner]] + 0.3 * middle[inner]
     # A vessel's cross-section is shared out among its branches.
-    radius = np.minimum(0.46 * twigs**0.36, 5.0)
+    radius = np.minimum(0.74 * twigs**0.31, 4.6)
     points = []
     for k in range(1, len(nodes)):
         start, end = nodes[parent[k]], nodes[k]
@@ -388,7 +389,7 @@ def _body(image, grid, a, t):
     x, y, z = grid.xyz
     high = step(t, 0.5, 1.0)
     width, depth = a.width * (1 + a.shoulder * high), a.depth * (1 - 0.16 * step(t, 0.55, 1.1))
-    power = a.squareness - 0.35 * high
+    power = a.squareness - 0.25 * high
     # The back is flatter than the chest, and near the shoulders it is the wider of the two.
     lateral = np.abs((x - a.lean * z) / width) * (1 + (0.05 + 0.16 * high) * np.clip(-y / depth, 0, 1))
     ring = (lateral**power + np.abs(y * np.where(y > 0, 1.0, 1.04) / depth) ** power) ** (1 / power)
@@ -429,22 +430,22 @@ def _chest_wall(image, grid, a, t, cavity, body):
     latissimus = 15 * _bump(angle, 0.95, 0.42) * step(t, 0.05, 0.5)
     serratus = 7 * _bump(angle, 1.5, 0.6)
     back = 30 * _bump(angle, 0.0, 0.5)
-    thick = a.muscles * (pectoral + latissimus + serratus + 46 * high) + back + 1.5 * field
+    thick = a.muscles * (pectoral + latissimus + serratus + 90 * high) + back + 1.5 * field
     fat = a.fat * (0.75 + 0.25 * np.cos(angle) ** 2) * (1 - 0.25 * high) + 2 * field
     muscle = np.minimum(14 + thick - out, under_skin - fat)
     _over(image, grid.inside(muscle), MUSCLE + 5 * a.organ(grid))
     # Fat between the layers: round the rib cage, between the outer muscles, and in the armpit.
-    plane = max(1.1, 0.3 * grid.pixel)
+    plane = max(1.2, 0.45 * grid.pixel)
     rim = step(angle, 0.5, 0.7)
     for depth_of, width in (
         (13.5 + 0.8 * field, 1.0 * rim),
-        (14 + 0.52 * thick + 2.2 * field, 1.2 * rim * step(thick, 10, 16)),
-        (14 + 0.80 * thick + 3 * field, 1.1 * high),
+        (14 + 0.52 * thick + 3 * field, 1.2 * rim * step(thick, 10, 16)),
+        (14 + 0.30 * thick + 5 * field, 1.1 * high),
     ):
         share = np.clip((width * plane - np.abs(out - depth_of)) / grid.pixel + 0.6, 0, 1) * (width > 0.3)
         _over(image, 0.8 * share * grid.inside(under_skin - fat), FAT)
-    armpit = np.minimum(12 * a.muscles - np.abs(out - 27) * 0.8, (0.36 - np.abs(angle - 1.62)) * 60)
-    armpit = np.minimum(armpit + 4 * field, 90 * np.minimum(t - 0.5, 1.0 - t))
+    armpit = (1 - np.hypot((out - 27) / 15, (angle - 1.65) / 0.42)) * 13 * a.muscles
+    armpit = np.minimum(armpit + 5 * field, 90 * np.minimum(t - 0.5, 1.0 - t))
     _over(image, grid.inside(np.minimum(armpit, under_skin - 4)), FAT)
     # The groove between the long muscles of the back.
     groove = np.minimum(1.8 - np.abs(x - a.lean * z), y - a.back - 40)
@@ -478,7 +479,7 @@ def _abdomen(image, grid, a, cavity):
     inside = grid.inside(cavity - 1)
     below = np.clip((a.dome(grid) - z) / grid.thickness + 0.6, 0, 1) * inside
     _over(image, below, FAT + 6 * field)
-    liver = np.minimum(cavity - 3, 42 - x + 0.5 * y - 0.4 * np.clip(20 - z, 0, 60) + 7 * organ)
+    liver = np.minimum(cavity - 3, 44 - x - 0.006 * (y + 20) ** 2 + 11 * organ)
     _over(image, below * grid.inside(liver), 58 + 3 * field)
     spleen = np.minimum(_ellipse(x, y, 92, 36, 38, 34) + 4 * organ, cavity - 3)
     _over(image, below * grid.inside(spleen), 50 + 3 * field)
@@ -520,7 +521,7 @@ def _ribs_and_sternum(image, grid, a, t, cavity, body):
     out = -cavity
     # A rib runs level near the spine, falls along the side and less in front: an axial slice cuts each a way along.
     angle = np.abs(np.arctan2(x - a.lean * z, y - 2)) + 0 * z
-    fall = a.rib_drop * 1.3 * (1 - np.cos(0.85 * angle)) + 6 * np.sin(2.2 * angle)
+    fall = a.rib_drop * (1 - np.cos(0.85 * angle)) + 12 * angle + 2.5 * a.fat_field(grid)
     place = (z + 80 + fall + a.rib_phase) / a.rib_spacing
     number = np.clip(place.astype(int), 0, 39)
     side = (x > 0) & np.ones(grid.shape, bool)
@@ -529,7 +530,7 @@ def _ribs_and_sternum(image, grid, a, t, cavity, body):
     along = (place - number - 0.5) * a.rib_spacing - shift
     # The flat of a rib leans outwards below.
     across = out - 6.8 + 0.22 * along
-    rib = (1 - np.sqrt((across / (4.1 * size**0.5)) ** 2 + (along / (6.6 * size)) ** 2)) * 4.1
+    rib = (1 - np.sqrt((across / (3.7 * size**0.5)) ** 2 + (along / (6.4 * size)) ** 2)) * 3.7
     front = 2.45 + 0.35 * np.clip(t - 0.35, -0.4, 0.4)
     _bone(image, grid, a, np.minimum(np.minimum(rib, (front - angle) * 60), body - 5), 1.25, 160)
     cartilage = np.minimum(np.minimum(rib + 0.5, (angle - front) * 60), 110 * (0.86 - t))
@@ -598,7 +599,9 @@ def _parenchyma(grid, a, t, mediastinum):
 
 def _lung_vessels(image, grid, a, lungs):
     """Paint each sampled point of the trees as a small ball, with partial volume in and through the plane."""
-    reach = grid.thickness / 2
+    # Scanners cut thinner slices than they keep: what a vessel fills is counted over 3 mm at most.
+    beam = min(grid.thickness, 3.0)
+    reach = beam / 2
     points = a.vessels[(a.vessels[:, 2] > grid.z[0] - 12) & (a.vessels[:, 2] < grid.z[-1] + 12)]
     share = np.zeros_like(image)
     spans = np.ceil((points[:, 3] + grid.pixel) / grid.pixel).astype(int) + 1
@@ -615,7 +618,7 @@ def _lung_vessels(image, grid, a, lungs):
             (near,) = np.nonzero(np.abs(z - pz[:, 0]) < reach + radius[:, 0])
             r = radius[near, 0]
             # The share of the slice's thickness that the vessel fills.
-            fill = np.minimum(1.0, (r + np.minimum(r, reach + r - np.abs(z - pz[near, 0]))) / grid.thickness)
+            fill = np.minimum(1.0, (r + np.minimum(r, reach + r - np.abs(z - pz[near, 0]))) / beam)
             ball = disc[near] * fill[:, None, None]
             np.maximum.at(share[k], (rows[near][:, :, None], columns[near][:, None, :]), ball.astype(np.float32))
     _over(image, share * grid.inside(lungs + 1), a.blood if a.blood < 100 else 0.8 * a.blood)
