@@ -177,7 +177,7 @@ class Anatomy:
         u = random.uniform
         self.width, self.depth = u(152, 178), u(104, 124)  # half, of the body
         self.squareness = u(2.5, 3.1)
-        self.fat = u(5, 19)
+        self.fat = u(4, 17)
         self.height = u(205, 250)  # of the lungs
         self.heart = (u(-4, 6), u(0.9, 1.12))  # shift to the left, size
         self.domes = (u(52, 74), u(38, 58))  # right and left, mm above the recess
@@ -194,7 +194,7 @@ class Anatomy:
         # Couch: gap to the back, sag, thickness, how deep its shell; a blanket or a cable; gas in the gut.
         self.couch = (u(2, 10), u(8, 34), u(10, 40), u(-700, -250), u(0, 1) < 0.6)
         self.gas = [(u(30, 100), u(-70, 0), u(-25, 55), u(5, 22), u(5, 15)) for _ in range(random.integers(1, 6))]
-        self.stomach = (u(40, 78), u(-50, -10), u(30, 46), u(20, 34), u(-28, 30))
+        self.stomach = (u(40, 78), u(-50, -10), u(32, 50), u(22, 36), u(-4, 42))
         self.outline, self.wall, self.lung_outline = (SmoothField(random, cell) for cell in (95, 50, 38))
         self.fat_field, self.marrow = SmoothField(random, 34), SmoothField(random, 9)
         self.mosaic, self.fine = SmoothField(random, 38), SmoothField(random, 9)
@@ -222,8 +222,8 @@ class Anatomy:
     def cavity_sides(self, t):
         """Half width, half depth and centre of the rib cage's inside at relative lung height t."""
         narrow = 1 - 0.6 * np.clip((t - 0.4) / 0.65, 0, 1.1) ** 2.1
-        width = (self.width - self.fat - 22) * narrow
-        depth = (self.depth - 0.75 * self.fat - 24) * narrow**0.45
+        width = (self.width - self.fat - 19) * narrow
+        depth = (self.depth - 0.75 * self.fat - 22) * narrow**0.45
         return width, depth, -6 + 14 * np.clip(t - 0.5, 0, 1)
 
     def ring(self, grid: Grid):
@@ -238,7 +238,7 @@ class Anatomy:
     def cavity(self, grid: Grid):
         """Signed distance to the inner wall of the rib cage, mm."""
         _, depth, _ = self.cavity_sides(grid.xyz[2] / self.height)
-        return (1 - self.ring(grid)) * depth + 2 * self.wall(grid)
+        return (1 - self.ring(grid)) * depth + 2.8 * self.wall(grid)
 
     def dome(self, grid: Grid):
         """Height of the diaphragm, mm: two domes that hang on the rib cage, low behind and high in front."""
@@ -276,7 +276,7 @@ class Anatomy:
         x, y, z = grid.xyz
         rough = self.lung_outline(grid)
         # Through the plane the edge of the diaphragm is as soft as the slice is thick: it mimics lesions.
-        above = (z - self.dome(grid) - 3 * rough) * 0.8 * min(1, 1.3 * grid.pixel / grid.thickness)
+        above = (z - self.dome(grid) - 3 * rough) * 0.8 * min(1, 2 * grid.pixel / grid.thickness)
         t = np.clip(z / self.height - 0.55, 0, None) / 0.47
         apex = 1 - np.sqrt(((np.abs(x) - 46) / 82) ** 2 + ((y - 10) / 92) ** 2 + t**2)
         behind = np.clip(y - self.back, 0, None)
@@ -393,7 +393,7 @@ def _body(image, grid, a, t):
     # The back is flatter than the chest, and near the shoulders it is the wider of the two.
     lateral = np.abs((x - a.lean * z) / width) * (1 + (0.05 + 0.16 * high) * np.clip(-y / depth, 0, 1))
     ring = (lateral**power + np.abs(y * np.where(y > 0, 1.0, 1.04) / depth) ** power) ** (1 / power)
-    body = (1 - ring) * depth + 3.5 * a.outline(grid) - 6 * np.exp(-((x / 24) ** 2)) * step(y, 0, 40)
+    body = (1 - ring) * depth + 5 * a.outline(grid) - 6 * np.exp(-((x / 24) ** 2)) * step(y, 0, 40)
     if a.breast:
         for side in (-1, 1):
             tube = Tube(
@@ -415,7 +415,7 @@ def _body(image, grid, a, t):
 
 def _bone(image, grid, a, distance, cortex, marrow=130.0):
     """Dense outside, marrow inside."""
-    _over(image, grid.inside(distance), 520)
+    _over(image, grid.inside(distance), 420)
     _over(image, grid.inside(distance - cortex), marrow + 45 * a.marrow(grid))
 
 
@@ -433,7 +433,7 @@ def _chest_wall(image, grid, a, t, cavity, body):
     thick = a.muscles * (pectoral + latissimus + serratus + 90 * high) + back + 1.5 * field
     fat = a.fat * (0.75 + 0.25 * np.cos(angle) ** 2) * (1 - 0.25 * high) + 2 * field
     muscle = np.minimum(14 + thick - out, under_skin - fat)
-    _over(image, grid.inside(muscle), MUSCLE + 5 * a.organ(grid))
+    _over(image, grid.inside(muscle), MUSCLE + 5 * a.organ(grid) + 5 * field)
     # Fat between the layers: round the rib cage, between the outer muscles, and in the armpit.
     plane = max(1.2, 0.45 * grid.pixel)
     rim = step(angle, 0.5, 0.7)
@@ -444,7 +444,7 @@ def _chest_wall(image, grid, a, t, cavity, body):
     ):
         share = np.clip((width * plane - np.abs(out - depth_of)) / grid.pixel + 0.6, 0, 1) * (width > 0.3)
         _over(image, 0.8 * share * grid.inside(under_skin - fat), FAT)
-    armpit = (1 - np.hypot((out - 27) / 15, (angle - 1.65) / 0.42)) * 13 * a.muscles
+    armpit = (1 - np.hypot((out - 27) / 15, (angle - 1.65) / 0.36)) * 11 * a.muscles
     armpit = np.minimum(armpit + 5 * field, 90 * np.minimum(t - 0.5, 1.0 - t))
     _over(image, grid.inside(np.minimum(armpit, under_skin - 4)), FAT)
     # The groove between the long muscles of the back.
@@ -483,15 +483,15 @@ def _abdomen(image, grid, a, cavity):
     _over(image, below * grid.inside(liver), 58 + 3 * field)
     spleen = np.minimum(_ellipse(x, y, 92, 36, 38, 34) + 4 * organ, cavity - 3)
     _over(image, below * grid.inside(spleen), 50 + 3 * field)
+    for gx, gy, gz, gr, gh in a.gas:
+        bubble = (1 - np.sqrt(((x - gx) / gr) ** 2 + ((y - gy) / gr) ** 2 + ((z - gz) / gh) ** 2)) * gr + 3 * field
+        _over(image, below * grid.inside(np.minimum(bubble + 3, cavity - 5)), 35)
+        _over(image, below * grid.inside(np.minimum(bubble, cavity - 8)), -900)
     cx, cy, rx, ry, level = a.stomach
     stomach = np.minimum(_ellipse(x, y, cx, cy, rx, ry) + 6 * organ, cavity - 4)
     _over(image, below * grid.inside(stomach), 38)
     _over(image, below * grid.inside(stomach - 4), 15 + 25 * field)
     _over(image, below * grid.inside(np.minimum(stomach - 4, cy - level - y)), -940)
-    for gx, gy, gz, gr, gh in a.gas:
-        bubble = (1 - np.sqrt(((x - gx) / gr) ** 2 + ((y - gy) / gr) ** 2 + ((z - gz) / gh) ** 2)) * gr + 3 * field
-        _over(image, below * grid.inside(np.minimum(bubble + 3, cavity - 5)), 35)
-        _over(image, below * grid.inside(np.minimum(bubble, cavity - 8)), -900)
 
 
 def _mediastinum(image, grid, a, cavity, mediastinum):
@@ -555,14 +555,14 @@ def _spine(image, grid, a, body):
     _over(image, grid.inside(vertebra), 430 - 320 * disc)
     _over(image, grid.inside(vertebra - 1.6), 165 + 50 * a.marrow(grid) - 80 * disc)
     canal = _ellipse(x, y, 0, 22, 9.5, 8.5) + 0 * z
-    pedicle = np.minimum(4.2 - np.abs(np.abs(x) - 12.5), np.minimum(y - 8, 27 - y)) - 20 * disc
-    lamina = np.minimum(3.4 - np.abs(y - 34 + 0.75 * np.abs(x)) * 0.8, 17 - np.abs(x)) - 3 * disc
+    pedicle = np.minimum(4.2 - np.abs(np.abs(x) - 12.5), np.minimum(y - 8 - 10 * disc, 31 - y))
+    lamina = np.minimum(3.8 - np.abs(y - 34 + 0.75 * np.abs(x)) * 0.8, 18 - np.abs(x))
     # The transverse processes point back and out, on the upper half; the spinous one slants down behind them.
-    wing = 3.6 - np.abs(y - 22 - 0.35 * np.abs(x)) * 0.94
-    wing = np.minimum(np.minimum(wing, 31 * size - np.abs(x)), np.minimum(np.abs(x) - 11, 6 - np.abs(level - 17)))
+    wing = 4.4 - 0.05 * np.abs(x) - np.abs(y - 22 - 0.4 * np.abs(x) - 2 * a.organ(grid)) * 0.93
+    wing = np.minimum(np.minimum(wing, 30 * size - np.abs(x)), np.minimum(np.abs(x) - 11, 5 - np.abs(level - 17)))
     slant = 6 * ((level - 14) / 12)
-    spinous = np.minimum(2.9 - np.abs(x + 0.6 * a.marrow(grid)), np.minimum(y - 33 + slant, 58 + slant - y))
-    spinous = np.minimum(spinous, 9.5 - np.abs(level - 13))
+    spinous = np.minimum(3.1 - np.abs(x + 1.5 * a.fat_field(grid)), np.minimum(y - 33 + slant, 54 + slant - y))
+    spinous = np.minimum(spinous, 8.5 - np.abs(level - 13))
     for part in (pedicle, lamina, wing, spinous):
         _bone(image, grid, a, np.minimum(part + 0.5 * a.fat_field(grid), body - 5), 1.3, 190)
     _over(image, grid.inside(canal), 25)

@@ -109,7 +109,7 @@ class Lesions:
     def _lesion(self, centre: np.ndarray, depth: float, thickness: float) -> list[Patch]:
         """Patches about a centre that lies this deep (mm) under the chest wall."""
         random = self.random
-        size = np.clip(np.exp(random.normal(np.log(9.5 + 10.5 * self.severity), 0.42)), 8, 50)
+        size = np.clip(np.exp(random.normal(np.log(12.5 + 13.5 * self.severity), 0.48)), 8, 60)
         kind = random.uniform()
         solid = kind < self.consolidated
         density = random.uniform(-170, 10) if solid else self.anatomy.parenchyma + random.uniform(340, 500)
@@ -188,4 +188,10 @@ class Lesions:
         clear = ndimage.gaussian_filter(added, (0, 1, 1)) > 140
         gaps = step(self.gaps(grid), 0.35, 0.9) * step(opacity, 0.6, 1) * (target < -150)
         image += added * (1 - 0.6 * gaps)
-        return ((clear & (opacity > 0.3)) | (opacity > 0.85)) & (lungs > 0)
+        marked = ((clear & (opacity > 0.3)) | (opacity > 0.85)) & (lungs > 0)
+        # Nobody outlines a speck.
+        least = max(2, round(35 / grid.pixel**2))
+        for one in marked:
+            labels, _ = ndimage.label(one)
+            one &= (np.bincount(labels.ravel()) >= least)[labels]
+        return marked
