@@ -186,8 +186,9 @@ class Anatomy:
         self.rib_shift, self.rib_size = random.normal(0, 4.0, (2, 40)), u(0.65, 1.15, (2, 40))
         self.blood = random.choice([42.0, 46.0, 70.0, 130.0])  # with or without contrast medium
         self.parenchyma = u(-890, -770)  # how deeply the patient breathed in
-        self.dependent = u(90, 170)  # HU that gravity adds at the back
+        self.dependent = u(110, 210)  # HU that gravity adds at the back
         self.muscles = u(0.7, 1.35)
+        self.liver = u(12, 40)  # how far it reaches to the left
         self.breast = u(10, 26) * (u(0, 1) < 0.5)
         self.shoulder = u(0.15, 0.34)
         self.back = self.depth - 0.75 * self.fat - u(60, 66)  # centre of the vertebral bodies
@@ -282,7 +283,7 @@ class Anatomy:
         behind = np.clip(y - self.back, 0, None)
         spine = 23 + 0.12 * behind - np.hypot(x - self.lean * z, np.minimum(y - self.back, 0))
         lungs = -_join(-(cavity - 1.5), spine + 1.5 * rough, 24.0)
-        lungs = np.minimum(np.minimum(lungs, above), 42 * apex + 1.2 * rough)
+        lungs = np.minimum(np.minimum(lungs, above), 80 * apex + 1.2 * rough)
         return -_join(-lungs, mediastinum, 3.0)
 
     def _vessels(self, random: np.random.Generator) -> np.ndarray:
@@ -437,12 +438,13 @@ def _chest_wall(image, grid, a, t, cavity, body):
     # Fat between the layers: round the rib cage, between the outer muscles, and in the armpit.
     plane = max(1.2, 0.45 * grid.pixel)
     rim = step(angle, 0.5, 0.7)
-    for depth_of, width in (
-        (13.5 + 0.8 * field, 1.0 * rim),
-        (14 + 0.52 * thick + 3 * field, 1.2 * rim * step(thick, 10, 16)),
-        (14 + 0.30 * thick + 5 * field, 1.1 * high),
+    between = y + 6 + 7 * field - 0.3 * (np.abs(x) - 100)  # the chest's muscles from the shoulder blade's
+    for apart, width in (
+        (out - 13.5 - 0.8 * field, 1.0 * rim),
+        (out - 14 - 0.52 * np.minimum(thick, 30) - 4 * field, 1.2 * rim * step(thick, 10, 16)),
+        (between, 1.3 * high * step(out, 12, 20)),
     ):
-        share = np.clip((width * plane - np.abs(out - depth_of)) / grid.pixel + 0.6, 0, 1) * (width > 0.3)
+        share = np.clip((width * plane - np.abs(apart)) / grid.pixel + 0.6, 0, 1) * (width > 0.3)
         _over(image, 0.8 * share * grid.inside(under_skin - fat), FAT)
     armpit = (1 - np.hypot((out - 27) / 15, (angle - 1.65) / 0.36)) * 11 * a.muscles
     armpit = np.minimum(armpit + 5 * field, 90 * np.minimum(t - 0.5, 1.0 - t))
@@ -478,8 +480,8 @@ def _abdomen(image, grid, a, cavity):
     organ, field = a.organ(grid), a.fat_field(grid)
     inside = grid.inside(cavity - 1)
     below = np.clip((a.dome(grid) - z) / grid.thickness + 0.6, 0, 1) * inside
-    _over(image, below, FAT + 6 * field)
-    liver = np.minimum(cavity - 3, 44 - x - 0.006 * (y + 20) ** 2 + 11 * organ)
+    _over(image, below, -55 + 40 * organ)
+    liver = np.minimum(cavity - 3, a.liver - x - 0.5 * np.clip(y, -80, 60) + 9 * organ)
     _over(image, below * grid.inside(liver), 58 + 3 * field)
     spleen = np.minimum(_ellipse(x, y, 92, 36, 38, 34) + 4 * organ, cavity - 3)
     _over(image, below * grid.inside(spleen), 50 + 3 * field)
@@ -488,7 +490,7 @@ def _abdomen(image, grid, a, cavity):
         _over(image, below * grid.inside(np.minimum(bubble + 3, cavity - 5)), 35)
         _over(image, below * grid.inside(np.minimum(bubble, cavity - 8)), -900)
     cx, cy, rx, ry, level = a.stomach
-    stomach = np.minimum(_ellipse(x, y, cx, cy, rx, ry) + 6 * organ, cavity - 4)
+    stomach = np.minimum(_ellipse(x, y, cx, cy, rx, ry) + 11 * organ, cavity - 4)
     _over(image, below * grid.inside(stomach), 38)
     _over(image, below * grid.inside(stomach - 4), 15 + 25 * field)
     _over(image, below * grid.inside(np.minimum(stomach - 4, cy - level - y)), -940)
@@ -580,7 +582,7 @@ def _parenchyma(grid, a, t, mediastinum):
     x, y, z = grid.xyz
     _, depth, centre = a.cavity_sides(t)
     mosaic, fine = a.mosaic(grid), a.fine(grid)
-    hu = a.parenchyma + 14 * fine + 18 * mosaic + 80 * np.clip(mosaic - 0.6, 0, 2)
+    hu = a.parenchyma + 20 * fine + 22 * mosaic + 110 * np.clip(mosaic - 0.6, 0, 2)
     hu = hu + 55 * (np.clip((y - centre) / depth, -1, 1) + 0.2)
     # Dependent density: a smooth rim along the back wall, of lesion-like grey.
     rim = np.exp(-np.clip(centre + depth - y, 0, None) / 13) * step(1 - t, 0.2, 0.7)

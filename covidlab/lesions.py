@@ -112,8 +112,8 @@ class Lesions:
         size = np.clip(np.exp(random.normal(np.log(12.5 + 13.5 * self.severity), 0.48)), 8, 60)
         kind = random.uniform()
         solid = kind < self.consolidated
-        density = random.uniform(-170, 10) if solid else self.anatomy.parenchyma + random.uniform(340, 500)
-        core = random.uniform(0.4, 1.0) if solid or kind > 0.8 else 0.0
+        density = random.uniform(-170, 10) if solid else self.anatomy.parenchyma + random.uniform(270, 500)
+        core = random.uniform(0.4, 1.0) if solid or kind > 0.62 else 0.0
         paving = 0.0 if solid else random.choice([0.0, 60.0, 130.0])
         band = random.uniform(7, 15) if depth < 14 and random.uniform() < 0.45 else 0.0
         patches = []
@@ -122,7 +122,7 @@ class Lesions:
             radii *= (0.75 if solid else 1.0) * (1.0 if k == 0 else random.uniform(0.45, 0.9))
             radii[2] = max(radii[2], 0.8 * thickness)
             apart = random.normal(0, 1.0, 3) * size * (k > 0)
-            hu = density + 50 * random.normal() * (k > 0)
+            hu = density + 80 * random.normal() * (k > 0)
             patches.append(Patch(centre + apart, radii, hu, core * random.uniform(0.5, 1.0), paving, band))
         return patches
 
@@ -147,7 +147,7 @@ class Lesions:
                 apart = apart + (np.clip(rim[box], 0, None) / patch.band) ** 2
             depth = 1 - np.sqrt(apart) + rough[box]
             share = step(depth, -0.04, min(0.34, 4.5 / min(rx, ry, patch.band or rx)))
-            hu = patch.density + patch.core * step(depth, 0.2, 0.6) * (-20 - patch.density)
+            hu = patch.density + patch.core * step(depth, 0.15, 0.5) * (-20 - patch.density)
             stronger = share > opacity[box]
             target[box] = np.where(stronger, hu, target[box])
             paving[box] = np.where(stronger, patch.paving, paving[box])
@@ -177,7 +177,7 @@ class Lesions:
         opacity *= grid.inside(lungs) * allowed[:, None, None]
         if not opacity.any():
             return np.zeros(image.shape, bool)
-        texture = self.rough(grid) + 0.6 * self.gaps(grid)
+        texture = self.broad(grid) + self.rough(grid) + 0.6 * self.gaps(grid)
         lines = np.clip(1 - np.abs(self.lines(grid)) / 0.25, 0, 1)
         hu = target + 55 * texture + paving * lines
         # Ground-glass veils the lung and leaves vessels to be seen; nothing gets darker. It is denser than the lung
@@ -186,8 +186,8 @@ class Lesions:
         # The reference is one contour round what an expert would see. It takes in vessels, and the gaps of aerated
         # lung between the patches of a lesion.
         clear = ndimage.gaussian_filter(added, (0, 1, 1)) > 140
-        gaps = step(self.gaps(grid), 0.35, 0.9) * step(opacity, 0.6, 1) * (target < -150)
-        image += added * (1 - 0.6 * gaps)
+        gaps = step(self.gaps(grid) + 0.5 * self.rough(grid), 0.1, 0.8) * step(opacity, 0.4, 1) * (target < -150)
+        image += added * (1 - 0.7 * gaps)
         marked = ((clear & (opacity > 0.3)) | (opacity > 0.85)) & (lungs > 0)
         # Nobody outlines a speck.
         least = max(2, round(35 / grid.pixel**2))
