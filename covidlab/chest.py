@@ -44,7 +44,8 @@ class Grid:
 class SmoothField:
     """Random numbers that vary smoothly in space, about 1 in size: what makes no two outlines the same.
 
-    A lattice of normal numbers with cubic B-splines between; on a regular grid that is three matrix products.
+    A lattice of normal numbers with cubic B-splines between; on a regular grid that is three matrix products, done
+    slice by slice so that a slice's numbers do not depend on the slab that it is drawn in.
     """
 
     def __init__(self, random: np.random.Generator, cell: float):
@@ -52,15 +53,18 @@ class SmoothField:
         self.origin = np.array([-80.0, -260.0, -260.0])
         size = np.ceil((np.array([460.0, 520.0, 520.0])) / cell).astype(int) + 4
         self.values = random.standard_normal(size).astype(np.float32) * 1.7
+        self._drawn = None, None
 
     def __call__(self, grid: Grid) -> np.ndarray:
-        """float32 (z, y, x)."""
-        return np.einsum(
-            "zc,cyx->zyx", self._weights(0, grid.z),
-            np.einsum("yb,cbx->cyx", self._weights(1, grid.y),
-                      np.einsum("xa,cba->cbx", self._weights(2, grid.x), self.values, optimize=True), optimize=True),
-            optimize=True,
-        )  # fmt: skip
+        """float32 (z, y, x), not to be changed: several organs of a slab share it."""
+        if self._drawn[0] is not grid:
+            rows, columns = self._weights(1, grid.y), self._weights(2, grid.x).T
+            drawn = np.empty(grid.shape, np.float32)
+            for k, heights in enumerate(self._weights(0, grid.z)):
+                near = np.flatnonzero(heights)
+                drawn[k] = rows @ np.tensordot(heights[near], self.values[near], 1) @ columns
+            self._drawn = grid, drawn
+        return self._drawn[1]
 
     def _weights(self, axis: int, places: np.ndarray) -> np.ndarray:
         position = (places - self.origin[axis]) / self.cell + 1
@@ -185,8 +189,8 @@ class Anatomy:
         self.rib_spacing, self.rib_drop, self.rib_phase = u(25, 31), u(42, 70), u(0, 30)
         self.rib_shift, self.rib_size = random.normal(0, 4.0, (2, 40)), u(0.65, 1.15, (2, 40))
         self.blood = random.choice([42.0, 46.0, 70.0, 130.0])  # with or without contrast medium
-        self.parenchyma = u(-890, -770)  # how deeply the patient breathed in
-        self.dependent = u(110, 210)  # HU that gravity adds at the back
+        self.parenchyma = u(-905, -700)  # how deeply the patient breathed in
+        self.dependent = u(130, 240)  # HU that gravity adds at the back
         self.muscles = u(0.7, 1.35)
         self.liver = u(12, 40)  # how far it reaches to the left
         self.breast = u(10, 26) * (u(0, 1) < 0.5)
@@ -201,7 +205,7 @@ class Anatomy:
         self.mosaic, self.fine = SmoothField(random, 38), SmoothField(random, 9)
         self.organ, self.fissure = SmoothField(random, 32), SmoothField(random, 70)
         self.bands = [
-            (u(-1, 1), u(0.05, 0.3), u(-0.5, 0.5), u(-0.4, 0.4), u(20, 45)) for _ in range(random.integers(1, 5))
+            (u(-1, 1), u(0.05, 0.3), u(-0.5, 0.5), u(-0.4, 0.4), u(20, 45)) for _ in range(random.integers(2, 7))
         ]
         self.chambers = [tube for course in HEART.values() for tube in self._tubes(course, random, self.heart)]
         self.blood_vessels = [tube for course in VESSELS.values() for tube in self._tubes(course, random)]
@@ -324,7 +328,7 @@ def _vessel_tree(root: np.ndarray, targets: np.ndarray, random: np.random.Genera
     middle[inner] /= children[inner, None]
     nodes[inner] = 0.4 * nodes[inner] + 0.3 * nodes[parent[inner]] + 0.3 * middle[inner]
     # A vessel's cross-section is shared out among its branches.
-    radius = np.minimum(0.74 * twigs**0.31, 4.6)
+    radius = np.minimum(0.78 * twigs**0.31, 4.8)
     points = []
     for k in range(1, len(nodes)):
         start, end = nodes[parent[k]], nodes[k]
@@ -446,14 +450,15 @@ def _chest_wall(image, grid, a, t, cavity, body):
     ):
         share = np.clip((width * plane - np.abs(apart)) / grid.pixel + 0.6, 0, 1) * (width > 0.3)
         _over(image, 0.8 * share * grid.inside(under_skin - fat), FAT)
-    armpit = (1 - np.hypot((out - 27) / 15, (angle - 1.65) / 0.36)) * 11 * a.muscles
-    armpit = np.minimum(armpit + 5 * field, 90 * np.minimum(t - 0.5, 1.0 - t))
+    armpit = (1 - np.hypot((out - 27) / 15, (angle - 1.65) / 0.34)) * 10 * a.muscles
+    armpit = np.minimum(armpit + 8 * field, 90 * np.minimum(t - 0.5, 1.0 - t))
     _over(image, grid.inside(np.minimum(armpit, under_skin - 4)), FAT)
     # The groove between the long muscles of the back.
     groove = np.minimum(1.8 - np.abs(x - a.lean * z), y - a.back - 40)
     _over(image, 0.7 * grid.inside(np.minimum(groove, under_skin)), FAT)
 
-    blade = np.minimum(2.6 - np.abs(out - 26 - 16 * (angle - 0.8) - 2 * field), (0.42 - np.abs(angle - 0.86)) * 75)
+    turn = 0.86 + 4 * a.lean * np.sign(x)
+    blade = np.minimum(2.2 - np.abs(out - 26 - 16 * (angle - 0.8) - 2 * field), (0.36 - np.abs(angle - turn)) * 75)
     ridge = np.minimum(2.4 - np.abs(angle - 1.02 + 0.004 * (out - 30)) * 70, np.minimum(out - 27, 56 - out))
     ridge = np.minimum(ridge, 160 * (t - 0.74))
     blade = np.minimum(np.maximum(blade, ridge), 110 * np.minimum(t - 0.47, 1.15 - t))
@@ -481,7 +486,7 @@ def _abdomen(image, grid, a, cavity):
     inside = grid.inside(cavity - 1)
     below = np.clip((a.dome(grid) - z) / grid.thickness + 0.6, 0, 1) * inside
     _over(image, below, -55 + 40 * organ)
-    liver = np.minimum(cavity - 3, a.liver - x - 0.5 * np.clip(y, -80, 60) + 9 * organ)
+    liver = np.minimum(cavity - 3, a.liver - x - 0.5 * np.clip(y, -80, 60) + 13 * organ)
     _over(image, below * grid.inside(liver), 58 + 3 * field)
     spleen = np.minimum(_ellipse(x, y, 92, 36, 38, 34) + 4 * organ, cavity - 3)
     _over(image, below * grid.inside(spleen), 50 + 3 * field)
@@ -582,11 +587,11 @@ def _parenchyma(grid, a, t, mediastinum):
     x, y, z = grid.xyz
     _, depth, centre = a.cavity_sides(t)
     mosaic, fine = a.mosaic(grid), a.fine(grid)
-    hu = a.parenchyma + 20 * fine + 22 * mosaic + 110 * np.clip(mosaic - 0.6, 0, 2)
+    hu = a.parenchyma + 20 * fine + 22 * mosaic + 150 * np.clip(mosaic - 0.6, 0, 2)
     hu = hu + 55 * (np.clip((y - centre) / depth, -1, 1) + 0.2)
     # Dependent density: a smooth rim along the back wall, of lesion-like grey.
     rim = np.exp(-np.clip(centre + depth - y, 0, None) / 13) * step(1 - t, 0.2, 0.7)
-    hu = hu + (a.dependent * 2.3) * rim * (0.6 + 0.4 * mosaic)
+    hu = hu + (a.dependent * 2.4) * rim * (0.65 + 0.45 * mosaic)
     # The heart's beat smears muscle into the lung.
     hu = hu + 170 * np.exp(np.clip(mediastinum, None, 0) / 4) * (t < 0.55)
     # Oblique fissures: a faint sheet through each lung.

@@ -151,7 +151,8 @@ def make_scan(plan: ScanPlan, progress: Progress = silent) -> Scan:
         [plan.seed, plan.patient, plan.scan, 2], anatomy, z, thickness, plan.positive, plan.severity, plan.consolidated
     )
     round_field = np.random.default_rng([plan.seed, plan.patient, 4]).uniform() < 0.5
-    noise, sharpness = random.uniform(4, 11), random.uniform(0.7, 1.1)
+    # Small pixels are the noisier ones.
+    noise, sharpness = random.uniform(4, 11) * (3 / pixel) ** 0.5, random.uniform(0.7, 1.1)
 
     image = np.empty((plan.slices, plan.rows, plan.columns), np.int16)
     mask, lung = np.zeros(image.shape, np.uint8), np.zeros(image.shape, np.uint8)

@@ -110,9 +110,9 @@ def test_the_same_plan_gives_the_same_voxels_and_another_seed_others(folder):
 
 def test_a_patient_scanned_twice_has_the_same_bones_and_other_lesions():
     first, second = (plan for plan in phantom.cohort_plans() if plan.patient == 3)
-    one, two = phantom.Anatomy(first), phantom.Anatomy(second)
+    one, two = (phantom.Anatomy(plan.seed, plan.patient) for plan in (first, second))
     assert (one.width, one.height, one.heart) == (two.width, two.height, two.heart)
-    assert one.width != phantom.Anatomy(phantom.cohort_plans()[0]).width
+    assert one.width != phantom.Anatomy(first.seed, 1).width
 
 
 def test_a_complete_cohort_is_not_made_again(folder):
