@@ -117,7 +117,7 @@ def _over(image: np.ndarray, share: np.ndarray, hu) -> None:
 
 def _ellipse(x, y, cx, cy, rx, ry):
     """About the signed distance to an ellipse, mm, positive inside."""
-    return (1 - np.sqrt(((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2)) * min(np.min(rx), np.min(ry))
+    return (1 - np.sqrt(((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2)) * np.minimum(rx, ry)
 
 
 def _join(a, b, soft: float):
@@ -265,9 +265,9 @@ class Anatomy:
             (self.airways[0] + self.airways[1][:2] + self.airways[2][:1], 4.0, 9.0),
         ):  # fmt: skip
             for tube in tubes:
-                if near := tube.distance(grid, 48 + coat):
+                if near := tube.distance(grid, 40 + coat + soft):
                     box, distance = near
-                    body[box] = _join(body[box], np.maximum(distance + coat, -40), soft)
+                    body[box] = _join(body[box], distance + coat, soft)
         # Fat behind the breastbone: a wedge, its edge where the lungs nearly meet.
         t = z / self.height
         front = self.cavity_sides(t)[2] - self.cavity_sides(t)[1]
@@ -509,8 +509,8 @@ def _mediastinum(image, grid, a, cavity, mediastinum):
     _over(image, above * grid.inside(mediastinum + 30), -92 + 9 * a.fat_field(grid))
     muscle = np.full(grid.shape, -40, np.float32)
     for tube in a.chambers:
-        if near := tube.distance(grid, 60):
-            muscle[near[0]] = _join(muscle[near[0]], np.maximum(near[1], -40), 16.0)
+        if near := tube.distance(grid, 56):
+            muscle[near[0]] = _join(muscle[near[0]], near[1], 16.0)
     _over(image, above * grid.inside(muscle + 1.5 * organ), 44 + 4 * organ)
     for tube in a.chambers:
         if near := tube.distance(grid, 3):
