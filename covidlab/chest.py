@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy import sparse
 
 FAT, MUSCLE, AIR = -100, 52, -985
 
@@ -44,8 +45,9 @@ class Grid:
 class SmoothField:
     """Random numbers that vary smoothly in space, about 1 in size: what makes no two outlines the same.
 
-    A lattice of normal numbers with cubic B-splines between; on a regular grid that is three matrix products, done
-    slice by slice so that a slice's numbers do not depend on the slab that it is drawn in.
+    A lattice of normal numbers with cubic B-splines between; on a regular grid that is three matrix products. They are
+    done slice by slice, so that a slice's numbers do not depend on the slab that it is drawn in, and with sparse
+    matrices: four weights in a row count, and threads of a linear algebra library would fight the worker processes.
     """
 
     def __init__(self, random: np.random.Generator, cell: float):
@@ -58,11 +60,11 @@ class SmoothField:
     def __call__(self, grid: Grid) -> np.ndarray:
         """float32 (z, y, x), not to be changed: several organs of a slab share it."""
         if self._drawn[0] is not grid:
-            rows, columns = self._weights(1, grid.y), self._weights(2, grid.x).T
+            rows, columns = (sparse.csr_array(self._weights(axis, at)) for axis, at in ((1, grid.y), (2, grid.x)))
             drawn = np.empty(grid.shape, np.float32)
             for k, heights in enumerate(self._weights(0, grid.z)):
-                near = np.flatnonzero(heights)
-                drawn[k] = rows @ np.tensordot(heights[near], self.values[near], 1) @ columns
+                plane = sum(heights[near] * self.values[near] for near in np.flatnonzero(heights))
+                drawn[k] = (columns @ (rows @ plane).T).T
             self._drawn = grid, drawn
         return self._drawn[1]
 

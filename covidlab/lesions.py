@@ -112,8 +112,8 @@ class Lesions:
         size = np.clip(np.exp(random.normal(np.log(9.5 + 17.5 * self.severity), 0.5)), 7, 60)
         kind = random.uniform()
         solid = kind < self.consolidated
-        density = random.uniform(-170, 10) if solid else self.anatomy.parenchyma + random.uniform(240, 470)
-        core = random.uniform(0.4, 1.0) if solid or kind > 0.62 else 0.0
+        density = random.uniform(-120, 30) if solid else self.anatomy.parenchyma + random.uniform(240, 470)
+        core = random.uniform(0.5, 1.0) if solid or kind > 0.55 else 0.0
         paving = 0.0 if solid else random.choice([0.0, 60.0, 130.0])
         band = random.uniform(7, 15) if depth < 14 and random.uniform() < 0.45 else 0.0
         patches = []
@@ -123,7 +123,7 @@ class Lesions:
             radii[2] = max(radii[2], 0.8 * thickness)
             apart = random.normal(0, 1.0, 3) * size * (k > 0)
             hu = density + 80 * random.normal() * (k > 0)
-            patches.append(Patch(centre + apart, radii, hu, core * random.uniform(0.5, 1.0), paving, band))
+            patches.append(Patch(centre + apart, radii, hu, core * random.uniform(0.7, 1.0), paving, band))
         return patches
 
     def _share(self, grid: Grid, rim: np.ndarray, patches) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -147,7 +147,7 @@ class Lesions:
                 apart = apart + (np.clip(rim[box], 0, None) / patch.band) ** 2
             depth = 1 - np.sqrt(apart) + rough[box]
             share = step(depth, -0.04, min(0.34, 4.5 / min(rx, ry, patch.band or rx)))
-            hu = patch.density + patch.core * step(depth, 0.15, 0.6) * (-20 - patch.density)
+            hu = patch.density + patch.core * step(depth, 0.15, 0.6) * (10 - patch.density)
             stronger = share > opacity[box]
             target[box] = np.where(stronger, hu, target[box])
             paving[box] = np.where(stronger, patch.paving, paving[box])
