@@ -330,7 +330,7 @@ def _vessel_tree(root: np.ndarray, targets: np.ndarray, random: np.random.Genera
     middle[inner] /= children[inner, None]
     nodes[inner] = 0.4 * nodes[inner] + 0.3 * nodes[parent[inner]] + 0.3 * middle[inner]
     # A vessel's cross-section is shared out among its branches.
-    radius = np.minimum(0.78 * twigs**0.31, 4.8)
+    radius = np.minimum(0.88 * twigs**0.31, 5.0)
     points = []
     for k in range(1, len(nodes)):
         start, end = nodes[parent[k]], nodes[k]
@@ -589,11 +589,11 @@ def _parenchyma(grid, a, t, mediastinum):
     x, y, z = grid.xyz
     _, depth, centre = a.cavity_sides(t)
     mosaic, fine = a.mosaic(grid), a.fine(grid)
-    hu = a.parenchyma + 20 * fine + 22 * mosaic + 150 * np.clip(mosaic - 0.6, 0, 2)
+    hu = a.parenchyma + 20 * fine + 22 * mosaic + 70 * np.clip(mosaic - 0.6, 0, 2)
     hu = hu + 55 * (np.clip((y - centre) / depth, -1, 1) + 0.2)
     # Dependent density: a smooth rim along the back wall, of lesion-like grey.
     rim = np.exp(-np.clip(centre + depth - y, 0, None) / 13) * step(1 - t, 0.2, 0.7)
-    hu = hu + (a.dependent * 2.4) * rim * (0.65 + 0.45 * mosaic)
+    hu = hu + (a.dependent * 2.4) * rim * (0.75 + 0.3 * mosaic)
     # The heart's beat smears muscle into the lung.
     hu = hu + 170 * np.exp(np.clip(mediastinum, None, 0) / 4) * (t < 0.55)
     # Oblique fissures: a faint sheet through each lung.

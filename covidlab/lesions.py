@@ -91,7 +91,7 @@ class Lesions:
         # Peripheral, posterior and basal preference.
         y = coarse.xyz[1]
         weight = (lungs > 1) * np.exp(-np.clip(rim, 0, None) / 14) * np.exp(0.013 * y) + 0.02 * (lungs > 5)
-        extra = int(round(self.severity * 13 + self.random.integers(0, 3)))
+        extra = int(round(self.severity * 11 + self.random.integers(0, 3)))
         while not covered.all() or extra > 0:
             extra -= covered.all()
             k = int(self.random.choice(np.flatnonzero(self.allowed if covered.all() else ~covered)))
@@ -112,8 +112,8 @@ class Lesions:
         size = np.clip(np.exp(random.normal(np.log(9.5 + 17.5 * self.severity), 0.5)), 7, 60)
         kind = random.uniform()
         solid = kind < self.consolidated
-        density = random.uniform(-120, 30) if solid else self.anatomy.parenchyma + random.uniform(240, 470)
-        core = random.uniform(0.5, 1.0) if solid or kind > 0.55 else 0.0
+        density = random.uniform(-120, 30) if solid else self.anatomy.parenchyma + random.uniform(280, 490)
+        core = random.uniform(0.6, 1.0) if solid or kind > 0.5 else 0.0
         paving = 0.0 if solid else random.choice([0.0, 60.0, 130.0])
         band = random.uniform(7, 15) if depth < 14 and random.uniform() < 0.45 else 0.0
         patches = []
@@ -147,7 +147,7 @@ class Lesions:
                 apart = apart + (np.clip(rim[box], 0, None) / patch.band) ** 2
             depth = 1 - np.sqrt(apart) + rough[box]
             share = step(depth, -0.04, min(0.34, 4.5 / min(rx, ry, patch.band or rx)))
-            hu = patch.density + patch.core * step(depth, 0.15, 0.6) * (10 - patch.density)
+            hu = patch.density + patch.core * step(depth, 0.15, 0.6) * (40 - patch.density)
             stronger = share > opacity[box]
             target[box] = np.where(stronger, hu, target[box])
             paving[box] = np.where(stronger, patch.paving, paving[box])
@@ -191,7 +191,7 @@ class Lesions:
         image += added * (1 - 0.7 * gaps)
         marked = ((clear & (opacity > 0.3)) | (opacity > 0.85)) & (lungs > 0)
         # Nobody outlines a speck.
-        least = max(2, round(50 / grid.pixel**2))
+        least = max(2, round(70 / grid.pixel**2))
         for one in marked:
             labels, _ = ndimage.label(one)
             one &= (np.bincount(labels.ravel()) >= least)[labels]
