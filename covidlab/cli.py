@@ -78,19 +78,27 @@ def _parser() -> argparse.ArgumentParser:
         "Give the same command again after an interruption: it goes on from the last epoch.",
     )  # fmt: skip
     _run_options(sub)
-    sub.add_argument("--model", default="light_unet", help="light_unet or fcn8s (default: light_unet)")
+    sub.add_argument("--model", default="light_unet", help="patch_cnn, fcn8s or light_unet (default: light_unet)")
 
-    sub = command("evaluate", _evaluate, "print the scores of a finished run, by part")
+    sub = command(
+        "evaluate", _evaluate, "print the scores of a finished run, by part",
+        "With --full every slice is predicted again and judged: volumes, negative slices, detection, borders,\n"
+        "intervals over patients. Writes slices.csv and evaluation.json into RUN.",
+    )  # fmt: skip
     sub.add_argument("run", type=Path, metavar="RUN", help="the folder that train or reproduce wrote")
+    sub.add_argument("--full", action="store_true", help="judge it slice by slice; needs the cohort again")
+    sub.add_argument("--data", metavar="FOLDER", help="the run's cohort (default: $COVIDLAB_DATA, else the phantom)")
     sub.add_argument("--json", action="store_true", help="for programs")
 
     sub = command(
         "predict", _predict, "segment a scan, or a folder of scans, into NIfTI masks",
         "The scan is resampled to the weights' grid, the probabilities back to the scan's own, then thresholded.\n"
         "The mask has the scan's shape, affine and header codes.\n\n"
-        "  covidlab predict scan.nii.gz -o mask.nii.gz\n  covidlab predict scans/ -o masks/",
+        "  covidlab predict scan.nii.gz -o mask.nii.gz\n  covidlab predict scans/ -o masks/\n"
+        "  covidlab predict dicom-series/ -o mask.nii.gz",
     )  # fmt: skip
-    sub.add_argument("scan", type=Path, metavar="SCAN", help="a .nii or .nii.gz file, or a folder of them")
+    sub.add_argument("scan", type=Path, metavar="SCAN", help="a .nii or .nii.gz file, a folder of\n"
+                     "them, or a folder with the DICOM slices of one series")
     sub.add_argument("-o", "--out", type=Path, required=True, metavar="MASK", help="a file, or a folder for a folder")
     sub.add_argument("--weights", type=Path, metavar="F", help="best.weights.h5 of a run (default: shipped weights, "
                      "a light U-Net that has seen the phantom only)")  # fmt: skip
@@ -104,9 +112,21 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--models",
         default="light_unet",
-        help="comma-separated: light_unet, fcn8s (default: light_unet); fcn8s has a quarter\n"
+        help="comma-separated: patch_cnn, fcn8s, light_unet (default: light_unet); fcn8s has a quarter\n"
         "of its published width in the lesson profile",
     )
+
+    sub = command(
+        "study", _study, "answer one of the paper's open questions by runs that differ in one thing",
+        "Every variant is trained on every seed with the same number of updates. Finished runs are read, interrupted\n"
+        "ones go on. Writes NAME.csv and NAME.md with the command, data and machine.\n\n"
+        "  covidlab study list\n  covidlab study widths --seeds 0,1,2 --updates 3000",
+    )  # fmt: skip
+    sub.add_argument("name", metavar="NAME", help="which; `covidlab study list` shows them")
+    _run_options(sub)
+    sub.add_argument("--seeds", metavar="A,B", help="several, instead of --seed")
+    sub.add_argument("--mirror", action="store_true",
+                     help="average the answers to a slice and to its mirror image: twice the time")  # fmt: skip
     return parser
 
 
@@ -160,20 +180,32 @@ def _cohort(source, cases: str, profile: str = "lesson"):
         return cohorts.open_cohort(source, profile, progress).select(cases)
 
 
-def _run(options, model: str, folder: Path, cohort):
+def _cache(options, cohort):
     from covidlab import experiment, slice_cache
 
     grid = experiment.GRIDS[options.profile]
     with progress_bar(f"slice cache at {grid} px") as progress:
-        cache = slice_cache.open_slice_cache(cohort, grid, progress=progress)
-    config = experiment.Config(
+        return slice_cache.open_slice_cache(cohort, grid, progress=progress)
+
+
+def _config(options, model: str, cohort):
+    from covidlab import experiment
+
+    grid = experiment.GRIDS[options.profile]
+    return experiment.Config(
         cohort=cohort.name, grid=grid, protocol=options.protocol, seed=options.seed, model=model,
         options=experiment.OPTIONS[options.profile].get(model, {}),
         test_patients=tuple(name for name in options.test_patients.split(",") if name),
-        recipe=experiment.recipe_for(cohort.is_phantom, options.updates),
+        recipe=experiment.recipe_for(cohort.is_phantom, options.updates, model),
     )  # fmt: skip
+
+
+def _run(options, model: str, folder: Path, cohort):
+    from covidlab import experiment
+
+    cache = _cache(options, cohort)
     with progress_bar(f"training {model}") as progress:
-        return experiment.run_experiment(config, cache, folder, progress)
+        return experiment.run_experiment(_config(options, model, cohort), cache, folder, progress)
 
 
 def _train(options) -> None:
@@ -191,10 +223,27 @@ def _evaluate(options) -> None:
     from covidlab import experiment
 
     run = experiment.read_run(options.run)
-    if options.json:
+    if options.full:
+        _evaluate_fully(options, run)
+    elif options.json:
         print(json.dumps(experiment.summary({run.config.model: run}, options.run.name), indent=2))
     else:
         _print_runs({run.config.model: run})
+
+
+def _evaluate_fully(options, run) -> None:
+    from covidlab import cohorts, results, run_report, slice_cache
+
+    with progress_bar("opening the cohort") as progress:
+        cohort = cohorts.open_cohort(options.data, progress=progress).named(run.config.cases)
+        cache = slice_cache.open_slice_cache(cohort, run.config.grid, progress=progress)
+    found = run_report.report_run(run, cache)
+    if options.json:
+        print(json.dumps(found, indent=2))
+        return
+    print(f"{found['setting']}, threshold {found['threshold']:g}\n{found['leak']}\n")
+    print(results.markdown(run_report.report_rows(found)))
+    print(f"\n{options.run / 'evaluation.json'}, {options.run / 'slices.csv'}")
 
 
 def _predict(options) -> None:
@@ -212,7 +261,7 @@ def _predict(options) -> None:
 
 
 def _reproduce(options) -> None:
-    from covidlab import experiment
+    from covidlab import comparison, experiment
 
     names = experiment.check_models(options.models.split(","))
     cohort = _cohort(options.data, options.cases, options.profile)
@@ -221,7 +270,50 @@ def _reproduce(options) -> None:
     _print_runs(runs)
     path = folder / "scores.json"
     experiment.write_json(path, experiment.summary(runs, options.profile))
-    print(f"\n{path}")
+    comparison.write_figures(runs, _cache(options, cohort), folder / "figures")
+    print(f"\n{path}, and the paper's figures in {folder / 'figures'}")
+
+
+def _study(options) -> int:
+    from covidlab import results, studies
+
+    if options.name == "list":
+        for name, study in studies.STUDIES.items():
+            print(f"{name}: {study.question}\n  paper, {study.paper}\n  variants: {', '.join(study.variants)}")
+        return 0
+    study = studies.find_study(options.name)
+    seeds = _seeds(options.seeds) if options.seeds else [options.seed]
+    cohort = _cohort(options.data, options.cases, options.profile)
+    folder = options.out or Path("runs") / f"{cohort.name}-{options.protocol}-study" / options.name
+    base, cache = _config(options, "light_unet", cohort), _cache(options, cohort)
+    with progress_bar(options.name) as progress:
+        rows = studies.run_study(options.name, base, cache, folder, seeds, progress, options.mirror)
+    table = studies.study_table(rows)
+    command = f"covidlab study {options.name} --protocol {options.protocol} --seeds {','.join(map(str, seeds))}"
+    if options.data:
+        command += f" --data FOLDER --cases '{options.cases}'"
+    if options.updates:
+        command += f" --updates {options.updates}"
+    if options.mirror:
+        command += " --mirror"
+    provenance = results.Provenance.here(
+        command=command, data=cohort.name, protocol=options.protocol, grid=f"{base.grid} px",
+        seeds=", ".join(map(str, seeds)),
+    )  # fmt: skip
+    note = f"Paper, {study.paper}. Pooled over all pixels of a part; mean of the seeds, in brackets the range."
+    if options.mirror:
+        note += " Each slice and its mirror image, averaged."
+    stem = folder / (f"{options.name}-mirrored" if options.mirror else options.name)
+    results.write_table(stem, study.question, table, provenance, note)
+    print(f"{study.question}\n\n{results.markdown(table)}\n\n{stem}.md")
+    return 0
+
+
+def _seeds(text: str) -> list[int]:
+    try:
+        return [int(one) for one in text.split(",")]
+    except ValueError as error:
+        raise CovidlabError("--seeds", repr(text), "whole numbers with commas, such as 0,1,2", "correct it") from error
 
 
 def _print_runs(runs) -> None:

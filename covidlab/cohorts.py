@@ -7,6 +7,7 @@ but names; reading a file is `covidlab.volumes`, and the array that training rea
 import csv
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
@@ -92,6 +93,24 @@ class Cohort:
                 "quote the pattern and check it against `covidlab inspect`",
             )
         return replace(self, cases=chosen)
+
+    def named(self, names: Sequence[str]) -> "Cohort":
+        """Exactly the named cases, such as those that a run was made with.
+
+        Raises
+        ------
+        CohortError
+            If one is missing.
+        """
+        missing = sorted(set(names) - {case.name for case in self.cases})
+        if missing:
+            raise CohortError(
+                self.folder,
+                f"no case {missing[0]}, and {len(missing)} missing in all",
+                f"the {len(names)} cases of the run",
+                "name the folder that the run was made with",
+            )
+        return replace(self, cases=tuple(case for case in self.cases if case.name in set(names)))
 
 
 def patient_of(case_name: str) -> str:

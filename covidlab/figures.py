@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from covidlab.metrics import PAPER_SCORES, Counts
+from covidlab.metrics import PAPER_SCORES, Counts, count
 from covidlab.training import Epoch
 from covidlab.volumes import window
 
@@ -27,7 +27,12 @@ MISSED = "#CC79A7"  # purple: lesion that the model left out
 FALSE = "#F0E442"  # yellow: healthy pixels that the model marked
 FOUND = "#009E73"  # green: lesion found
 PART_COLOURS = {"train": "#56B4E9", "validation": "#E69F00", "test": "#D55E00"}
+MODEL_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
 SCORE_NAMES = {"precision": "precision", "recall": "recall", "accuracy": "accuracy", "f1": "F1"}
+
+OUTCOME_HANDLES = [
+    Patch(color=colour, label=label) for colour, label in ((FOUND, "found"), (MISSED, "missed"), (FALSE, "false"))
+]
 
 LUNG_WINDOW = (-500, 1500)  # level and width, HU: the one in which lungs are read, and all that the slice cache keeps
 WINDOW_SENTENCE = f"window: level {LUNG_WINDOW[0]} HU, width {LUNG_WINDOW[1]} HU"
@@ -109,18 +114,45 @@ def slice_comparison(
         draw_slice(axes[2], slice_, "prediction")
         outline(axes[2], prediction, PREDICTION, "--")
         draw_slice(axes[3], slice_, "found, missed, false")
-        for mask, colour in (
-            (reference & prediction, FOUND), (reference & ~prediction, MISSED), (~reference & prediction, FALSE),
-        ):  # fmt: skip
-            _tint(axes[3], mask, colour)
+        _tint_outcome(axes[3], reference, prediction)
     figure.suptitle(WINDOW_SENTENCE, fontsize=8)
     handles = [Patch(color=REFERENCE, label="reference"), Patch(color=PREDICTION, label="prediction")]
-    handles += [
-        Patch(color=FOUND, label="found"),
-        Patch(color=MISSED, label="missed"),
-        Patch(color=FALSE, label="false"),
-    ]
+    handles += OUTCOME_HANDLES
     figure.legend(handles=handles, loc="outside lower center", ncols=5, fontsize=8, frameon=False)
+    return figure
+
+
+def models_figure(
+    slices: np.ndarray, references: np.ndarray, predictions: Mapping[str, np.ndarray], titles: Sequence[str]
+) -> Figure:
+    """The paper's Figs. 1, 2 and 7: rows of slice, reference, and what each model found, missed and invented.
+
+    Parameters
+    ----------
+    slices : uint8 array (n, rows, columns)
+    references : 0/1 array of the same shape
+    predictions : mapping of model name -> 0/1 array of the same shape
+    titles : sequence of n str
+        Case and slice of each row.
+
+    Returns
+    -------
+    Figure
+        Over each prediction the F1 of that slice.
+    """
+    figure, grid = new_figure(2 + len(predictions), len(slices), 2.3, 2.45)
+    for k, (axes, slice_, title) in enumerate(zip(grid, slices, titles)):
+        reference = references[k].astype(bool)
+        draw_slice(axes[0], slice_, title)
+        draw_slice(axes[1], slice_, "reference")
+        outline(axes[1], reference, REFERENCE)
+        for place, (name, masks) in zip(axes[2:], predictions.items()):
+            prediction = masks[k].astype(bool)
+            draw_slice(place, slice_, f"{name}: F1 {count(reference, prediction).f1:.2f}")
+            _tint_outcome(place, reference, prediction)
+    figure.suptitle(WINDOW_SENTENCE, fontsize=8)
+    handles = [Patch(color=REFERENCE, label="reference"), *OUTCOME_HANDLES]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
     return figure
 
 
@@ -144,6 +176,13 @@ def outline_figure(slices: np.ndarray, references: np.ndarray, titles: Sequence[
         outline(axes, reference, REFERENCE)
     figure.suptitle(WINDOW_SENTENCE, fontsize=8)
     return figure
+
+
+def _tint_outcome(axes: Axes, reference: np.ndarray, prediction: np.ndarray) -> None:
+    """Found, missed and false pixels over a slice; bool masks."""
+    _tint(axes, reference & prediction, FOUND)
+    _tint(axes, reference & ~prediction, MISSED)
+    _tint(axes, ~reference & prediction, FALSE)
 
 
 def _tint(axes: Axes, mask: np.ndarray, colour: str) -> None:
@@ -179,6 +218,69 @@ def scores_figure(counts: Mapping[str, Counts], title: str) -> Figure:
     axes.set_xticks(places, [SCORE_NAMES[name] for name in PAPER_SCORES])
     axes.set(ylim=(0, 1.12), ylabel="score, pooled pixels")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False)
+    axes.set_title(title, fontsize=9)
+    return figure
+
+
+def compare_scores_figure(
+    counts: Mapping[str, Mapping[str, Counts]], scores: Sequence[str], title: str
+) -> Figure:
+    """The paper's Fig. 5 (precision and recall) or Fig. 6 (accuracy and F1): models side by side, part by part.
+
+    Parameters
+    ----------
+    counts : mapping of model name -> part -> Counts
+    scores : sequence of names in `covidlab.metrics.PAPER_SCORES`
+    title : str
+        Data, protocol, grid and seed.
+
+    Returns
+    -------
+    Figure
+    """
+    figure, (row,) = new_figure(len(scores), 1, 4.6, 3.1)
+    places = np.arange(len(counts))
+    for axes, score in zip(row, scores):
+        for offset, part in zip((-0.27, 0.0, 0.27), PART_COLOURS):
+            values = [getattr(parts[part], score) for parts in counts.values()]
+            bars = axes.bar(places + offset, values, 0.25, color=PART_COLOURS[part], label=part)
+            # All accuracies look alike with fewer digits; that is what class imbalance does to them.
+            axes.bar_label(bars, fmt="%.3f" if score == "accuracy" else "%.2f", fontsize=7)
+        axes.set_xticks(places, counts.keys())
+        axes.set(ylim=(0, 1.12), ylabel=f"{SCORE_NAMES[score]}, pooled pixels")
+    figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    figure.suptitle(title, fontsize=9)
+    return figure
+
+
+def precision_recall_figure(curves: Mapping[str, Sequence[Counts]], chosen: Mapping[str, Counts], title: str) -> Figure:
+    """Precision against recall as the threshold moves, a line a model; the dot is the threshold chosen on validation.
+
+    Parameters
+    ----------
+    curves : mapping of model name -> Counts at each threshold
+    chosen : mapping of model name -> Counts at the chosen one
+    title : str
+
+    Returns
+    -------
+    Figure
+        Grey lines join points of equal F1.
+    """
+    figure, ((axes,),) = new_figure(1, 1, 4.6, 4.2)
+    recall = np.linspace(0.01, 1, 200)
+    for f1 in (0.2, 0.4, 0.6, 0.8):
+        with np.errstate(divide="ignore"):
+            precision = f1 * recall / (2 * recall - f1)
+        line = (precision > 0) & (precision <= 1)
+        axes.plot(recall[line], precision[line], color="0.8", linewidth=0.8, zorder=0)
+        axes.text(1.01, f1 / (2 - f1), f"F1 {f1}", color="0.5", fontsize=7, va="center")
+    for (name, counts), colour, style in zip(curves.items(), MODEL_COLOURS, ("-", "--", "-.", ":")):
+        points = [(one.recall, one.precision) for one in counts if one.tp + one.fp]
+        axes.plot(*zip(*points), color=colour, linestyle=style, label=name)
+        axes.plot(chosen[name].recall, chosen[name].precision, "o", color=colour)
+    axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall, pooled pixels", ylabel="precision, pooled pixels")
+    axes.legend(frameon=False, loc="lower left", fontsize=8)
     axes.set_title(title, fontsize=9)
     return figure
 

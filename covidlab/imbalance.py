@@ -1,6 +1,8 @@
-"""What to do when one pixel in eighty is lesion: choose slices, choose the loss (paper, section III.B)."""
+"""What to do when one pixel in eighty is lesion, and its border is drawn by hand: choose slices, choose the loss, see
+what errors at the borders do (paper, section III.B)."""
 
 import numpy as np
+from scipy import ndimage
 
 from covidlab.tensorflow_quiet import keras
 
@@ -61,3 +63,75 @@ class CrossEntropyAndDice(keras.losses.Loss):
 
     def call(self, reference, probability):
         return self.cross_entropy(reference, probability) + self.dice(reference, probability)
+
+
+@keras.saving.register_keras_serializable("covidlab")
+class WeightedCrossEntropy(keras.losses.Loss):
+    """Binary cross-entropy in which all lesion pixels of a batch weigh as much as all healthy ones.
+
+    The weights follow from the batch, so there is none to tune. A model trained so calls more pixels likely lesion
+    than there are; the threshold that validation chooses makes up for it.
+    """
+
+    def __init__(self, name: str = "weighted_cross_entropy", **options):
+        super().__init__(name=name, **options)
+
+    def call(self, reference, probability):
+        ops = keras.ops
+        probability = ops.clip(probability, 1e-7, 1 - 1e-7)
+        lesion = -ops.sum(reference * ops.log(probability)) / ops.maximum(ops.sum(reference), 1)
+        healthy = -ops.sum((1 - reference) * ops.log(1 - probability)) / ops.maximum(ops.sum(1 - reference), 1)
+        return (lesion + healthy) / 2
+
+
+# By name, for a recipe. Each is made anew for a training and counts over the whole batch, since the score is pooled.
+LOSSES = {
+    "cross_entropy": keras.losses.BinaryCrossentropy,
+    "weighted_cross_entropy": WeightedCrossEntropy,
+    "focal": keras.losses.BinaryFocalCrossentropy,
+    "dice": lambda: keras.losses.Dice(axis=None),
+    # Keras' alpha weighs what is missed and its beta what is false, whatever its text says: a test holds it to that.
+    "tversky": lambda: keras.losses.Tversky(alpha=0.7, beta=0.3, axis=None),
+    "cross_entropy_and_dice": CrossEntropyAndDice,
+}
+
+
+def disturb_borders(masks: np.ndarray, pixels: float, seed: int = 0) -> np.ndarray:
+    """Masks as a hurried expert may draw them: each border wanders in and out, the lesions stay where they are.
+
+    A smooth random field moves the border by about `pixels` along its way, at most by twice that. A lesion that
+    would vanish keeps the outline it had.
+
+    Parameters
+    ----------
+    masks : 0/1 array (slices, height, width)
+    pixels : float
+        Typical displacement of the border (standard deviation); 0 changes nothing.
+    seed : int
+
+    Returns
+    -------
+    uint8 array of the same shape
+
+    Examples
+    --------
+    >>> square = np.zeros((1, 16, 16), np.uint8); square[0, 4:12, 4:12] = 1
+    >>> bool((disturb_borders(square, 0) == square).all())
+    True
+    """
+    masks = np.asarray(masks, dtype=np.uint8)
+    if pixels <= 0:
+        return masks.copy()
+    disturbed = np.zeros_like(masks)
+    for k in np.flatnonzero(masks.any(axis=(1, 2))):
+        mask = masks[k] > 0
+        # Half a pixel each, so that 0 lies on the border between the last lesion pixel and the first healthy one.
+        inside = ndimage.distance_transform_edt(mask) - ndimage.distance_transform_edt(~mask)
+        inside -= 0.5 * np.sign(inside)
+        random = np.random.default_rng([seed, int(k)])
+        field = ndimage.gaussian_filter(random.standard_normal(mask.shape), 3)
+        moved = inside + pixels * np.clip(field / field.std(), -2, 2) > 0
+        lesions, number = ndimage.label(mask)
+        lost = [n for n in range(1, number + 1) if not moved[lesions == n].any()]
+        disturbed[k] = moved | np.isin(lesions, lost)
+    return disturbed

@@ -29,6 +29,9 @@ class PatchPlaces:
     def __len__(self) -> int:
         return len(self.slices)
 
+    def __getitem__(self, part: slice) -> "PatchPlaces":
+        return PatchPlaces(self.slices[part], self.rows[part], self.columns[part], self.positive[part])
+
 
 def patch_count(height: int, width: int, size: int = paper.PATCH_SIZE) -> int:
     """How many windows lie wholly inside a slice: 384,400 of 11 x 11 in 630 x 630 (section II).
@@ -74,7 +77,7 @@ def sample_places(masks: np.ndarray, slices: np.ndarray, patches: int, random: n
     Parameters
     ----------
     masks : uint8 array (slices, height, width), 0 or 1
-        May be a memory map; one slice is read at a time.
+        May be a memory map.
     slices : 1-D ndarray of int
         Positions to draw from.
     patches : int
@@ -89,40 +92,35 @@ def sample_places(masks: np.ndarray, slices: np.ndarray, patches: int, random: n
     Raises
     ------
     ValueError
-        If none of the slices shows a lesion.
+        If none of the slices shows a lesion, or all are nothing else.
     """
     slices = np.asarray(slices)
-    lesions = {int(k): np.flatnonzero(masks[k]) for k in slices}
-    with_lesion = np.array([k for k, pixels in lesions.items() if len(pixels)])
+    lesions = [np.flatnonzero(masks[k]) for k in slices]
+    sizes = np.array([len(pixels) for pixels in lesions])
+    pixels = int(np.prod(masks.shape[1:]))
+    with_lesion, with_healthy = np.flatnonzero(sizes), np.flatnonzero(sizes < pixels)
     if not len(with_lesion):
         raise ValueError("no slice shows a lesion: nothing balanced can be drawn")
-    pixels = int(np.prod(masks.shape[1:]))
-    chosen, places = [], []
-    for wanted, number in ((True, patches // 2), (False, patches - patches // 2)):
-        if not wanted:
-            healthy = [k for k, found in lesions.items() if len(found) < pixels]
-            chosen_here = random.choice(healthy, number)
-        else:
-            chosen_here = random.choice(with_lesion, number)
-        for k in chosen_here:
-            places.append(_draw(lesions[int(k)], wanted, pixels, random))
-        chosen.append(chosen_here)
-    order = random.permutation(patches)
-    rows, columns = np.unravel_index(np.array(places, dtype=np.int64)[order], masks.shape[1:])
+    if not len(with_healthy):
+        raise ValueError("no slice shows a healthy pixel: nothing balanced can be drawn")
+
     positive = np.arange(patches) < patches // 2
-    return PatchPlaces(np.concatenate(chosen).astype(np.int64)[order], rows, columns, positive[order])
+    chosen = np.where(positive, random.choice(with_lesion, patches), random.choice(with_healthy, patches))
+    # The lesion pixels of all slices lie one after the other; each slice's begin at its offset.
+    offsets = np.concatenate([[0], np.cumsum(sizes)[:-1]])[chosen[positive]]
+    within = random.integers(sizes[chosen[positive]])
+    places = np.empty(patches, np.int64)
+    places[positive] = np.concatenate(lesions)[offsets + within]
+    # Healthy pixels are so many that trying again is quick.
+    open_ = np.flatnonzero(~positive)
+    while len(open_):
+        places[open_] = random.integers(pixels, size=len(open_))
+        rows, columns = np.unravel_index(places[open_], masks.shape[1:])
+        open_ = open_[masks[slices[chosen[open_]], rows, columns] > 0]
 
-
-def _draw(lesion: np.ndarray, wanted: bool, pixels: int, random: np.random.Generator) -> int:
-    """One flat pixel position, in a lesion or outside; healthy pixels are so many that trying again is quick."""
-    if wanted:
-        return int(random.choice(lesion))
-    for _ in range(50):
-        place = int(random.integers(pixels))
-        spot = np.searchsorted(lesion, place)
-        if spot == len(lesion) or lesion[spot] != place:
-            return place
-    return int(random.choice(np.setdiff1d(np.arange(pixels), lesion)))
+    order = random.permutation(patches)
+    rows, columns = np.unravel_index(places[order], masks.shape[1:])
+    return PatchPlaces(slices[chosen[order]].astype(np.int64), rows, columns, positive[order])
 
 
 def cut_patches(images: np.ndarray, places: PatchPlaces, size: int = paper.PATCH_SIZE) -> np.ndarray:

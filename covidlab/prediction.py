@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from covidlab.cohorts import EXTENSIONS, case_name
+from covidlab.dicom import read_series
 from covidlab.errors import CovidlabError
 from covidlab.grid import GridFit
 from covidlab.progress import Progress, silent
@@ -54,7 +55,7 @@ def predict_volume(volume: Volume, model: keras.Model, info: WeightsInfo) -> np.
         In display orientation, on the scan's own pixel grid; `volume.from_display` takes it to voxel order.
     """
     fit = GridFit(info.grid, *volume.slice_shape)
-    return fit.from_grid(predict_slices(model, fit.to_grid(volume.slices())))
+    return fit.from_grid(predict_slices(model, fit.to_grid(volume.slices()), mirror=info.mirror))
 
 
 def predict_file(scan: Path, mask: Path, model: keras.Model, info: WeightsInfo) -> Prediction:
@@ -65,7 +66,7 @@ def predict_file(scan: Path, mask: Path, model: keras.Model, info: WeightsInfo) 
     VolumeError
         If the scan cannot be read or the mask cannot be written; no partial file is left.
     """
-    volume = read_volume(scan)
+    volume = read_series(scan) if scan.is_dir() else read_volume(scan)
     found = volume.from_display(predict_volume(volume, model, info) >= info.threshold)
     write_mask(mask, found, like=volume)
     by_slice = volume.to_display(found).sum(axis=(1, 2))
@@ -80,7 +81,7 @@ def predict_all(
     Parameters
     ----------
     source : Path
-        A NIfTI file, or a folder of them.
+        A NIfTI file, a folder of them, or a folder with the DICOM slices of one series.
     target : Path
         A file name ending in .nii or .nii.gz for one scan; a folder for several, made if missing.
     model, info
@@ -96,12 +97,14 @@ def predict_all(
     CovidlabError
         If the folder holds no scan, or the target is the wrong kind of name.
     """
+    scans = []
     if source.is_dir():
         scans = sorted(path for path in source.iterdir() if path.name.endswith(EXTENSIONS) and path.name[0] != ".")
-        if not scans:
+        if not scans and not any(path.is_file() for path in source.iterdir()):
             raise CovidlabError(
-                source, "no .nii or .nii.gz file", "a scan or a folder of scans", "name the folder that holds them"
+                source, "no scan", "NIfTI files, or the DICOM slices of one series", "name the folder that holds them"
             )
+    if scans:
         if target.name.endswith(EXTENSIONS):
             raise CovidlabError(
                 target, f"a file name for {len(scans)} scans", "a folder", "leave the extension out of -o"

@@ -34,3 +34,7 @@ def _import_quietly():
 
 
 tf, keras = _import_quietly()
+
+# Each model has a graph of its own, which a session that builds several models traces one after the other. TensorFlow
+# takes that for one function traced too often, and would say so in the middle of a notebook.
+tf.get_logger().addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())

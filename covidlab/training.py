@@ -15,14 +15,18 @@ from pathlib import Path
 
 import numpy as np
 
-from covidlab.imbalance import CrossEntropyAndDice, undersample
+from covidlab import paper
+from covidlab.imbalance import LOSSES, disturb_borders, undersample
 from covidlab.metrics import Counts, count_at
+from covidlab.models.patch_cnn import classifier_in
+from covidlab.patches import PatchPlaces, cut_patches, sample_places
 from covidlab.progress import Progress, silent
 from covidlab.slice_cache import SliceCache
 from covidlab.splits import Split
 from covidlab.tensorflow_quiet import keras, tf
 
-THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.05), 2)
+# Close together at the end: a model that has learnt from balanced windows calls half of all pixels likely lesion.
+THRESHOLDS = np.round(np.concatenate([np.arange(0.05, 0.95, 0.05), np.arange(0.95, 0.996, 0.005)]), 3)
 
 
 @dataclass(frozen=True)
@@ -34,13 +38,20 @@ class Recipe:
     updates : int
         Gradient steps in all.
     batch_size : int
-        Slices an update.
+        Slices an update; windows for the patch CNN.
     learning_rate : float
         Adam's peak rate: warmed up over the first 5 % of updates, then a cosine to a hundredth.
     augment : bool
-        Left-right mirror images, small rotation, zoom, shift, brightness: what may differ between two scans.
+        Left-right mirror images, small rotation, zoom, shift, brightness: what may differ between two scans. Windows
+        are taken as they are: there are millions of them.
     negatives_per_positive : float
         Training slices without lesion kept for each one with; 0 as in the paper (section III.B).
+    loss : str
+        A name in `covidlab.imbalance.LOSSES`.
+    border_error : float
+        Pixels by which the borders of the training masks are wrong; see `covidlab.imbalance.disturb_borders`.
+    annotated : int, optional
+        How many positive training slices there are reference masks for; all by default. Fewer are a part of more.
     updates_per_epoch : int
         Validation, the weights to keep and the point to resume from come after each epoch.
     """
@@ -51,6 +62,9 @@ class Recipe:
     augment: bool = True
     negatives_per_positive: float = 0.0
     updates_per_epoch: int = 250
+    loss: str = "cross_entropy_and_dice"
+    border_error: float = 0.0
+    annotated: int | None = None
 
     @property
     def epochs(self) -> int:
@@ -84,6 +98,24 @@ class Epoch:
     seconds: float
 
 
+def training_slices(cache: SliceCache, split: Split, recipe: Recipe) -> np.ndarray:
+    """Positions of the slices that a recipe learns from: positive ones, and as many negative ones as it asks for."""
+    positives = split.train[cache.positive[split.train]]
+    if recipe.annotated is not None:
+        positives = np.random.default_rng([split.seed, 1]).permutation(positives)[: recipe.annotated]
+    kept = np.concatenate([positives, split.train[~cache.positive[split.train]]])
+    return undersample(kept, cache.positive, recipe.negatives_per_positive, split.seed)
+
+
+def annotations(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int) -> np.ndarray:
+    """The masks to learn from, at the slices' positions: the cache's own, or with wrong borders, the same each time."""
+    if not recipe.border_error:
+        return cache.masks
+    masks = np.zeros(cache.masks.shape, np.uint8)
+    masks[slices] = disturb_borders(cache.masks[slices], recipe.border_error, seed)
+    return masks
+
+
 def slice_order(slices: np.ndarray, seed: int) -> Iterator[int]:
     """Endless shuffled passes over the training slices, the same for the same seed."""
     random = np.random.default_rng(seed)
@@ -112,8 +144,10 @@ def training_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed
     wanted = recipe.epochs * recipe.updates_per_epoch * recipe.batch_size
     positions = np.fromiter(order, dtype=np.int64, count=wanted).reshape(-1, recipe.batch_size)
 
+    reference = annotations(cache, slices, recipe, seed)
+
     def read(batch):
-        return cache.images[batch], cache.masks[batch]
+        return cache.images[batch], reference[batch]
 
     def prepare(update, batch):
         images, masks = tf.numpy_function(read, [batch], (tf.uint8, tf.uint8), stateful=False)
@@ -125,6 +159,50 @@ def training_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed
     numbered = tf.data.Dataset.from_tensor_slices((np.arange(len(positions), dtype=np.int64), positions))
     # Two workers keep ahead of the model; their order is kept, as the run must be repeatable.
     return numbered.skip(first_update).map(prepare, num_parallel_calls=2, deterministic=True).prefetch(4)
+
+
+def window_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int, first_update: int = 0):
+    """The batches of the patch CNN's training, half of the windows around a lesion pixel, from any update on.
+
+    Parameters
+    ----------
+    cache : SliceCache
+    slices : 1-D ndarray of int
+        Positions of the training slices.
+    recipe : Recipe
+        `batch_size` windows an update.
+    seed : int
+    first_update : int
+        Where to start: a resumed run sees exactly what it would have seen.
+
+    Returns
+    -------
+    tf.data.Dataset of (float32 (batch, 11, 11, 1) in 0..1, float32 (batch, 1, 1, 1), 0 or 1: the centre is lesion)
+    """
+
+    reference = annotations(cache, slices, recipe, seed)
+
+    @lru_cache(maxsize=2)  # an epoch's, and the next one's, which is being prepared
+    def places_of(epoch: int) -> PatchPlaces:
+        number = recipe.updates_per_epoch * recipe.batch_size
+        return sample_places(reference, slices, number, np.random.default_rng([seed, epoch]))
+
+    def cut(update):
+        epoch, number = divmod(int(update), recipe.updates_per_epoch)
+        places = places_of(epoch)[number * recipe.batch_size : (number + 1) * recipe.batch_size]
+        windows = cut_patches(cache.images, places)[..., None].astype(np.float32) / 255
+        return windows, places.positive[:, None, None, None].astype(np.float32)
+
+    def prepare(update):
+        windows, positive = tf.numpy_function(cut, [update], (tf.float32, tf.float32), stateful=False)
+        size = paper.PATCH_SIZE
+        return (
+            tf.ensure_shape(windows, (recipe.batch_size, size, size, 1)),
+            tf.ensure_shape(positive, (recipe.batch_size, 1, 1, 1)),
+        )
+
+    updates = tf.data.Dataset.range(first_update, recipe.epochs * recipe.updates_per_epoch)
+    return updates.map(prepare).prefetch(4)
 
 
 def augmented(images, masks, seed):
@@ -171,7 +249,9 @@ def augmented(images, masks, seed):
     return images, resample(masks, "NEAREST")
 
 
-def predict_slices(model: keras.Model, images: np.ndarray, batch_size: int = 16) -> np.ndarray:
+def predict_slices(
+    model: keras.Model, images: np.ndarray, batch_size: int = 16, mirror: bool = False
+) -> np.ndarray:
     """Probabilities for slices that are already on the model's grid.
 
     Parameters
@@ -179,11 +259,16 @@ def predict_slices(model: keras.Model, images: np.ndarray, batch_size: int = 16)
     model : keras.Model
     images : uint8 array (slices, height, width)
     batch_size : int
+    mirror : bool
+        Let the model see each slice's mirror image too, and take the mean of both answers: twice the time.
 
     Returns
     -------
     float32 array (slices, height, width) in 0..1
     """
+    if mirror:
+        seen_from_behind = predict_slices(model, images[:, :, ::-1], batch_size)[:, :, ::-1]
+        return (predict_slices(model, images, batch_size) + seen_from_behind) / 2
     call = _compiled(model)
     probabilities = np.empty(images.shape, dtype=np.float32)
     for start in range(0, len(images), batch_size):
@@ -204,12 +289,14 @@ def _compiled(model: keras.Model):
     return call
 
 
-def count_slices(model: keras.Model, cache: SliceCache, slices: np.ndarray, thresholds: np.ndarray) -> list[Counts]:
-    """Pooled counts of a model on slices of a cache, at each threshold."""
+def count_slices(
+    model: keras.Model, cache: SliceCache, slices: np.ndarray, thresholds: np.ndarray, mirror: bool = False
+) -> list[Counts]:
+    """Pooled counts of a model on slices of a cache, at each threshold; `mirror` as in `predict_slices`."""
     total = [Counts()] * len(thresholds)
     # In portions, so that a 630-pixel cohort never has all its probabilities in memory.
     for portion in np.array_split(slices, max(1, len(slices) // 64)):
-        counts = count_at(thresholds, cache.masks[portion], predict_slices(model, cache.images[portion]))
+        counts = count_at(thresholds, cache.masks[portion], predict_slices(model, cache.images[portion], mirror=mirror))
         total = [one + more for one, more in zip(total, counts)]
     return total
 
@@ -237,7 +324,8 @@ def train(
     Parameters
     ----------
     model : keras.Model
-        With fresh weights; it ends with the weights of the last epoch, not of the best.
+        With fresh weights; it ends with the weights of the last epoch, not of the best. The patch CNN in its dense
+        form learns from windows and is validated on slices; all other models learn from what they are used on.
     cache : SliceCache
     split : Split
     recipe : Recipe
@@ -256,20 +344,22 @@ def train(
     -----
     Validation alone chooses the epoch and the threshold; the test part is not looked at here.
     """
-    slices = undersample(split.train, cache.positive, recipe.negatives_per_positive, split.seed)
+    slices = training_slices(cache, split, recipe)
     warm_up = max(1, recipe.updates // 20)
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, recipe.updates - warm_up), alpha=0.01, warmup_target=recipe.learning_rate, warmup_steps=warm_up
     )
+    classifier = classifier_in(model)
+    learner, batches = (model, training_batches) if classifier is None else (classifier, window_batches)
     # The norm is clipped because the first updates see hardly a lesion and may be wild.
-    model.compile(keras.optimizers.Adam(rate, clipnorm=1.0), loss=CrossEntropyAndDice())
-    model.optimizer.build(model.trainable_variables)
-    history = _resume(model, recipe, folder)
+    learner.compile(keras.optimizers.Adam(rate, clipnorm=1.0), loss=LOSSES[recipe.loss]())
+    learner.optimizer.build(learner.trainable_variables)
+    history = _resume(learner, recipe, folder)
     start = len(history)
     if start < recipe.epochs:
-        keeper = _Keeper(cache, split, recipe, folder, history, save_best, progress)
-        model.fit(
-            training_batches(cache, slices, recipe, split.seed, start * recipe.updates_per_epoch),
+        keeper = _Keeper(model, cache, split, recipe, folder, history, save_best, progress)
+        learner.fit(
+            batches(cache, slices, recipe, split.seed, start * recipe.updates_per_epoch),
             steps_per_epoch=recipe.updates_per_epoch,
             initial_epoch=start,
             epochs=recipe.epochs,
@@ -285,8 +375,9 @@ class _Keeper(keras.callbacks.Callback):
     """After each epoch: validate, keep the best weights, then the point to resume from. In that order, so that a
     kill between two steps repeats an epoch and never loses one."""
 
-    def __init__(self, cache, split, recipe, folder, history, save_best, progress):
+    def __init__(self, slice_model, cache, split, recipe, folder, history, save_best, progress):
         super().__init__()
+        self.slice_model = slice_model  # self.model is what learns: for the patch CNN, the classifier inside
         self.cache, self.split, self.recipe = cache, split, recipe
         self.folder, self.history, self.save_best, self.progress = folder, history, save_best, progress
         self.best = max((epoch.validation_f1 for epoch in history), default=-1.0)
@@ -306,7 +397,7 @@ class _Keeper(keras.callbacks.Callback):
             self.progress(done, self.recipe.epochs * self.recipe.updates_per_epoch, last)
 
     def on_epoch_end(self, epoch, logs=None):
-        counts = count_slices(self.model, self.cache, self.split.validation, THRESHOLDS)
+        counts = count_slices(self.slice_model, self.cache, self.split.validation, THRESHOLDS)
         threshold, f1 = best_threshold(counts, THRESHOLDS)
         line = Epoch(
             epoch + 1, (epoch + 1) * self.recipe.updates_per_epoch, float(logs["loss"]), f1, threshold,

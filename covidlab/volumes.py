@@ -181,7 +181,34 @@ def read_volume(path: str | os.PathLike) -> Volume:
         HU nor the record's window. The message names the file, what was found and what to do.
     """
     path = Path(path)
-    header, affine, voxels, findings = _read(path)
+    return as_volume(path, *_read(path))
+
+
+def as_volume(
+    path: Path, header: nib.Nifti1Header, affine: np.ndarray, voxels: np.ndarray, findings: list[str]
+) -> Volume:
+    """Decide what voxels that were read from somewhere mean and how they lie.
+
+    Parameters
+    ----------
+    path : Path
+        Where they come from, for messages.
+    header : nibabel Nifti1Header
+        A mask is written with it.
+    affine : float array (4, 4), mm, to RAS+
+    voxels : array (x, y, z)
+    findings : list of str
+        What was odd so far.
+
+    Returns
+    -------
+    Volume
+
+    Raises
+    ------
+    VolumeError
+        If voxels are missing, or their values are neither HU nor the record's window.
+    """
     if voxels.dtype.kind == "f" and not np.isfinite(voxels).all():
         bad = int(np.count_nonzero(~np.isfinite(voxels)))
         raise VolumeError(

@@ -44,6 +44,8 @@ class WeightsInfo:
         Probability from which a pixel is called lesion, chosen on validation.
     trained_on : str
         Cohort, protocol and seed, in words.
+    mirror : bool
+        Whether the threshold belongs to the mean of the answers to a slice and to its mirror image.
     """
 
     model: str
@@ -52,6 +54,7 @@ class WeightsInfo:
     trained_on: str
     options: Mapping = field(default_factory=dict)
     intensities: str = "[-1250, 250] HU as 0..1"
+    mirror: bool = False
 
 
 def save_weights(path: Path, model: keras.Model, info: WeightsInfo) -> None:

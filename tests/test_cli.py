@@ -49,11 +49,26 @@ def test_reproduce_trains_scores_and_can_be_read_again(capsys, cohort_folder, tm
     scores = json.loads((tmp_path / "run" / "scores.json").read_text())
     assert (scores["protocol"], scores["profile"], scores["seed"]) == ("slice", "lesson", 1)
     assert set(scores["models"]["light_unet"]["test"]) == {"precision", "recall", "accuracy", "f1"}
+    figures = {path.name for path in (tmp_path / "run" / "figures").iterdir()}
+    assert figures == {
+        "fig-1-2-slices.png", "fig-3-light_unet.png", "fig-5-precision-recall.png", "fig-6-accuracy-f1.png",
+        "fig-7-worst-slices.png", "precision-against-recall.png",
+    }  # fmt: skip
     made = {path.name for path in (tmp_path / "run" / "light_unet").iterdir()}
     assert made == {"config.json", "history.csv", "best.weights.h5", "scores.json", "figures"}
     assert run(capsys, *options)[0] == 0  # read, not trained again
     status, out, _ = run(capsys, "evaluate", tmp_path / "run" / "light_unet")
     assert status == 0 and "| light_unet | test |" in out
+    full = ("evaluate", tmp_path / "run" / "light_unet", "--full")
+    status, out, _ = run(capsys, *full, "--data", cohort_folder)
+    assert status == 0 and "| negative slices left empty |" in out and "protocol slice" in out
+    assert len((tmp_path / "run" / "light_unet" / "slices.csv").read_text().splitlines()) == 1 + 3 * SLICES
+    _, out, _ = run(capsys, *full, "--data", cohort_folder, "--json")
+    report = json.loads(out)["parts"]["test"]
+    assert report["pooled"] == pytest.approx(scores["models"]["light_unet"]["test"])
+    assert report["detection"]["slices"]["tp"] + report["detection"]["slices"]["fn"] > 0
+    status, _, err = run(capsys, *full, "--data", tmp_path / "run")
+    assert status == 2
     status, _, err = run(capsys, *options, "--updates", 4)
     assert status == 2 and "a run with another recipe" in err
 
@@ -74,7 +89,7 @@ def test_reproduce_trains_scores_and_can_be_read_again(capsys, cohort_folder, tm
         (("predict", "absent.nii.gz", "-o", "m.nii.gz"), "absent.nii.gz: found no such file"),
         (("predict", "absent.nii.gz", "-o", "m.png"), "add .nii.gz to -o"),
         (("evaluate", "absent"), "no finished run"),
-        (("reproduce", "--models", "resnet"), "names among light_unet"),
+        (("reproduce", "--models", "resnet"), "names among patch_cnn, fcn8s, light_unet"),
     ],
 )
 def test_what_the_user_got_wrong_is_one_line_and_status_2(capsys, tmp_path, arguments, words):

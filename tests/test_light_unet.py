@@ -68,3 +68,11 @@ def test_the_weights_file_is_smaller_than_the_paper_says_and_has_no_optimiser(tm
     save_weights(path, model, WeightsInfo("light_unet", 128, 0.5, "nothing"))
     assert path.stat().st_size < 2.2e6 < paper.UNET_MEGABYTES * 1e6
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_sum_saves_half_of_the_first_convolution_after_each_skip():
+    widths = (2, 3, 4)
+    saved = light_unet(widths=widths).count_params() - light_unet(widths=widths, join="sum").count_params()
+    assert saved == sum(9 * width * width for width in widths[:-1])
+    with pytest.raises(ValueError, match="join must be one of concatenate, sum; found 'mean'"):
+        light_unet(join="mean")

@@ -2,7 +2,7 @@ import h5py
 import numpy as np
 import pytest
 
-from covidlab.models import light_unet
+from covidlab.models import MODELS, light_unet
 from covidlab.weights_file import SHIPPED, WeightsError, WeightsInfo, load_model, read_info, save_weights
 
 INFO = WeightsInfo("light_unet", 32, 0.35, "a test", options={"widths": [2, 3]})
@@ -21,6 +21,14 @@ def test_a_weights_file_alone_rebuilds_its_model(saved):
     again, info = load_model(path)
     slices = np.random.default_rng(0).random((1, 8, 8, 1), np.float32)
     assert info == INFO
+    np.testing.assert_array_equal(again(slices), model(slices))
+
+
+def test_the_patch_cnn_is_rebuilt_in_its_dense_form(tmp_path):
+    model = MODELS["patch_cnn"](widths=(2, 3))
+    save_weights(tmp_path / "p.weights.h5", model, WeightsInfo("patch_cnn", 32, 0.9, "a test", {"widths": [2, 3]}))
+    again, _ = load_model(tmp_path / "p.weights.h5")
+    slices = np.random.default_rng(0).random((1, 16, 16, 1), np.float32)
     np.testing.assert_array_equal(again(slices), model(slices))
 
 

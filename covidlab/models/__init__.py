@@ -6,6 +6,7 @@ probabilities of infection, float32 (batch, height, width, 1), at the input's ow
 
 from covidlab.models.fcn8s import fcn8s
 from covidlab.models.light_unet import light_unet
+from covidlab.models.patch_cnn import dense_patch_cnn
 
 # By name, for the command line and for weights files, which name the function that builds their model.
-MODELS = {"light_unet": light_unet, "fcn8s": fcn8s}
+MODELS = {"patch_cnn": dense_patch_cnn, "fcn8s": fcn8s, "light_unet": light_unet}

@@ -7,10 +7,15 @@ from covidlab.tensorflow_quiet import keras
 
 layers = keras.layers
 
+JOINS = {"concatenate": layers.Concatenate, "sum": layers.Add}
 
 def light_unet(
-    widths: Sequence[int] = (8, 16, 32, 64, 128), dropout: float = 0.3, channels: int = 1, name: str = "light_unet"
-):
+    widths: Sequence[int] = (8, 16, 32, 64, 128),
+    dropout: float = 0.3,
+    channels: int = 1,
+    join: str = "concatenate",
+    name: str = "light_unet",
+) -> keras.Model:
     """Build the light U-Net, with fresh weights.
 
     An encoder of convolutions and max-pooling, a bottleneck of two convolutions with batch normalisation and
@@ -26,6 +31,9 @@ def light_unet(
         Share of bottleneck features dropped in training; the paper names no rate.
     channels : int
         1 for a slice.
+    join : "concatenate" or "sum"
+        How a skip meets what comes up. The paper names concatenation as what sets the U-Net apart from FCN-8s; the
+        sum is here to be compared with it.
     name : str
 
     Returns
@@ -38,7 +46,7 @@ def light_unet(
     Raises
     ------
     ValueError
-        If there are fewer than two widths.
+        If there are fewer than two widths, or the join is neither of the two.
 
     Examples
     --------
@@ -47,6 +55,8 @@ def light_unet(
     """
     if len(widths) < 2:
         raise ValueError(f"a U-Net needs at least two widths, one above the bottleneck; found {tuple(widths)}")
+    if join not in JOINS:
+        raise ValueError(f"join must be one of {', '.join(JOINS)}; found {join!r}")
     *levels, deepest = widths
     slices = keras.Input((None, None, channels), name="slice")
     x = PadToMultiple(2 ** len(levels), name="pad")(slices)
@@ -70,7 +80,7 @@ def light_unet(
 
     for depth, width in reversed(list(enumerate(levels))):
         x = layers.Conv2DTranspose(width, 2, strides=2, name=f"up{depth}_grow")(x)
-        x = layers.Concatenate(name=f"up{depth}_skip")([x, skips[depth]])
+        x = JOINS[join](name=f"up{depth}_skip")([x, skips[depth]])
         x = _two_convolutions(x, width, f"up{depth}")
 
     # One pixel in eighty is lesion: start from that share, not from one half, and save the updates to learn it.

@@ -73,3 +73,24 @@ def dense_form(classifier: keras.Model, size: int = paper.PATCH_SIZE) -> keras.M
     return keras.Model(
         slices, classifier(ReflectBorder(size // 2, name="border")(slices)), name=f"{classifier.name}_dense"
     )
+
+
+def dense_patch_cnn(**options) -> keras.Model:
+    """The patch CNN as a model of slices, with fresh weights: what all other models are from the start.
+
+    Parameters
+    ----------
+    options
+        Of `patch_cnn`.
+
+    Returns
+    -------
+    keras.Model
+        float32 (batch, height, width, 1) in 0..1 -> float32 of the same shape.
+    """
+    return dense_form(patch_cnn(**options), options.get("size", paper.PATCH_SIZE))
+
+
+def classifier_in(model: keras.Model) -> keras.Model | None:
+    """The classifier of windows that a dense form runs; None for a model that has none."""
+    return next((layer for layer in model.layers if isinstance(layer, keras.Model)), None)

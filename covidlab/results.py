@@ -1,0 +1,84 @@
+"""Measured tables that may be committed: numbers, with the command, data, seeds, machine and date behind them."""
+
+import csv
+import io
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a table's numbers come from.
+
+    Parameters
+    ----------
+    command : str
+        What repeats them, with FOLDER for the reader's own path.
+    data, protocol, grid, seeds : str
+    machine, day : str
+        Filled in by `here`.
+    """
+
+    command: str
+    data: str
+    protocol: str
+    grid: str
+    seeds: str
+    machine: str
+    day: str
+
+    @classmethod
+    def here(cls, **known: str) -> "Provenance":
+        """With this machine's processor and today's date."""
+        return cls(machine=f"{_processor()}, {os.cpu_count()} cores", day=date.today().isoformat(), **known)
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def markdown(rows: Sequence[Mapping[str, str]]) -> str:
+    """Rows of equal keys as a Markdown table."""
+    columns = list(rows[0])
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    return "\n".join(lines + ["| " + " | ".join(str(row[column]) for column in columns) + " |" for row in rows])
+
+
+def write_table(
+    stem: Path, title: str, rows: Sequence[Mapping[str, str]], provenance: Provenance, note: str = ""
+) -> None:
+    """Write STEM.csv and STEM.md; the second says where the numbers come from.
+
+    Parameters
+    ----------
+    stem : Path
+        Without extension; its folder is made if missing.
+    title : str
+    rows : sequence of mapping of column -> text
+        The same columns in each.
+    provenance : Provenance
+    note : str
+        How to read the table.
+    """
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    _replace(stem.with_suffix(".csv"), text.getvalue())
+    parts = [f"# {title}", note, markdown(rows), "\n".join(f"- {k}: {v}" for k, v in asdict(provenance).items())]
+    _replace(stem.with_suffix(".md"), "\n\n".join(part for part in parts if part) + "\n")
+
+
+def _replace(path: Path, text: str) -> None:
+    scratch = path.with_name(f".{path.name}")
+    scratch.write_text(text)
+    os.replace(scratch, path)

@@ -1,0 +1,151 @@
+"""The drawing of a network, made from the network itself (the paper's Fig. 3): it changes with the code."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+
+from covidlab.tensorflow_quiet import keras
+
+layers = keras.layers
+
+COLOURS = {
+    "convolution": "#0072B2",
+    "max-pooling": "#999999",
+    "transposed convolution": "#E69F00",
+    "concatenation": "#009E73",
+    "sum": "#CC79A7",
+}
+ARROW = {"arrowstyle": "-|>", "mutation_scale": 7, "linewidth": 0.7, "color": "black", "shrinkA": 0, "shrinkB": 0}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One layer that changes what the slice looks like on its way through a network.
+
+    Parameters
+    ----------
+    name, kind : str
+        Kind is a key of `COLOURS`.
+    channels : int
+        Feature maps that leave it.
+    stride : int
+        Pixels of the slice for each pixel of its maps, along one side.
+    inputs : tuple of str
+        Names of the stages that it takes from; empty for the first.
+    """
+
+    name: str
+    kind: str
+    channels: int
+    stride: int
+    inputs: tuple[str, ...]
+
+
+def stages_of(model: keras.Model) -> tuple[Stage, ...]:
+    """What a slice passes on its way through a model: convolutions, pooling, transposed convolutions, joints.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Functional, built of one-input layers and of concatenations and sums.
+
+    Returns
+    -------
+    tuple of Stage, in the order of computation
+
+    Examples
+    --------
+    >>> from covidlab.models import light_unet
+    >>> [stage.stride for stage in stages_of(light_unet(widths=(2, 3))) if stage.kind == "max-pooling"]
+    [2]
+    """
+    stages: dict[str, Stage] = {}
+    source: dict[int, tuple[str, ...]] = {id(tensor): () for tensor in model.inputs}
+    for operation in model.operations:
+        if isinstance(operation, layers.InputLayer):
+            continue
+        given = operation.input if isinstance(operation.input, list) else [operation.input]
+        inputs = tuple(dict.fromkeys(name for tensor in given for name in source[id(tensor)]))
+        kind = _kind(operation)
+        if kind is None:  # activations, normalisation, padding: they pass on what they get
+            source[id(operation.output)] = inputs[:1]
+            continue
+        stride, step = stages[inputs[0]].stride if inputs else 1, getattr(operation, "strides", (1,))[0]
+        stride = stride // step if kind == "transposed convolution" else stride * step
+        stages[operation.name] = Stage(operation.name, kind, operation.output.shape[-1], stride, inputs)
+        source[id(operation.output)] = (operation.name,)
+    return tuple(stages.values())
+
+
+def _kind(operation) -> str | None:
+    # The transposed convolution first: some versions of Keras derive it from the other.
+    kinds = {
+        layers.Conv2DTranspose: "transposed convolution",
+        layers.Conv2D: "convolution",
+        layers.MaxPooling2D: "max-pooling",
+        layers.Concatenate: "concatenation",
+        layers.Add: "sum",
+    }
+    return next((kind for layer, kind in kinds.items() if isinstance(operation, layer)), None)
+
+
+def topology_figure(model: keras.Model, side: int, title: str) -> Figure:
+    """Draw a network from left to right: lower is coarser, wider has more feature maps.
+
+    Parameters
+    ----------
+    model : keras.Model
+        As in `stages_of`.
+    side : int
+        Pixels a side of the slice, padding included; says how large the maps of each row are.
+    title : str
+
+    Returns
+    -------
+    Figure
+        The number over a bar is that of its feature maps.
+    """
+    stages = stages_of(model)
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    axes = figure.subplots()
+    place: dict[str, tuple[float, float, float, float]] = {}  # left, bottom, width, height
+    x, previous = 0.0, None
+    for stage in stages:
+        level, width = np.log2(stage.stride), 0.12 + 0.075 * np.log2(1 + stage.channels)
+        height = 0.78 * 2 ** (-0.35 * level)
+        # Pooling starts a row of its own; it is drawn thin, since it holds no weights.
+        width = 0.12 if stage.kind == "max-pooling" else width
+        place[stage.name] = x, -level - height / 2, width, height
+        axes.add_patch(Rectangle((x, -level - height / 2), width, height, color=COLOURS[stage.kind], linewidth=0))
+        axes.text(x + width / 2, -level + height / 2 + 0.04, str(stage.channels), ha="center", va="bottom", fontsize=7)
+        for name in stage.inputs:
+            if name == previous:
+                left, bottom, wide, high = place[name]
+                axes.annotate("", (x, -level), (left + wide, bottom + high / 2), arrowprops=ARROW)
+            else:
+                _draw_skip(axes, place[name], place[stage.name])
+        previous = stage.name
+        x += width + 0.22
+    strides = sorted({stage.stride for stage in stages})
+    axes.set_yticks([-np.log2(stride) for stride in strides], [f"{side // stride} px" for stride in strides])
+    axes.set(xlim=(-0.3, x), ylim=(-np.log2(strides[-1]) - 0.6, 0.75), ylabel="side of the feature maps")
+    axes.set_xticks([])
+    for edge in axes.spines.values():
+        edge.set_visible(False)
+    used = [kind for kind in COLOURS if any(stage.kind == kind for stage in stages)]
+    figure.legend(
+        handles=[Patch(color=COLOURS[kind], label=kind) for kind in used],
+        loc="outside lower center", ncols=len(used), fontsize=8, frameon=False,
+    )  # fmt: skip
+    axes.set_title(title, fontsize=9)
+    return figure
+
+
+def _draw_skip(axes, source: tuple[float, ...], target: tuple[float, ...]) -> None:
+    """A dashed way below the bars of the row, so that it is seen where it starts and ends."""
+    start, end = source[0] + source[2] / 2, target[0] + target[2] / 2
+    row = min(source[1], target[1]) - 0.1
+    axes.plot([start, start, end], [source[1], row, row], "--", color="black", linewidth=0.9)
+    axes.annotate("", (end, target[1]), (end, row), arrowprops={**ARROW, "linestyle": "--"})

@@ -1,0 +1,36 @@
+import numpy as np
+
+from covidlab.comparison import TestSlices, typical_slices, worst_slices
+
+
+def some_slices():
+    """Four slices of 8 x 8: lesions of 4, 16 and 36 pixels, and none."""
+    references = np.zeros((4, 8, 8), np.uint8)
+    references[0, :2, :2], references[1, :4, :4], references[2, :6, :6] = 1, 1, 1
+    good, lazy = references.astype(np.float32), np.zeros(references.shape, np.float32)
+    good[2, :6, :3] = 0  # half of the largest
+    lazy[1, :4, :4] = 0.6
+    return TestSlices(np.arange(4), references, references, {"good": good, "lazy": lazy}, {"good": 0.5, "lazy": 0.5})
+
+
+def test_f1_of_a_slice_is_counted_at_the_models_own_threshold():
+    test = some_slices()
+    np.testing.assert_allclose(test.slice_f1("good"), [1, 1, 2 / 3, np.nan])
+    np.testing.assert_allclose(test.slice_f1("lazy"), [0, 1, 0, np.nan])
+    assert test.masks("lazy", np.array([1, 3])).sum() == 16
+
+
+def test_the_worst_slices_of_each_model_are_shown_and_specks_are_not():
+    cases = np.array(["a", "a", "b", "b"])
+    assert worst_slices(some_slices(), cases, each=1, least_pixels=5).tolist() == [2, 1]
+    assert worst_slices(some_slices(), cases, each=1, least_pixels=1).tolist() == [2, 0]
+
+
+def test_one_case_does_not_fill_the_figure_of_failures():
+    assert worst_slices(some_slices(), np.array(["a"] * 4), each=2, least_pixels=1).tolist() == [2, 0]
+
+
+def test_typical_slices_are_positive_and_of_different_cases():
+    cases = np.array(["a", "a", "b", "b"])
+    assert sorted(typical_slices(some_slices(), cases, number=2).tolist()) in ([0, 2], [1, 2])
+    assert 3 not in typical_slices(some_slices(), cases)

@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis.extra import numpy as hnp
+
+from covidlab.evaluation import (
+    SliceTable,
+    detection,
+    negative_slices,
+    patient_interval,
+    quartiles,
+    reliability,
+    slice_table,
+    volume_scores,
+)
+from covidlab.metrics import Counts, count
+
+CASES = np.array(["a", "a", "a", "a", "b", "b"])
+PATIENTS = np.array(["1", "1", "1", "1", "2", "2"])
+Z = np.array([0, 1, 2, 3, 0, 1])
+
+
+def table(tp, fp, fn):
+    tp, fp, fn = np.array(tp), np.array(fp), np.array(fn)
+    return SliceTable(CASES, PATIENTS, Z, tp, fp, fn, 100 - tp - fp - fn)
+
+
+#            found, missed, missed far from any found, negative clean, negative marked, found
+KNOWN = table([5, 0, 0, 0, 0, 8], [1, 0, 0, 0, 4, 0], [2, 3, 3, 0, 0, 2])
+
+
+@settings(max_examples=30, deadline=None)
+@given(hnp.arrays(bool, (6, 5, 4)), hnp.arrays(bool, (6, 5, 4)))
+def test_slices_add_up_to_the_pooled_counts(references, predictions):
+    slices = slice_table(references, predictions, CASES, PATIENTS, Z)
+    assert slices.pooled() == count(references, predictions)
+    assert sum(slices.by(slices.cases).values(), Counts()) == slices.pooled()
+    assert slices.positive.tolist() == references.any(axis=(1, 2)).tolist()
+
+
+def test_volumes_and_patients_are_pooled_each_for_itself():
+    assert KNOWN.by(CASES)["b"] == Counts(tp=8, fp=4, fn=2, tn=186)
+    assert volume_scores(KNOWN)["a"] == pytest.approx(10 / (10 + 1 + 8))
+    empty = table([0] * 6, [0] * 6, [0] * 6)
+    assert np.isnan(volume_scores(empty)["a"])
+
+
+def test_negative_slices_are_judged_apart():
+    judged = negative_slices(KNOWN)
+    assert (judged.slices, judged.left_empty, judged.false_pixels) == (2, 0.5, 2.0)
+    assert np.isnan(negative_slices(table([1] * 6, [0] * 6, [0] * 6)).left_empty)
+
+
+def test_a_missed_slice_may_be_caught_by_its_neighbour():
+    seen = detection(KNOWN)
+    assert seen.slices == Counts(tp=2, fp=1, fn=2, tn=1)
+    assert (seen.missed, seen.caught_by_neighbour) == (2, 1)
+    assert detection(KNOWN, reach=2).caught_by_neighbour == 2
+
+
+def test_only_judged_slices_count_but_all_serve_as_neighbours():
+    judged = np.array([False, True, False, False, False, False])
+    seen = detection(KNOWN, judged)
+    assert seen.slices == Counts(fn=1) and seen.caught_by_neighbour == 1
+
+
+def test_the_neighbour_in_another_case_is_no_neighbour():
+    cases_in_a_row = table([0, 0, 0, 0, 5, 0], [0] * 6, [0, 0, 0, 3, 0, 0])
+    assert detection(cases_in_a_row, reach=3).caught_by_neighbour == 0
+
+
+def test_an_interval_over_patients_holds_the_score_and_widens_with_what_sets_them_apart():
+    interval = patient_interval(KNOWN)
+    assert interval.low <= interval.score <= interval.high and interval.patients == 2
+    # Two patients: the drawings are 1+1, 1+2, 2+1, 2+2, so the ends are the patients' own scores.
+    ends = sorted(one.f1 for one in KNOWN.by(PATIENTS).values())
+    assert [interval.low, interval.high] == pytest.approx(ends)
+    alike = table([4] * 6, [1] * 6, [1] * 6)
+    assert patient_interval(alike).low == pytest.approx(patient_interval(alike).high)
+
+
+def test_one_patient_gives_no_interval():
+    interval = patient_interval(KNOWN[:4])
+    assert np.isnan(interval.low) and "no interval" in str(interval)
+
+
+def test_reliability_by_hand():
+    probabilities = np.array([0.05, 0.05, 0.95, 0.95, 1.0])
+    seen = reliability(np.array([0, 0, 1, 0, 1]), probabilities)
+    np.testing.assert_allclose(seen.probability, [0.05, 2.9 / 3])
+    np.testing.assert_allclose(seen.share, [0, 2 / 3])
+    assert seen.pixels.tolist() == [2, 3]
+    assert seen.expected_error == pytest.approx((2 * 0.05 + 3 * 0.3) / 5)
+
+
+def test_quartiles_leave_out_what_is_not_defined():
+    assert quartiles([0.0, np.nan, 1.0, 0.5]) == (0.25, 0.5, 0.75)
+    assert np.isnan(quartiles([np.nan])).all()
+
+
+def test_scores_equal_scikit_learns():
+    oracle = pytest.importorskip("sklearn.metrics")
+    random = np.random.default_rng(0)
+    reference, prediction = random.random((2, 5, 40, 40)) > 0.7
+    pooled = slice_table(reference, prediction, CASES[:5], PATIENTS[:5], Z[:5]).pooled()
+    flat = reference.ravel(), prediction.ravel()
+    assert pooled.precision == pytest.approx(oracle.precision_score(*flat))
+    assert pooled.recall == pytest.approx(oracle.recall_score(*flat))
+    assert pooled.accuracy == pytest.approx(oracle.accuracy_score(*flat))
+    assert pooled.f1 == pytest.approx(oracle.f1_score(*flat))
+    assert pooled.iou == pytest.approx(oracle.jaccard_score(*flat))

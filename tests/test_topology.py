@@ -1,0 +1,29 @@
+import pytest
+
+from covidlab.models import MODELS, fcn8s, light_unet
+from covidlab.topology import stages_of, topology_figure
+
+
+def test_the_drawing_of_a_small_unet_can_be_checked_by_hand():
+    stages = {stage.name: stage for stage in stages_of(light_unet(widths=(2, 3)))}
+    assert list(stages) == [
+        "down0_a", "down0_b", "pool0", "bottleneck_a", "bottleneck_b", "up0_grow", "up0_skip", "up0_a", "up0_b",
+        "probability",
+    ]  # fmt: skip
+    assert [stage.stride for stage in stages.values()] == [1, 1, 2, 2, 2, 1, 1, 1, 1, 1]
+    assert [stage.channels for stage in stages.values()] == [2, 2, 2, 3, 3, 2, 4, 2, 2, 1]
+    assert stages["up0_skip"].inputs == ("up0_grow", "down0_b") and stages["down0_a"].inputs == ()
+
+
+@pytest.mark.parametrize("stride", [32, 16, 8])
+def test_fcn_joins_by_sums_and_comes_back_to_full_size(stride):
+    stages = stages_of(fcn8s(stride=stride, width=1 / 16))
+    assert [stage.kind for stage in stages].count("sum") == {32: 0, 16: 1, 8: 2}[stride]
+    assert stages[-1].stride == 1 and max(stage.stride for stage in stages) == 32
+
+
+def test_every_model_that_takes_slices_can_be_drawn(tmp_path):
+    for name in set(MODELS) - {"patch_cnn"}:
+        options = {"width": 1 / 16} if name == "fcn8s" else {}
+        topology_figure(MODELS[name](**options), 640, name).savefig(tmp_path / "t.png")
+        assert (tmp_path / "t.png").stat().st_size > 10_000
