@@ -330,7 +330,7 @@ def _vessel_tree(root: np.ndarray, targets: np.ndarray, random: np.random.Genera
     middle[inner] /= children[inner, None]
     nodes[inner] = 0.4 * nodes[inner] + 0.3 * nodes[parent[inner]] + 0.3 * middle[inner]
     # A vessel's cross-section is shared out among its branches.
-    radius = np.minimum(0.88 * twigs**0.31, 5.0)
+    radius = np.minimum(1.0 * twigs**0.3, 5.0)
     points = []
     for k in range(1, len(nodes)):
         start, end = nodes[parent[k]], nodes[k]
@@ -609,7 +609,7 @@ def _parenchyma(grid, a, t, mediastinum):
 def _lung_vessels(image, grid, a, lungs):
     """Paint each sampled point of the trees as a small ball, with partial volume in and through the plane."""
     # Scanners cut thinner slices than they keep: what a vessel fills is counted over 3 mm at most.
-    beam = min(grid.thickness, 3.0)
+    beam = min(grid.thickness, 2.0)
     reach = beam / 2
     points = a.vessels[(a.vessels[:, 2] > grid.z[0] - 12) & (a.vessels[:, 2] < grid.z[-1] + 12)]
     share = np.zeros_like(image)

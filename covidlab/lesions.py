@@ -91,7 +91,7 @@ class Lesions:
         # Peripheral, posterior and basal preference.
         y = coarse.xyz[1]
         weight = (lungs > 1) * np.exp(-np.clip(rim, 0, None) / 14) * np.exp(0.013 * y) + 0.02 * (lungs > 5)
-        extra = int(round(self.severity * 11 + self.random.integers(0, 3)))
+        extra = int(round(self.severity * 13 + self.random.integers(0, 3)))
         while not covered.all() or extra > 0:
             extra -= covered.all()
             k = int(self.random.choice(np.flatnonzero(self.allowed if covered.all() else ~covered)))
@@ -109,19 +109,19 @@ class Lesions:
     def _lesion(self, centre: np.ndarray, depth: float, thickness: float) -> list[Patch]:
         """Patches about a centre that lies this deep (mm) under the chest wall."""
         random = self.random
-        size = np.clip(np.exp(random.normal(np.log(9.5 + 17.5 * self.severity), 0.5)), 7, 60)
+        size = np.clip(np.exp(random.normal(np.log(13 + 19 * self.severity), 0.4)), 10, 60)
         kind = random.uniform()
         solid = kind < self.consolidated
-        density = random.uniform(-120, 30) if solid else self.anatomy.parenchyma + random.uniform(280, 490)
-        core = random.uniform(0.6, 1.0) if solid or kind > 0.5 else 0.0
+        density = random.uniform(-120, 30) if solid else self.anatomy.parenchyma + random.uniform(405, 540)
+        core = random.uniform(0.6, 1.0) if solid or kind > 0.75 else 0.0
         paving = 0.0 if solid else random.choice([0.0, 60.0, 130.0])
         band = random.uniform(7, 15) if depth < 14 and random.uniform() < 0.45 else 0.0
         patches = []
-        for k in range(random.integers(1, 3 if band else 6)):
+        for k in range(random.integers(1, 3 if band else 5)):
             radii = size * random.uniform(0.65, 1.3, 3) * ([1.7, 1.7, 1.0] if band else [1.0, 1.0, 0.8])
             radii *= (0.75 if solid else 1.0) * (1.0 if k == 0 else random.uniform(0.45, 0.9))
             radii[2] = max(radii[2], 0.8 * thickness)
-            apart = random.normal(0, 1.0, 3) * size * (k > 0)
+            apart = random.normal(0, 0.8, 3) * size * (k > 0)
             hu = density + 80 * random.normal() * (k > 0)
             patches.append(Patch(centre + apart, radii, hu, core * random.uniform(0.7, 1.0), paving, band))
         return patches
@@ -139,7 +139,7 @@ class Lesions:
             if not all(len(one) for one in span):
                 continue
             if rough is None:
-                rough = 0.34 * self.broad(grid) + 0.2 * self.rough(grid) + 0.06 * self.gaps(grid)
+                rough = 0.28 * self.broad(grid) + 0.15 * self.rough(grid) + 0.04 * self.gaps(grid)
             box = tuple(slice(one[0], one[-1] + 1) for one in span)
             bx, by, bz = x[..., box[2]], y[:, box[1]], z[box[0]]
             apart = ((bx - cx) / rx) ** 2 + ((by - cy) / ry) ** 2 + ((bz - cz) / rz) ** 2
@@ -179,19 +179,19 @@ class Lesions:
             return np.zeros(image.shape, bool)
         texture = self.broad(grid) + self.rough(grid) + 0.6 * self.gaps(grid)
         lines = np.clip(1 - np.abs(self.lines(grid)) / 0.25, 0, 1)
-        hu = target + 55 * texture + paving * lines
+        hu = target + 45 * texture + paving * lines
         # Ground-glass veils the lung and leaves vessels to be seen; nothing gets darker. It is denser than the lung
         # around it, be that dense itself.
         added = opacity * np.maximum(hu - image, 150 * (image < -150))
         # The reference is one contour round what an expert would see. It takes in vessels, and the gaps of aerated
         # lung between the patches of a lesion.
-        clear = ndimage.gaussian_filter(added, (0, 1, 1)) > 140
+        clear = ndimage.gaussian_filter(added, (0, 1, 1)) > 150
         gaps = step(self.gaps(grid) + 0.5 * self.rough(grid), 0.1, 0.8)
         gaps *= step(opacity, 0.4, 1) * step(-target, 150, 300)
-        image += added * (1 - 0.7 * gaps)
+        image += added * (1 - 0.75 * gaps)
         marked = ((clear & (opacity > 0.3)) | (opacity > 0.85)) & (lungs > 0)
         # Nobody outlines a speck.
-        least = max(2, round(70 / grid.pixel**2))
+        least = max(2, round(55 / grid.pixel**2))
         for one in marked:
             labels, _ = ndimage.label(one)
             one &= (np.bincount(labels.ravel()) >= least)[labels]
