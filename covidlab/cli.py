@@ -270,10 +270,13 @@ def _evaluate(options) -> None:
 def _evaluate_fully(options, run) -> None:
     from covidlab import cohorts, results, run_report, slice_cache
 
+    grid, profile = run.config.grid, "paper" if run.config.cohort == "phantom-paper" else "lesson"
     with progress_bar("opening the cohort") as progress:
-        cohort = cohorts.open_cohort(options.data, progress=progress).named(run.config.cases)
-        cache = slice_cache.open_slice_cache(cohort, run.config.grid, progress=progress)
-    found = run_report.report_run(run, cache)
+        cohort = cohorts.open_cohort(options.data, profile, progress).named(run.config.cases)
+        cache = slice_cache.open_slice_cache(cohort, grid, progress=progress)
+        spacings = {case.name: slice_cache.grid_spacing(case, grid) for case in cohort.cases}
+    with progress_bar("predicting") as progress:
+        found = run_report.report_run(run, cache, spacings, progress)
     if options.json:
         print(json.dumps(found, indent=2))
         return
