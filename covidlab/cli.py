@@ -177,6 +177,10 @@ def _run_options(sub: argparse.ArgumentParser) -> None:
                      help="lesson: 128 px; paper: 630 px, a GPU or patience (default: lesson)")  # fmt: skip
     sub.add_argument("--updates", type=int, metavar="N",
                      help="gradient steps (default: 800 on the phantom, 7500 on other data)")  # fmt: skip
+    sub.add_argument("--loss", metavar="NAME", help="cross_entropy, weighted_cross_entropy, focal, dice, tversky or\n"
+                     "cross_entropy_and_dice (default: the last)")  # fmt: skip
+    sub.add_argument("--negatives", type=float, metavar="RATIO", help="slices without lesion to train on for each one\n"
+                     "with; inf for all (default: 0 as in the paper, 0.3 on the phantom)")  # fmt: skip
     sub.add_argument("--out", type=Path, metavar="DIR", help="(default: runs/DATA-PROTOCOL-seedN)")
 
 
@@ -232,16 +236,18 @@ def _config(options, model: str, cohort):
         cohort=cohort.name, grid=grid, protocol=options.protocol, seed=options.seed, model=model,
         options=experiment.OPTIONS[options.profile].get(model, {}),
         test_patients=tuple(name for name in options.test_patients.split(",") if name),
-        recipe=experiment.recipe_for(cohort.is_phantom, options.updates, model),
+        recipe=experiment.change_recipe(
+            experiment.recipe_for(cohort.is_phantom, options.updates, model), options.loss, options.negatives
+        ),
     )  # fmt: skip
 
 
 def _run(options, model: str, folder: Path, cohort):
     from covidlab import experiment
 
-    cache = _cache(options, cohort)
+    config, cache = _config(options, model, cohort), _cache(options, cohort)
     with progress_bar(f"training {model}") as progress:
-        return experiment.run_experiment(_config(options, model, cohort), cache, folder, progress)
+        return experiment.run_experiment(config, cache, folder, progress)
 
 
 def _train(options) -> None:
@@ -333,6 +339,10 @@ def _study(options) -> int:
         command += f" --data FOLDER --cases '{options.cases}'"
     if options.updates:
         command += f" --updates {options.updates}"
+    if options.loss:
+        command += f" --loss {options.loss}"
+    if options.negatives is not None:
+        command += f" --negatives {options.negatives:g}"
     if options.mirror:
         command += " --mirror"
     provenance = results.Provenance.here(
