@@ -112,7 +112,7 @@ class Lesions:
         size = np.clip(np.exp(random.normal(np.log(6.5 + 23 * self.severity), 0.42)), 5.5, 60)
         kind = random.uniform()
         solid = kind < self.consolidated
-        density = random.uniform(-120, 30) if solid else self.anatomy.parenchyma + random.uniform(445, 580)
+        density = random.uniform(-80, 60) if solid else self.anatomy.parenchyma + random.uniform(445, 580)
         core = random.uniform(0.6, 1.0) if solid or kind > 0.75 else 0.0
         paving = 0.0 if solid else random.choice([0.0, 60.0, 130.0])
         band = random.uniform(7, 15) if depth < 14 and random.uniform() < 0.45 else 0.0
@@ -147,7 +147,7 @@ class Lesions:
                 apart = apart + (np.clip(rim[box], 0, None) / patch.band) ** 2
             depth = 1 - np.sqrt(apart) + rough[box]
             share = step(depth, -0.04, min(0.34, 4.5 / min(rx, ry, patch.band or rx)))
-            hu = patch.density + patch.core * step(depth, 0.15, 0.6) * (40 - patch.density)
+            hu = patch.density + patch.core * step(depth, 0.15, 0.6) * (60 - patch.density)
             stronger = share > opacity[box]
             target[box] = np.where(stronger, hu, target[box])
             paving[box] = np.where(stronger, patch.paving, paving[box])
