@@ -29,7 +29,7 @@ def test_ground_glass_lies_between_lung_and_water_and_leaves_vessels_to_be_seen(
     assert -600 < np.median(glass.hu[glass.mask]) < -400
     # A vessel is what was denser than the veil: it stays within the noise.
     vessel = (healthy > -100) & findings["consolidation"].mask
-    assert vessel.sum() > 100 and np.abs(glass.hu - healthy)[vessel].max() < 100
+    assert vessel.sum() > 50 and np.abs(glass.hu - healthy)[vessel].max() < 100
 
 
 def test_crazy_paving_is_ground_glass_with_lines(findings):
