@@ -100,7 +100,9 @@ class Claim:
         return None if self.holds(said, true) else f"{found[0][0]!r} is not true any more: it should say {true}"
 
 
-WORDS = {"true": 1, "false": 0, "two": 2, "five": 5, "seven": 7, "nine": 9, "ten": 10, "eighty": 80}
+WORDS = {
+    "true": 1, "false": 0, "two": 2, "five": 5, "seven": 7, "nine": 9, "ten": 10, "eighty": 80, "ninety": 90,
+}  # fmt: skip
 
 
 def _number(text: str) -> float:
@@ -125,11 +127,11 @@ CLAIMS = [
         lambda _, true: 0.45 < true[1] / true[0] < 0.55,
     ),
     Claim(
-        "00_start_here", r"About one pixel in (eighty)\. A program that never marks anything is right on nearly (99) %",
+        "00_start_here", r"About one pixel in (ninety)\. A program that never marks anything is right on nearly (99) %",
         output(r"^([\d.]+)% of all pixels are lesion"),
         lambda said, true: abs(100 / true[0] - said[0]) < 5 and 0 <= said[1] - (100 - true[0]) < 0.5,
     ),
-    Claim("00_start_here", r"lesions are rare: about one pixel in (eighty)",
+    Claim("00_start_here", r"lesions are rare: about one pixel in (ninety)",
           output(r"^([\d.]+)% of all pixels are lesion"), lambda said, true: abs(100 / true[0] - said[0]) < 5),
     Claim("01_ct_background", r"So a CT number of the lung says how much air is in it",
           output(r"half air, half water +(-?\d+) HU"), lambda _, true: true == [-500]),
