@@ -160,9 +160,8 @@ CLAIMS = [
     Claim("02_data_loading", r"All right by slice, and chance by patient",
           output(r"^slice +(\d+)% right;.*\npatient +(\d+)% right"),
           lambda _, true: true[0] == 100 and 47 < true[1] < 53),
-    Claim("02_data_loading", r"only copies scores about ([\d.]+)\. By patient it scores less than ([\d.]+)\.",
-          output(r"^slice .*F1 ([\d.]+)\npatient .*F1 ([\d.]+)"),
-          lambda said, true: abs(said[0] - true[0]) < 0.05 and true[1] < said[1]),
+    Claim("02_data_loading", r"only copies scores an F1 of ([\d.]+)\. By patient it scores ([\d.]+)\.",
+          output(r"^slice .*F1 ([\d.]+)\npatient .*F1 ([\d.]+)")),
     Claim("02_data_loading", r"By slice, test is about as good as train\. By patient it falls behind",
           output(r"^slice +F1 on train ([\d.]+), on test ([\d.]+)(?:\n.*)*"
                  r"\npatient +F1 on train ([\d.]+), on test ([\d.]+)"),
