@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from covidlab.metrics import count
+from covidlab.volumes import HIGHEST_HU, LOWEST_HU, window
 
 NOT_YET = "Not yet: there is no answer to check."
 
@@ -98,3 +99,186 @@ def check_f1(function: Callable[[np.ndarray, np.ndarray], float]) -> str:
     if missed != 0:
         return f"Not quite: a prediction without a pixel gives {float(missed):.3f} where all of a lesion is missed."
     return "Right: also where one mask or both hold no pixel."
+
+
+def check_window_ends(black: float | None, white: float | None) -> str:
+    """Check which CT numbers a window of level -600 and width 1200 HU shows black and white (notebook 01).
+
+    Parameters
+    ----------
+    black, white : float
+        The highest CT number that is black, the lowest that is white, HU.
+
+    Returns
+    -------
+    str
+        A sentence that begins with "Right", "Not quite" or "Not yet".
+
+    Examples
+    --------
+    >>> check_window_ends(0, -1200)
+    'Not quite: the other way round. What is thin is dark.'
+    """
+    if any(answer is None or answer is Ellipsis for answer in (black, white)):
+        return NOT_YET
+    level, width = -600, 1200
+    mistakes = {
+        (level + width / 2, level - width / 2): "the other way round. What is thin is dark.",
+        (level - width, level + width): "that is twice as wide. The width goes from black to white, not to the middle.",
+        (level, level + width): "that starts at the level. The level is the middle of the window.",
+        (level - width, level): "that ends at the level. The level is the middle of the window.",
+        (level, width): "those are level and width themselves. Go half a width down from the level, and up.",
+        (-level - width / 2, -level + width / 2): "the level is negative.",
+    }
+    if (black, white) == (level - width / 2, level + width / 2):
+        return "Right: half a width below the level, half a width above it."
+    return "Not quite: " + mistakes.get((black, white), "go half a width down from the level, and half a width up.")
+
+
+def check_window(function: Callable[[np.ndarray, float, float], np.ndarray]) -> str:
+    """Check a function that maps CT numbers to grey values by a window (notebook 01).
+
+    Parameters
+    ----------
+    function : callable (hu, level, width) -> array of the same shape
+        0 at the window's lower end and below, 1 at its upper end and above, straight between. It gets an int16 array,
+        as scans are stored.
+
+    Returns
+    -------
+    str
+        A sentence that begins with "Right", "Not quite" or "Not yet".
+
+    Examples
+    --------
+    >>> check_window(lambda hu, level, width: (hu - level) / width + 0.5)
+    'Not quite: air outside of the window gives -0.67. Below the window all is 0, above it all is 1.'
+    """
+    level, width = 50, 900
+    hu = np.array([[-1000, -400, -175], [50, 275, 500], [501, 1200, 3000]], np.int16)
+    try:
+        found = function(hu.copy(), level, width)
+    except Exception as error:  # an answer may fail in any way; the learner is told how
+        return f"Not quite: it fails with {type(error).__name__}: {error}"
+    if found is None or found is Ellipsis:
+        return NOT_YET
+    found = np.asarray(found, float)
+    if found.shape != hu.shape:
+        return f"Not quite: an array of shape {hu.shape} goes in, and one of shape {found.shape} comes out."
+    right = window(hu, level, width)
+    if np.allclose(found, right, atol=1e-3):
+        return "Right: black below, white above, straight between."
+    linear = (hu.astype(float) - (level - width / 2)) / width
+    mistakes = [
+        (right.round(), "only black and white. Between the ends grey rises in a straight line."),
+        (1 - right, "black and white have changed places."),
+        (np.clip((hu - float(level)) / width, 0, 1), "it starts at the level. The level is the middle of the window."),
+        (np.clip((hu - float(level)) / (2 * width) + 0.5, 0, 1), "that window is twice as wide as it should be."),
+        (np.clip((hu - float(level)) / (width / 2) + 0.5, 0, 1), "that window is half as wide as it should be."),
+        (right * 255, "grey values up to 255. Here white is 1."),
+        (right * width + level - width / 2, "clipped, but still in HU. Scale it to 0..1."),
+    ]
+    for wrong, sentence in mistakes:
+        if np.allclose(found, wrong, atol=1e-3):
+            return f"Not quite: {sentence}"
+    if found.min() < 0 or found.max() > 1:
+        what, value = ("air", found[0, 0]) if found.min() < 0 else ("bone", found.max())
+        return (
+            f"Not quite: {what} outside of the window gives {value:.2f}. Below the window all is 0, above it all is 1."
+        )
+    place = np.unravel_index(np.abs(found - right).argmax(), hu.shape)
+    return f"Not quite: at {hu[place]} HU it gives {found[place]:.2f}; {linear[place].clip(0, 1):.2f} is expected."
+
+
+def check_grey_to_hu(answer: float | None) -> str:
+    """Check the CT number behind the grey value 153 of the record's window (notebook 02).
+
+    Parameters
+    ----------
+    answer : float
+        HU.
+
+    Returns
+    -------
+    str
+        A sentence that begins with "Right", "Not quite" or "Not yet".
+
+    Examples
+    --------
+    >>> check_grey_to_hu(900)
+    'Not quite: that is the way up from black. Black itself is -1250 HU.'
+    """
+    if answer is None or answer is Ellipsis:
+        return NOT_YET
+    grey, lowest, span = 153, LOWEST_HU, HIGHEST_HU - LOWEST_HU
+    mistakes = [
+        (grey / 255 * span, "that is the way up from black. Black itself is -1250 HU."),
+        (HIGHEST_HU - grey / 255 * span, "that counts down from white. 0 is black, and black is -1250 HU."),
+        (grey / 255 * 1000 - 1000, "that takes black for -1000 and white for 0. The record's window is wider."),
+        (grey + lowest, "a step of grey is not 1 HU: 255 steps span 1500 HU."),
+        (-(grey / 255 * span + lowest), "the sign: less than water is negative."),
+        (grey / 255, "that is the share of the way from black to white. Now in HU."),
+    ]
+    if np.isclose(answer, grey / 255 * span + lowest, atol=4):  # within one step of grey
+        return "Right: three fifths of the way from -1250 to 250 HU."
+    for value, sentence in mistakes:
+        if np.isclose(answer, value, atol=0.6):
+            return f"Not quite: {sentence}"
+    return "Not quite: find how far 153 is from 0 to 255, and go as far from -1250 to 250 HU."
+
+
+def check_patient_split(function: Callable[[np.ndarray, list[str]], tuple[np.ndarray, np.ndarray]]) -> str:
+    """Check a function that holds out whole patients (notebook 02).
+
+    Parameters
+    ----------
+    function : callable (patients, test_patients) -> (train, test)
+        `patients` is the patient of each slice, a str array; `test_patients` a list of str. Both parts are positions.
+
+    Returns
+    -------
+    str
+        A sentence that begins with "Right", "Not quite" or "Not yet".
+
+    Examples
+    --------
+    >>> check_patient_split(lambda patients, test_patients: (range(7), range(7, 11)))
+    'Not quite: patients 1, 10, 4 stand on both sides: that leaks.'
+    """
+    patients = np.array(["1", "1", "1", "10", "10", "4", "4", "1", "7", "4", "10"])
+    held_out = ["4", "1"]
+    try:
+        found = function(patients.copy(), list(held_out))
+    except Exception as error:  # an answer may fail in any way; the learner is told how
+        return f"Not quite: it fails with {type(error).__name__}: {error}"
+    if found is None or found is Ellipsis:
+        return NOT_YET
+    if not isinstance(found, tuple | list) or len(found) != 2:
+        return "Not quite: two arrays are expected, train and test."
+    train, test = (np.asarray(part) for part in found)
+    if any(part.dtype == bool for part in (train, test)):
+        return "Not quite: that is a yes or no for each slice. Positions are expected: np.flatnonzero makes them."
+    if any(part.size and part.dtype.kind not in "iu" for part in (train, test)):
+        return "Not quite: positions are whole numbers; these are something else, perhaps the patients' names."
+    train, test = train.astype(int), test.astype(int)
+    if any(part.size and not 0 <= part.min() <= part.max() < len(patients) for part in (train, test)):
+        return f"Not quite: there are {len(patients)} slices, so positions go from 0 to {len(patients) - 1}."
+    right = np.flatnonzero(np.isin(patients, held_out))
+    rest = np.flatnonzero(~np.isin(patients, held_out))
+    if np.array_equal(np.sort(train), right) and np.array_equal(np.sort(test), rest):
+        return "Not quite: train and test have changed places."
+    leaking = sorted(set(patients[train]) & set(patients[test]))
+    if leaking:
+        return f"Not quite: patients {', '.join(leaking)} stand on both sides: that leaks."
+    if "10" in patients[test]:
+        return "Not quite: patient 10 was not to be held out. Is it taken for patient 1?"
+    if set(patients[test]) != set(held_out):
+        return f"Not quite: patients {', '.join(held_out)} were to be held out; patients in test: " + (
+            ", ".join(sorted(set(patients[test]))) or "none"
+        ) + "."
+    missing = len(patients) - len(set(train) | set(test))
+    if missing:
+        return f"Not quite: no patient leaks, but {missing} of {len(patients)} slices are in neither part."
+    if len(train) + len(test) != len(patients):
+        return "Not quite: a slice stands twice in a part."
+    return "Right: every slice in one part, every patient on one side."

@@ -16,6 +16,7 @@ from nbformat import NotebookNode
 
 from covidlab import paper
 from covidlab.experiment import recipe_for
+from covidlab.volumes import HIGHEST_HU, LOWEST_HU
 from tests.notebook_guards import all_text
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,6 +43,19 @@ def result(name: str, *keys: str) -> Source:
         for key in keys:
             value = value[key]
         return [float(value)]
+
+    return read
+
+
+def page(name: str, pattern: str) -> Source:
+    """Numbers that a page of the repository says: the groups of the one place where the pattern matches."""
+
+    def read(_: NotebookNode) -> list[float]:
+        text = " ".join((ROOT / name).read_text(encoding="utf-8").split())
+        found = list(re.finditer(pattern, text))
+        if len(found) != 1:
+            raise LookupError(f"{len(found)} places of {name} match {pattern!r}; one should")
+        return [_number(group) for group in found[0].groups()]
 
     return read
 
@@ -86,7 +100,9 @@ class Claim:
         return None if self.holds(said, true) else f"{found[0][0]!r} is not true any more: it should say {true}"
 
 
-WORDS = {"true": 1, "false": 0, "nine": 9, "ten": 10, "eighty": 80, "ninety": 90}
+WORDS = {
+    "true": 1, "false": 0, "two": 2, "five": 5, "seven": 7, "nine": 9, "ten": 10, "eighty": 80, "ninety": 90,
+}  # fmt: skip
 
 
 def _number(text: str) -> float:
@@ -95,6 +111,13 @@ def _number(text: str) -> float:
 
 PART = r"precision ([\d.]+)  recall ([\d.]+)  accuracy ([\d.]+)  f1 ([\d.]+)"
 SCORES = output(rf"^train +{PART}\nvalidation +{PART}\ntest +{PART}$")  # four scores of train, validation, test
+
+
+
+def refused(notebook: NotebookNode) -> list[float]:
+    """How many of the broken files of notebook 02 the doctor refuses."""
+    return [float(len(re.findall(r"^\w+: UNUSABLE$", all_text(notebook), re.MULTILINE)))]
+
 
 CLAIMS = [
     Claim("00_start_here", r"phantom\*\* of (ten) chest CTs", output(r"Cohort: phantom-lesson, (\d+) cases")),
@@ -110,6 +133,48 @@ CLAIMS = [
     ),
     Claim("00_start_here", r"lesions are rare: about one pixel in (ninety)",
           output(r"^([\d.]+)% of all pixels are lesion"), lambda said, true: abs(100 / true[0] - said[0]) < 5),
+    Claim("01_ct_background", r"So a CT number of the lung says how much air is in it",
+          output(r"half air, half water +(-?\d+) HU"), lambda _, true: true == [-500]),
+    Claim("01_ct_background", r"Ground-glass lies near (-\d+) HU", output(r"^ground-glass opacity +(-\d+) HU"),
+          lambda said, true: abs(said[0] - true[0]) < 60),
+    Claim("01_ct_background", r"with CT numbers near (-\d+) HU for ground-glass",
+          output(r"^ground-glass opacity +(-\d+) HU"), lambda said, true: abs(said[0] - true[0]) < 60),
+    Claim("01_ct_background", r"Consolidated lung is as dense as muscle", output(r"^consolidation +(-?\d+) HU"),
+          lambda _, true: 0 < true[0] < 80),
+    Claim("01_ct_background", r"Nearly all that is marked is no lesion, and part of the lesion is still left out",
+          output(r"^precision (\d+)%, recall (\d+)%"), lambda _, true: true[0] < 20 and true[1] < 80),
+    Claim("01_ct_background", r"A voxel is no cube: a slice is thicker than a pixel is wide",
+          output(r"a voxel is ([\d.]+) times as thick"), lambda _, true: true[0] > 1.5),
+    Claim("01_ct_background", r"on our slice much of the boxes is healthy",
+          output(r"boxes, (\d+)% of their pixels are lesion"), lambda _, true: true[0] < 65),
+    Claim("02_data_loading", r"Inside the window an error of (\d) HU is less",
+          output(r"largest error inside ([\d.]+) HU"), lambda said, true: said[0] == round(true[0])),
+    Claim("02_data_loading", r"the CT numbers from -1250 to 250 HU on 0 to 255",
+          known(LOWEST_HU, HIGHEST_HU), lambda _, true: true == [-1250, 250]),
+    Claim("02_data_loading", r"(Ten) sound files", output(r"^(\d+) cases of \d+ patients, \d+ slices")),
+    Claim("02_data_loading", r"\| (\d+) slices; the paper counts (\d+) with lesion",
+          known(paper.SLICES, paper.POSITIVE_SLICES)),
+    Claim("02_data_loading", r"\| (\d+) slices, (\d+) with lesion, (\d+) without",
+          known(paper.SLICES, paper.POSITIVE_SLICES, paper.NEGATIVE_SLICES)),
+    Claim("02_data_loading", r"(Five) are refused, each with the file", refused),
+    Claim("02_data_loading", r"All right by slice, and chance by patient",
+          output(r"^slice +(\d+)% right;.*\npatient +(\d+)% right"),
+          lambda _, true: true[0] == 100 and 47 < true[1] < 53),
+    Claim("02_data_loading", r"only copies scores an F1 of ([\d.]+)\. By patient it scores ([\d.]+)\.",
+          output(r"^slice .*F1 ([\d.]+)\npatient .*F1 ([\d.]+)")),
+    Claim("02_data_loading", r"By slice, test is about as good as train\. By patient it falls behind",
+          output(r"^slice +F1 on train ([\d.]+), on test ([\d.]+)(?:\n.*)*"
+                 r"\npatient +F1 on train ([\d.]+), on test ([\d.]+)"),
+          lambda _, true: true[1] > true[0] - 0.05 and true[3] < true[2] - 0.05),
+    Claim("02_data_loading", r"light U-Net a test F1 of ([\d.]+) by slice, and ([\d.]+) and ([\d.]+) by patient",
+          page("README.md", r"\| test \| .*?([\d.]+) \([\d. to]+\) \| Command.*?patients 10 and 14 \|.*?"
+               r"\| ([\d.]+) \| [\d.]+ \| [\d.]+ \| \| patients 27 and 29 \|.*?"
+               r"\| ([\d.]+) \| [\d.]+ \| [\d.]+ \| From"),
+          lambda said, true: [round(number, 2) for number in true] == said),
+    Claim("02_data_loading", r"shuffles all slices: (\d+) % for testing, and of the rest (\d+) % for validation",
+          known(round(100 * paper.TEST_SHARE), round(100 * paper.VALIDATION_SHARE))),
+    Claim("02_data_loading", r"The record's are (\d+) times as large a slice", known((630 / 128) ** 2),
+          lambda said, true: said[0] == round(true[0])),
     Claim(
         "05_light_unet", r"About (\d) MB, so under (\d) MB", output(r"on disk ([\d.]+) MB"),
         lambda said, true: round(true[0]) == said[0] and true[0] < said[1],

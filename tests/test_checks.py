@@ -3,8 +3,16 @@
 import numpy as np
 import pytest
 
-from covidlab.checks import check_bottleneck_weights, check_f1
+from covidlab.checks import (
+    check_bottleneck_weights,
+    check_f1,
+    check_grey_to_hu,
+    check_patient_split,
+    check_window,
+    check_window_ends,
+)
 from covidlab.models import MODELS
+from covidlab.volumes import window
 
 
 def counts(reference, prediction):
@@ -72,3 +80,156 @@ def test_a_wrong_f1_is_explained(answer, word):
 def test_no_answer_is_not_an_error(answer):
     assert check_f1(lambda r, p: answer).startswith("Not yet")
     assert check_bottleneck_weights(answer).startswith("Not yet")
+
+
+# Notebook 01 ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "black, white, word",
+    [
+        (-1200, 0, "Right"),
+        (0, -1200, "other way round"),
+        (-1800, 600, "twice as wide"),
+        (-600, 600, "starts at the level"),
+        (-1800, -600, "ends at the level"),
+        (-600, 1200, "themselves"),
+        (0, 1200, "negative"),
+        (-1000, 0, "half a width down"),
+        (..., 0, "Not yet"),
+        (-1200, None, "Not yet"),
+    ],
+)
+def test_the_ends_of_a_window(black, white, word):
+    assert word in check_window_ends(black, white)
+
+
+def windowed(hu, level, width):
+    return np.clip((hu - (level - width / 2)) / width, 0, 1)
+
+
+def in_place(hu, level, width):
+    grey = (hu - (level - width / 2)) / width
+    grey[grey < 0] = 0
+    grey[grey > 1] = 1
+    return grey
+
+
+def scalar_only(hu, level, width):
+    return 0 if hu < level - width / 2 else 1
+
+
+@pytest.mark.parametrize("answer", [windowed, in_place, window])
+def test_right_windows(answer):
+    assert check_window(answer).startswith("Right")
+
+
+@pytest.mark.parametrize(
+    "answer, word",
+    [
+        (lambda hu, level, width: (hu - (level - width / 2)) / width, "gives -0.67"),
+        (lambda hu, level, width: np.maximum((hu - (level - width / 2)) / width, 0), "bone"),
+        (lambda hu, level, width: np.clip((hu - level) / width, 0, 1), "starts at the level"),
+        (lambda hu, level, width: np.clip((hu - (level - width)) / (2 * width), 0, 1), "twice as wide"),
+        (lambda hu, level, width: np.clip((hu - (level - width / 4)) / (width / 2), 0, 1), "half as wide"),
+        (lambda hu, level, width: np.clip(hu, level - width / 2, level + width / 2), "still in HU"),
+        (lambda hu, level, width: 255 * windowed(hu, level, width), "255"),
+        (lambda hu, level, width: 1 - windowed(hu, level, width), "changed places"),
+        (lambda hu, level, width: hu > level, "only black and white"),
+        (lambda hu, level, width: windowed(hu, level, width)[0], "shape (3,)"),
+        (lambda hu, level, width: windowed(hu, level, width) ** 2, "is expected"),
+        (scalar_only, "ValueError"),
+        (lambda hu, level, width: None, "Not yet"),
+    ],
+)
+def test_a_wrong_window_is_explained(answer, word):
+    sentence = check_window(answer)
+    assert not sentence.startswith("Right") and word in sentence, sentence
+
+
+# Notebook 02 ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "answer, word",
+    [
+        (-350, "Right"),
+        (153 / 255 * 1500 - 1250, "Right"),
+        (-353, "Right"),  # with 256 steps
+        (900, "way up from black"),
+        (-650, "counts down"),
+        (-400, "-1000"),
+        (-1097, "not 1 HU"),
+        (350, "sign"),
+        (0.6, "share"),
+        (77, "find how far"),
+        (..., "Not yet"),
+        (None, "Not yet"),
+    ],
+)
+def test_a_grey_value_back_to_hu(answer, word):
+    assert word in check_grey_to_hu(answer)
+
+
+def by_isin(patients, test_patients):
+    held_out = np.isin(patients, test_patients)
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def by_loop(patients, test_patients):
+    train, test = [], []
+    for position, patient in enumerate(patients):
+        (test if patient in test_patients else train).append(position)
+    return train, test
+
+
+def shuffled_slices(patients, test_patients):
+    order = np.random.default_rng(0).permutation(len(patients))
+    return order[2:], order[:2]
+
+
+def by_substring(patients, test_patients):
+    held_out = np.array([any(name in patient for name in test_patients) for patient in patients])
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def first_slice_only(patients, test_patients):
+    train, test = by_isin(patients, test_patients)
+    return train, np.array([np.flatnonzero(patients == name)[0] for name in test_patients])
+
+
+def only_the_first(patients, test_patients):
+    return np.flatnonzero(patients != test_patients[0]), np.flatnonzero(patients == test_patients[0])
+
+
+def all_train(patients, test_patients):
+    return np.arange(len(patients)), by_isin(patients, test_patients)[1]
+
+
+@pytest.mark.parametrize("answer", [by_isin, by_loop])
+def test_right_splits_by_patient(answer):
+    assert check_patient_split(answer).startswith("Right")
+
+
+@pytest.mark.parametrize(
+    "answer, word",
+    [
+        (shuffled_slices, "both sides"),
+        (all_train, "1, 4 stand on both sides"),
+        (by_substring, "patient 10"),
+        (first_slice_only, "in neither part"),
+        (only_the_first, "patients in test: 4."),
+        (lambda p, t: (np.flatnonzero(p != t), np.flatnonzero(p == t)), "fails with"),
+        (lambda p, t: by_isin(p, t)[::-1], "changed places"),
+        (lambda p, t: (~np.isin(p, t), np.isin(p, t)), "flatnonzero"),
+        (lambda p, t: (sorted(set(p) - set(t)), t), "whole numbers"),
+        (lambda p, t: by_isin(p, t)[0], "two arrays"),
+        (lambda p, t: (np.repeat(by_isin(p, t)[0], 2), by_isin(p, t)[1]), "twice"),
+        (lambda p, t: (np.arange(11) + 1, []), "0 to 10"),
+        (lambda p, t: (np.arange(11), []), "none"),
+        (lambda p, t: None, "Not yet"),
+    ],
+)
+def test_a_wrong_split_is_explained(answer, word):
+    sentence = check_patient_split(answer)
+    assert not sentence.startswith("Right") and word in sentence, sentence

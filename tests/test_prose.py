@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tests.prose import CLAIMS, Claim, output, result
+from tests.prose import CLAIMS, Claim, output, page, result
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 
@@ -68,3 +68,9 @@ def test_a_results_file_is_read_by_its_keys(tmp_path):
     assert result(str(tmp_path / "scores.json"), "test", "f1")(notebook()) == [0.5]
     claim = Claim("x", "It is small", result(str(tmp_path / "scores.json"), "validation", "f1"))
     assert "validation" in claim.fault(notebook())
+
+
+def test_a_page_of_the_repository_is_read():
+    assert page("data/README.md", r"(\d+) by the masks")(notebook()) == [493]
+    with pytest.raises(LookupError, match="data/README"):
+        page("data/README.md", "no such words")(notebook())
