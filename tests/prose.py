@@ -86,7 +86,7 @@ class Claim:
         return None if self.holds(said, true) else f"{found[0][0]!r} is not true any more: it should say {true}"
 
 
-WORDS = {"true": 1, "false": 0, "nine": 9, "ten": 10, "eighty": 80}
+WORDS = {"true": 1, "false": 0, "four": 4, "nine": 9, "ten": 10, "eighty": 80}
 
 
 def _number(text: str) -> float:
@@ -135,4 +135,32 @@ CLAIMS = [
           known(round(100 * paper.TEST_SHARE), round(100 * paper.VALIDATION_SHARE))),
     Claim("05_light_unet", r"cores, (\d+) updates \| a lesson is short; on real slices the course uses ([\d,]+)",
           known(recipe_for(True).updates, recipe_for(False).updates)),
+    Claim("03_patch_cnn", r"You cut windows and counted ([\d,]+) of them", known(paper.PATCHES_PER_SLICE)),
+    Claim("03_patch_cnn", r"\| ([\d,]+) windows of 11 x 11 in a slice",
+          output(r"^([\d,]+) by hand, [\d,]+ by covidlab")),
+    Claim("03_patch_cnn", r"Every pixel lies in (\d+) windows", output(r"would take (\d+) times the memory")),
+    Claim("03_patch_cnn", r"The threshold is not one half\. It is close to 1", output(r"^threshold ([\d.]+)$"),
+          lambda _, true: 0.9 < true[0] < 1),
+    Claim("03_patch_cnn", r"A network that says 0\.9 means: about one in (ten)",
+          output(r"^0\.9 among balanced windows is ([\d.]+) in"), lambda said, true: abs(1 / true[0] - said[0]) < 1.5),
+    Claim("03_patch_cnn", r"In the run that we stored it was about (\d+) times\. More than eight",
+          output(r"ms: (\d+) times as long$"), lambda said, true: abs(said[0] - true[0]) <= 3 and true[0] > 8),
+    Claim("03_patch_cnn", r"Accuracy is ([\d.]+) on every part", SCORES,
+          lambda said, true: set(true[2::4]) == {said[0]}),
+    Claim("03_patch_cnn", r"Recall falls from training to test", SCORES, lambda _, true: true[1] > true[9]),
+    Claim("03_patch_cnn", r"C, E, F and H are lesion", output(r"^lesion: C, E, F, H$")),
+    Claim("04_fcn8s", r"At fc6 one place sees (\d+) pixels", output(r"^fc6 +sees (\d+) pixels")),
+    Claim("04_fcn8s", r"Our slice of 128 pixels has (\d) x 4 places left",
+          output(r"^fc6 .* one place each (\d+) pixels"), lambda said, true: said[0] == 128 / true[0]),
+    Claim("04_fcn8s", r"Squares of 32 pixels allow ([\d.]+), .* Squares of 8 allow ([\d.]+)",
+          output(r"32 pixels: F1 at best ([\d.]+)(?:\n.*)*?squares of  8 pixels: F1 at best ([\d.]+)$")),
+    Claim("04_fcn8s", r"counted ([\d,]+) weights without building them", output(r"^FCN-8s: ([\d,]+) weights")),
+    Claim("04_fcn8s", r"say what .* count the (134) million weights", output(r"^FCN-8s: ([\d,]+) weights"),
+          lambda said, true: said[0] == true[0] // 1e6),
+    Claim("04_fcn8s", r"FCN-16s stands above FCN-8s there, ([\d.]+) against ([\d.]+)",
+          output(r"test F1 ([\d.]+)$(?:\n.*)*?test F1 ([\d.]+)$(?:\n.*)*?test F1"),
+          lambda said, true: said == true[::-1] and said[0] > said[1]),
+    Claim("04_fcn8s", r"FCN-8s has (four) times as many weights as the light U-Net, and needs less arithmetic",
+          output(r"^FCN-8s, an eighth +([\d.]+) .*, ([\d,]+) weights\n+light U-Net +([\d.]+) .*, ([\d,]+) weights$"),
+          lambda said, true: round(true[1] / true[3]) == said[0] and true[0] < true[2]),
 ]  # fmt: skip
