@@ -86,7 +86,7 @@ class Claim:
         return None if self.holds(said, true) else f"{found[0][0]!r} is not true any more: it should say {true}"
 
 
-WORDS = {"true": 1, "false": 0, "four": 4, "nine": 9, "ten": 10, "eighty": 80}
+WORDS = {"true": 1, "false": 0, "four": 4, "nine": 9, "ten": 10, "eighty": 80, "ninety": 90}
 
 
 def _number(text: str) -> float:
@@ -104,11 +104,11 @@ CLAIMS = [
         lambda _, true: 0.45 < true[1] / true[0] < 0.55,
     ),
     Claim(
-        "00_start_here", r"About one pixel in (eighty)\. A program that never marks anything is right on nearly (99) %",
+        "00_start_here", r"About one pixel in (ninety)\. A program that never marks anything is right on nearly (99) %",
         output(r"^([\d.]+)% of all pixels are lesion"),
         lambda said, true: abs(100 / true[0] - said[0]) < 5 and 0 <= said[1] - (100 - true[0]) < 0.5,
     ),
-    Claim("00_start_here", r"lesions are rare: about one pixel in (eighty)",
+    Claim("00_start_here", r"lesions are rare: about one pixel in (ninety)",
           output(r"^([\d.]+)% of all pixels are lesion"), lambda said, true: abs(100 / true[0] - said[0]) < 5),
     Claim(
         "05_light_unet", r"About (\d) MB, so under (\d) MB", output(r"on disk ([\d.]+) MB"),
@@ -157,9 +157,9 @@ CLAIMS = [
     Claim("04_fcn8s", r"counted ([\d,]+) weights without building them", output(r"^FCN-8s: ([\d,]+) weights")),
     Claim("04_fcn8s", r"say what .* count the (134) million weights", output(r"^FCN-8s: ([\d,]+) weights"),
           lambda said, true: said[0] == true[0] // 1e6),
-    Claim("04_fcn8s", r"FCN-16s stands above FCN-8s there, ([\d.]+) against ([\d.]+)",
-          output(r"test F1 ([\d.]+)$(?:\n.*)*?test F1 ([\d.]+)$(?:\n.*)*?test F1"),
-          lambda said, true: said == true[::-1] and said[0] > said[1]),
+    Claim("04_fcn8s", r"On the test patients it goes from ([\d.]+) to ([\d.]+) to ([\d.]+)",
+          output(r"test F1 ([\d.]+)$(?:\n.*)*?test F1 ([\d.]+)$(?:\n.*)*?test F1 ([\d.]+)$"),
+          lambda said, true: said == true[::-1] and said == sorted(said)),
     Claim("04_fcn8s", r"FCN-8s has (four) times as many weights as the light U-Net, and needs less arithmetic",
           output(r"^FCN-8s, an eighth +([\d.]+) .*, ([\d,]+) weights\n+light U-Net +([\d.]+) .*, ([\d,]+) weights$"),
           lambda said, true: round(true[1] / true[3]) == said[0] and true[0] < true[2]),
