@@ -7,7 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from covidlab import paper
 from covidlab.metrics import count
+from covidlab.patches import patch_count
+from covidlab.receptive_field import reach_after
 from covidlab.volumes import HIGHEST_HU, LOWEST_HU, window
 
 NOT_YET = "Not yet: there is no answer to check."
@@ -282,3 +285,167 @@ def check_patient_split(function: Callable[[np.ndarray, list[str]], tuple[np.nda
     if len(train) + len(test) != len(patients):
         return "Not quite: a slice stands twice in a part."
     return "Right: every slice in one part, every patient on one side."
+
+
+def check_window_count(answer: int | None) -> str:
+    """Check how many windows of 11 x 11 lie wholly inside a slice of 128 x 128 (notebook 03).
+
+    Parameters
+    ----------
+    answer : int
+
+    Returns
+    -------
+    str
+        A sentence that begins with "Right", "Not quite" or "Not yet".
+
+    Examples
+    --------
+    >>> check_window_count(128 * 128)
+    'Not quite: that is a window around every pixel. Near the border a window would stick out.'
+    """
+    if answer is None or answer is Ellipsis:
+        return NOT_YET
+    right = patch_count(128, 128)
+    mistakes = {
+        128**2: "that is a window around every pixel. Near the border a window would stick out.",
+        117**2: "one short on each side: 128 - 11 counts the steps between windows, not the windows.",
+        123**2: "5 pixels are lost at one edge, and 5 more at the edge across.",
+        106**2: "that takes 11 pixels away at each edge. The centre is only 5 pixels from its window's edge.",
+        (128 // 11) ** 2: "that many fit beside each other. But they overlap: each starts one pixel further.",
+        118: "that is one row of windows.",
+        paper.PATCHES_PER_SLICE: "that is the paper's slice of 630 x 630. This one has 128 x 128 pixels.",
+    }
+    if answer == right:
+        return "Right: 118 rows of 118 windows."
+    return "Not quite: " + mistakes.get(answer, "count the rows in which a window's centre may lie, then the columns.")
+
+
+def check_true_share(function: Callable[[np.ndarray, float], np.ndarray]) -> str:
+    """Check a function that takes a probability learnt from balanced windows back to the true share (notebook 03).
+
+    Parameters
+    ----------
+    function : callable (balanced, share) -> probability
+        `balanced` is an array of probabilities from a model half of whose training windows were lesion, `share` the
+        share of lesion where the model is used.
+
+    Returns
+    -------
+    str
+        A sentence that begins with "Right", "Not quite" or "Not yet".
+
+    Examples
+    --------
+    >>> check_true_share(lambda balanced, share: balanced * share)
+    'Not quite: the two classes no longer sum to one. Divide by their sum.'
+    """
+    balanced, share = np.linspace(0.1, 0.9, 9), 0.2
+    try:
+        found = function(balanced.copy(), share)
+    except Exception as error:  # an answer may fail in any way; the learner is told how
+        return f"Not quite: it fails with {type(error).__name__}: {error}"
+    if found is None or found is Ellipsis:
+        return NOT_YET
+    if np.shape(found) != balanced.shape:
+        return f"Not quite: {len(balanced)} probabilities go in, and something of shape {np.shape(found)} comes out."
+    lesion, healthy = balanced * share, (1 - balanced) * (1 - share)
+    mistakes = [
+        (lesion, "the two classes no longer sum to one. Divide by their sum."),
+        (balanced, "nothing changes. Among balanced windows lesion is far more frequent than in a slice."),
+        (balanced * (1 - share) / (balanced * (1 - share) + (1 - balanced) * share), "the shares are swapped."),
+        (lesion / healthy, "that is the odds, lesion against healthy. A probability is lesion against both."),
+        (lesion / (lesion + 1 - balanced), "only lesion has been weighed. Healthy windows became more frequent too."),
+        (balanced * 2 * share, "that may rise above one. Weigh both classes, then divide by their sum."),
+    ]
+    for value, sentence in mistakes:
+        if np.allclose(found, value):
+            return f"Not quite: {sentence}"
+    if not np.allclose(found, lesion / (lesion + healthy)):
+        return f"Not quite: 0.5 at a share of 0.2 must become 0.2; yours becomes {float(np.asarray(found)[4]):.3f}."
+    return "Right: and at a share of one half it changes nothing."
+
+
+def check_bottleneck_field(answer: int | None) -> str:
+    """Check the receptive field at the end of the light U-Net's bottleneck (notebook 04).
+
+    Parameters
+    ----------
+    answer : int
+        Pixels a side, after four times (two 3 x 3 convolutions, one 2 x 2 pooling) and two more convolutions.
+
+    Returns
+    -------
+    str
+        A sentence that begins with "Right", "Not quite" or "Not yet".
+
+    Examples
+    --------
+    >>> check_bottleneck_field(16)
+    'Not quite: that is the stride, how far two places lie apart. Each of them sees much more.'
+    """
+    if answer is None or answer is Ellipsis:
+        return NOT_YET
+    levels = [(3, 1), (3, 1), (2, 2)] * 4
+    right, stride = reach_after([*levels, (3, 1), (3, 1)])
+    mistakes = {
+        stride: "that is the stride, how far two places lie apart. Each of them sees much more.",
+        reach_after(levels)[0]: "that is before the bottleneck's own two convolutions, 2 x 16 pixels each.",
+        reach_after([*levels, (3, 1)])[0]: "one more: the bottleneck has two convolutions.",
+        1 + 2 * 10 + 4: "that forgets the strides: after a pooling, a step on the map is worth twice as many pixels.",
+        1 + 2 * 10: "that forgets the poolings: they see a pixel more themselves, and double every later step.",
+        reach_after([(3, 1), (3, 1), (1, 2)] * 4 + [(3, 1), (3, 1)])[0]: "a pooling of 2 x 2 sees a place more itself.",
+    }
+    if answer == right:
+        return "Right: 140 pixels, more than a slice of 128 has."
+    return "Not quite: " + mistakes.get(answer, "add (kernel - 1) x stride layer by layer; a pooling doubles it.")
+
+
+def check_receptive_field(function: Callable[[list[tuple[int, int]]], int]) -> str:
+    """Check a function that computes a receptive field from kernels and steps (notebook 04).
+
+    Parameters
+    ----------
+    function : callable (list of (kernel, step)) -> int
+
+    Returns
+    -------
+    str
+        A sentence that begins with "Right", "Not quite" or "Not yet".
+
+    Examples
+    --------
+    >>> check_receptive_field(lambda windows: 1 + sum(kernel - 1 for kernel, step in windows))
+    'Not quite: that forgets the steps. After a pooling, one place further on the map is two pixels further.'
+    """
+    windows = [(3, 1), (3, 1), (2, 2), (3, 1), (2, 2), (5, 1)]
+    try:
+        found, nothing = function(list(windows)), function([])
+    except Exception as error:  # an answer may fail in any way; the learner is told how
+        return f"Not quite: it fails with {type(error).__name__}: {error}"
+    if found is None or found is Ellipsis:
+        return NOT_YET
+    if np.size(found) != 1:
+        return "Not quite: one number is expected. Return the field alone, without the stride."
+    right, stride = reach_after(windows)
+    too_early = with_kernel = step_before = 1
+    for kernel, step in windows:
+        too_early += (kernel - 1) * step_before * step
+        with_kernel += kernel * step_before
+        step_before *= step
+    mistakes = [
+        (1 + sum(k - 1 for k, _ in windows),
+         "that forgets the steps. After a pooling, one place further on the map is two pixels further."),
+        (too_early, "the stride grows too early: a layer's own step counts only for the layers after it."),
+        (with_kernel, "a kernel of k places reaches k - 1 places further, not k."),
+        (right - 1, "start from 1: without any layer, a pixel sees itself."),
+        (stride, "that is the stride, not the field."),
+    ]  # fmt: skip
+    for value, sentence in mistakes:
+        if found == value:
+            return f"Not quite: {sentence}"
+    if found != right:
+        return f"Not quite: {windows} sees {right} pixels; yours says {found}."
+    if nothing != 1:
+        return f"Not quite: without any layer a pixel sees itself, 1; yours says {nothing}."
+    return "Right: also without any layer."

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import nbformat
 from nbformat import NotebookNode
 
 from covidlab import paper
@@ -65,6 +66,11 @@ def known(*numbers: float) -> Source:
     return lambda _: [float(number) for number in numbers]
 
 
+def elsewhere(name: str, source: Source) -> Source:
+    """What a source reads in another notebook."""
+    return lambda _: source(nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4))
+
+
 @dataclass(frozen=True)
 class Claim:
     """A sentence, and what makes it true.
@@ -101,7 +107,8 @@ class Claim:
 
 
 WORDS = {
-    "true": 1, "false": 0, "two": 2, "five": 5, "seven": 7, "nine": 9, "ten": 10, "eighty": 80, "ninety": 90,
+    "false": 0, "true": 1, "two": 2, "four": 4, "five": 5, "seven": 7, "nine": 9, "ten": 10, "eighty": 80,
+    "ninety": 90,
 }  # fmt: skip
 
 
@@ -200,4 +207,36 @@ CLAIMS = [
           known(round(100 * paper.TEST_SHARE), round(100 * paper.VALIDATION_SHARE))),
     Claim("05_light_unet", r"cores, (\d+) updates \| a lesson is short; on real slices the course uses ([\d,]+)",
           known(recipe_for(True).updates, recipe_for(False).updates)),
+    Claim("03_patch_cnn", r"You cut windows and counted ([\d,]+) of them", known(paper.PATCHES_PER_SLICE)),
+    Claim("03_patch_cnn", r"\| ([\d,]+) windows of 11 x 11 in a slice",
+          output(r"^([\d,]+) by hand, [\d,]+ by covidlab")),
+    Claim("03_patch_cnn", r"Every pixel lies in (\d+) windows", output(r"would take (\d+) times the memory")),
+    Claim("03_patch_cnn", r"The threshold is not one half\. It is close to 1", output(r"^threshold ([\d.]+)$"),
+          lambda _, true: 0.9 < true[0] < 1),
+    Claim("03_patch_cnn", r"A network that says 0\.9 means: about one in (ten)",
+          output(r"^0\.9 among balanced windows is ([\d.]+) in"), lambda said, true: abs(1 / true[0] - said[0]) < 1.5),
+    Claim("03_patch_cnn", r"it was more than (ten) times, so more than the eight that we counted",
+          output(r"ms: (\d+) times as long$"), lambda said, true: true[0] > said[0]),
+    Claim("03_patch_cnn", r"Accuracy is ([\d.]+) on every part", SCORES,
+          lambda said, true: set(true[2::4]) == {said[0]}),
+    Claim("03_patch_cnn", r"It is about the same on patients that trained and on new ones", SCORES,
+          lambda _, true: abs(true[3] - true[11]) < 0.06),
+    Claim("03_patch_cnn", r"reaches (0\.\d+) on the patients that it learnt from, and (0\.\d+) on the same test",
+          elsewhere("05_light_unet", SCORES), lambda said, true: said == [true[3], true[11]]),
+    Claim("03_patch_cnn", r"F1 about two thirds \|", SCORES, lambda _, true: abs(true[11] - 2 / 3) < 0.05),
+    Claim("03_patch_cnn", r"C, E, F and H are lesion", output(r"^lesion: C, E, F, H$")),
+    Claim("04_fcn8s", r"At fc6 one place sees (\d+) pixels", output(r"^fc6 +sees (\d+) pixels")),
+    Claim("04_fcn8s", r"Our slice of 128 pixels has (\d) x 4 places left",
+          output(r"^fc6 .* one place each (\d+) pixels"), lambda said, true: said[0] == 128 / true[0]),
+    Claim("04_fcn8s", r"Squares of 32 pixels allow ([\d.]+), .* Squares of 8 allow (0\.\d+)",
+          output(r"32 pixels: F1 at best ([\d.]+)(?:\n.*)*?squares of  8 pixels: F1 at best ([\d.]+)$")),
+    Claim("04_fcn8s", r"counted ([\d,]+) weights without building them", output(r"^FCN-8s: ([\d,]+) weights")),
+    Claim("04_fcn8s", r"say what .* count the (134) million weights", output(r"^FCN-8s: ([\d,]+) weights"),
+          lambda said, true: said[0] == true[0] // 1e6),
+    Claim("04_fcn8s", r"On the test patients it goes from (0\.\d+) to (0\.\d+) to (0\.\d+)",
+          output(r"test F1 ([\d.]+)$(?:\n.*)*?test F1 ([\d.]+)$(?:\n.*)*?test F1 ([\d.]+)$"),
+          lambda said, true: said == true[::-1] and said == sorted(said)),
+    Claim("04_fcn8s", r"FCN-8s has (four) times as many weights as the light U-Net, and needs less arithmetic",
+          output(r"^FCN-8s, an eighth +([\d.]+) .*, ([\d,]+) weights\n+light U-Net +([\d.]+) .*, ([\d,]+) weights$"),
+          lambda said, true: round(true[1] / true[3]) == said[0] and true[0] < true[2]),
 ]  # fmt: skip

@@ -4,14 +4,20 @@ import numpy as np
 import pytest
 
 from covidlab.checks import (
+    check_bottleneck_field,
     check_bottleneck_weights,
     check_f1,
     check_grey_to_hu,
     check_patient_split,
+    check_receptive_field,
+    check_true_share,
     check_window,
+    check_window_count,
     check_window_ends,
 )
 from covidlab.models import MODELS
+from covidlab.patches import slice_patches
+from covidlab.receptive_field import reaches
 from covidlab.volumes import window
 
 
@@ -82,9 +88,6 @@ def test_no_answer_is_not_an_error(answer):
     assert check_bottleneck_weights(answer).startswith("Not yet")
 
 
-# Notebook 01 ---------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "black, white, word",
     [
@@ -145,9 +148,6 @@ def test_right_windows(answer):
 def test_a_wrong_window_is_explained(answer, word):
     sentence = check_window(answer)
     assert not sentence.startswith("Right") and word in sentence, sentence
-
-
-# Notebook 02 ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -233,3 +233,134 @@ def test_right_splits_by_patient(answer):
 def test_a_wrong_split_is_explained(answer, word):
     sentence = check_patient_split(answer)
     assert not sentence.startswith("Right") and word in sentence, sentence
+
+
+def test_the_windows_inside_a_slice_are_counted_by_making_them():
+    windows = np.lib.stride_tricks.sliding_window_view(np.zeros((128, 128), np.uint8), (11, 11))
+    assert check_window_count(windows.shape[0] * windows.shape[1]).startswith("Right")
+
+
+@pytest.mark.parametrize(
+    "answer, word",
+    [
+        (slice_patches(np.zeros((128, 128))).shape[0] ** 2, "stick out"),
+        ((128 - 11) ** 2, "one short"),
+        ((128 - 5) ** 2, "edge across"),
+        ((128 - 22) ** 2, "5 pixels from"),
+        (121, "fit beside"),
+        (118, "one row"),
+        (384_400, "630"),
+        (13_925, "count the rows"),
+    ],
+)
+def test_a_wrong_number_of_windows_is_explained(answer, word):
+    sentence = check_window_count(answer)
+    assert sentence.startswith("Not quite") and word in sentence, sentence
+
+
+def by_odds(balanced, share):
+    odds = balanced / (1 - balanced) * share / (1 - share)
+    return odds / (1 + odds)
+
+
+def by_counting(balanced, share):
+    """A million windows of each probability, drawn as the slices have them."""
+    lesion, healthy = balanced * 1e6, (1 - balanced) * 1e6
+    return lesion * share / (lesion * share + healthy * (1 - share))
+
+
+@pytest.mark.parametrize("answer", [by_odds, by_counting])
+def test_the_true_share_is_right_in_any_form(answer):
+    assert check_true_share(answer).startswith("Right")
+
+
+@pytest.mark.parametrize(
+    "answer, word",
+    [
+        (lambda p, share: p * share, "sum to one"),
+        (lambda p, share: p, "nothing changes"),
+        (lambda p, share: by_odds(p, 1 - share), "swapped"),
+        (lambda p, share: p / (1 - p) * share / (1 - share), "odds"),
+        (lambda p, share: p * share / (p * share + 1 - p), "only lesion"),
+        (lambda p, share: p * share / 0.5, "rise above"),
+        (lambda p, share: p**2, "must become 0.2"),
+        (lambda p, share: 0.2, "shape"),
+        (lambda p, share: p + missing, "NameError"),  # noqa: F821
+    ],
+)
+def test_a_wrong_share_is_explained(answer, word):
+    sentence = check_true_share(answer)
+    assert sentence.startswith("Not quite") and word in sentence, sentence
+
+
+def test_the_bottlenecks_field_is_the_models_own():
+    field = reaches(MODELS["light_unet"](), "bottleneck_b")[-1].field
+    assert check_bottleneck_field(field).startswith("Right")
+
+
+@pytest.mark.parametrize(
+    "answer, word",
+    [(16, "stride"), (76, "before"), (108, "two convolutions"), (25, "forgets the strides"), (21, "poolings"),
+     (125, "itself"), (128, "layer by layer")],
+)  # fmt: skip
+def test_a_wrong_field_of_the_bottleneck_is_explained(answer, word):
+    sentence = check_bottleneck_field(answer)
+    assert sentence.startswith("Not quite") and word in sentence, sentence
+
+
+def from_the_last_layer_back(windows):
+    field = 1
+    for kernel, step in reversed(windows):
+        field = (field - 1) * step + kernel
+    return field
+
+
+def forgets_to_start(windows):
+    return from_the_last_layer_back(windows) - 1
+
+
+def steps_too_early(windows):
+    field, stride = 1, 1
+    for kernel, step in windows:
+        stride *= step
+        field += (kernel - 1) * stride
+    return field
+
+
+def adds_whole_kernels(windows):
+    field, stride = 1, 1
+    for kernel, step in windows:
+        field += kernel * stride
+        stride *= step
+    return field
+
+
+def test_the_field_worked_out_backwards_is_right():
+    assert check_receptive_field(from_the_last_layer_back).startswith("Right")
+
+
+@pytest.mark.parametrize(
+    "answer, word",
+    [
+        (lambda windows: 1 + sum(kernel - 1 for kernel, _ in windows), "forgets the steps"),
+        (steps_too_early, "too early"),
+        (adds_whole_kernels, "k - 1"),
+        (forgets_to_start, "start from 1"),
+        (lambda windows: np.prod([step for _, step in windows]), "that is the stride"),
+        (lambda windows: (27, 4), "one number"),
+        (lambda windows: max(1, len(windows)) * 5, "yours says"),
+        (lambda windows: from_the_last_layer_back(windows) if windows else 0, "sees itself"),
+        (lambda windows: windows[0] and 1, "IndexError"),
+    ],
+)
+def test_a_wrong_receptive_field_is_explained(answer, word):
+    sentence = check_receptive_field(answer)
+    assert sentence.startswith("Not quite") and word in sentence, sentence
+
+
+@pytest.mark.parametrize("answer", [None, ...])
+def test_no_answer_to_the_model_notebooks_is_not_an_error(answer):
+    assert check_window_count(answer).startswith("Not yet")
+    assert check_bottleneck_field(answer).startswith("Not yet")
+    assert check_true_share(lambda balanced, share: answer).startswith("Not yet")
+    assert check_receptive_field(lambda windows: answer).startswith("Not yet")

@@ -3,7 +3,7 @@ import pytest
 
 from covidlab.experiment import OPTIONS
 from covidlab.models import MODELS
-from covidlab.models.fcn8s import Bilinear, fcn8s
+from covidlab.models.fcn8s import Bilinear, carry_weights, fcn8s, layer_weights
 from covidlab.tensorflow_quiet import keras
 
 
@@ -29,6 +29,44 @@ def test_the_count_by_hand_is_the_published_one_and_the_models_own(classes, chan
     # An eighth of the width, for the full one fills half a gigabyte with random numbers; it is built once, below.
     narrow = fcn8s(classes=classes, channels=channels, width=1 / 8)
     assert narrow.count_params() == parameters_by_hand(classes, channels, width=8)
+
+
+@pytest.mark.parametrize("width, classes, channels", [(1 / 8, 1, 1), (1 / 64, 3, 2), (3 / 16, 1, 1)])
+def test_the_count_layer_by_layer_is_the_models_own(width, classes, channels):
+    model = fcn8s(width=width, classes=classes, channels=channels)
+    own = {layer.name: layer.count_params() for layer in model.layers if layer.count_params()}
+    assert layer_weights(width, classes, channels) == own
+
+
+@pytest.mark.parametrize("classes, channels, published", PUBLISHED)
+def test_the_count_layer_by_layer_sums_to_the_published_one(classes, channels, published):
+    assert sum(layer_weights(classes=classes, channels=channels).values()) == published
+
+
+def test_a_finer_network_starts_with_the_weights_of_the_coarser():
+    coarse, fine = fcn8s(stride=16, width=1 / 64), fcn8s(stride=8, width=1 / 64)
+    coarse.get_layer("score_pool4").set_weights([np.ones((1, 1, 8, 1)), np.ones(1)])
+    assert carry_weights(coarse, fine) == ["up2_to_pool3", "score_pool3", "up8"]
+    for name in ("conv1_1", "fc7", "score_fc7", "score_pool4", "up2_to_pool4"):
+        for theirs, own in zip(coarse.get_layer(name).get_weights(), fine.get_layer(name).get_weights()):
+            np.testing.assert_array_equal(theirs, own)
+
+
+def test_a_layer_of_another_shape_keeps_its_own_weights():
+    narrow, wide = fcn8s(stride=32, width=1 / 64), fcn8s(stride=32, width=1 / 32)
+    before = wide.get_layer("fc7").get_weights()[0]
+    kept = carry_weights(narrow, wide)
+    assert "fc7" in kept and "up32" not in kept
+    np.testing.assert_array_equal(wide.get_layer("fc7").get_weights()[0], before)
+
+
+def test_a_skip_that_has_learnt_nothing_yet_hardly_changes_the_answer():
+    """Twice bilinear is nearly once bilinear, and a new skip adds zero."""
+    coarse, fine = fcn8s(stride=16, width=1 / 16), fcn8s(stride=8, width=1 / 16)
+    carry_weights(coarse, fine)
+    slices = np.random.default_rng(0).random((1, 128, 128, 1), np.float32)
+    difference = np.abs(coarse(slices).numpy() - fine(slices).numpy())
+    assert difference.max() < 0.2 and difference.mean() < 0.01
 
 
 def test_the_full_width_has_the_published_number_of_parameters():

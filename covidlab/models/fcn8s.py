@@ -105,6 +105,76 @@ def fcn8s(
     return keras.Model(slices, CropLike(name="crop")([x, slices]), name=name)
 
 
+def layer_weights(width: float = 1.0, classes: int = 1, channels: int = 1) -> dict[str, int]:
+    """Count the weights of FCN-8s by hand, layer by layer: the full network has too many to be built for a number.
+
+    Parameters
+    ----------
+    width, classes, channels
+        Of `fcn8s`.
+
+    Returns
+    -------
+    dict of layer name -> trainable numbers
+        In the order of computation; layers without weights are left out.
+
+    Examples
+    --------
+    >>> sum(layer_weights().values())
+    134264547
+    """
+    counts: dict[str, int] = {}
+    maps, pooled = channels, {}
+
+    def convolution(name: str, kernel: int, wanted: float) -> int:
+        after = max(1, round(wanted))
+        counts[name] = kernel**2 * maps * after + after
+        return after
+
+    for block, (wanted, convolutions) in enumerate(BLOCKS, start=1):
+        for number in range(1, convolutions + 1):
+            maps = convolution(f"conv{block}_{number}", 3, wanted * width)
+        pooled[block] = maps
+    for layer, kernel in (("fc6", 7), ("fc7", 1)):
+        maps = convolution(layer, kernel, CLASSIFIER_MAPS * width)
+    convolution("score_fc7", 1, classes)
+    for block in (4, 3):
+        counts[f"up2_to_pool{block}"] = 4**2 * classes**2
+        maps = pooled[block]
+        convolution(f"score_pool{block}", 1, classes)
+    counts["up8"] = 16**2 * classes**2
+    return counts
+
+
+def carry_weights(source: keras.Model, target: keras.Model) -> list[str]:
+    """Start a network from another one, as FCN-16s starts from FCN-32s: layers of the same name and shape.
+
+    Parameters
+    ----------
+    source, target : keras.Model
+        The target's weights are changed in place.
+
+    Returns
+    -------
+    list of str
+        Layers of the target that have weights, and keep their own: those which the source does not have.
+
+    Examples
+    --------
+    >>> carry_weights(fcn8s(stride=32, width=1 / 64), fcn8s(stride=16, width=1 / 64))
+    ['up2_to_pool4', 'score_pool4', 'up16']
+    """
+    weights = {layer.name: layer.get_weights() for layer in source.layers}
+    kept = []
+    for layer in target.layers:
+        own, theirs = layer.get_weights(), weights.get(layer.name, [])
+        if [array.shape for array in own] == [array.shape for array in theirs]:
+            layer.set_weights(theirs)
+        elif own:
+            kept.append(layer.name)
+    return kept
+
+
 def _convolution(x, maps: float, kernel: int, name: str):
     maps = max(1, round(maps))
     return layers.Conv2D(
