@@ -100,8 +100,8 @@ class Lesions:
             patches = self._lesion(np.array([sides[column], sides[row], z[k]]), rim[k, row, column], thickness)
             near = np.flatnonzero((np.abs(z - z[k]) < 100 + thickness) & self.allowed)
             slab = Grid(sides, sides, z[near], 4.0, thickness)
-            visible = (self._share(slab, rim[near], patches)[0] > 0.9) & (lungs[near] > 1)
-            seen = visible.sum(axis=(1, 2)) >= 3
+            visible = (self._share(slab, rim[near], patches)[0] > 0.8) & (lungs[near] > 1)
+            seen = visible.sum(axis=(1, 2)) >= 2
             if seen[near == k].any():
                 self.patches += patches
                 covered[near[seen]] = True
@@ -109,10 +109,10 @@ class Lesions:
     def _lesion(self, centre: np.ndarray, depth: float, thickness: float) -> list[Patch]:
         """Patches about a centre that lies this deep (mm) under the chest wall."""
         random = self.random
-        size = np.clip(np.exp(random.normal(np.log(13 + 19 * self.severity), 0.4)), 10, 60)
+        size = np.clip(np.exp(random.normal(np.log(6.5 + 23 * self.severity), 0.42)), 5.5, 60)
         kind = random.uniform()
         solid = kind < self.consolidated
-        density = random.uniform(-120, 30) if solid else self.anatomy.parenchyma + random.uniform(405, 540)
+        density = random.uniform(-80, 60) if solid else self.anatomy.parenchyma + random.uniform(445, 580)
         core = random.uniform(0.6, 1.0) if solid or kind > 0.75 else 0.0
         paving = 0.0 if solid else random.choice([0.0, 60.0, 130.0])
         band = random.uniform(7, 15) if depth < 14 and random.uniform() < 0.45 else 0.0
@@ -147,7 +147,7 @@ class Lesions:
                 apart = apart + (np.clip(rim[box], 0, None) / patch.band) ** 2
             depth = 1 - np.sqrt(apart) + rough[box]
             share = step(depth, -0.04, min(0.34, 4.5 / min(rx, ry, patch.band or rx)))
-            hu = patch.density + patch.core * step(depth, 0.15, 0.6) * (40 - patch.density)
+            hu = patch.density + patch.core * step(depth, 0.15, 0.6) * (60 - patch.density)
             stronger = share > opacity[box]
             target[box] = np.where(stronger, hu, target[box])
             paving[box] = np.where(stronger, patch.paving, paving[box])
@@ -185,11 +185,14 @@ class Lesions:
         added = opacity * np.maximum(hu - image, 150 * (image < -150))
         # The reference is one contour round what an expert would see. It takes in vessels, and the gaps of aerated
         # lung between the patches of a lesion.
-        clear = ndimage.gaussian_filter(added, (0, 1, 1)) > 150
+        clear = ndimage.gaussian_filter(added, (0, 1, 1)) > 90
         gaps = step(self.gaps(grid) + 0.5 * self.rough(grid), 0.1, 0.8)
         gaps *= step(opacity, 0.4, 1) * step(-target, 150, 300)
-        image += added * (1 - 0.75 * gaps)
-        marked = ((clear & (opacity > 0.3)) | (opacity > 0.85)) & (lungs > 0)
+        image += added * (1 - 0.35 * gaps)
+        marked = ((clear & (opacity > 0.12)) | (opacity > 0.85)) & (lungs > 0)
+        # Experts outline generously: about 2 mm of the lung around it.
+        blur = 3 / grid.pixel
+        marked = (ndimage.gaussian_filter(marked.astype(np.float32), (0, blur, blur)) > 0.25) & (lungs > 0)
         # Nobody outlines a speck.
         least = max(2, round(55 / grid.pixel**2))
         for one in marked:

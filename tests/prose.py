@@ -112,11 +112,11 @@ CLAIMS = [
         lambda _, true: 0.45 < true[1] / true[0] < 0.55,
     ),
     Claim(
-        "00_start_here", r"About one pixel in (eighty)\. A program that never marks anything is right on nearly (99) %",
+        "00_start_here", r"About one pixel in (ninety)\. A program that never marks anything is right on nearly (99) %",
         output(r"^([\d.]+)% of all pixels are lesion"),
         lambda said, true: abs(100 / true[0] - said[0]) < 5 and 0 <= said[1] - (100 - true[0]) < 0.5,
     ),
-    Claim("00_start_here", r"lesions are rare: about one pixel in (eighty)",
+    Claim("00_start_here", r"lesions are rare: about one pixel in (ninety)",
           output(r"^([\d.]+)% of all pixels are lesion"), lambda said, true: abs(100 / true[0] - said[0]) < 5),
     Claim(
         "05_light_unet", r"About (\d) MB, so under (\d) MB", output(r"on disk ([\d.]+) MB"),
