@@ -158,7 +158,7 @@ def models_figure(
     Returns
     -------
     Figure
-        Over each prediction the F1 of that slice.
+        Over each prediction the F1 of that slice, or the number of false pixels on a slice without lesion.
     """
     figure, grid = new_figure(2 + len(predictions), len(slices), 2.3, 2.45)
     for k, (axes, slice_, title) in enumerate(zip(grid, slices, titles)):
@@ -168,7 +168,9 @@ def models_figure(
         outline(axes[1], reference, REFERENCE)
         for place, (name, masks) in zip(axes[2:], predictions.items()):
             prediction = masks[k].astype(bool)
-            draw_slice(place, slice_, f"{name}: F1 {count(reference, prediction).f1:.2f}")
+            # A negative slice has no F1; what can be said of it is how much is marked there.
+            score = f"F1 {count(reference, prediction).f1:.2f}" if reference.any() else f"{prediction.sum()} px false"
+            draw_slice(place, slice_, f"{name}: {score}")
             tint_errors(place, reference, prediction)
     figure.suptitle(WINDOW_SENTENCE, fontsize=8)
     handles = [Patch(color=REFERENCE, label="reference"), *OUTCOME_HANDLES]

@@ -140,3 +140,28 @@ def disturb_borders(masks: np.ndarray, pixels: float, seed: int = 0) -> np.ndarr
         lost = np.setdiff1d(np.arange(1, number + 1), moved)
         disturbed[k] = (moved > 0) | np.isin(lesions, lost)
     return disturbed
+
+
+def single_lesions(masks: np.ndarray) -> np.ndarray:
+    """Each connected lesion of each slice alone on a slice of its own, so that lesions can be judged by their size.
+
+    Parameters
+    ----------
+    masks : 0/1 array (slices, height, width)
+
+    Returns
+    -------
+    uint8 array (lesions, height, width)
+        In the order of slices; pixels that touch along an edge are one lesion.
+
+    Examples
+    --------
+    >>> single_lesions(np.array([[[1, 1, 0, 1]], [[0, 0, 0, 0]]])).tolist()
+    [[[1, 1, 0, 0]], [[0, 0, 0, 1]]]
+    """
+    masks = np.asarray(masks)
+    lesions = [np.zeros((0, *masks.shape[1:]), np.uint8)]
+    for mask in masks[masks.any(axis=(1, 2))]:
+        labels, number = ndimage.label(mask)
+        lesions.append((labels == np.arange(1, number + 1)[:, None, None]).astype(np.uint8))
+    return np.concatenate(lesions)

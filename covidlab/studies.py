@@ -134,12 +134,37 @@ def run_study(
     progress: Progress = silent,
     mirror: bool = False,
 ) -> list[Row]:
-    """Run every variant on every seed; what is finished is read, what was interrupted goes on.
+    """Run every variant of a study on every seed.
 
     Parameters
     ----------
     name : str
         A key of `STUDIES`.
+    base, cache, folder, seeds, progress, mirror
+        As for `run_variants`.
+
+    Returns
+    -------
+    list of Row
+    """
+    return run_variants(STUDIES[name].variants, base, cache, folder, seeds, progress, mirror)
+
+
+def run_variants(
+    variants: Mapping[str, Mapping],
+    base: Config,
+    cache: SliceCache,
+    folder: Path,
+    seeds: Sequence[int],
+    progress: Progress = silent,
+    mirror: bool = False,
+) -> list[Row]:
+    """Run every variant on every seed; what is finished is read, what was interrupted goes on.
+
+    Parameters
+    ----------
+    variants : mapping of label -> changes
+        As in `Study`.
     base : Config
     cache : SliceCache
     folder : Path
@@ -154,7 +179,7 @@ def run_study(
     -------
     list of Row
     """
-    rows, variants = [], STUDIES[name].variants
+    rows = []
     total = len(variants) * len(seeds)
     for label, changes in variants.items():
         for seed in seeds:
@@ -167,6 +192,37 @@ def run_study(
             run = run_experiment(config, cache, folder / label.replace(" ", "-") / f"seed{seed}", counted)
             rows.append(Row(label, seed, score_mirrored(run, cache) if mirror else run))
     return rows
+
+
+def told_apart(first: Sequence[float], second: Sequence[float]) -> bool:
+    """Whether two variants differ by more than their own seeds do: the least that a conclusion needs.
+
+    Parameters
+    ----------
+    first, second : sequences of float
+        A score of each variant, one number a seed, at least two.
+
+    Returns
+    -------
+    bool
+        Whether the difference of the means is larger than either range over the seeds. No test of significance: with
+        two seeds there is none worth the name.
+
+    Raises
+    ------
+    ValueError
+        If a variant has one seed only: its spread is not known then.
+
+    Examples
+    --------
+    >>> told_apart([0.20, 0.23], [0.83, 0.83])
+    True
+    >>> told_apart([0.66, 0.63], [0.64, 0.63])
+    False
+    """
+    if min(len(first), len(second)) < 2:
+        raise ValueError("one seed says nothing about the spread: run at least two of each variant")
+    return bool(abs(np.mean(first) - np.mean(second)) > max(np.ptp(first), np.ptp(second)))
 
 
 def study_table(rows: Sequence[Row]) -> list[dict[str, str]]:

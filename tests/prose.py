@@ -125,6 +125,13 @@ def refused(notebook: NotebookNode) -> list[float]:
     """How many of the broken files of notebook 02 the doctor refuses."""
     return [float(len(re.findall(r"^\w+: UNUSABLE$", all_text(notebook), re.MULTILINE)))]
 
+LESION_SHARE = output(r"^([\d.]+)% of all pixels are lesion")
+LAZY = output(r"^precision nan  recall ([\d.]+)  accuracy ([\d.]+)  f1 ([\d.]+)$")
+EXPECTED_SLICES = output(r"expected among training slices: (\d+) negative, (\d+) positive")
+LEFT_EMPTY = output(
+    r"positive only .*left empty ([\d.]+) ([\d.]+)\nas many negative .*left empty ([\d.]+) ([\d.]+)"
+)
+HURRIED = output(r"one expert against the reference: F1 ([\d.]+)")
 
 CLAIMS = [
     Claim("00_start_here", r"phantom\*\* of (ten) chest CTs", output(r"Cohort: phantom-lesson, (\d+) cases")),
@@ -239,4 +246,52 @@ CLAIMS = [
     Claim("04_fcn8s", r"FCN-8s has (four) times as many weights as the light U-Net, and needs less arithmetic",
           output(r"^FCN-8s, an eighth +([\d.]+) .*, ([\d,]+) weights\n+light U-Net +([\d.]+) .*, ([\d,]+) weights$"),
           lambda said, true: round(true[1] / true[3]) == said[0] and true[0] < true[2]),
+    # Notebook 06: most of it is said of the stored run, whose digits differ from one computer to the next.
+    Claim("06_class_imbalance", r"# Learn from one lesion pixel in (ninety)", LESION_SHARE,
+          lambda said, true: abs(100 / true[0] - said[0]) < 5),
+    Claim("06_class_imbalance", r"Accuracy is nearly ([\d.]+), and not one lesion is found", LAZY,
+          lambda said, true: abs(said[0] - true[1]) < 0.005 and true[0] == true[2] == 0),
+    Claim("06_class_imbalance", r"an empty mask has accuracy ([\d.]+) and F1 0", LAZY,
+          lambda said, true: said[0] == true[1] and true[2] == 0),
+    Claim("06_class_imbalance", r"about doubles the share of lesion pixels",
+          output(r"all slices: ([\d.]+)% of.*\npositive slices only: ([\d.]+)%"),
+          lambda _, true: 1.6 < true[1] / true[0] < 2.4),
+    Claim("06_class_imbalance", r"one would expect (\d+) excluded and (\d+) left", EXPECTED_SLICES),
+    Claim("06_class_imbalance", r"its own counts give (\d+) and (\d+)", EXPECTED_SLICES),
+    Claim("06_class_imbalance", r"reports ([\d.]+) % to (\d+) % of lesion on a positive slice",
+          known(*(100 * share for share in paper.POSITIVE_SHARE_RANGE))),
+    Claim("06_class_imbalance", r"F1 cannot tell the two apart", output(r"^F1: told apart (True|False)"),
+          lambda _, true: true == [0]),
+    Claim("06_class_imbalance", r"The share of negative slices left empty can",
+          output(r"^left empty: told apart (True|False)"), lambda _, true: true == [1]),
+    Claim("06_class_imbalance", r"about one in (seven) stays empty, against nearly (nine) in ten", LEFT_EMPTY,
+          lambda said, true: abs(sum(true[:2]) / 2 - 1 / said[0]) < 0.03 and 0.8 < sum(true[2:]) / 2 < said[1] / 10),
+    Claim("06_class_imbalance", r"\*nothing\* costs ([\d.]+), and \*everything\* costs ([\d.]+)\.",
+          output(r"^cross_entropy {8,}([\d.]+) +([\d.]+)")),
+    Claim("06_class_imbalance", r"both cost the same, ([\d.]+)\.",
+          output(r"^weighted_cross_entropy {8,}([\d.]+) +([\d.]+)"), lambda said, true: true == 2 * said),
+    Claim("06_class_imbalance", r"\*nothing\* costs ([\d.]+) and \*everything\* ([\d.]+)\.",
+          output(r"^dice {8,}([\d.]+) +([\d.]+)")),
+    Claim("06_class_imbalance", r"the sum is ahead of each of the others by more than the seeds differ",
+          output(r"^cross_entropy and ours: told apart (True|False)\nweighted_cross_entropy and ours: told apart "
+                 r"(True|False)\ndice and ours: told apart (True|False)"), lambda _, true: true == [1, 1, 1]),
+    Claim("06_class_imbalance", r"at one half it scores next to nothing",
+          output(r"^cross_entropy +at one half F1 ([\d.]+), as chosen ([\d.]+)"),
+          lambda _, true: true[0] < 0.1 and true[1] > 2 * true[0]),
+    Claim("06_class_imbalance", r"validation chose a low threshold",
+          output(r"^cross_entropy .*threshold ([\d.]+) ([\d.]+)"), lambda _, true: max(true) < 0.4),
+    Claim("06_class_imbalance", r"calls too many, and validation chose a high one",
+          output(r"^weighted_cross_entropy .*threshold ([\d.]+) ([\d.]+)"), lambda _, true: min(true) > 0.6),
+    Claim("06_class_imbalance", r"covers about (\d+) pixels of a slice of 630 x 630", known((630 / 128) ** 2),
+          lambda said, true: said[0] == round(true[0])),
+    Claim("06_class_imbalance", r"One pixel costs the largest about a tenth of F1, and the smallest about four tenths",
+          output(r"^under 16 +[\d.]+ +([\d.]+)(?:.*\n)+?256 and more +[\d.]+ +([\d.]+)"),
+          lambda _, true: 0.53 < true[0] < 0.67 and 0.86 < true[1] < 0.94),
+    Claim("06_class_imbalance", r"the true lesions exactly would score ([\d.]+) against such an expert", HURRIED),
+    Claim("06_class_imbalance", r"one pixel of wander: F1 ([\d.]+), of small lesions [\d.]+", HURRIED),
+    Claim("06_class_imbalance", r"of wander: F1 [\d.]+, of small lesions ([\d.]+)",
+          output(r"^under 16 +[\d.]+ +([\d.]+) ")),
+    Claim("06_class_imbalance", r"agree less with each other than each does with the truth",
+          output(r"the reference: F1 ([\d.]+)\ntwo experts against each other: +F1 ([\d.]+)"),
+          lambda _, true: true[1] < true[0]),
 ]  # fmt: skip

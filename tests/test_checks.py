@@ -6,15 +6,19 @@ import pytest
 from covidlab.checks import (
     check_bottleneck_field,
     check_bottleneck_weights,
+    check_empty_mask_accuracy,
     check_f1,
     check_grey_to_hu,
     check_patient_split,
     check_receptive_field,
+    check_soft_dice,
+    check_threshold_for_recall,
     check_true_share,
     check_window,
     check_window_count,
     check_window_ends,
 )
+from covidlab.metrics import Counts
 from covidlab.models import MODELS
 from covidlab.patches import slice_patches
 from covidlab.receptive_field import reaches
@@ -364,3 +368,85 @@ def test_no_answer_to_the_model_notebooks_is_not_an_error(answer):
     assert check_bottleneck_field(answer).startswith("Not yet")
     assert check_true_share(lambda balanced, share: answer).startswith("Not yet")
     assert check_receptive_field(lambda windows: answer).startswith("Not yet")
+
+
+def test_an_empty_mask_is_right_wherever_there_is_no_lesion():
+    assert check_empty_mask_accuracy(Counts(tp=0, fp=0, fn=2, tn=8).accuracy).startswith("Right")
+
+
+@pytest.mark.parametrize(
+    "answer, word",
+    [(0.2, "wrong"), (80, "percent"), (0, "recall"), (0.999, "small"), (0.5, "guess"), (1, "without"), (0.7, "which")],
+)
+def test_a_wrong_accuracy_of_an_empty_mask_is_explained(answer, word):
+    sentence = check_empty_mask_accuracy(answer)
+    assert sentence.startswith("Not quite") and word in sentence
+
+
+def keras_dice(reference, probability):
+    from covidlab.imbalance import LOSSES
+
+    return float(LOSSES["dice"]()(reference.astype(np.float32), probability.astype(np.float32)))
+
+
+def soft_dice(reference, probability):
+    return 1 - 2 * np.sum(reference * probability) / (np.sum(reference) + np.sum(probability))
+
+
+@pytest.mark.parametrize("answer", [soft_dice, keras_dice])
+def test_soft_dice_by_hand_and_from_keras_are_right(answer):
+    assert check_soft_dice(answer).startswith("Right")
+
+
+@pytest.mark.parametrize(
+    "answer, word",
+    [
+        (lambda r, p: 1 - soft_dice(r, p), "score"),
+        (lambda r, p: 1 - (r * p).sum() / (r.sum() + p.sum()), "factor of two"),
+        (lambda r, p: 1 - (r * p).sum() / (r + p - r * p).sum(), "IoU"),
+        (lambda r, p: soft_dice(r, p > 0.5), "slope"),
+        (lambda r, p: 1 - 2 * (r * p).sum() / ((r * r).sum() + (p * p).sum()), "V-Net"),
+        (lambda r, p: np.mean([soft_dice(*both) for both in zip(r, p)]), "mean over slices"),
+        (lambda r, p: 1 - (r * p).sum() / r.sum(), "soft recall"),
+        (lambda r, p: 1 - (r * p).sum() / p.sum(), "soft precision"),
+        (lambda r, p: [soft_dice(*both) for both in zip(r, p)], "one number"),
+        (lambda r, p: soft_dice(r, missing), "NameError"),  # noqa: F821
+        (lambda r, p: 0.123, "give 0.123"),
+    ],
+)
+def test_a_wrong_soft_dice_is_explained(answer, word):
+    sentence = check_soft_dice(answer)
+    assert sentence.startswith("Not quite") and word in sentence, sentence
+
+
+def highest(thresholds, counts, recall):
+    return max(threshold for threshold, one in zip(thresholds, counts) if one.recall >= recall)
+
+
+def test_the_highest_threshold_with_enough_recall_is_right():
+    assert check_threshold_for_recall(highest).startswith("Right")
+
+
+@pytest.mark.parametrize(
+    "answer, word",
+    [
+        (lambda t, c, r: min(a for a, b in zip(t, c) if b.recall >= r), "higher threshold"),
+        (lambda t, c, r: max(a for a, b in zip(t, c) if b.recall > r), "exactly"),
+        (lambda t, c, r: max(a for a, b in zip(t, c) if b.precision >= r), "less than wanted"),
+        (lambda t, c, r: t[int(np.argmax([one.f1 for one in c]))], "does it use"),
+        (lambda t, c, r: [one.recall >= r for one in c].index(False) - 1, "place"),
+        (lambda t, c, r: r, "none of"),
+        (lambda t, c, r: [a for a, b in zip(t, c) if b.recall >= r], "one threshold"),
+        (lambda t, c, r: c.recall, "AttributeError"),
+    ],
+)
+def test_a_wrong_threshold_is_explained(answer, word):
+    sentence = check_threshold_for_recall(answer)
+    assert sentence.startswith("Not quite") and word.lower() in sentence.lower(), sentence
+
+
+@pytest.mark.parametrize("answer", [None, ...])
+def test_no_answer_to_notebook_06_is_not_an_error(answer):
+    assert check_empty_mask_accuracy(answer).startswith("Not yet")
+    assert check_soft_dice(lambda r, p: answer).startswith("Not yet")
+    assert check_threshold_for_recall(lambda t, c, r: answer).startswith("Not yet")
