@@ -178,6 +178,10 @@ def _run_options(sub: argparse.ArgumentParser) -> None:
                      help="lesson: 128 px; paper: 630 px, a GPU or patience (default: lesson)")  # fmt: skip
     sub.add_argument("--updates", type=int, metavar="N",
                      help="gradient steps (default: 800 on the phantom, 7500 on other data)")  # fmt: skip
+    sub.add_argument("--loss", metavar="NAME", help="cross_entropy, weighted_cross_entropy, focal, dice, tversky or\n"
+                     "cross_entropy_and_dice (default: the last)")  # fmt: skip
+    sub.add_argument("--negatives", type=float, metavar="RATIO", help="slices without lesion to train on for each one\n"
+                     "with; inf for all (default: 0 as in the paper, 0.3 on the phantom)")  # fmt: skip
     sub.add_argument("--out", type=Path, metavar="DIR", help="(default: runs/DATA-PROTOCOL-seedN)")
 
 
@@ -233,16 +237,18 @@ def _config(options, model: str, cohort):
         cohort=cohort.name, grid=grid, protocol=options.protocol, seed=options.seed, model=model,
         options=experiment.OPTIONS[options.profile].get(model, {}),
         test_patients=tuple(name for name in options.test_patients.split(",") if name),
-        recipe=experiment.recipe_for(cohort.is_phantom, options.updates, model),
+        recipe=experiment.change_recipe(
+            experiment.recipe_for(cohort.is_phantom, options.updates, model), options.loss, options.negatives
+        ),
     )  # fmt: skip
 
 
 def _run(options, model: str, folder: Path, cohort):
     from covidlab import experiment
 
-    cache = _cache(options, cohort)
+    config, cache = _config(options, model, cohort), _cache(options, cohort)
     with progress_bar(f"training {model}") as progress:
-        return experiment.run_experiment(_config(options, model, cohort), cache, folder, progress)
+        return experiment.run_experiment(config, cache, folder, progress)
 
 
 def _train(options) -> None:
@@ -271,10 +277,13 @@ def _evaluate(options) -> None:
 def _evaluate_fully(options, run) -> None:
     from covidlab import cohorts, results, run_report, slice_cache
 
+    grid, profile = run.config.grid, "paper" if run.config.cohort == "phantom-paper" else "lesson"
     with progress_bar("opening the cohort") as progress:
-        cohort = cohorts.open_cohort(options.data, progress=progress).named(run.config.cases)
-        cache = slice_cache.open_slice_cache(cohort, run.config.grid, progress=progress)
-    found = run_report.report_run(run, cache)
+        cohort = cohorts.open_cohort(options.data, profile, progress).named(run.config.cases)
+        cache = slice_cache.open_slice_cache(cohort, grid, progress=progress)
+        spacings = {case.name: slice_cache.grid_spacing(case, grid) for case in cohort.cases}
+    with progress_bar("predicting") as progress:
+        found = run_report.report_run(run, cache, spacings, progress)
     if options.json:
         print(json.dumps(found, indent=2))
         return
@@ -331,6 +340,10 @@ def _study(options) -> int:
         command += f" --data FOLDER --cases '{options.cases}'"
     if options.updates:
         command += f" --updates {options.updates}"
+    if options.loss:
+        command += f" --loss {options.loss}"
+    if options.negatives is not None:
+        command += f" --negatives {options.negatives:g}"
     if options.mirror:
         command += " --mirror"
     provenance = results.Provenance.here(

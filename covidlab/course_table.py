@@ -46,26 +46,25 @@ def measure(notebook: Path) -> dict[str, float]:
         If it fails.
     """
     with tempfile.TemporaryDirectory() as folder:
-        code = "import sys, nbformat, nbclient; n = nbformat.read(sys.argv[1], 4); "
-        code += "nbclient.NotebookClient(n, timeout=600).execute(cwd=sys.argv[2])"
+        code = "import resource, sys, nbformat, nbclient; n = nbformat.read(sys.argv[1], 4); "
+        code += "nbclient.NotebookClient(n, timeout=600).execute(cwd=sys.argv[2]); "
+        # The kernel is its child. Its own peak may be that of whoever started it, which a new process inherits.
+        code += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
         log = Path(folder, "log")
         start = time.perf_counter()
         with log.open("wb") as file:
-            child = subprocess.Popen(
+            child = subprocess.run(
                 [sys.executable, "-c", code, str(notebook.resolve()), str(notebook.resolve().parent)],
                 stdout=file,
                 stderr=file,
             )
-            # Of this child and of those it waited for: the kernel is the largest of them.
-            _, status, usage = os.wait4(child.pid, 0)
-            child.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.perf_counter() - start
+        lines = log.read_text(errors="replace").strip().splitlines()
         if child.returncode:
-            last = "".join(log.read_text(errors="replace").strip().splitlines()[-1:])
-            last = re.sub(r"\x1b\[[0-9;]*m", "", last)  # without IPython's colours
+            last = re.sub(r"\x1b\[[0-9;]*m", "", "".join(lines[-1:]))  # without IPython's colours
             raise CourseTableError(notebook, f"an error ({last[:200]})", "a run to its end", "mend it first")
     per_megabyte = 1e6 if sys.platform == "darwin" else 1e6 / 1024  # ru_maxrss counts bytes there, KiB elsewhere
-    return {"seconds": round(seconds, 1), "megabytes": round(usage.ru_maxrss / per_megabyte)}
+    return {"seconds": round(seconds, 1), "megabytes": round(int(lines[-1]) / per_megabyte)}
 
 
 def render(results: dict) -> str:

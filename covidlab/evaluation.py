@@ -2,7 +2,7 @@
 
 Pooled pixels are the paper's measure (section III.C). Beside them stand here each volume's score, the negative slices
 (which have no F1: they are judged by how many stay empty and how much is marked on the others), the detection of
-infection by slice and by neighbours, and how far all this would differ with other patients.
+infection by slice, by neighbours and by run of slices, and how far all this would differ with other patients.
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,6 +48,17 @@ class SliceTable:
     def marked(self) -> np.ndarray:
         """Whether the prediction marks anything, bool (slices,)."""
         return self.tp + self.fp > 0
+
+    @property
+    def found(self) -> np.ndarray:
+        """Whether a lesion pixel is marked, bool (slices,)."""
+        return self.tp > 0
+
+    @property
+    def f1(self) -> np.ndarray:
+        """F1 of each slice, float (slices,); nan on negative slices, which have none whatever is marked there."""
+        scores = np.full(len(self), np.nan)
+        return np.divide(2 * self.tp, 2 * self.tp + self.fp + self.fn, out=scores, where=self.positive)
 
     def pooled(self) -> Counts:
         """All pixels of all slices together."""
@@ -146,7 +157,7 @@ def detection(table: SliceTable, judged: np.ndarray | None = None, reach: int = 
     Detection
     """
     judged = np.ones(len(table), bool) if judged is None else judged
-    found = table.tp > 0
+    found = table.found
     slices = Counts(
         tp=int((judged & found).sum()),
         fp=int((judged & ~table.positive & table.marked).sum()),
@@ -158,6 +169,64 @@ def detection(table: SliceTable, judged: np.ndarray | None = None, reach: int = 
         bool((found & (table.cases == table.cases[k]) & (np.abs(table.z - table.z[k]) <= reach)).any()) for k in missed
     ]
     return Detection(slices, len(missed), sum(caught), reach)
+
+
+@dataclass(frozen=True)
+class RunDetection:
+    """Is each stretch of infected slices noticed somewhere along the way?
+
+    Parameters
+    ----------
+    runs : int
+        Runs of consecutive positive slices of a case.
+    noticed : int
+        Of those, how many have at least one found slice.
+    covered : int
+        Of those, how many have a found slice within `reach` slices of each of theirs.
+    longest_miss : int
+        The most slices in a row, within a run, none of which was found.
+    reach : int
+    """
+
+    runs: int
+    noticed: int
+    covered: int
+    longest_miss: int
+    reach: int
+
+
+def lesion_runs(table: SliceTable) -> list[np.ndarray]:
+    """The positions of each run of consecutive positive slices of a case, from feet to head."""
+    order = np.lexsort((table.z, table.cases))
+    order = order[table.positive[order]]
+    breaks = (np.diff(table.z[order]) != 1) | (table.cases[order][1:] != table.cases[order][:-1])
+    return np.split(order, np.flatnonzero(breaks) + 1) if len(order) else []
+
+
+def run_detection(table: SliceTable, judged: np.ndarray | None = None, reach: int = 1) -> RunDetection:
+    """Detection by run of consecutive slices.
+
+    Parameters
+    ----------
+    table : SliceTable
+        Whole cases, as for `detection`.
+    judged : bool array (slices,), optional
+        A run counts, and as a whole, where it holds one of these; all by default.
+    reach : int
+
+    Returns
+    -------
+    RunDetection
+    """
+    judged = np.ones(len(table), bool) if judged is None else judged
+    runs = [table.found[run] for run in lesion_runs(table) if judged[run].any()]
+    covered = longest = 0
+    for found in runs:
+        near = np.convolve(found, np.ones(2 * reach + 1), "full")[reach : reach + len(found)] > 0.5
+        covered += bool(near.all())
+        ends = np.flatnonzero(np.concatenate([[True], found, [True]]))
+        longest = max(longest, int(np.diff(ends).max()) - 1)
+    return RunDetection(len(runs), sum(bool(found.any()) for found in runs), covered, longest, reach)
 
 
 @dataclass(frozen=True)
@@ -177,7 +246,7 @@ class Interval:
     patients: int
 
     def __str__(self) -> str:
-        if np.isnan(self.low):
+        if self.patients < 2:
             return f"{self.score:.3f} (one patient: no interval)"
         return f"{self.score:.3f} ({self.low:.3f} to {self.high:.3f}, {self.patients} patients)"
 
@@ -185,7 +254,8 @@ class Interval:
 def patient_interval(table: SliceTable, score: str = "f1", drawings: int = 2000, seed: int = 0) -> Interval:
     """A pooled score with its 95 % percentile interval from drawing patients with replacement.
 
-    Slices of one patient are alike, so drawing slices would promise far too much.
+    Slices of one patient are alike, so drawing slices would promise far too much. With a handful of patients even this
+    interval is too narrow: it knows no other patients than these.
 
     Parameters
     ----------
@@ -207,7 +277,9 @@ def patient_interval(table: SliceTable, score: str = "f1", drawings: int = 2000,
     random = np.random.default_rng(seed)
     drawn = each[random.integers(len(each), size=(drawings, len(each)))].sum(axis=1)
     scores = [getattr(Counts(*map(int, row)), score) for row in drawn]
-    low, high = np.nanpercentile(scores, [2.5, 97.5])
+    # A drawing of nothing but patients without lesion may have no score.
+    known = [value for value in scores if not np.isnan(value)]
+    low, high = np.percentile(known, [2.5, 97.5]) if known else (float("nan"),) * 2
     return Interval(pooled, float(low), float(high), len(each))
 
 
@@ -254,11 +326,21 @@ def reliability(references: np.ndarray, probabilities: np.ndarray, bins: int = 1
 
 
 def volume_scores(table: SliceTable, score: str = "f1") -> Mapping[str, float]:
-    """A score for each case; nan where it is not defined, as F1 is for a case without lesion and without mark."""
-    return {case: getattr(counts, score) for case, counts in table.by(table.cases).items()}
+    """A score for each case with lesion; nan for a case without, which is judged by its negative slices instead.
+
+    F1 would be 0 there for a single false pixel and undefined for none: neither says how the model did.
+    """
+    cases = table.by(table.cases)
+    return {case: getattr(one, score) if one.tp + one.fn else float("nan") for case, one in cases.items()}
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
-    """Lower quartile, median and upper quartile of what is defined; nan where nothing is."""
+    """Lower quartile, median and upper quartile of what is defined; nan where nothing is.
+
+    Infinite values count as what they are, larger than all others; then the quartiles are values that occur.
+    """
     known = np.array([value for value in values if not np.isnan(value)])
-    return tuple(float(one) for one in np.percentile(known, [25, 50, 75])) if len(known) else (float("nan"),) * 3
+    if not len(known):
+        return (float("nan"),) * 3
+    method = "linear" if np.isfinite(known).all() else "higher"
+    return tuple(float(one) for one in np.percentile(known, [25, 50, 75], method=method))

@@ -19,6 +19,7 @@ import numpy as np
 
 from covidlab import __version__, figures, paper
 from covidlab.errors import CovidlabError
+from covidlab.imbalance import LOSSES
 from covidlab.metrics import PAPER_SCORES, Counts
 from covidlab.models import MODELS
 from covidlab.progress import Progress, silent
@@ -52,6 +53,25 @@ def recipe_for(is_phantom: bool, updates: int | None = None, model: str = "light
         )  # fmt: skip
     updates = updates or REAL_UPDATES
     return Recipe(updates=updates, updates_per_epoch=min(updates, 250))
+
+
+def change_recipe(recipe: Recipe, loss: str | None = None, negatives: float | None = None) -> Recipe:
+    """A recipe with another loss, or another number of negative slices for each positive one; None leaves either.
+
+    Raises
+    ------
+    CovidlabError
+        If there is no such loss or no such number.
+    """
+    if loss is not None:
+        if loss not in LOSSES:
+            raise CovidlabError("--loss", repr(loss), f"one of {', '.join(LOSSES)}", "correct the name")
+        recipe = replace(recipe, loss=loss)
+    if negatives is not None:
+        if not negatives >= 0:
+            raise CovidlabError("--negatives", f"{negatives:g}", "0 or more, or inf", "correct the number")
+        recipe = replace(recipe, negatives_per_positive=negatives)
+    return recipe
 
 
 def check_models(names: Sequence[str]) -> list[str]:

@@ -36,10 +36,11 @@ class Provenance:
     @classmethod
     def here(cls, **known: str) -> "Provenance":
         """With this machine's processor and today's date."""
-        return cls(machine=f"{_processor()}, {os.cpu_count()} cores", day=date.today().isoformat(), **known)
+        return cls(machine=f"{processor()}, {os.cpu_count()} cores", day=date.today().isoformat(), **known)
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of this machine's processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))

@@ -2,11 +2,13 @@
 
 import csv
 import os
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from covidlab.errors import CovidlabError
 from covidlab.evaluation import (
     SliceTable,
     detection,
@@ -14,19 +16,25 @@ from covidlab.evaluation import (
     patient_interval,
     quartiles,
     reliability,
+    run_detection,
     slice_table,
     volume_scores,
 )
 from covidlab.experiment import Run, make_split, rounded, write_json
+from covidlab.metrics import count_at
+from covidlab.progress import Progress, silent
 from covidlab.slice_cache import SliceCache
 from covidlab.splits import PARTS
 from covidlab.surfaces import border_shares, surface_scores
-from covidlab.training import predict_slices
+from covidlab.training import THRESHOLDS, predict_slices
 
-TOLERANCE = 1.0  # pixels: the cache's slices have been resampled, and of the record's no spacing is known
+# 3 mm is what the record's benchmark takes. Where no spacing is known, as in reduced copies of the record, a pixel of
+# the grid is all that can be said.
+TOLERANCES = {"mm": 3.0, "pixels": 1.0}
+Spacings = Mapping[str, tuple[float, float, float] | None]
 
 
-def report_run(run: Run, cache: SliceCache) -> dict:
+def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None, progress: Progress = silent) -> dict:
     """Predict every slice of the cohort once, and judge the parts.
 
     Parameters
@@ -35,71 +43,167 @@ def report_run(run: Run, cache: SliceCache) -> dict:
         Finished. Its folder gains slices.csv, a line a slice, and evaluation.json, which is what is returned.
     cache : SliceCache
         Of the run's cohort and grid.
+    spacings : mapping of case -> (slice, row, column) mm or None, optional
+        See `covidlab.slice_cache.grid_spacing`; cases that are missing are measured in pixels of the grid.
+    progress : callable (done, total, text)
+        Counts cases.
 
     Returns
     -------
     dict
-        "setting", and under "parts" for each part: pooled scores, the interval over patients, each volume's F1 with
-        quartiles, negative slices, detection, borders (in pixels of the grid), and calibration of the test part.
+        "setting", and under "parts" for each part: pooled scores, the interval over patients, F1 of volumes and of
+        slices with quartiles, negative slices, detection by slice and by run, borders by unit, outlines; of the test
+        part also curve and calibration. What is not defined is None, and so is an infinite HD95.
+
+    Raises
+    ------
+    CovidlabError
+        If the cohort's masks are not those that the run was scored with.
     """
     split = make_split(cache, run.config.protocol, run.config.seed, run.config.test_patients)
     model, _ = run.model()
-    probabilities = predict_slices(model, cache.images)
+    probabilities = np.empty(cache.images.shape, np.float32)
+    cases = list(dict.fromkeys(cache.cases.tolist()))
+    for done, case in enumerate(cases):
+        progress(done, len(cases), case)
+        probabilities[cache.case(case)] = predict_slices(model, cache.images[cache.case(case)])
     marked = probabilities >= run.threshold
     table = slice_table(cache.masks, marked, cache.cases, cache.patients, cache.z)
+    for part in PARTS:
+        _check_same_masks(run, part, table[split.part(part)])
+    borders = slice_borders(cache, marked, spacings or {})
     found = {"setting": run.config.sentence, "leak": run.leak, "threshold": run.threshold, "parts": {}}
     for part in PARTS:
         which = split.part(part)
         inside = np.isin(np.arange(len(cache)), which)
         f1_by_volume = volume_scores(table[which])
+        positive = which[table.positive[which]]
         found["parts"][part] = {
             "pooled": rounded(table[which].pooled().scores()),
             "f1_interval": _plain(asdict(patient_interval(table[which]))),
             "f1_by_volume": rounded(f1_by_volume),
             "f1_by_volume_quartiles": _plain(quartiles(list(f1_by_volume.values()))),
+            "f1_by_positive_slice_quartiles": _plain(quartiles(table[which].f1)),
             "negative_slices": _plain(asdict(negative_slices(table[which]))),
             "detection": asdict(detection(table, inside)),
-            "borders_in_pixels": _borders(cache.masks[which], marked[which]),
+            "runs": asdict(run_detection(table, inside)),
+            "borders": borders.summary(positive),
+            "volume_borders_in_mm": _volume_borders(cache, marked, which, spacings or {}),
+            "outlines": _plain(asdict(border_shares(cache.masks[positive], marked[positive]))),
         }
-    test = reliability(cache.masks[split.test], probabilities[split.test])
-    found["test_calibration_error"] = round(test.expected_error, 6)
-    _write_slices(run.folder / "slices.csv", table, split)
+        progress(len(cases), len(cases), part)
+    references, test = cache.masks[split.test], probabilities[split.test]
+    counts = count_at(THRESHOLDS, references, test)
+    found["test_curve"] = [
+        {"threshold": float(threshold), **rounded({"precision": one.precision, "recall": one.recall})}
+        for threshold, one in zip(THRESHOLDS, counts)
+    ]
+    bins = reliability(references, test)
+    found["test_reliability"] = _plain({name: values.tolist() for name, values in vars(bins).items()})
+    found["test_calibration_error"] = round(bins.expected_error, 6)
+    _write_slices(run.folder / "slices.csv", table, borders, split)
     write_json(run.folder / "evaluation.json", found)
     return found
 
 
-def _borders(references: np.ndarray, marked: np.ndarray) -> dict:
-    positive = references.any(axis=(1, 2))
-    pairs = [surface_scores(one, other, 1.0, TOLERANCE) for one, other in zip(references[positive], marked[positive])]
-    drawn = [pair.hd95 for pair in pairs if np.isfinite(pair.hd95)]
-    return _plain({
-        "tolerance": TOLERANCE,
-        "positive_slices": len(pairs),
-        "nothing_marked": len(pairs) - len(drawn),
-        "hd95_median": float(np.median(drawn)) if drawn else float("nan"),
-        "nsd_mean": float(np.mean([pair.nsd for pair in pairs])) if pairs else float("nan"),
-        **asdict(border_shares(references[positive], marked[positive])),
-    })  # fmt: skip
+def _check_same_masks(run: Run, part: str, table: SliceTable) -> None:
+    """The reference does not depend on the machine, so its pixels tell whether this is the run's own cohort."""
+    here, then = table.pooled(), run.counts[part]
+    if (here.tp + here.fn, here.total) != (then.tp + then.fn, then.total):
+        raise CovidlabError(
+            run.folder,
+            f"{here.tp + here.fn} lesion pixels of {here.total} in the {part} part of this cohort",
+            f"{then.tp + then.fn} of {then.total}, as the run was scored with",
+            "name the folder that the run was made with by --data",
+        )
+
+
+@dataclass(frozen=True)
+class SliceBorders:
+    """How well borders agree on each slice; see `covidlab.surfaces`.
+
+    Parameters
+    ----------
+    hd95, nsd : float arrays (slices,)
+        nan on negative slices, which have no border to find. A positive slice on which nothing is marked has an
+        infinite HD95 and an NSD of 0: leaving it out would reward a model for marking nothing.
+    units : str array (slices,)
+        "mm" or "pixels" of the grid, for HD95 and for the tolerance of NSD (`TOLERANCES`).
+    """
+
+    hd95: np.ndarray
+    nsd: np.ndarray
+    units: np.ndarray
+
+    def summary(self, positive: np.ndarray) -> dict[str, dict]:
+        """For each unit that occurs on some positive slices: tolerance, numbers, HD95's quartiles, mean NSD."""
+        summaries = {}
+        for unit in sorted(set(self.units[positive].tolist())):
+            hd95, nsd = (values[positive][self.units[positive] == unit] for values in (self.hd95, self.nsd))
+            summaries[unit] = _plain({
+                "tolerance": TOLERANCES[unit],
+                "positive_slices": len(hd95),
+                "nothing_marked": int(np.isinf(hd95).sum()),
+                "hd95_quartiles": quartiles(hd95),
+                "nsd_mean": float(nsd.mean()),
+            })  # fmt: skip
+        return summaries
+
+
+def slice_borders(cache: SliceCache, marked: np.ndarray, spacings: Spacings) -> SliceBorders:
+    """HD95 and NSD of each positive slice, within its plane.
+
+    Parameters
+    ----------
+    cache : SliceCache
+    marked : bool array (slices, size, size)
+    spacings : as for `report_run`
+
+    Returns
+    -------
+    SliceBorders
+    """
+    hd95, nsd = np.full((2, len(cache)), np.nan)
+    units = np.where([spacings.get(case) is None for case in cache.cases], "pixels", "mm")
+    for k in np.flatnonzero(cache.positive):
+        _, *in_plane = spacings.get(cache.cases[k]) or (1.0, 1.0, 1.0)
+        scores = surface_scores(cache.masks[k], marked[k], tuple(in_plane), TOLERANCES[units[k]])
+        hd95[k], nsd[k] = scores.hd95, scores.nsd
+    return SliceBorders(hd95, nsd, units)
+
+
+def _volume_borders(cache: SliceCache, marked: np.ndarray, which: np.ndarray, spacings: Spacings) -> dict:
+    """HD95 and NSD in space, of cases that lie wholly in a part, with lesion and with known spacing: slices drawn at
+    random are no volume, and a distance across slices without millimetres is none."""
+    scores = {}
+    for case in dict.fromkeys(cache.cases[which].tolist()):
+        whole = cache.case(case)
+        if spacings.get(case) and np.isin(whole, which).all() and cache.positive[whole].any():
+            one = surface_scores(cache.masks[whole], marked[whole], spacings[case], TOLERANCES["mm"])
+            scores[case] = _plain({"hd95": one.hd95, "nsd": one.nsd})
+    return scores
 
 
 def _plain(values):
-    """Rounded, and null where not defined, for JSON."""
+    """Rounded, and null where not defined or infinite, for JSON, which knows neither."""
     if isinstance(values, dict):
         return {key: _plain(value) for key, value in values.items()}
     if isinstance(values, (list, tuple)):
         return [_plain(value) for value in values]
-    return (None if np.isnan(values) else round(values, 6)) if isinstance(values, float) else values
+    return (round(values, 6) if np.isfinite(values) else None) if isinstance(values, float) else values
 
 
-def _write_slices(path: Path, table: SliceTable, split) -> None:
+def _write_slices(path: Path, table: SliceTable, borders: SliceBorders, split) -> None:
     part_of = {int(k): part for part in PARTS for k in split.part(part)}
     scratch = path.with_name(f".{path.name}")
     with scratch.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["case", "patient", "slice", "part", "tp", "fp", "fn", "tn"])
+        writer.writerow(["case", "patient", "slice", "part", "tp", "fp", "fn", "tn", "hd95", "nsd", "unit"])
         for k in range(len(table)):
             counts = (int(getattr(table, name)[k]) for name in ("tp", "fp", "fn", "tn"))
-            writer.writerow([table.cases[k], table.patients[k], int(table.z[k]), part_of.get(k, ""), *counts])
+            at_borders = [round(float(borders.hd95[k]), 4), round(float(borders.nsd[k]), 4), borders.units[k]]
+            row = [table.cases[k], table.patients[k], int(table.z[k]), part_of.get(k, ""), *counts]
+            writer.writerow(row + (at_borders if table.positive[k] else [""] * 3))
     os.replace(scratch, path)
 
 
@@ -118,8 +222,8 @@ def report_rows(found: dict) -> list[dict[str, str]]:
         ends = "one patient" if at["low"] is None else f"{at['low']:.3f} to {at['high']:.3f}"
         return f"{number(at['score'])} ({ends})"
 
-    def volumes(values: dict) -> str:
-        low, middle, high = values["f1_by_volume_quartiles"]
+    def spread(quartiles: list) -> str:
+        low, middle, high = quartiles
         return "not defined" if middle is None else f"{middle:.3f} ({low:.3f} to {high:.3f})"
 
     def noticed(values: dict) -> str:
@@ -129,18 +233,43 @@ def report_rows(found: dict) -> list[dict[str, str]]:
     def neighbours(values: dict) -> str:
         return f"{values['detection']['caught_by_neighbour']} of {values['detection']['missed']}"
 
-    borders = "borders_in_pixels"
+    def at_borders(unit: str, read):
+        return lambda values: read(values["borders"][unit]) if unit in values["borders"] else "none"
+
+    def distance(borders: dict) -> str:
+        # Quartiles are defined wherever a slice was measured, so None is infinite here.
+        low, middle, high = ("infinite" if one is None else f"{one:.1f}" for one in borders["hd95_quartiles"])
+        return f"{middle} ({low} to {high})"
+
+    def in_space(values: dict) -> str:
+        return number(float(np.mean([one["nsd"] for one in values["volume_borders_in_mm"].values()])))
+
+    units = [pair for pair in (("mm", "mm"), ("pixels", "px")) if any(pair[0] in v["borders"] for v in parts.values())]
+    borders = [
+        one
+        for unit, short in units
+        for one in (
+            line(f"NSD at {TOLERANCES[unit]:g} {short}, mean over positive slices",
+                 at_borders(unit, lambda at: number(at["nsd_mean"]))),
+            line(f"HD95, {short}, median over positive slices (quartiles)", at_borders(unit, distance)),
+        )
+    ]  # fmt: skip
+    if any(values["volume_borders_in_mm"] for values in parts.values()):
+        what = f"NSD at {TOLERANCES['mm']:g} mm in space, mean over whole volumes"
+        borders.append(line(what, lambda values: in_space(values) if values["volume_borders_in_mm"] else "none whole"))
     return [
         *(line(name, lambda v, name=name: number(v["pooled"][name])) for name in ("precision", "recall", "accuracy")),
         line("F1, pooled (95 % over patients)", interval),
-        line("F1 of a volume, median (quartiles)", volumes),
+        line("F1 of a volume, median (quartiles)", lambda v: spread(v["f1_by_volume_quartiles"])),
+        line("F1 of a positive slice, median (quartiles)", lambda v: spread(v["f1_by_positive_slice_quartiles"])),
         line("negative slices left empty", lambda v: number(v["negative_slices"]["left_empty"])),
         line("false pixels on a negative slice", lambda v: number(v["negative_slices"]["false_pixels"], 1)),
         line("positive slices noticed", noticed),
         line("missed ones with a noticed neighbour", neighbours),
-        line("NSD at 1 px, mean over positive slices", lambda v: number(v[borders]["nsd_mean"])),
-        line("HD95, px, median", lambda v: number(v[borders]["hd95_median"], 1)),
-        line("marked area / reference area", lambda v: number(v[borders]["area"], 2)),
-        line("share of misses within 1 px of the border", lambda v: number(v[borders]["missed_at_border"], 2)),
-        line("roughness of outlines / reference's", lambda v: number(v[borders]["roughness"], 2)),
+        line("runs of positive slices noticed", lambda v: f"{v['runs']['noticed']} of {v['runs']['runs']}"),
+        line("runs with a found slice next to each", lambda v: f"{v['runs']['covered']} of {v['runs']['runs']}"),
+        *borders,
+        line("marked area / reference area", lambda v: number(v["outlines"]["area"], 2)),
+        line("share of misses within 1 px of the border", lambda v: number(v["outlines"]["missed_at_border"], 2)),
+        line("roughness of outlines / reference's", lambda v: number(v["outlines"]["roughness"], 2)),
     ]

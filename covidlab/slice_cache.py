@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from covidlab.cohorts import Cohort, CohortError, data_home
+from covidlab.cohorts import Case, Cohort, CohortError, data_home
 from covidlab.grid import GridFit
 from covidlab.progress import Progress, silent
 from covidlab.volumes import read_mask, read_volume
@@ -118,6 +118,28 @@ def open_slice_cache(
                 "free space or permissions there, or set COVIDLAB_HOME to another folder",
             ) from error
     return _load(folder, cohort.name)
+
+
+def grid_spacing(case: Case, size: int) -> tuple[float, float, float] | None:
+    """How far apart a case's slices, rows and columns are on a cache's grid.
+
+    Parameters
+    ----------
+    case : Case
+    size : int
+        Pixels a side of the grid.
+
+    Returns
+    -------
+    tuple of three float, mm, or None
+        None where the file does not say: then distances can be had in pixels of the grid only.
+    """
+    volume = read_volume(case.image)
+    if volume.spacing is None:
+        return None
+    fit = GridFit(size, *volume.slice_shape)
+    between, down, across = (float(volume.spacing[axis]) for axis in volume.orientation.axes)
+    return between, down * fit.height / fit.inner_height, across * fit.width / fit.inner_width
 
 
 def _content_key(cohort: Cohort, size: int) -> str:

@@ -25,6 +25,7 @@ from covidlab.errors import CovidlabError
 from covidlab.export import ExportError, export_model, install, missing_packages, open_exported
 from covidlab.models import MODELS
 from covidlab.progress import Progress, silent
+from covidlab.results import processor
 from covidlab.tensorflow_quiet import keras, tf
 from covidlab.weights_file import WeightsInfo, load_model, save_weights
 
@@ -419,12 +420,8 @@ def _timed(function: Callable) -> float:
 
 
 def _machine() -> str:
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        models = [line.split(":", 1)[1] for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        name = models[0].strip() if models else name
-    return f"{name}, {resolve_threads(['all'])[0]} cores, {platform.system()}, Python {platform.python_version()}"
+    cores = resolve_threads(["all"])[0]
+    return f"{processor()}, {cores} cores, {platform.system()}, Python {platform.python_version()}"
 
 
 def _versions() -> str:

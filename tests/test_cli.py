@@ -98,6 +98,15 @@ def test_what_the_user_got_wrong_is_one_line_and_status_2(capsys, tmp_path, argu
     assert not list(tmp_path.glob("m.*"))
 
 
+@pytest.mark.parametrize(
+    "wrong, words", [(("--loss", "hinge"), "one of cross_entropy, "), (("--negatives", "-1"), "0 or more, or inf")]
+)
+def test_a_recipe_that_cannot_be_is_refused_before_anything_is_built(capsys, cohort_folder, tmp_path, wrong, words):
+    status, _, err = run(capsys, "train", "--data", cohort_folder, *wrong)
+    assert status == 2 and words in err
+    assert not list(tmp_path.glob("*"))
+
+
 def test_importing_the_package_is_quick_because_tensorflow_stays_out():
     code = "import covidlab, covidlab.cli, sys; assert not {'tensorflow', 'keras'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,11 +1,12 @@
 import shutil
 
+import nibabel as nib
 import numpy as np
 import pytest
 
 from covidlab.cohorts import CohortError, open_cohort, patient_of, read_cohort
 from covidlab.errors import CovidlabError
-from covidlab.slice_cache import open_slice_cache
+from covidlab.slice_cache import grid_spacing, open_slice_cache
 from tests.conftest import SIDE, SLICES, write_scan
 
 
@@ -112,3 +113,22 @@ def test_a_cache_folder_that_cannot_be_written_is_named(cohort, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(CohortError, match="cannot be written"):
         open_slice_cache(cohort, SIDE, tmp_path / "file" / "cache")
+
+
+def test_the_grid_knows_how_many_millimetres_a_pixel_has(tmp_path):
+    image, _ = write_scan(tmp_path, "known")  # 32 pixels of 2.5 mm, slices of 5 mm
+    case = read_cohort(tmp_path).cases[0]
+    assert grid_spacing(case, 32) == (5.0, 2.5, 2.5)
+    assert grid_spacing(case, 16) == (5.0, 5.0, 5.0)
+    oblong = nib.Nifti1Image(nib.load(image).get_fdata()[:, :20].astype(np.int16), np.diag([2.0, 3.0, 4.0, 1.0]))
+    oblong.header.set_xyzt_units("mm")
+    nib.save(oblong, image)
+    assert grid_spacing(case, 64) == (4.0, 1.5, 1.0)  # 32 columns of 2 mm, 20 rows of 3 mm: the longer side fills 64
+
+
+def test_without_a_spacing_in_the_file_the_grid_has_none(tmp_path):
+    image, _ = write_scan(tmp_path, "unknown")
+    bare = nib.Nifti1Image(nib.load(image).get_fdata().astype(np.int16), np.eye(4))
+    bare.set_sform(None, 0), bare.set_qform(None, 0)
+    nib.save(bare, image)
+    assert grid_spacing(read_cohort(tmp_path).cases[0], 32) is None

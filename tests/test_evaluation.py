@@ -1,19 +1,24 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from sklearn import calibration
+from sklearn import metrics as oracle
 
 from covidlab.evaluation import (
     SliceTable,
     detection,
+    lesion_runs,
     negative_slices,
     patient_interval,
     quartiles,
     reliability,
+    run_detection,
     slice_table,
     volume_scores,
 )
-from covidlab.metrics import Counts, count
+from covidlab.metrics import Counts, count, count_at
 
 CASES = np.array(["a", "a", "a", "a", "b", "b"])
 PATIENTS = np.array(["1", "1", "1", "1", "2", "2"])
@@ -41,8 +46,16 @@ def test_slices_add_up_to_the_pooled_counts(references, predictions):
 def test_volumes_and_patients_are_pooled_each_for_itself():
     assert KNOWN.by(CASES)["b"] == Counts(tp=8, fp=4, fn=2, tn=186)
     assert volume_scores(KNOWN)["a"] == pytest.approx(10 / (10 + 1 + 8))
-    empty = table([0] * 6, [0] * 6, [0] * 6)
-    assert np.isnan(volume_scores(empty)["a"])
+
+
+@pytest.mark.parametrize("false_pixels", [0, 7])
+def test_a_volume_or_slice_without_lesion_has_no_score_whatever_is_marked(false_pixels):
+    healthy = table([0] * 6, [false_pixels] * 6, [0] * 6)
+    assert np.isnan(volume_scores(healthy)["a"]) and np.isnan(healthy.f1).all()
+
+
+def test_slices_are_scored_each_for_itself():
+    np.testing.assert_allclose(KNOWN.f1, [10 / 13, 0, 0, np.nan, np.nan, 16 / 18])
 
 
 def test_negative_slices_are_judged_apart():
@@ -69,6 +82,41 @@ def test_the_neighbour_in_another_case_is_no_neighbour():
     assert detection(cases_in_a_row, reach=3).caught_by_neighbour == 0
 
 
+def test_runs_of_consecutive_slices():
+    assert [run.tolist() for run in lesion_runs(KNOWN)] == [[0, 1, 2], [5]]
+    shuffled = np.array([3, 1, 5, 0, 2, 4])
+    assert [run.tolist() for run in lesion_runs(KNOWN[shuffled])] == [[3, 1, 4], [2]]
+    holed = KNOWN[np.array([0, 2, 5])]  # slice 1 is not there, so 0 and 2 do not follow each other
+    assert len(lesion_runs(holed)) == 3
+    assert lesion_runs(KNOWN[[3]]) == []
+
+
+def test_a_run_is_noticed_by_one_slice_and_covered_by_neighbours_of_all():
+    seen = run_detection(KNOWN)
+    assert (seen.runs, seen.noticed, seen.covered, seen.longest_miss) == (2, 2, 1, 2)
+    assert run_detection(KNOWN, reach=2).covered == 2
+    assert run_detection(KNOWN, reach=0).covered == 1
+    never = run_detection(table([0] * 6, [1] * 6, [3] * 6), reach=9)
+    assert (never.runs, never.noticed, never.covered, never.longest_miss) == (2, 0, 0, 4)
+    judged = np.array([False, True, False, False, False, False])
+    assert (run_detection(KNOWN, judged).runs, run_detection(KNOWN, judged).noticed) == (1, 1)
+    assert run_detection(KNOWN[[3]]).runs == 0
+
+
+@given(hnp.arrays(bool, 6), hnp.arrays(bool, 6), st.integers(0, 4))
+def test_a_run_is_covered_when_each_missed_slice_of_it_has_a_found_neighbour(positive, found, reach):
+    slices = table(positive * found * 2, [0] * 6, positive * ~found * 3)
+    place = {(case, z): k for k, (case, z) in enumerate(zip(CASES, Z))}
+
+    def caught(k, run):
+        near = (place.get((CASES[k], Z[k] + step)) for step in range(-reach, reach + 1))
+        return any(other in run and found[other] for other in near if other is not None)
+
+    runs = [run.tolist() for run in lesion_runs(slices)]
+    assert sorted(sum(runs, [])) == np.flatnonzero(positive).tolist()
+    assert run_detection(slices, reach=reach).covered == sum(all(caught(k, run) for k in run) for run in runs)
+
+
 def test_an_interval_over_patients_holds_the_score_and_widens_with_what_sets_them_apart():
     interval = patient_interval(KNOWN)
     assert interval.low <= interval.score <= interval.high and interval.patients == 2
@@ -93,13 +141,22 @@ def test_reliability_by_hand():
     assert seen.expected_error == pytest.approx((2 * 0.05 + 3 * 0.3) / 5)
 
 
+def test_drawings_without_a_score_are_left_out():
+    no_lesion = table([0] * 6, [0] * 6, [0] * 6)
+    assert np.isnan(patient_interval(no_lesion).high)
+
+
+def test_quartiles_know_that_infinite_is_the_worst():
+    assert quartiles([1.0, 2.0, np.inf]) == (2.0, 2.0, np.inf)
+    assert quartiles([1.0, np.inf, np.inf]) == (np.inf, np.inf, np.inf)
+
+
 def test_quartiles_leave_out_what_is_not_defined():
     assert quartiles([0.0, np.nan, 1.0, 0.5]) == (0.25, 0.5, 0.75)
     assert np.isnan(quartiles([np.nan])).all()
 
 
 def test_scores_equal_scikit_learns():
-    oracle = pytest.importorskip("sklearn.metrics")
     random = np.random.default_rng(0)
     reference, prediction = random.random((2, 5, 40, 40)) > 0.7
     pooled = slice_table(reference, prediction, CASES[:5], PATIENTS[:5], Z[:5]).pooled()
@@ -109,3 +166,17 @@ def test_scores_equal_scikit_learns():
     assert pooled.accuracy == pytest.approx(oracle.accuracy_score(*flat))
     assert pooled.f1 == pytest.approx(oracle.f1_score(*flat))
     assert pooled.iou == pytest.approx(oracle.jaccard_score(*flat))
+
+
+def test_points_of_the_curve_and_reliability_equal_scikit_learns():
+    random = np.random.default_rng(1)
+    reference = random.random(500) > 0.8
+    probabilities = np.clip(0.4 * reference + random.normal(0.3, 0.2, 500), 0, 1).astype(np.float32)
+    precision, recall, thresholds = oracle.precision_recall_curve(reference, probabilities)
+    counts = count_at(thresholds, reference, probabilities)
+    np.testing.assert_allclose([one.precision for one in counts], precision[:-1])
+    np.testing.assert_allclose([one.recall for one in counts], recall[:-1])
+    share, probability = calibration.calibration_curve(reference, probabilities, n_bins=10)
+    seen = reliability(reference, probabilities)
+    np.testing.assert_allclose(seen.share, share)
+    np.testing.assert_allclose(seen.probability, probability, rtol=1e-5)

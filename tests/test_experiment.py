@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from covidlab.errors import CovidlabError
-from covidlab.experiment import Config, rounded, run_experiment, score_mirrored
+from covidlab.experiment import Config, change_recipe, read_run, rounded, run_experiment, score_mirrored
 from covidlab.metrics import Counts
 from covidlab.training import Recipe, predict_slices
 from covidlab.weights_file import load_model
@@ -17,6 +17,25 @@ def test_a_score_that_is_not_defined_is_null_in_json():
     nothing_found = Counts(tp=0, fp=0, fn=3, tn=1).scores()
     text = json.dumps(rounded(nothing_found), allow_nan=False)
     assert json.loads(text) == {"precision": None, "recall": 0.0, "accuracy": 0.25, "f1": 0.0}
+
+
+def test_a_run_from_before_a_field_of_the_recipe_existed_is_still_read(cache, tmp_path):
+    run_experiment(CONFIG, cache, tmp_path / "run")
+    path = tmp_path / "run" / "config.json"
+    old = json.loads(path.read_text())
+    del old["recipe"]["loss"]
+    path.write_text(json.dumps(old))
+    assert read_run(tmp_path / "run").config.recipe.loss == "cross_entropy_and_dice"
+    assert run_experiment(CONFIG, cache, tmp_path / "run").config == read_run(tmp_path / "run").config
+
+
+def test_a_recipe_is_changed_where_asked_and_kept_elsewhere():
+    changed = change_recipe(RECIPE, "focal", 0.5)
+    assert (changed.loss, changed.negatives_per_positive, changed.updates) == ("focal", 0.5, RECIPE.updates)
+    assert change_recipe(RECIPE) == RECIPE and change_recipe(RECIPE, negatives=0.0).negatives_per_positive == 0
+    for wrong in (-1, float("nan")):
+        with pytest.raises(CovidlabError, match="--negatives"):
+            change_recipe(RECIPE, negatives=wrong)
 
 
 def test_a_finished_run_is_read_again_although_json_knows_no_tuples(cache, tmp_path):

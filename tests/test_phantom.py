@@ -4,8 +4,9 @@ from dataclasses import replace
 import nibabel as nib
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from covidlab import paper, phantom
+from covidlab import chest, paper, phantom
 from covidlab.cohorts import read_cohort
 from covidlab.errors import CovidlabError
 from covidlab.metrics import count
@@ -108,11 +109,28 @@ def test_the_same_plan_gives_the_same_voxels_and_another_seed_others(folder):
     assert not np.array_equal(other.image, one.image)
 
 
+def test_a_slice_does_not_depend_on_the_slab_it_is_drawn_in():
+    anatomy, sides = chest.Anatomy(0, 3), np.arange(-180, 181, 6.0)
+    heights = np.array([20.0, 60.0, 100.0, 150.0, 200.0, 230.0])
+    together = chest.draw_chest(anatomy, chest.Grid(sides, sides, heights, 6.0, 5.0))
+    for k in range(len(heights)):
+        alone = chest.draw_chest(anatomy, chest.Grid(sides, sides, heights[k : k + 1], 6.0, 5.0))
+        for one, slab in zip(alone, together, strict=True):
+            np.testing.assert_allclose(one[0], slab[k], atol=0.01)
+
+
+def test_the_lungs_are_two_bodies_that_meet_nowhere():
+    scan = phantom.make_scan(phantom.cohort_plans()[1])
+    labels, _ = ndimage.label(scan.lungs)
+    sizes = np.sort(np.bincount(labels.ravel())[1:])[::-1]
+    assert sizes[:2].sum() > 0.98 * scan.lungs.sum() and sizes[1] > 0.5 * sizes[0]
+
+
 def test_a_patient_scanned_twice_has_the_same_bones_and_other_lesions():
     first, second = (plan for plan in phantom.cohort_plans() if plan.patient == 3)
-    one, two = phantom.Anatomy(first), phantom.Anatomy(second)
+    one, two = (phantom.Anatomy(plan.seed, plan.patient) for plan in (first, second))
     assert (one.width, one.height, one.heart) == (two.width, two.height, two.heart)
-    assert one.width != phantom.Anatomy(phantom.cohort_plans()[0]).width
+    assert one.width != phantom.Anatomy(first.seed, 1).width
 
 
 def test_a_complete_cohort_is_not_made_again(folder):

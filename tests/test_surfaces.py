@@ -53,6 +53,13 @@ def test_a_square_moved_by_two_pixels_by_hand():
 
 @settings(max_examples=30, deadline=None)
 @given(masks, masks)
+def test_where_the_masks_lie_in_the_picture_does_not_matter(one, other):
+    placed = [np.pad(mask, ((3, 9), (11, 2))) for mask in (one, other)]
+    assert surface_scores(*placed) == surface_scores(one, other)
+
+
+@settings(max_examples=30, deadline=None)
+@given(masks, masks)
 def test_order_does_not_matter_and_equal_masks_agree_wholly(one, other):
     assert surface_scores(one, other) == surface_scores(other, one)
     same = surface_scores(one, one)

@@ -1,0 +1,96 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from covidlab.cohorts import read_cohort
+from covidlab.errors import CovidlabError
+from covidlab.experiment import Config, run_experiment
+from covidlab.metrics import Counts
+from covidlab.run_report import report_rows, report_run, slice_borders
+from covidlab.slice_cache import grid_spacing, open_slice_cache
+from covidlab.training import Recipe
+from tests.conftest import SIDE, SLICES, write_scan
+
+RECIPE = Recipe(updates=2, batch_size=2, updates_per_epoch=2)
+
+
+@pytest.fixture(scope="module")
+def three_patients(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("three patients")
+    for seed, name in enumerate(("ada", "bea", "cleo")):
+        write_scan(folder, name, seed)
+    return read_cohort(folder)
+
+
+@pytest.fixture(scope="module")
+def known(three_patients, tmp_path_factory):
+    """A finished run by patient, its cache and its spacings."""
+    cache = open_slice_cache(three_patients, SIDE, tmp_path_factory.mktemp("cache"))
+    config = Config(
+        cohort=three_patients.name, grid=SIDE, protocol="patient", seed=0, options={"widths": (2, 3, 4)},
+        test_patients=("cleo",), recipe=RECIPE,
+    )  # fmt: skip
+    run = run_experiment(config, cache, tmp_path_factory.mktemp("run"))
+    return run, cache, {case.name: grid_spacing(case, SIDE) for case in three_patients.cases}
+
+
+def test_a_report_agrees_with_the_run_and_with_its_own_lines(known):
+    run, cache, spacings = known
+    found = report_run(run, cache, spacings)
+    strict = json.loads((run.folder / "evaluation.json").read_text(), parse_constant=pytest.fail)
+    assert strict == json.loads(json.dumps(found))
+    with (run.folder / "slices.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert len(lines) == len(cache) == 3 * SLICES
+    for part, counts in run.counts.items():
+        own = [line for line in lines if line["part"] == part]
+        assert Counts(*(sum(int(line[name]) for line in own) for name in ("tp", "fp", "fn", "tn"))) == counts
+        assert found["parts"][part]["pooled"]["accuracy"] == pytest.approx(counts.accuracy, abs=1e-6)
+    # write_scan leaves every third slice without lesion, so each scan has four runs of two slices.
+    test = found["parts"]["test"]
+    assert (test["negative_slices"]["slices"], test["runs"]["runs"]) == (SLICES // 3, SLICES // 3)
+    assert test["borders"]["mm"]["positive_slices"] == 2 * SLICES // 3
+    assert set(test["f1_by_volume"]) == set(test["volume_borders_in_mm"]) == {"cleo"}
+    recall = [point["recall"] for point in found["test_curve"]]
+    assert recall == sorted(recall, reverse=True)
+    assert sum(found["test_reliability"]["pixels"]) == SLICES * SIDE**2
+
+
+def test_the_table_names_the_unit_and_has_a_column_a_part(known):
+    run, cache, spacings = known
+    rows = report_rows(report_run(run, cache, spacings))
+    assert all(set(row) == {"", "train", "validation", "test"} for row in rows)
+    labels = [row[""] for row in rows]
+    assert {"NSD at 3 mm, mean over positive slices", "NSD at 3 mm in space, mean over whole volumes"} <= set(labels)
+    unknown = [row[""] for row in report_rows(report_run(run, cache))]
+    assert "NSD at 1 px, mean over positive slices" in unknown and not any("mm" in label for label in unknown)
+
+
+def test_another_cohort_than_the_runs_is_refused(known, tmp_path):
+    run, _, _ = known
+    for seed, name in enumerate(("ada", "bea", "cleo")):
+        write_scan(tmp_path / "other", name, seed, slices=SLICES + 3)
+    other = open_slice_cache(read_cohort(tmp_path / "other"), SIDE, tmp_path / "cache")
+    with pytest.raises(CovidlabError, match="as the run was scored with"):
+        report_run(run, other)
+
+
+def test_borders_are_in_millimetres_where_known_and_a_slice_left_blank_is_infinitely_far(cache):
+    marked = np.roll(cache.masks, 2, axis=2).astype(bool)  # every lesion two columns to the right
+    cases = list(dict.fromkeys(cache.cases.tolist()))
+    blank = np.flatnonzero(cache.positive & (cache.cases == cases[2]))
+    marked[blank] = False
+    borders = slice_borders(cache, marked, {cases[0]: (5.0, 2.5, 2.5), cases[1]: None})
+    assert np.isnan(borders.hd95[~cache.positive]).all()
+    for case, unit, distance in ((cases[0], "mm", 5.0), (cases[1], "pixels", 2.0)):
+        which = np.flatnonzero(cache.positive & (cache.cases == case))
+        assert set(borders.units[which]) == {unit} and (borders.hd95[which] == distance).all()
+    seen = borders.summary(np.flatnonzero(cache.positive))
+    assert (seen["mm"]["tolerance"], seen["mm"]["nothing_marked"], seen["mm"]["hd95_quartiles"]) == (3, 0, [5, 5, 5])
+    assert seen["pixels"]["nothing_marked"] == len(blank) and seen["pixels"]["hd95_quartiles"][2] is None
+    # A ring of 24 border pixels moved by two columns: 6 of the top row, 6 of the bottom row and the 2 beside them, on
+    # the side that now lies within the other ring, are within a pixel of it.
+    square = np.flatnonzero(cache.positive & (cache.cases == cases[1]))[0]
+    assert borders.nsd[square] == pytest.approx(14 / 24)
