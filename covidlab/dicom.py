@@ -131,7 +131,7 @@ def write_series(folder: Path, volume: Volume) -> list[Path]:
     for k, pixels in enumerate(stored):
         one = pydicom.Dataset()
         one.Modality, one.SeriesInstanceUID = "CT", uid
-        one.SOPClassUID, one.SOPInstanceUID = pydicom.uid.CTImageStorage, f"{uid}.{k + 1}"
+        one.SOPClassUID, one.SOPInstanceUID = pydicom.uid.CTImageStorage, pydicom.uid.generate_uid()
         one.Rows, one.Columns = pixels.shape
         one.PixelSpacing = [f"{distances[1]:.8g}", f"{distances[2]:.8g}"]
         one.ImageOrientationPatient = [f"{side:.8g}" for side in (*across, *down)]
