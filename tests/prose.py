@@ -98,7 +98,7 @@ class Claim:
         return None if self.holds(said, true) else f"{found[0][0]!r} is not true any more: it should say {true}"
 
 
-WORDS = {"true": 1, "false": 0, "nine": 9, "ten": 10, "eighty": 80}
+WORDS = {"true": 1, "false": 0, "nine": 9, "ten": 10, "eighty": 80, "ninety": 90}
 
 
 def _number(text: str) -> float:
@@ -128,11 +128,11 @@ CLAIMS = [
         lambda _, true: 0.45 < true[1] / true[0] < 0.55,
     ),
     Claim(
-        "00_start_here", r"About one pixel in (eighty)\. A program that never marks anything is right on nearly (99) %",
+        "00_start_here", r"About one pixel in (ninety)\. A program that never marks anything is right on nearly (99) %",
         output(r"^([\d.]+)% of all pixels are lesion"),
         lambda said, true: abs(100 / true[0] - said[0]) < 5 and 0 <= said[1] - (100 - true[0]) < 0.5,
     ),
-    Claim("00_start_here", r"lesions are rare: about one pixel in (eighty)",
+    Claim("00_start_here", r"lesions are rare: about one pixel in (ninety)",
           output(r"^([\d.]+)% of all pixels are lesion"), lambda said, true: abs(100 / true[0] - said[0]) < 5),
     Claim(
         "05_light_unet", r"About (\d) MB, so under (\d) MB", output(r"on disk ([\d.]+) MB"),
