@@ -104,8 +104,7 @@ def write_series(folder: Path, volume: Volume) -> list[Path]:
     folder : Path
         Made if missing.
     volume : Volume
-        Its HU are rounded to whole numbers, and kept within -1024 and 3071. Where it has no spacing, a voxel is a cube
-        of 1 mm.
+        Its HU are rounded to whole numbers. Where it has no spacing, a voxel is a cube of 1 mm.
 
     Returns
     -------
@@ -122,7 +121,7 @@ def write_series(folder: Path, volume: Volume) -> list[Path]:
     except ImportError as error:
         raise VolumeError(folder, "no pydicom to write DICOM with", SERIES, "pip install pydicom") from error
     folder.mkdir(parents=True, exist_ok=True)
-    stored = np.rint(volume.to_display(volume.hounsfield()).clip(-1024, 3071) + 1024).astype(np.uint16)
+    stored = np.rint(volume.to_display(volume.hounsfield())).astype(np.int16)
     first, steps = _display_geometry(volume)
     distances = np.linalg.norm(steps, axis=0)
     up, down, across = (steps / distances).T
@@ -136,9 +135,9 @@ def write_series(folder: Path, volume: Volume) -> list[Path]:
         one.PixelSpacing = [f"{distances[1]:.8g}", f"{distances[2]:.8g}"]
         one.ImageOrientationPatient = [f"{side:.8g}" for side in (*across, *down)]
         one.ImagePositionPatient = [f"{side:.8g}" for side in first + k * distances[0] * up]
-        one.RescaleSlope, one.RescaleIntercept = 1, -1024
+        one.RescaleSlope, one.RescaleIntercept = 1, 0
         one.SamplesPerPixel, one.PhotometricInterpretation = 1, "MONOCHROME2"
-        one.BitsAllocated, one.BitsStored, one.HighBit, one.PixelRepresentation = 16, 12, 11, 0
+        one.BitsAllocated, one.BitsStored, one.HighBit, one.PixelRepresentation = 16, 16, 15, 1
         one.PixelData = pixels.tobytes()
         one.file_meta = pydicom.dataset.FileMetaDataset()
         one.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian

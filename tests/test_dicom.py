@@ -125,7 +125,4 @@ def test_the_records_window_is_written_as_hounsfield_units_and_comes_back_grey_f
     volume = read_volume(tmp_path / "scan.nii.gz")
     assert volume.intensities.kind == "record_window"
     write_volume(tmp_path / "series", volume)
-    found, expected = read_series(tmp_path / "series").slices(), volume.slices()
-    # Below -1024 HU a scanner stores nothing.
-    np.testing.assert_array_equal(found, np.maximum(expected, found.min()))
-    assert found.min() == round((1250 - 1024) / 1500 * 255)
+    np.testing.assert_array_equal(read_series(tmp_path / "series").slices(), volume.slices())
