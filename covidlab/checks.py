@@ -588,3 +588,97 @@ def check_threshold_for_recall(function: Callable[[Sequence[float], Sequence[Cou
     if other != 0.3:
         return f"Not quite: right for recall {wanted}, but for 0.85 it gives {other}. Does it use the wanted recall?"
     return "Right: the highest threshold that still finds enough."
+
+
+def check_int8_megabytes(answer: float | None) -> str:
+    """Check the predicted size of the light U-Net's weights as 8-bit numbers (notebook 08).
+
+    Parameters
+    ----------
+    answer : float
+        Megabytes (10^6 bytes) of its 486,441 weights alone.
+
+    Returns
+    -------
+    str
+        A sentence that begins with "Right", "Not quite" or "Not yet".
+
+    Examples
+    --------
+    >>> check_int8_megabytes(1.95)
+    'Not quite: that is 4 bytes a weight. Eight bits are one byte.'
+    """
+    if answer is None or answer is Ellipsis:
+        return NOT_YET
+    weights = 486_441 / 1e6
+    mistakes = [
+        (4 * weights, "that is 4 bytes a weight. Eight bits are one byte."),
+        (8 * weights, "that is 8 bytes a weight. Eight bits are one byte."),
+        (2 * weights, "that is 2 bytes a weight. Eight bits are one byte."),
+        (weights / 2, "that is half a byte a weight. Eight bits are one byte."),
+        (weights * 1000, "that is in kilobytes. A megabyte is a million bytes."),
+        (weights * 1e6, "that is in bytes. A megabyte is a million bytes."),
+    ]
+    if np.isclose(answer, weights, rtol=0.05):
+        return "Right: one byte a weight. The file adds names, scales and biases."
+    for value, sentence in mistakes:
+        if np.isclose(answer, value, rtol=0.1):
+            return f"Not quite: {sentence}"
+    return "Not quite: count the weights, then ask how many bytes one of them takes."
+
+
+def check_scored_slices(function: Callable[[np.ndarray, np.ndarray, int], np.ndarray]) -> str:
+    """Check a function that says which slices of a patient may be scored after adaptation (notebook 08).
+
+    Parameters
+    ----------
+    function : callable (slices, annotated, gap) -> slices
+        All are positions, whole numbers in increasing order. It must leave out every slice that lies within `gap`
+        slices of an annotated one, on either side.
+
+    Returns
+    -------
+    str
+        A sentence that begins with "Right", "Not quite" or "Not yet".
+
+    Examples
+    --------
+    >>> check_scored_slices(lambda slices, annotated, gap: np.setdiff1d(slices, annotated))
+    'Not quite: neighbours of annotated slices are scored. With a gap of 2, two on either side are left out.'
+    """
+    slices, annotated = np.arange(40, 70), np.array([41, 50, 58])
+
+    def right(gap: int) -> np.ndarray:
+        return slices[np.abs(slices[:, None] - annotated).min(axis=1) > gap]
+
+    try:
+        found, without_gap = (function(slices.copy(), annotated.copy(), gap) for gap in (2, 0))
+    except Exception as error:  # an answer may fail in any way; the learner is told how
+        return f"Not quite: it fails with {type(error).__name__}: {error}"
+    if found is None or found is Ellipsis:
+        return NOT_YET
+    found = np.asarray(found)
+    if found.dtype == bool:
+        return "Not quite: that is a mask of True and False. Return the positions: slices[mask]."
+    if np.array_equal(found, right(2)):
+        if np.array_equal(np.asarray(without_gap), right(0)):
+            return "Right: neither an annotated slice nor one that lies too near to it."
+        return "Not quite: with a gap of 0, only the annotated slices themselves are left out."
+    ahead, behind = slices[:, None] - annotated, annotated - slices[:, None]
+    mistakes = [
+        (annotated, "these are the annotated slices. They are what training saw; return the others."),
+        (np.setdiff1d(slices, right(2)), "these are the slices to leave out. Return the others."),
+        (slices, "nothing is left out. The annotated slices have been trained on."),
+        (right(0), "neighbours of annotated slices are scored. With a gap of 2, two on either side are left out."),
+        (right(1), "one slice too few is left out. A slice exactly `gap` away is still too near."),
+        (right(3), "one slice too many is left out. A slice `gap` + 1 away may be scored."),
+        (slices[~((ahead >= 0) & (ahead <= 2)).any(axis=1)], "only the slices above are left out. Look below, too."),
+        (slices[~((behind >= 0) & (behind <= 2)).any(axis=1)], "only the slices below are left out. Look above, too."),
+    ]
+    for value, sentence in mistakes:
+        if np.array_equal(found, value):
+            return f"Not quite: {sentence}"
+    if found.shape == right(2).shape and np.array_equal(np.sort(found), right(2)):
+        return "Not quite: these are the right slices in another order. Keep them increasing."
+    kept = np.intersect1d(found, annotated)
+    return f"Not quite: {len(found)} slices are returned, {len(kept)} of them annotated; {len(right(2))} may be scored."

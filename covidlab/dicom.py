@@ -94,3 +94,67 @@ def _hounsfield(folder: Path, one) -> np.ndarray:
                           CONVERT) from error  # fmt: skip
     values = stored.astype(np.float32) * float(one.get("RescaleSlope", 1)) + float(one.get("RescaleIntercept", 0))
     return np.rint(values).astype(np.int16).T
+
+
+def write_series(folder: Path, volume: Volume) -> list[Path]:
+    """Write a scan as a plain CT series, one file a slice, as a scanner would: for lessons and tests, not for archives.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if missing.
+    volume : Volume
+        Its HU are rounded to whole numbers. Where it has no spacing, a voxel is a cube of 1 mm.
+
+    Returns
+    -------
+    list of Path
+        The files, from feet to head.
+
+    Raises
+    ------
+    VolumeError
+        If pydicom is not installed.
+    """
+    try:
+        import pydicom
+    except ImportError as error:
+        raise VolumeError(folder, "no pydicom to write DICOM with", SERIES, "pip install pydicom") from error
+    folder.mkdir(parents=True, exist_ok=True)
+    stored = np.rint(volume.to_display(volume.hounsfield())).astype(np.int16)
+    first, steps = _display_geometry(volume)
+    distances = np.linalg.norm(steps, axis=0)
+    up, down, across = (steps / distances).T
+    uid = pydicom.uid.generate_uid()
+    paths = []
+    for k, pixels in enumerate(stored):
+        one = pydicom.Dataset()
+        one.Modality, one.SeriesInstanceUID = "CT", uid
+        one.SOPClassUID, one.SOPInstanceUID = pydicom.uid.CTImageStorage, pydicom.uid.generate_uid()
+        one.Rows, one.Columns = pixels.shape
+        one.PixelSpacing = [f"{distances[1]:.8g}", f"{distances[2]:.8g}"]
+        one.ImageOrientationPatient = [f"{side:.8g}" for side in (*across, *down)]
+        one.ImagePositionPatient = [f"{side:.8g}" for side in first + k * distances[0] * up]
+        one.RescaleSlope, one.RescaleIntercept = 1, 0
+        one.SamplesPerPixel, one.PhotometricInterpretation = 1, "MONOCHROME2"
+        one.BitsAllocated, one.BitsStored, one.HighBit, one.PixelRepresentation = 16, 16, 15, 1
+        one.PixelData = pixels.tobytes()
+        one.file_meta = pydicom.dataset.FileMetaDataset()
+        one.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+        paths.append(folder / f"slice-{k:04d}.dcm")
+        one.save_as(paths[-1], enforce_file_format=True)
+    return paths
+
+
+def _display_geometry(volume: Volume) -> tuple[np.ndarray, np.ndarray]:
+    """Where the first displayed voxel lies, and the steps to the next slice, row and column (a column each), in DICOM's
+    mm: to the patient's left, back and head."""
+    if volume.spacing is None:
+        return np.zeros(3), np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ volume.affine
+    axes, flips = volume.orientation.axes, volume.orientation.flips
+    corner = np.zeros(3)
+    for axis, flipped in zip(axes, flips):
+        corner[axis] = volume.voxels.shape[axis] - 1 if flipped else 0
+    steps = affine[:3, list(axes)] * np.where(flips, -1.0, 1.0)
+    return affine[:3, :3] @ corner + affine[:3, 3], steps

@@ -6,7 +6,9 @@ nothing of windows, grids or thresholds; a weights file does, and stays the thin
 """
 
 import os
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -130,8 +132,8 @@ def export_model(
     scratch = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Converters write pages of progress to descriptor 2.
-        with quiet():
+        # Converters write pages of progress to descriptor 2, and some to the logger.
+        with quiet(), _warnings_only():
             _convert(model, scratch, size, slices if int8 else None)
         run = open_exported(scratch)
         checked = slices[:8]
@@ -155,6 +157,21 @@ def export_model(
     form = "ONNX" if path.suffix == ".onnx" else "LiteRT int8" if int8 else "LiteRT"
     changed = float(((found >= threshold) != (expected >= threshold)).mean())
     return Exported(path, form, size, path.stat().st_size, difference, changed, len(checked))
+
+
+@contextmanager
+def _warnings_only() -> Iterator[None]:
+    """In a notebook TensorFlow logs each folder that it writes; and Keras' exporter looks for a name of NumPy 1, which
+    makes NumPy 2 warn. Neither concerns whoever exports."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("WARNING")
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _convert(model: keras.Model, path: Path, size: int, calibration: np.ndarray | None) -> None:

@@ -200,6 +200,50 @@ def outline_figure(slices: np.ndarray, references: np.ndarray, titles: Sequence[
     return figure
 
 
+def uncertainty_figure(
+    slices: np.ndarray, references: np.ndarray, means: np.ndarray, deviations: np.ndarray, threshold: float,
+    titles: Sequence[str],
+) -> Figure:
+    """Rows of slice with reference, mean of many predictions, their standard deviation, and what the mean gets wrong.
+
+    Parameters
+    ----------
+    slices : uint8 array (n, rows, columns)
+    references : 0/1 array of the same shape
+    means, deviations : float arrays of the same shape, in 0..1
+    threshold : float
+        From which the mean is called lesion.
+    titles : sequence of n str
+        Case and slice of each row.
+
+    Returns
+    -------
+    Figure
+    """
+    figure, grid = new_figure(4, len(slices), 2.5, 2.65)
+    pictures = []
+    for axes, slice_, reference, mean, deviation, title in zip(grid, slices, references, means, deviations, titles):
+        reference = reference.astype(bool)
+        draw_slice(axes[0], slice_, title)
+        outline(axes[0], reference, REFERENCE)
+        pictures = [
+            axes[1].imshow(mean, cmap="magma", vmin=0, vmax=1, interpolation="nearest"),
+            # 0.5 is the most that numbers in 0..1 can spread; half of that is rare.
+            axes[2].imshow(deviation, cmap="viridis", vmin=0, vmax=0.25, interpolation="nearest"),
+        ]
+        draw_slice(axes[3], slice_, "found, missed, false")
+        tint_errors(axes[3], reference, mean >= threshold)
+        for place, words in zip(axes[1:3], ("mean probability", "standard deviation")):
+            place.set_title(words, fontsize=9)
+            place.set_axis_off()
+    for column, picture in zip((1, 2), pictures):
+        figure.colorbar(picture, ax=grid[:, column], location="bottom", shrink=0.8, fraction=0.05)
+    figure.suptitle(WINDOW_SENTENCE, fontsize=8)
+    handles = [Patch(color=REFERENCE, label="reference"), *OUTCOME_HANDLES]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    return figure
+
+
 def history_figure(history: "Sequence[Epoch]", title: str) -> Figure:
     """Loss and validation F1 over the updates, with the epoch that was kept."""
     figure, ((loss, score),) = new_figure(2, 1, 4.0, 2.9)

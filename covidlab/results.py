@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
+from covidlab.errors import CovidlabError
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -77,6 +79,34 @@ def write_table(
     _replace(stem.with_suffix(".csv"), text.getvalue())
     parts = [f"# {title}", note, markdown(rows), "\n".join(f"- {k}: {v}" for k, v in asdict(provenance).items())]
     _replace(stem.with_suffix(".md"), "\n\n".join(part for part in parts if part) + "\n")
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    """The rows of a table that `write_table` wrote.
+
+    Parameters
+    ----------
+    path : Path
+        Its .csv.
+
+    Returns
+    -------
+    list of dict of column -> text
+
+    Raises
+    ------
+    CovidlabError
+        If there is no such file, or it has no row.
+    """
+    try:
+        rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+    except OSError as error:
+        raise CovidlabError(
+            path, f"no table ({error.strerror})", "a .csv under results/", "look into that folder"
+        ) from error
+    if not rows:
+        raise CovidlabError(path, "a table without a row", "a line of column names and rows", "write it again")
+    return rows
 
 
 def _replace(path: Path, text: str) -> None:

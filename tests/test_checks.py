@@ -9,8 +9,10 @@ from covidlab.checks import (
     check_empty_mask_accuracy,
     check_f1,
     check_grey_to_hu,
+    check_int8_megabytes,
     check_patient_split,
     check_receptive_field,
+    check_scored_slices,
     check_soft_dice,
     check_threshold_for_recall,
     check_true_share,
@@ -450,3 +452,61 @@ def test_no_answer_to_notebook_06_is_not_an_error(answer):
     assert check_empty_mask_accuracy(answer).startswith("Not yet")
     assert check_soft_dice(lambda r, p: answer).startswith("Not yet")
     assert check_threshold_for_recall(lambda t, c, r: answer).startswith("Not yet")
+
+
+def test_one_byte_a_weight_of_the_model_itself_is_the_right_answer():
+    assert check_int8_megabytes(MODELS["light_unet"]().count_params() / 1e6).startswith("Right")
+    assert check_int8_megabytes(0.5).startswith("Right")
+
+
+@pytest.mark.parametrize(
+    "answer, word",
+    [(1.95, "4 bytes"), (3.9, "8 bytes"), (0.97, "2 bytes"), (0.24, "half"), (486, "kilobytes"), (486441, "in bytes"),
+     (0, "count"), (2.5, "count")],
+)  # fmt: skip
+def test_a_wrong_size_is_explained(answer, word):
+    sentence = check_int8_megabytes(answer)
+    assert sentence.startswith("Not quite") and word in sentence, sentence
+
+
+def far_enough(slices, annotated, gap):
+    return slices[(np.abs(slices[:, None] - annotated) > gap).all(axis=1)]
+
+
+def loop(slices, annotated, gap):
+    return [z for z in slices if all(abs(z - a) > gap for a in annotated)]
+
+
+@pytest.mark.parametrize("answer", [far_enough, loop])
+def test_slices_far_from_annotated_ones_may_be_scored(answer):
+    assert check_scored_slices(answer).startswith("Right")
+
+
+@pytest.mark.parametrize(
+    "answer, word",
+    [
+        (lambda s, a, gap: np.setdiff1d(s, a), "neighbours"),
+        (lambda s, a, gap: a, "annotated slices"),
+        (lambda s, a, gap: s, "nothing is left out"),
+        (lambda s, a, gap: far_enough(s, a, gap - 1), "too few"),
+        (lambda s, a, gap: far_enough(s, a, gap + 1), "too many"),
+        (lambda s, a, gap: np.setdiff1d(s, far_enough(s, a, gap)), "Return the others"),
+        (lambda s, a, gap: far_enough(s, a, gap)[::-1], "another order"),
+        (lambda s, a, gap: far_enough(s, a, 2), "gap of 0"),
+        (lambda s, a, gap: (np.abs(s[:, None] - a) > gap).all(axis=1), "mask"),
+        (lambda s, a, gap: np.setdiff1d(s, np.concatenate([a, a + 1, a + 2])), "Look below"),
+        (lambda s, a, gap: np.setdiff1d(s, np.concatenate([a, a - 1, a - 2])), "Look above"),
+        (lambda s, a, gap: (np.abs(s[:, None] - a) > gap), "mask"),
+        (lambda s, a, gap: s[missing], "NameError"),  # noqa: F821
+        (lambda s, a, gap: s[:5], "5 slices are returned"),
+    ],
+)
+def test_a_wrong_choice_of_slices_is_explained(answer, word):
+    sentence = check_scored_slices(answer)
+    assert sentence.startswith("Not quite") and word in sentence, sentence
+
+
+@pytest.mark.parametrize("answer", [None, ...])
+def test_no_answer_to_notebook_08_is_not_an_error(answer):
+    assert check_int8_megabytes(answer).startswith("Not yet")
+    assert check_scored_slices(lambda s, a, gap: answer).startswith("Not yet")

@@ -4,6 +4,7 @@ import pytest
 
 from covidlab.cli import main
 from covidlab.dicom import read_series
+from covidlab.dicom import write_series as write_volume
 from covidlab.volumes import VolumeError, read_volume
 
 pydicom = pytest.importorskip("pydicom", reason="the extra `dicom` is not installed")
@@ -93,3 +94,35 @@ def test_predict_takes_a_series_and_writes_a_mask_in_its_place(tmp_path, voxels,
     (folder / "empty").mkdir()
     assert main(["predict", str(folder / "empty"), "-o", str(tmp_path / "m.nii.gz")]) == 2
     assert "found no scan" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("signs", [(1, 1, 1), (-1, -1, 1), (1, -1, -1)])
+@pytest.mark.parametrize("axes", [(0, 1, 2), (2, 0, 1)])
+def test_a_volume_written_as_a_series_is_read_in_its_place(tmp_path, voxels, signs, axes):
+    affine = np.eye(4)
+    affine[:3, :3] = (np.diag(np.multiply(SPACING, signs)))[:, axes]
+    affine[:3, 3] = (11, -7, 250)
+    stored = np.ascontiguousarray(voxels.transpose(axes))
+    image = nib.Nifti1Image(stored, affine)
+    image.set_qform(affine, 1)
+    image.set_sform(affine, 1)
+    image.header.set_xyzt_units("mm")
+    nib.save(image, tmp_path / "scan.nii.gz")
+    volume = read_volume(tmp_path / "scan.nii.gz")
+    paths = write_volume(tmp_path / "series", volume)
+    series = read_series(tmp_path / "series")
+    assert len(paths) == len(volume.slices())
+    np.testing.assert_array_equal(series.slices(), volume.slices())
+    # The one bright voxel lies at the same millimetres, whatever the order of storage.
+    places = [one.affine @ np.append(np.argwhere(one.voxels == 700)[0], 1) for one in (volume, series)]
+    np.testing.assert_allclose(*places, atol=1e-3)
+
+
+def test_the_records_window_is_written_as_hounsfield_units_and_comes_back_grey_for_grey(tmp_path, voxels):
+    grey = np.clip((voxels + 1250) / 1500 * 255, 0, 255).round().astype(np.uint8)
+    grey[4:8, 4:8, 3] = np.arange(16).reshape(4, 4) * 17
+    nib.save(nib.Nifti1Image(grey, np.diag([1.0, 1.0, 3.0, 1.0])), tmp_path / "scan.nii.gz")
+    volume = read_volume(tmp_path / "scan.nii.gz")
+    assert volume.intensities.kind == "record_window"
+    write_volume(tmp_path / "series", volume)
+    np.testing.assert_array_equal(read_series(tmp_path / "series").slices(), volume.slices())

@@ -1,6 +1,9 @@
 import csv
 
-from covidlab.results import Provenance, markdown, write_table
+import pytest
+
+from covidlab.errors import CovidlabError
+from covidlab.results import Provenance, markdown, read_table, write_table
 
 ROWS = [{"model": "light_unet", "F1": "0.87"}, {"model": "fcn8s", "F1": "0.80"}]
 
@@ -18,3 +21,17 @@ def test_a_table_says_where_its_numbers_come_from(tmp_path):
 
 def test_markdown_has_a_rule_under_its_header():
     assert markdown(ROWS).splitlines()[1] == "|---|---|"
+
+
+def test_what_was_written_is_read_again(tmp_path):
+    where = Provenance.here(command="x", data="phantom", protocol="slice", grid="128 px", seeds="0")
+    write_table(tmp_path / "models", "Which model?", ROWS, where)
+    assert read_table(tmp_path / "models.csv") == ROWS
+
+
+def test_a_missing_table_and_an_empty_one_are_refused(tmp_path):
+    with pytest.raises(CovidlabError, match="no table"):
+        read_table(tmp_path / "none.csv")
+    (tmp_path / "empty.csv").write_text("model,F1\n")
+    with pytest.raises(CovidlabError, match="without a row"):
+        read_table(tmp_path / "empty.csv")
