@@ -57,6 +57,10 @@ def page(name: str, pattern: str) -> Source:
         if len(found) != 1:
             raise LookupError(f"{len(found)} places of {name} match {pattern!r}; one should")
         return [_number(group) for group in found[0].groups()]
+
+    return read
+
+
 def readme(pattern: str) -> Source:
     """Numbers of the README: the groups of the one place where the pattern matches."""
 
