@@ -86,7 +86,7 @@ class Claim:
         return None if self.holds(said, true) else f"{found[0][0]!r} is not true any more: it should say {true}"
 
 
-WORDS = {"true": 1, "false": 0, "seven": 7, "nine": 9, "ten": 10, "eighty": 80, "ninety": 90}
+WORDS = {"true": 1, "false": 0, "two": 2, "eight": 8, "nine": 9, "ten": 10, "eighty": 80, "ninety": 90}
 
 
 def _number(text: str) -> float:
@@ -161,29 +161,29 @@ CLAIMS = [
           lambda _, true: true == [0]),
     Claim("06_class_imbalance", r"The share of negative slices left empty can",
           output(r"^left empty: told apart (True|False)"), lambda _, true: true == [1]),
-    Claim("06_class_imbalance", r"about one in (seven) stays empty, against nearly (nine) in ten", LEFT_EMPTY,
-          lambda said, true: abs(sum(true[:2]) / 2 - 1 / said[0]) < 0.03 and 0.8 < sum(true[2:]) / 2 < said[1] / 10),
+    Claim("06_class_imbalance", r"fewer than (two) in ten stay empty, against nearly (eight) in ten", LEFT_EMPTY,
+          lambda said, true: sum(true[:2]) / 2 < said[0] / 10 and 0.7 < sum(true[2:]) / 2 < said[1] / 10),
     Claim("06_class_imbalance", r"\*nothing\* costs ([\d.]+), and \*everything\* costs ([\d.]+)\.",
           output(r"^cross_entropy {8,}([\d.]+) +([\d.]+)")),
     Claim("06_class_imbalance", r"both cost the same, ([\d.]+)\.",
           output(r"^weighted_cross_entropy {8,}([\d.]+) +([\d.]+)"), lambda said, true: true == 2 * said),
     Claim("06_class_imbalance", r"\*nothing\* costs ([\d.]+) and \*everything\* ([\d.]+)\.",
           output(r"^dice {8,}([\d.]+) +([\d.]+)")),
-    Claim("06_class_imbalance", r"the sum is ahead of each of the others by more than the seeds differ",
-          output(r"^cross_entropy and ours: told apart (True|False)\nweighted_cross_entropy and ours: told apart "
-                 r"(True|False)\ndice and ours: told apart (True|False)"), lambda _, true: true == [1, 1, 1]),
-    Claim("06_class_imbalance", r"at one half it scores next to nothing",
-          output(r"^cross_entropy +at one half F1 ([\d.]+), as chosen ([\d.]+)"),
-          lambda _, true: true[0] < 0.1 and true[1] > 2 * true[0]),
+    Claim("06_class_imbalance", r"cross-entropy alone cannot be told from the sum",
+          output(r"^cross_entropy and ours: told apart (True|False)"), lambda _, true: true == [0]),
+    Claim("06_class_imbalance", r"the sum did alike with both seeds",
+          output(r"^cross_entropy_and_dice +F1 ([\d.]+) ([\d.]+)"), lambda _, true: abs(true[0] - true[1]) < 0.05),
+    Claim("06_class_imbalance", r"at one half it scores less than as chosen",
+          output(r"^cross_entropy +at one half F1 ([\d.]+), as chosen ([\d.]+)"), lambda _, true: true[0] < true[1]),
     Claim("06_class_imbalance", r"validation chose a low threshold",
           output(r"^cross_entropy .*threshold ([\d.]+) ([\d.]+)"), lambda _, true: max(true) < 0.4),
     Claim("06_class_imbalance", r"calls too many, and validation chose a high one",
           output(r"^weighted_cross_entropy .*threshold ([\d.]+) ([\d.]+)"), lambda _, true: min(true) > 0.6),
     Claim("06_class_imbalance", r"covers about (\d+) pixels of a slice of 630 x 630", known((630 / 128) ** 2),
           lambda said, true: said[0] == round(true[0])),
-    Claim("06_class_imbalance", r"One pixel costs the largest about a tenth of F1, and the smallest about four tenths",
+    Claim("06_class_imbalance", r"One pixel costs the largest about a tenth of F1, and the smallest nearly half",
           output(r"^under 16 +[\d.]+ +([\d.]+)(?:.*\n)+?256 and more +[\d.]+ +([\d.]+)"),
-          lambda _, true: 0.53 < true[0] < 0.67 and 0.86 < true[1] < 0.94),
+          lambda _, true: 0.5 < true[0] < 0.58 and 0.86 < true[1] < 0.94),
     Claim("06_class_imbalance", r"the true lesions exactly would score ([\d.]+) against such an expert", HURRIED),
     Claim("06_class_imbalance", r"one pixel of wander: F1 ([\d.]+), of small lesions [\d.]+", HURRIED),
     Claim("06_class_imbalance", r"of wander: F1 [\d.]+, of small lesions ([\d.]+)",
