@@ -226,7 +226,7 @@ def long_cells(notebook: NotebookNode) -> list[str]:
     ]
 
 
-# All that need nothing but the notebook; the two below need to know its file.
+# All that need nothing but the notebook; the three below need to know its file or its repository.
 GUARDS = (
     never_run,
     errors_and_warnings,
@@ -259,3 +259,25 @@ def colab_badge(notebook: NotebookNode, repository: str, name: str) -> list[str]
     if first is None or first.cell_type != "markdown" or f"]{expected}" not in first.source:
         return [f"the first cell has no badge that links to {expected[1:-1]}"]
     return []
+
+
+def setup_source(repository: str) -> str:
+    """What the first code cell of every notebook holds. It installs nothing that Colab has: NumPy and TensorFlow stay.
+
+    The course is put on the path, not installed, so that the running kernel finds it and its results at once.
+    """
+    return f"""# On Colab: fetch the course, and what Colab lacks. Anywhere else this does nothing.
+import sys
+
+if "google.colab" in sys.modules:
+    !test -d /content/covidlab || git clone --quiet --depth 1 https://github.com/{repository} /content/covidlab
+    %pip install --quiet nibabel pooch filelock pydicom
+    sys.path.insert(0, "/content/covidlab")"""
+
+
+def colab_setup(notebook: NotebookNode, repository: str) -> list[str]:
+    """A first code cell that is not the set-up cell for Colab, or one that shows anything elsewhere."""
+    cells = code_cells(notebook)
+    if not cells or cells[0].source != setup_source(repository):
+        return [f"the first code cell must be:\n{setup_source(repository)}"]
+    return ["the set-up cell shows something where it should be silent"] if cells[0].outputs else []

@@ -5,10 +5,12 @@ import re
 import subprocess
 import sys
 import tomllib
+import types
 from pathlib import Path
 
 import nbformat
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tests import notebook_guards
@@ -37,6 +39,7 @@ def test_the_notebook_is_valid_small_and_opens_in_colab(path):
     nbformat.validate(notebook)
     assert notebook_guards.large_file(path) == []
     assert notebook_guards.colab_badge(notebook, REPOSITORY, path.name) == []
+    assert notebook_guards.colab_setup(notebook, REPOSITORY) == []
 
 
 # The guards themselves -----------------------------------------------------------------------------------------------
@@ -182,6 +185,39 @@ def test_a_badge_must_open_its_own_notebook():
     assert notebook_guards.colab_badge(notebook, REPOSITORY, "02_y.ipynb") != []
     assert notebook_guards.colab_badge(notebook, "someone/else", "01_x.ipynb") != []
     assert notebook_guards.colab_badge(new_notebook(), REPOSITORY, "01_x.ipynb") != []
+
+
+def test_the_first_code_cell_must_be_the_silent_setup():
+    def faults(*cells):
+        return notebook_guards.colab_setup(new_notebook(cells=list(cells)), REPOSITORY)
+
+    setup = notebook_guards.setup_source(REPOSITORY)
+    assert faults(new_markdown_cell("# Title"), new_code_cell(setup), new_code_cell("x = 1")) == []
+    assert faults() != []
+    assert faults(new_code_cell("x = 1"), new_code_cell(setup)) != []
+    assert faults(new_code_cell(notebook_guards.setup_source("someone/else"))) != []
+    assert faults(new_code_cell(setup, outputs=[printed("cloning\n")])) != []
+
+
+@pytest.mark.parametrize("on_colab", [True, False])
+def test_the_setup_cell_acts_on_colab_only_and_leaves_numpy_and_tensorflow_alone(on_colab, monkeypatch):
+    """Colab itself is not run here: a module of its name and a shell that writes down commands stand in."""
+    commands = []
+    shell = InteractiveShell.instance()
+    monkeypatch.setattr(shell, "system", commands.append)
+    monkeypatch.setattr(shell, "run_line_magic", lambda name, line, **_: commands.append(f"{name} {line}"))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    if on_colab:
+        monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+    assert shell.run_cell(notebook_guards.setup_source(REPOSITORY)).success
+    assert ("/content/covidlab" == sys.path[0]) == on_colab
+    if not on_colab:
+        assert commands == []
+        return
+    clone, install = commands
+    assert clone.endswith(f"https://github.com/{REPOSITORY} /content/covidlab")
+    assert install.startswith("pip install")
+    assert not {"numpy", "tensorflow", "keras"} & set(install.split())
 
 
 def test_a_large_file_is_refused(tmp_path):

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from covidlab.student import ANSWER, StudentError, main, student_copy, write_student_copies
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
+# Cells may hold what only IPython understands: `%pip`, `!git`.
+as_python = TransformerManager().transform_cell
 EXERCISE = """**1.** Add.
 
 <details><summary>Hint</summary>
@@ -86,7 +89,7 @@ def solutions(notebook):
 def names(cells, kind):
     """Names that these cells bind (ast.Store) or use (ast.Load), functions included."""
     found = set()
-    for node in ast.walk(ast.parse("\n".join(cell.source for cell in cells))):
+    for node in ast.walk(ast.parse("\n".join(as_python(cell.source) for cell in cells))):
         if isinstance(node, ast.Name) and isinstance(node.ctx, kind):
             found.add(node.id)
         elif kind is ast.Store and isinstance(node, (ast.FunctionDef, ast.ClassDef)):
