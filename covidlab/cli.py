@@ -6,6 +6,8 @@ answers at once. A problem with what the user gave is one line on standard error
 
 import argparse
 import json
+import re
+import shlex
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -30,6 +32,7 @@ LAYOUT = "a folder with COVID-19-CT-Seg_20cases/ (or images/) and Infection_Mask
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 2 a problem with what the user gave."""
     options = _parser().parse_args(arguments)
+    options.arguments = sys.argv[1:] if arguments is None else arguments
     try:
         return options.command(options) or 0
     except CovidlabError as error:
@@ -243,11 +246,10 @@ def _config(options, model: str, cohort):
     )  # fmt: skip
 
 
-def _run(options, model: str, folder: Path, cohort):
+def _run(config, cache, folder: Path):
     from covidlab import experiment
 
-    config, cache = _config(options, model, cohort), _cache(options, cohort)
-    with progress_bar(f"training {model}") as progress:
+    with progress_bar(f"training {config.model}") as progress:
         return experiment.run_experiment(config, cache, folder, progress)
 
 
@@ -257,7 +259,8 @@ def _train(options) -> None:
     cohort = _cohort(options.data, options.cases, options.profile)
     experiment.check_models([options.model])
     folder = options.out or Path("runs") / f"{cohort.name}-{options.protocol}-seed{options.seed}" / options.model
-    run = _run(options, options.model, folder, cohort)
+    config = _config(options, options.model, cohort)
+    run = _run(config, _cache(options, cohort), folder)
     _print_runs({options.model: run})
     print(f"\n{folder}")
 
@@ -312,11 +315,13 @@ def _reproduce(options) -> None:
     names = experiment.check_models(options.models.split(","))
     cohort = _cohort(options.data, options.cases, options.profile)
     folder = options.out or Path("runs") / f"{cohort.name}-{options.protocol}-seed{options.seed}"
-    runs = {name: _run(options, name, folder / name, cohort) for name in names}
+    configs = {name: _config(options, name, cohort) for name in names}
+    cache = _cache(options, cohort)
+    runs = {name: _run(config, cache, folder / name) for name, config in configs.items()}
     _print_runs(runs)
     path = folder / "scores.json"
     experiment.write_json(path, experiment.summary(runs, options.profile))
-    comparison.write_figures(runs, _cache(options, cohort), folder / "figures")
+    comparison.write_figures(runs, cache, folder / "figures")
     print(f"\n{path}, and the paper's figures in {folder / 'figures'}")
 
 
@@ -335,19 +340,8 @@ def _study(options) -> int:
     with progress_bar(options.name) as progress:
         rows = studies.run_study(options.name, base, cache, folder, seeds, progress, options.mirror)
     table = studies.study_table(rows)
-    command = f"covidlab study {options.name} --protocol {options.protocol} --seeds {','.join(map(str, seeds))}"
-    if options.data:
-        command += f" --data FOLDER --cases '{options.cases}'"
-    if options.updates:
-        command += f" --updates {options.updates}"
-    if options.loss:
-        command += f" --loss {options.loss}"
-    if options.negatives is not None:
-        command += f" --negatives {options.negatives:g}"
-    if options.mirror:
-        command += " --mirror"
     provenance = results.Provenance.here(
-        command=command, data=cohort.name, protocol=options.protocol, grid=f"{base.grid} px",
+        command=_repeatable(options), data=cohort.name, protocol=options.protocol, grid=f"{base.grid} px",
         seeds=", ".join(map(str, seeds)),
     )  # fmt: skip
     note = f"Paper, {study.paper}. Pooled over all pixels of a part; mean of the seeds, in brackets the range."
@@ -357,6 +351,15 @@ def _study(options) -> int:
     results.write_table(stem, study.question, table, provenance, note)
     print(f"{study.question}\n\n{results.markdown(table)}\n\n{stem}.md")
     return 0
+
+
+def _repeatable(options) -> str:
+    """The command as it was given, without the paths of this machine."""
+    words = ["covidlab", *options.arguments]
+    for path, name in ((options.data, "FOLDER"), (options.out, "DIR")):
+        if path:
+            words = [re.sub(rf"(^|=){re.escape(str(path))}/?$", rf"\g<1>{name}", word) for word in words]
+    return shlex.join(words)
 
 
 def _seeds(text: str) -> list[int]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from covidlab.cli import main
+from covidlab.results import read_table
 from tests.conftest import SLICES, write_scan
 
 
@@ -80,6 +81,21 @@ def test_reproduce_trains_scores_and_can_be_read_again(capsys, cohort_folder, tm
     assert after.shape == before.shape and np.array_equal(after.affine, before.affine)
     assert run(capsys, "predict", cohort_folder / "images", "-o", tmp_path / "masks", "--weights", weights)[0] == 0
     assert len(list((tmp_path / "masks").iterdir())) == 3
+
+
+def test_study_writes_a_table_whose_command_repeats_it_and_names_no_folder_of_this_machine(
+    capsys, cohort_folder, tmp_path
+):
+    options = ("study", "joins", "--data", cohort_folder, "--updates", 2, "--seeds", "0,1")
+    status, out, _ = run(capsys, *options, f"--out={tmp_path / 'study'}")
+    assert status == 0 and "| concatenate | test |" in out
+    table = (tmp_path / "study" / "joins.md").read_text()
+    assert "- command: covidlab study joins --data FOLDER --updates 2 --seeds 0,1 --out=DIR\n" in table
+    assert str(tmp_path) not in table
+    assert len(read_table(tmp_path / "study" / "joins.csv")) == 2 * 3
+    assert (tmp_path / "study" / "sum" / "seed1" / "scores.json").exists()
+    assert "widths" in run(capsys, "study", "list")[1]
+    assert "one of models" in run(capsys, "study", "absent")[2]
 
 
 @pytest.mark.parametrize(
