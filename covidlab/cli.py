@@ -180,7 +180,7 @@ def _run_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--profile", choices=("lesson", "paper"), default="lesson",
                      help="lesson: 128 px; paper: 630 px, a GPU or patience (default: lesson)")  # fmt: skip
     sub.add_argument("--updates", type=int, metavar="N",
-                     help="gradient steps (default: 800 on the phantom, 7500 on other data)")  # fmt: skip
+                     help="gradient steps (default: 1000 on the phantom, 7500 on other data)")  # fmt: skip
     sub.add_argument("--loss", metavar="NAME", help="cross_entropy, weighted_cross_entropy, focal, dice, tversky or\n"
                      "cross_entropy_and_dice (default: the last)")  # fmt: skip
     sub.add_argument("--negatives", type=float, metavar="RATIO", help="slices without lesion to train on for each one\n"

@@ -10,8 +10,10 @@ The lesion statistics follow the record's ten Radiopaedia cases; `python -m covi
 import json
 import os
 import shutil
+import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -263,9 +265,18 @@ def _write_scans(plans: tuple[ScanPlan, ...], folder: Path, workers: int, progre
         # The largest first, so that no worker is left alone with it at the end.
         order = sorted(plans, key=lambda plan: -plan.slices)
         tasks = {pool.submit(_write_scan, plan, folder): plan for plan in order}
-        for done, task in enumerate(as_completed(tasks), 1):
-            task.result()
-            progress(done, len(plans), tasks[task].name)
+        try:
+            for done, task in enumerate(as_completed(tasks), 1):
+                task.result()
+                progress(done, len(plans), tasks[task].name)
+        except BrokenProcessPool as error:
+            # Each new process imports the caller's script first; one that asks for the cohort again ends right there.
+            raise CovidlabError(
+                sys.argv[0] or "this Python session",
+                "processes that ended before their scan was made",
+                'a script whose calls stand under `if __name__ == "__main__":`, and memory for two scans',
+                "put them there, or make the cohort beforehand with `covidlab phantom`",
+            ) from error
 
 
 def _write_scan(plan: ScanPlan, folder: Path) -> None:

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import nibabel as nib
@@ -153,6 +155,15 @@ def test_a_killed_run_leaves_nothing_that_looks_like_a_cohort(tmp_path, monkeypa
 
 
 phantom_plans = phantom.cohort_plans()
+
+
+def test_a_script_without_a_guard_is_told_of_it_and_leaves_nothing(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(f"from covidlab.phantom import write_cohort\nwrite_cohort({str(tmp_path / 'made')!r}, workers=2)\n")
+    run = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    last = run.stderr.splitlines()[-1]
+    assert run.returncode == 1 and "script.py: found processes that ended" in last and "__main__" in last
+    assert list(tmp_path.iterdir()) == [script]
 
 
 def test_a_folder_that_cannot_be_written_or_holds_other_things_is_named(tmp_path):
