@@ -159,7 +159,8 @@ phantom_plans = phantom.cohort_plans()
 
 def test_a_script_without_a_guard_is_told_of_it_and_leaves_nothing(tmp_path):
     script = tmp_path / "script.py"
-    script.write_text(f"from covidlab.phantom import write_cohort\nwrite_cohort({str(tmp_path / 'made')!r}, workers=2)\n")
+    made = str(tmp_path / "made")
+    script.write_text(f"from covidlab.phantom import write_cohort\nwrite_cohort({made!r}, workers=2)\n")
     run = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
     last = run.stderr.splitlines()[-1]
     assert run.returncode == 1 and "script.py: found processes that ended" in last and "__main__" in last
