@@ -125,7 +125,7 @@ def detail_figure(slice_: np.ndarray, mask: np.ndarray, boxes: Sequence[tuple[sl
     slice_ : uint8 array (rows, columns)
     mask : 0/1 array of the same shape
     boxes : sequence of (slice of rows, slice of columns)
-        As `scipy.ndimage.find_objects` returns them.
+        As `skimage.measure.regionprops` gives each region's `slice`.
     title : str
         Case and slice.
 
