@@ -88,11 +88,15 @@ def _parser() -> argparse.ArgumentParser:
     sub = command(
         "evaluate", _evaluate, "print the scores of a finished run, by part",
         "With --full every slice is predicted again and judged: volumes, negative slices, detection, borders,\n"
-        "intervals over patients. Writes slices.csv and evaluation.json into RUN.",
+        "intervals over patients. Writes slices.csv and evaluation.json into RUN.\n\n"
+        "  covidlab evaluate runs/phantom-lesson-slice-seed0/light_unet --full\n"
+        "  covidlab evaluate runs/x/* --full --table test-part    several side by side, as test-part.csv and .md",
     )  # fmt: skip
-    sub.add_argument("run", type=Path, metavar="RUN", help="the folder that train or reproduce wrote")
+    sub.add_argument("run", type=Path, nargs="+", metavar="RUN",
+                     help="folders that train, reproduce or study wrote, of one cohort and protocol")  # fmt: skip
     sub.add_argument("--full", action="store_true", help="judge it slice by slice; needs the cohort again")
     sub.add_argument("--data", metavar="FOLDER", help="the run's cohort (default: $COVIDLAB_DATA, else the phantom)")
+    sub.add_argument("--table", type=Path, metavar="STEM", help="with --full: write the test parts side by side")
     sub.add_argument("--json", action="store_true", help="for programs")
 
     sub = command(
@@ -268,31 +272,56 @@ def _train(options) -> None:
 def _evaluate(options) -> None:
     from covidlab import experiment
 
-    run = experiment.read_run(options.run)
+    runs = [experiment.read_run(folder) for folder in options.run]
+    several = len({run.config.model for run in runs}) < len(runs)
+    named = {f"{run.config.model}, seed {run.config.seed}" if several else run.config.model: run for run in runs}
+    _check_comparable(named, options)
     if options.full:
-        _evaluate_fully(options, run)
+        _evaluate_fully(options, named)
     elif options.json:
-        print(json.dumps(experiment.summary({run.config.model: run}, options.run.name), indent=2))
+        print(json.dumps(experiment.summary(named, options.run[0].name), indent=2))
     else:
-        _print_runs({run.config.model: run})
+        _print_runs(named)
 
 
-def _evaluate_fully(options, run) -> None:
+def _check_comparable(named, options) -> None:
+    """Side by side stands only what was asked the same."""
+    settings = {(run.config.cohort, run.config.protocol, run.config.grid, run.config.cases) for run in named.values()}
+    if len(settings) > 1 or len(named) < len(options.run):
+        what = "runs of different data, protocols or grids" if len(settings) > 1 else "the same model and seed twice"
+        raise CovidlabError("RUN", what, "runs that differ in model or seed", "evaluate them one by one")
+
+
+def _evaluate_fully(options, named) -> None:
     from covidlab import cohorts, results, run_report, slice_cache
 
-    grid, profile = run.config.grid, "paper" if run.config.cohort == "phantom-paper" else "lesson"
+    config = next(iter(named.values())).config
+    profile = "paper" if config.cohort == "phantom-paper" else "lesson"
     with progress_bar("opening the cohort") as progress:
-        cohort = cohorts.open_cohort(options.data, profile, progress).named(run.config.cases)
-        cache = slice_cache.open_slice_cache(cohort, grid, progress=progress)
-        spacings = {case.name: slice_cache.grid_spacing(case, grid) for case in cohort.cases}
-    with progress_bar("predicting") as progress:
-        found = run_report.report_run(run, cache, spacings, progress)
+        cohort = cohorts.open_cohort(options.data, profile, progress).named(config.cases)
+        cache = slice_cache.open_slice_cache(cohort, config.grid, progress=progress)
+        spacings = {case.name: slice_cache.grid_spacing(case, config.grid) for case in cohort.cases}
+    reports = {}
+    for name, run in named.items():
+        with progress_bar(f"predicting, {name}") as progress:
+            reports[name] = run_report.report_run(run, cache, spacings, progress)
+    if options.table:
+        provenance = results.Provenance.here(
+            command=_repeatable(options), data=config.cohort, protocol=config.protocol, grid=f"{config.grid} px",
+            seeds=", ".join(dict.fromkeys(str(run.config.seed) for run in named.values())),
+        )  # fmt: skip
+        note = "The test part of each run, at the threshold that its validation part chose."
+        results.write_table(options.table, "The test part, judged in every way", run_report.side_by_side(reports),
+                            provenance, note)  # fmt: skip
     if options.json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(reports if len(reports) > 1 else next(iter(reports.values())), indent=2))
         return
-    print(f"{found['setting']}, threshold {found['threshold']:g}\n{found['leak']}\n")
-    print(results.markdown(run_report.report_rows(found)))
-    print(f"\n{options.run / 'evaluation.json'}, {options.run / 'slices.csv'}")
+    for name, found in reports.items():
+        print(f"{name}: {found['setting']}, threshold {found['threshold']:g}\n{found['leak']}\n")
+        print(results.markdown(run_report.report_rows(found)))
+        print(f"\n{named[name].folder / 'evaluation.json'}, {named[name].folder / 'slices.csv'}\n")
+    if options.table:
+        print(f"{options.table}.md")
 
 
 def _predict(options) -> None:
@@ -356,7 +385,10 @@ def _study(options) -> int:
 def _repeatable(options) -> str:
     """The command as it was given, without the paths of this machine."""
     words = ["covidlab", *options.arguments]
-    for path, name in ((options.data, "FOLDER"), (options.out, "DIR")):
+    known = vars(options)
+    names = {known.get("data"): "FOLDER", known.get("out"): "DIR", known.get("table"): "STEM"}
+    names |= {path: "/".join(path.parts[-2:]) for path in known.get("run", ())}
+    for path, name in names.items():
         if path:
             words = [re.sub(rf"(^|=){re.escape(str(path))}/?$", rf"\g<1>{name}", word) for word in words]
     return shlex.join(words)

@@ -273,3 +273,14 @@ def report_rows(found: dict) -> list[dict[str, str]]:
         line("share of misses within 1 px of the border", lambda v: number(v["outlines"]["missed_at_border"], 2)),
         line("roughness of outlines / reference's", lambda v: number(v["outlines"]["roughness"], 2)),
     ]
+
+
+def side_by_side(reports: Mapping[str, dict], part: str = "test") -> list[dict[str, str]]:
+    """One part of several reports as a table, a column a run; only what all of them measured."""
+    columns = {name: {row[""]: row[part] for row in report_rows(found)} for name, found in reports.items()}
+    first = next(iter(columns.values()))
+    return [
+        {"measure": what, **{name: column[what] for name, column in columns.items()}}
+        for what in first
+        if all(what in column for column in columns.values())
+    ]

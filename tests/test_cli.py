@@ -70,6 +70,13 @@ def test_reproduce_trains_scores_and_can_be_read_again(capsys, cohort_folder, tm
     assert report["detection"]["slices"]["tp"] + report["detection"]["slices"]["fn"] > 0
     status, _, err = run(capsys, *full, "--data", tmp_path / "run")
     assert status == 2
+    status, _, err = run(capsys, *full[:2], *full[1:], "--data", cohort_folder)
+    assert status == 2 and "the same model and seed twice" in err
+    status, out, _ = run(capsys, *full, "--data", cohort_folder, "--table", tmp_path / "tables" / "test-part")
+    text = (tmp_path / "tables" / "test-part.md").read_text()
+    assert status == 0 and str(tmp_path) not in text
+    assert "- command: covidlab evaluate run/light_unet --full --data FOLDER --table STEM\n" in text
+    assert read_table(tmp_path / "tables" / "test-part.csv")[0]["measure"] == "precision"
     status, _, err = run(capsys, *options, "--updates", 4)
     assert status == 2 and "a run with another recipe" in err
 
