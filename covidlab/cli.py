@@ -367,7 +367,7 @@ def _study(options) -> int:
     folder = options.out or Path("runs") / f"{cohort.name}-{options.protocol}-study" / options.name
     base, cache = _config(options, "light_unet", cohort), _cache(options, cohort)
     with progress_bar(options.name) as progress:
-        rows = studies.run_study(options.name, base, cache, folder, seeds, progress, options.mirror)
+        rows = studies.run_variants(study.variants, base, cache, folder, seeds, progress, options.mirror)
     table = studies.study_table(rows)
     provenance = results.Provenance.here(
         command=_repeatable(options), data=cohort.name, protocol=options.protocol, grid=f"{base.grid} px",

@@ -125,31 +125,6 @@ def change(config: Config, changes: Mapping) -> Config:
     return replace(config, recipe=recipe, **changes)
 
 
-def run_study(
-    name: str,
-    base: Config,
-    cache: SliceCache,
-    folder: Path,
-    seeds: Sequence[int],
-    progress: Progress = silent,
-    mirror: bool = False,
-) -> list[Row]:
-    """Run every variant of a study on every seed.
-
-    Parameters
-    ----------
-    name : str
-        A key of `STUDIES`.
-    base, cache, folder, seeds, progress, mirror
-        As for `run_variants`.
-
-    Returns
-    -------
-    list of Row
-    """
-    return run_variants(STUDIES[name].variants, base, cache, folder, seeds, progress, mirror)
-
-
 def run_variants(
     variants: Mapping[str, Mapping],
     base: Config,

@@ -4,7 +4,7 @@ import pytest
 from covidlab.errors import CovidlabError
 from covidlab.experiment import Config
 from covidlab.models import MODELS
-from covidlab.studies import STUDIES, Study, change, find_study, mean_and_range, run_study, study_table, told_apart
+from covidlab.studies import STUDIES, change, find_study, mean_and_range, run_variants, study_table, told_apart
 from covidlab.training import Recipe
 
 BASE = Config("three scans", 32, "slice", 0, options={"widths": (2, 3)}, recipe=Recipe(updates=2, updates_per_epoch=2))
@@ -23,14 +23,13 @@ def test_a_variant_changes_what_it_names_and_nothing_else():
     assert config.recipe.batch_size == 3 and config.options == BASE.options and BASE.recipe.batch_size == 8
 
 
-def test_a_study_runs_each_variant_on_each_seed_and_reads_what_is_finished(cache, tmp_path, monkeypatch):
+def test_a_study_runs_each_variant_on_each_seed_and_reads_what_is_finished(cache, tmp_path):
     variants = {"two": {}, "one more": {"options": {"widths": (3, 4)}}}
-    monkeypatch.setitem(STUDIES, "tiny", Study("Which?", "nothing", variants))
     seen = []
-    rows = run_study("tiny", BASE, cache, tmp_path, [0, 1], lambda done, total, text: seen.append((done, total)))
+    rows = run_variants(variants, BASE, cache, tmp_path, [0, 1], lambda done, total, text: seen.append((done, total)))
     assert [(row.variant, row.seed) for row in rows] == [("two", 0), ("two", 1), ("one more", 0), ("one more", 1)]
     assert (tmp_path / "one-more" / "seed1" / "scores.json").exists()
-    again = run_study("tiny", BASE, cache, tmp_path, [0, 1])
+    again = run_variants(variants, BASE, cache, tmp_path, [0, 1])
     assert [row.run.counts for row in again] == [row.run.counts for row in rows]
     table = study_table(rows)
     assert [(line["variant"], line["part"]) for line in table][:3] == [
