@@ -1,10 +1,13 @@
 import csv
+import re
+from pathlib import Path
 
 import pytest
 
 from covidlab.errors import CovidlabError
 from covidlab.results import Provenance, markdown, read_table, write_table
 
+COMMITTED = sorted((Path(__file__).resolve().parents[1] / "results").glob("*.csv"))
 ROWS = [{"model": "light_unet", "F1": "0.87"}, {"model": "fcn8s", "F1": "0.80"}]
 
 
@@ -35,3 +38,18 @@ def test_a_missing_table_and_an_empty_one_are_refused(tmp_path):
     (tmp_path / "empty.csv").write_text("model,F1\n")
     with pytest.raises(CovidlabError, match="without a row"):
         read_table(tmp_path / "empty.csv")
+
+
+@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
+def test_a_committed_table_is_the_one_that_its_page_shows_with_what_repeats_it(path):
+    page = path.with_suffix(".md").read_text(encoding="utf-8")
+    assert markdown(read_table(path)) in page
+    for what in ("command: covidlab ", "data: ", "protocol: ", "grid: ", "seeds: ", "machine: ", "day: 20"):
+        assert f"\n- {what}" in page
+    assert not re.search(r"/(work|home|root|tmp|Users)/", page)
+
+
+def test_results_hold_tables_and_measured_figures_only():
+    """No picture of a patient: of figures, only those that are drawn from numbers."""
+    for path in (COMMITTED[0].parent if COMMITTED else Path()).glob("*.*"):
+        assert path.suffix in (".csv", ".md") or path.name.startswith(("fig-3-", "fig-4-", "fig-5-", "fig-6-")), path
