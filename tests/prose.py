@@ -426,6 +426,9 @@ CLAIMS = [
           lambda said, true: said[0] == round(true[0])),
     Claim(JUDGED, r"It is short by a factor of (\d+)", FULL_GFLOP,
           lambda said, true: said[0] == round(true[0] / FX_PEAK / paper.SECONDS_PER_SLICE[1])),
+    Claim(JUDGED, r"Our light U-Net is too slow by a little more than (two)",
+          output(r"^our light U-Net .* at least ([\d.]+) s"),
+          lambda said, true: said[0] < true[0] / paper.SECONDS_PER_SLICE[1] < said[0] + 0.5),
     Claim(JUDGED, r"FCN-8s fits at (\d+) x 64 pixels", output(r"up to (\d+) pixels a side")),
     Claim(JUDGED, r"does ([\d,]+) GFLOP/s at best\. That is (\d+) ms at about 320 x 320, and "
           r"(\d+) ms at 630", FULL_GFLOP,
