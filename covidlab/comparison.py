@@ -82,9 +82,9 @@ def typical_slices(test: TestSlices, cases: np.ndarray, number: int = 3) -> np.n
     ordered = positive[np.argsort(size[positive], kind="stable")]
     chosen: list[int] = []
     for share in np.linspace(0.3, 0.9, number):
-        # From the wanted size on, the first slice of a case that is not shown yet.
-        start = int(share * (len(ordered) - 1))
-        candidates = [*ordered[start:], *ordered[:start]]
+        # Of a case that is not shown yet, the slice whose size comes nearest to the wanted one.
+        wanted = int(share * (len(ordered) - 1))
+        candidates = ordered[np.argsort(np.abs(np.arange(len(ordered)) - wanted), kind="stable")]
         shown = {cases[k] for k in chosen}
         chosen.append(next((k for k in candidates if cases[k] not in shown), candidates[0]))
     return np.array(chosen)

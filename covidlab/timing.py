@@ -264,9 +264,14 @@ def resolve_threads(words: Sequence[str]) -> list[int]:
 
 
 def time_models(
-    models: Mapping[str, Mapping], size: int, threads: Sequence[int], rounds: int = 10, progress: Progress = silent
+    models: Mapping[str, Mapping],
+    size: int,
+    threads: Sequence[int],
+    rounds: int = 10,
+    progress: Progress = silent,
+    forms: Sequence[str] = tuple(FORMS),
 ) -> Timing:
-    """Time models in all forms that are installed, at each number of threads.
+    """Time models in all wanted forms that are installed, at each number of threads.
 
     Parameters
     ----------
@@ -276,6 +281,8 @@ def time_models(
     threads : sequence of int
     rounds : int
     progress : callable (done, total, text)
+    forms : sequence of names in `FORMS`
+        A lesson has no time for all of them.
 
     Returns
     -------
@@ -283,21 +290,22 @@ def time_models(
     """
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     missing = {}
-    for form, (needed, _) in FORMS.items():
-        if absent := missing_packages(*needed):
+    for form in forms:
+        if absent := missing_packages(*FORMS[form][0]):
             missing[form] = f"not installed: {install(absent)}"
+    measured = [form for form in forms if form not in missing]
     # Models to make, then a process a number of threads: rough, but it moves.
     total, facts, times, products = len(models) + len(threads) * rounds, [], [], {}
     with tempfile.TemporaryDirectory() as folder:
         for done, (name, options) in enumerate(models.items()):
             progress(done, total, f"making {name}")
-            facts.append(_prepare(Path(folder) / name, name, options, size, set(FORMS) - set(missing)))
+            facts.append(_prepare(Path(folder) / name, name, options, size, set(measured)))
         for turn, number in enumerate(threads):
 
             def show(round_: int, turn=turn, number=number) -> None:
                 progress(len(models) + turn * rounds + round_, total, f"{number} threads")
 
-            found = _in_own_process(Path(folder), list(models), size, number, rounds, sorted(missing), show)
+            found = _in_own_process(Path(folder), list(models), size, number, rounds, measured, show)
             products[number] = {library: Spread.of(seconds) for library, seconds in found["products"].items()}
             for row in found["forms"]:
                 fact = facts[list(models).index(row["model"])]
@@ -336,13 +344,12 @@ def _prepare(folder: Path, name: str, options: Mapping, size: int, forms: set[st
 
 
 def _in_own_process(
-    folder: Path, names: list[str], size: int, threads: int, rounds: int, missing: list[str], show
+    folder: Path, names: list[str], size: int, threads: int, rounds: int, forms: list[str], show
 ) -> dict:
     job = {
         "folder": str(folder), "models": names, "size": size, "threads": threads, "rounds": rounds,
-        "product_side": PRODUCT_SIDE,
+        "product_side": PRODUCT_SIDE, "forms": forms,
     }  # fmt: skip
-    job["forms"] = [form for form in FORMS if form not in missing]
     # NumPy's matrix product has threads of its own, which only its environment sets.
     limits = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"))
     environment = {**os.environ, **{name: str(threads) for name in limits}}

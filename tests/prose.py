@@ -17,6 +17,7 @@ from nbformat import NotebookNode
 
 from covidlab import paper
 from covidlab.experiment import recipe_for
+from covidlab.training import THRESHOLDS
 from covidlab.volumes import HIGHEST_HU, LOWEST_HU
 from tests.notebook_guards import all_text
 
@@ -119,8 +120,8 @@ class Claim:
 
 
 WORDS = {
-    "false": 0, "true": 1, "two": 2, "four": 4, "five": 5, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
-    "eighty": 80, "ninety": 90,
+    "false": 0, "true": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+    "ten": 10, "eighty": 80, "ninety": 90,
 }  # fmt: skip
 
 
@@ -155,6 +156,54 @@ DOUBT = output(  # over all pixels and near lesions: of 20 passes, of p (1 - p)
 )
 ONE = r"phantom_\d+: ([\d.]+) before, ([\d.]+) after; the other: ([\d.]+) before, ([\d.]+) after"
 ADAPTED = output(rf"{ONE}\n(?:\[progress.*\n)?{ONE}")  # of each of the two patients, and of the other one
+
+# Notebook 07: three networks, in the order patch CNN, FCN-8s, light U-Net.
+JUDGED = "07_evaluation_and_cpu_timing"
+THREE_F1 = output(  # F1 on train and test, and the threshold, of each
+    "\n".join(rf"{name} +train F1 ([\d.]+) .* test F1 ([\d.]+)  threshold ([\d.]+)"
+              for name in ("patch_cnn", "fcn8s", "light_unet"))
+)  # fmt: skip
+SLICES_F1 = r"  volumes .*\n  slices     quartiles ([\d.]+) .*\n"
+NEGATIVES = r"  negatives  left empty ([\d.]+), false pixels on each ([\d.]+)\n?"
+THREE_TABLES = output(  # lowest quartile of slices, negative slices left empty, false pixels on each; of each
+    "".join(rf"{name}: pooled F1 [\d.]+\n{SLICES_F1}{NEGATIVES}" for name in ("patch_cnn", "fcn8s", "light_unet"))
+)
+CAUGHT = output(  # missed, positive, caught; of each
+    "\n".join(rf"{name} +missed (\d+) of (\d+) positive slices, (\d+) of those .*"
+              for name in ("patch_cnn", "fcn8s", "light_unet"))
+)  # fmt: skip
+INTERVALS = output(
+    "".join(rf"{part} +over +(\d+) {what} +[\d.]+ to [\d.]+, width ([\d.]+)\n*"
+            for part in ("train", "test") for what in ("patients", "slices"))
+)  # fmt: skip
+FX_PEAK = paper.PROCESSOR_CORES / 2 * 16 * paper.PROCESSOR_GHZ
+FULL_GFLOP = output(r"^FCN-8s +([\d.]+) GFLOP, at least")
+
+
+def three(words: str) -> Source:
+    """A row of notebook 07's table on borders: the first number of each network."""
+    return output(rf"^{words}.*?" + r" +([\d.]+)(?: \([\d.a-z ]+\))?" * 3 + "$")
+
+
+def volume_gap(notebook: NotebookNode) -> list[float]:
+    """By how much the volumes of one network differ in F1 at most."""
+    lines = re.findall(r"^  volumes +(.*)$", all_text(notebook), re.MULTILINE)
+    values = [[_number(value) for value in re.findall(r" ([\d.]+)(?:  |$)", line)] for line in lines]
+    return [round(max(max(one) - min(one) for one in values), 2)]
+
+
+def calls(size: int) -> Source:
+    """Cold and warm milliseconds of predict and of a compiled call, and how many times as long predict takes."""
+    line = rf"^{size} px, (?:predict|compiled call) +cold +(\d+) ms, warm +(\d+) ms.*\n"
+    return output(line + line[1:] + rf"{size} px, warm: predict takes ([\d.]+) times")
+
+
+def compiled(notebook: NotebookNode) -> list[float]:
+    """Milliseconds and percent of the peak of a compiled call: FCN-8s with 1 and 2 threads, then the U-Net."""
+    line = r"compiled call, \d threads: (\d+) ms, (\d+)% of peak$"
+    found = re.findall(line, all_text(notebook), re.MULTILINE)
+    return [_number(number) for pair in found for number in pair]
+
 
 CLAIMS = [
     Claim("00_start_here", r"phantom\*\* of (ten) chest CTs", output(r"Cohort: phantom-lesson, (\d+) cases")),
@@ -317,6 +366,92 @@ CLAIMS = [
     Claim("06_class_imbalance", r"agree less with each other than each does with the truth",
           output(r"the reference: F1 ([\d.]+)\ntwo experts against each other: +F1 ([\d.]+)"),
           lambda _, true: true[1] < true[0]),
+    # Notebook 07: what three trained networks do is said of the stored run.
+    Claim(JUDGED, r"the U-Net is above FCN-8s on \*all\* parts", THREE_F1,
+          lambda _, true: true[6] > true[3] and true[7] > true[4]),
+    Claim(JUDGED, r"the little patch CNN scores as high as the U-Net", THREE_F1,
+          lambda _, true: abs(true[1] - true[7]) < 0.03),
+    Claim(JUDGED, r"It has ([\d,]+) weights and sees", output(r"^patch_cnn +([\d,]+) weights")),
+    Claim(JUDGED, r"Validation chose ([\d.]+), the lowest threshold on offer", THREE_F1,
+          lambda said, true: said[0] == true[8] == THRESHOLDS[0]),
+    Claim(JUDGED, r"have nearly the same pooled F1", THREE_F1,
+          lambda _, true: abs(true[1] - true[7]) < 0.03),
+    Claim(JUDGED, r"The U-Net leaves two in three of them empty, the patch CNN fewer than one in "
+          r"ten, and it marks twice as many false pixels", THREE_TABLES,
+          lambda _, true: abs(true[7] - 2 / 3) < 0.06 and true[1] < 0.1 and 1.7 < true[2] / true[8] < 2.4),
+    Claim(JUDGED, r"Volumes of one network differ by up to ([\d.]+)\.", volume_gap),
+    Claim(JUDGED, r"a quarter of FCN-8s' slices score under ([\d.]+)\.", THREE_TABLES,
+          lambda said, true: true[3] < said[0]),
+    Claim(JUDGED, r"By F1 half a square is the worst, and the far patch is nearly perfect",
+          output(r"^moved +([\d.]+) .*\na patch +([\d.]+) .*\nhalf +([\d.]+) "),
+          lambda _, true: true[2] == min(true) and true[1] == max(true) > 0.97),
+    Claim(JUDGED, r"By HD95 the far patch is by far the worst",
+          output(r"^moved +[\d.]+ +([\d.]+) .*\na patch +[\d.]+ +([\d.]+) .*\nhalf +[\d.]+ +([\d.]+) "),
+          lambda _, true: true[1] > 2 * max(true[0], true[2])),
+    Claim(JUDGED, r"The patch CNN is the best, FCN-8s the worst\. A network",
+          three("NSD at 3 mm, mean over positive"), lambda _, true: true[0] == max(true) and true[1] == min(true)),
+    Claim(JUDGED, r"The U-Net is the best by far\. The others mark something", three("HD95, mm"),
+          lambda _, true: 2 * true[2] < min(true[:2])),
+    Claim(JUDGED, r"less than three quarters of its area", three("marked area"),
+          lambda _, true: true[2] < 0.75),
+    Claim(JUDGED, r"lowest NSD, smoothest outlines; U-Net: ([\d.]+) of the area",
+          three("marked area"), lambda said, true: said[0] == true[2]),
+    Claim(JUDGED, r"FCN-8s has the smoothest outlines of all, smoother than the reference",
+          three("roughness"), lambda _, true: true[1] == min(true) < 0.95),
+    Claim(JUDGED, r"([\d.]+) of the U-Net's; but [\d.]+ of all lesion pixels lie as near",
+          three("share of misses"), lambda said, true: said[0] == true[2]),
+    Claim(JUDGED, r"of the U-Net's; but ([\d.]+) of all lesion pixels lie as near",
+          output(r"^([\d.]+) of all lesion pixels lie within")),
+    Claim(JUDGED, r"lesions are small, so half of a lesion is border",
+          output(r"^([\d.]+) of all lesion pixels lie within"), lambda _, true: abs(true[0] - 0.5) < 0.05),
+    Claim(JUDGED, r"It counts (\d+) witnesses, and there are (six)", INTERVALS,
+          lambda said, true: said == [true[2], true[0]] and true[1] > 2 * true[3]),
+    Claim(JUDGED, r"There the interval over \*patients\* is the narrower one", INTERVALS,
+          lambda _, true: true[5] < true[7]),
+    Claim(JUDGED, r"(Three): both, or twice the one, or twice the other",
+          output(r"^2 patients, (\d+) different drawings")),
+    Claim(JUDGED, r"nearly all missed slices have a found neighbour", CAUGHT,
+          lambda _, true: sum(true[2::3]) >= 0.85 * sum(true[::3])),
+    Claim(JUDGED, r"The patch CNN misses one slice", CAUGHT, lambda _, true: true[0] == 1),
+    Claim(JUDGED, r"marks something on more than nine in ten negative slices",
+          output(r"something marked: \{'patch_cnn': '([\d.]+)'"), lambda _, true: true[0] > 0.9),
+    Claim(JUDGED, r"its median is about a ninth of what is found",
+          output(r"median: missed ([\d.]+)  found ([\d.]+)"), lambda _, true: 7.5 < true[1] / true[0] < 10.5),
+    Claim(JUDGED, r"\| (\d+) of (\d+), over three networks", CAUGHT,
+          lambda said, true: said == [sum(true[2::3]), sum(true[::3])]),
+    Claim(JUDGED, r"FCN-8s has (four) times as many weights as the U-Net, and takes fewer",
+          output(r"^fcn8s +([\d,]+) weights.*?([\d.]+) at 630 px\n+light_unet +([\d,]+) weights.*?([\d.]+) at 630 px$"),
+          lambda said, true: round(true[0] / true[2]) == said[0] and true[1] < true[3]),
+    Claim(JUDGED, r"FCN-8s at full width takes (\d+) GFLOP", FULL_GFLOP,
+          lambda said, true: said[0] == round(true[0])),
+    Claim(JUDGED, r"It is short by a factor of (\d+)", FULL_GFLOP,
+          lambda said, true: said[0] == round(true[0] / FX_PEAK / paper.SECONDS_PER_SLICE[1])),
+    Claim(JUDGED, r"Our light U-Net is too slow by a little more than (two)",
+          output(r"^our light U-Net .* at least ([\d.]+) s"),
+          lambda said, true: said[0] < true[0] / paper.SECONDS_PER_SLICE[1] < said[0] + 0.5),
+    Claim(JUDGED, r"FCN-8s fits at (\d+) x 64 pixels", output(r"up to (\d+) pixels a side")),
+    Claim(JUDGED, r"does ([\d,]+) GFLOP/s at best\. That is (\d+) ms at about 320 x 320, and "
+          r"(\d+) ms at 630", FULL_GFLOP,
+          lambda said, true: said[1:] == [round(1000 * true[0] * share / said[0]) for share in (1 / 4, 1)]),
+    Claim(JUDGED, r"reports ([\d.]+) to ([\d.]+) s a slice on an AMD",
+          known(*paper.SECONDS_PER_SLICE)),
+    Claim(JUDGED, r"The first call always takes longer, often many times",
+          lambda notebook: calls(128)(notebook) + calls(630)(notebook),
+          lambda _, true: all(true[k] > true[k + 1] for k in (0, 2, 5, 7)) and true[2] > 5 * true[3]),
+    Claim(JUDGED, r"`predict` loses most on small slices",
+          lambda notebook: calls(128)(notebook) + calls(630)(notebook), lambda _, true: true[4] > 1.5 * true[9]),
+    Claim(JUDGED, r"every bar ends beyond the paper's range", compiled,
+          lambda _, true: min(true[::2]) > 1000 * paper.SECONDS_PER_SLICE[1]),
+    Claim(JUDGED, r"on one thread a compiled call reaches more than half of the peak", compiled,
+          lambda _, true: len(true) == 8 and min(true[1], true[5]) > 50),
+    Claim(JUDGED, r"With two threads a compiled call takes more than half of its time with one",
+          compiled, lambda _, true: true[2] > true[0] / 2 and true[6] > true[4] / 2),
+    Claim(JUDGED, r"measured here, 600 updates \| patient \| ([\d.]+)", THREE_F1,
+          lambda said, true: said[0] == true[7]),
+    Claim(JUDGED, r"7,500 updates \| slice, which leaks \| ([\d.]+)",
+          readme(r"^\| test \| 0\.876.*\| ([\d.]+) \(")),
+    Claim(JUDGED, r"3,000 updates \| patient \| ([\d.]+) and ([\d.]+)",
+          page("README.md", r"10 and 14 (?:\| [\d.]+ ){3}\| ([\d.]+) .*? 27 and 29 (?:\| [\d.]+ ){3}\| ([\d.]+) ")),
     Claim("08_beyond_the_paper", r"Recall rises\. The threshold of these weights is low", MIRROR[0],
           lambda _, true: true[5] > true[2] and true[0] < 0.3),
     Claim("08_beyond_the_paper", r"Validation wants a higher threshold for two looks", MIRROR[1],

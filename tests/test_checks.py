@@ -6,10 +6,13 @@ import pytest
 from covidlab.checks import (
     check_bottleneck_field,
     check_bottleneck_weights,
+    check_caught,
+    check_convolution_gflop,
     check_empty_mask_accuracy,
     check_f1,
     check_grey_to_hu,
     check_int8_megabytes,
+    check_patient_interval,
     check_patient_split,
     check_receptive_field,
     check_scored_slices,
@@ -20,10 +23,13 @@ from covidlab.checks import (
     check_window_count,
     check_window_ends,
 )
+from covidlab.evaluation import SliceTable, detection, patient_interval
 from covidlab.metrics import Counts
 from covidlab.models import MODELS
 from covidlab.patches import slice_patches
 from covidlab.receptive_field import reaches
+from covidlab.tensorflow_quiet import keras
+from covidlab.timing import gflop_per_slice
 from covidlab.volumes import window
 
 
@@ -452,6 +458,121 @@ def test_no_answer_to_notebook_06_is_not_an_error(answer):
     assert check_empty_mask_accuracy(answer).startswith("Not yet")
     assert check_soft_dice(lambda r, p: answer).startswith("Not yet")
     assert check_threshold_for_recall(lambda t, c, r: answer).startswith("Not yet")
+
+
+def test_the_arithmetic_that_tensorflow_does_is_the_right_answer():
+    maps = keras.Input((None, None, 1))
+    spread = keras.layers.Conv2D(8, 1, use_bias=False)(maps)
+    model = keras.Model(maps, keras.layers.Conv2D(8, 3, padding="same", use_bias=False)(spread))
+    alone = gflop_per_slice(model, 640) - gflop_per_slice(keras.Model(maps, spread), 640)
+    assert check_convolution_gflop(alone).startswith("Right")
+
+
+@pytest.mark.parametrize(
+    "answer, word",
+    [(0.236, "two operations"), (0.0524, "1 x 1"), (0.157, "nine"), (0.059, "all 8"), (0.457, "padded"),
+     (1.152e-6, "one place"), (7.37e-4, "one row"), (471859200, "in operations"), (471.9, "MFLOP"), (3, "multiply")],
+)  # fmt: skip
+def test_a_wrong_count_of_operations_is_explained(answer, word):
+    sentence = check_convolution_gflop(answer)
+    assert sentence.startswith("Not quite") and word in sentence, sentence
+
+
+def by_patient(patients, *counts):
+    return np.array([[one[patients == name].sum() for one in counts] for name in dict.fromkeys(patients.tolist())])
+
+
+def f1_of(rows):
+    tp, fp, fn = np.sum(rows, axis=0)
+    return 2 * tp / (2 * tp + fp + fn)
+
+
+def interval(rows, random, score=f1_of, ends=(2.5, 97.5), drawn=None):
+    drawn = drawn or len(rows)
+    return np.percentile([score(rows[random.integers(len(rows), size=drawn)]) for _ in range(2000)], ends)
+
+
+def over_patients(patients, tp, fp, fn, random, **options):
+    return interval(by_patient(patients, tp, fp, fn), random, **options)
+
+
+def as_the_package_does(patients, tp, fp, fn, random):
+    table = SliceTable(patients, patients, np.arange(len(tp)), tp, fp, fn, 0 * tp)
+    found = patient_interval(table)
+    return found.low, found.high
+
+
+@pytest.mark.parametrize("answer", [over_patients, as_the_package_does])
+def test_an_interval_over_patients_is_right(answer):
+    assert check_patient_interval(answer).startswith("Right")
+
+
+@pytest.mark.parametrize(
+    "answer, word",
+    [
+        (lambda p, tp, fp, fn, random: interval(np.stack([tp, fp, fn], 1), random), "over slices"),
+        (lambda *given: over_patients(*given, ends=(5, 95)), "90 %"),
+        (lambda *given: over_patients(*given, ends=(25, 75)), "quartiles"),
+        (lambda *given: over_patients(*given, ends=(97.5, 2.5)), "low comes first"),
+        (lambda *given: over_patients(*given, score=lambda rows: np.mean([f1_of([row]) for row in rows])), "mean"),
+        (lambda *given: over_patients(*given, drawn=1), "the worst and the best"),
+        (lambda p, tp, fp, fn, random: (lambda each: (min(each), max(each)))(
+            [f1_of([row]) for row in by_patient(p, tp, fp, fn)]), "the worst and the best"),
+        (lambda p, tp, fp, fn, random: [f1_of(by_patient(p, tp, fp, fn)[random.permutation(12)])] * 2, "replacement"),
+        (lambda p, tp, fp, fn, random: 0.7, "two numbers"),
+        (lambda p, tp, fp, fn, random: (np.nan, 1), "nan"),
+        (lambda p, tp, fp, fn, random: (0.1, 0.2), "expected"),
+        (lambda p, tp, fp, fn, random: missing, "NameError"),  # noqa: F821
+    ],
+)  # fmt: skip
+def test_a_wrong_interval_is_explained(answer, word):
+    sentence = check_patient_interval(answer)
+    assert sentence.startswith("Not quite") and word in sentence, sentence
+
+
+def caught(z, positive, found, reach):
+    return sum(any(found & (abs(z - one) <= reach)) for one in z[positive & ~found])
+
+
+def caught_by_the_package(z, positive, found, reach):
+    tp, fn = found.astype(int), (positive & ~found).astype(int)
+    case = np.array(["a"] * len(z))
+    return detection(SliceTable(case, case, z, tp, 0 * tp, fn, 0 * tp), reach=reach).caught_by_neighbour
+
+
+@pytest.mark.parametrize("answer", [caught, caught_by_the_package])
+def test_missed_slices_with_a_found_neighbour_are_counted(answer):
+    assert check_caught(answer).startswith("Right")
+
+
+@pytest.mark.parametrize(
+    "answer, word",
+    [
+        (lambda z, positive, found, reach: (positive & ~found).sum(), "how many were missed"),
+        (lambda z, positive, found, reach: caught(z, positive, found, reach) + found.sum(), "found itself"),
+        (lambda z, positive, found, reach: caught(z, np.ones_like(positive), found, reach), "without lesion"),
+        (lambda z, positive, found, reach: caught(np.arange(len(z)), positive, found, reach), "place in the array"),
+        (lambda z, positive, found, reach: caught(z, positive, found, 1), "use `reach`"),
+        (lambda z, positive, found, reach: caught(z, positive, found, reach - 1), "exactly `reach`"),
+        (lambda z, positive, found, reach: sum(any(found & (z >= one) & (z - one <= reach))
+                                               for one in z[positive & ~found]), "below"),
+        (lambda z, positive, found, reach: sum(any(found & (z <= one) & (one - z <= reach))
+                                               for one in z[positive & ~found]), "above"),
+        (lambda z, positive, found, reach: z[positive & ~found], "one number"),
+        (lambda z, positive, found, reach: 99, "it gives 99"),
+        (lambda z, positive, found, reach: missing, "NameError"),  # noqa: F821
+    ],
+)  # fmt: skip
+def test_a_wrong_count_of_caught_slices_is_explained(answer, word):
+    sentence = check_caught(answer)
+    assert sentence.startswith("Not quite") and word in sentence, sentence
+
+
+@pytest.mark.parametrize("answer", [None, ...])
+def test_no_answer_to_notebook_07_is_not_an_error(answer):
+    assert check_convolution_gflop(answer).startswith("Not yet")
+    assert check_patient_interval(lambda *given: answer).startswith("Not yet")
+    assert check_caught(lambda *given: answer).startswith("Not yet")
 
 
 def test_one_byte_a_weight_of_the_model_itself_is_the_right_answer():

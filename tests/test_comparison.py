@@ -34,3 +34,16 @@ def test_typical_slices_are_positive_and_of_different_cases():
     cases = np.array(["a", "a", "b", "b"])
     assert sorted(typical_slices(some_slices(), cases, number=2).tolist()) in ([0, 2], [1, 2])
     assert 3 not in typical_slices(some_slices(), cases)
+
+
+def test_a_case_without_a_large_lesion_gives_its_largest():
+    """Not its smallest, which would be shown as the typical failure of every model."""
+    references = np.zeros((8, 8, 8), np.uint8)
+    for k in range(8):
+        references[k, 0, : k + 1] = 1
+    cases = np.array(["b", "b", "b", "b", "a", "a", "a", "a"])
+    test = TestSlices(np.arange(8), references, references, {}, {})
+    assert typical_slices(test, cases, number=2).tolist() == [2, 6]
+    assert typical_slices(test, cases[::-1], number=2).tolist() == [2, 6]
+    first_taken = np.array(["b", "a", "a", "a", "b", "a", "a", "a"])
+    assert typical_slices(test, first_taken, number=2).tolist() == [2, 4]

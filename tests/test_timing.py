@@ -93,6 +93,13 @@ def test_models_are_timed_in_a_process_of_their_own(monkeypatch):
     assert set(found.bars(1)["nano_unet"]) == {"predict", "compiled call"}
 
 
+def test_only_the_wanted_forms_are_timed(monkeypatch):
+    monkeypatch.setattr(timing, "PRODUCT_SIDE", 64)
+    found = timing.time_models({"nano_unet": {"widths": (2, 3)}}, 20, [1], 1, forms=("compiled call",))
+    assert [row.form for row in found.times] == ["compiled call"]
+    assert found.missing == {} and found.models[0].exported_bytes == {}
+
+
 def test_the_figure_has_a_bar_for_each_form_of_each_model():
     times = {"a": {"predict": (0.1, 0.2, 0.3), "compiled call": (0.1, 0.1, 0.1)}, "b": {"predict": (0.01, 0.02, 0.02)}}
     axes = time_figure(times, "title", (0.01, 0.018)).axes[0]
