@@ -54,3 +54,11 @@ def test_results_hold_tables_and_measured_figures_only():
     """No picture of a patient: of figures, only those that are drawn from numbers."""
     for path in RESULTS.glob("*.*"):
         assert path.suffix in (".csv", ".md") or path.name.startswith(("fig-3-", "fig-4-", "fig-5-", "fig-6-")), path
+
+
+def test_the_readme_says_what_the_table_of_models_says():
+    readme = (RESULTS.parent / "README.md").read_text(encoding="utf-8")
+    rows = [row for row in read_table(RESULTS / "models.csv") if row["part"] == "test"]
+    assert len(rows) == 4
+    for row in rows:
+        assert f"| {row['precision']} | {row['recall']} | {row['accuracy']} | {row['f1']} |" in readme, row["variant"]
