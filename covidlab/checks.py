@@ -3,7 +3,8 @@
 A check takes an answer and returns one sentence; it never raises for a wrong answer and never shows the solution.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,25 @@ from covidlab.receptive_field import reach_after
 from covidlab.volumes import HIGHEST_HU, LOWEST_HU, window
 
 NOT_YET = "Not yet: there is no answer to check."
+
+
+def _missing(answer) -> bool:
+    """Whether the exercise still stands as it was given: dots, or a function that returns nothing."""
+    return answer is None or answer is Ellipsis
+
+
+def _ask(question: Callable[[], Any]) -> tuple[Any, str]:
+    """What a learner's function answers, and what to say at once: that it fails, that nothing came; or ""."""
+    try:
+        answer = question()
+    except Exception as error:  # an answer may fail in any way; the learner is told how
+        return None, f"Not quite: it fails with {type(error).__name__}: {error}"
+    return answer, NOT_YET if _missing(answer) else ""
+
+
+def _named(mistakes: Iterable[tuple[Any, str]], is_it: Callable[[Any], bool]) -> str:
+    """What to say of the first mistake whose value it is; or ""."""
+    return next((f"Not quite: {sentence}" for value, sentence in mistakes if is_it(value)), "")
 
 
 def check_bottleneck_weights(answer: int | None) -> str:
@@ -34,7 +54,7 @@ def check_bottleneck_weights(answer: int | None) -> str:
     >>> check_bottleneck_weights(128 * 128)
     'Not quite: that is a 1 x 1 convolution. Each kernel here covers 3 x 3 pixels.'
     """
-    if answer is None or answer is Ellipsis:
+    if _missing(answer):
         return NOT_YET
     maps = 128
     mistakes = {
@@ -70,12 +90,9 @@ def check_f1(function: Callable[[np.ndarray, np.ndarray], float]) -> str:
     random = np.random.default_rng(7)
     reference, prediction = random.random((2, 12, 12)) < np.array([0.2, 0.35])[:, None, None]
     nothing = np.zeros((12, 12), bool)
-    try:
-        found = function(reference.copy(), prediction.copy())
-    except Exception as error:  # an answer may fail in any way; the learner is told how
-        return f"Not quite: it fails with {type(error).__name__}: {error}"
-    if found is None or found is Ellipsis:
-        return NOT_YET
+    found, problem = _ask(lambda: function(reference.copy(), prediction.copy()))
+    if problem:
+        return problem
     if np.size(found) != 1:
         return f"Not quite: one number is expected, and it returns {np.size(found)}."
     pooled = count(reference, prediction)
@@ -87,9 +104,8 @@ def check_f1(function: Callable[[np.ndarray, np.ndarray], float]) -> str:
         ((pooled.precision + pooled.recall) / 2, "that is the plain mean of precision and recall. F1 is the harmonic."),
         (pooled.f1 / 2, "a factor of two is missing."),
     ]
-    for value, sentence in mistakes:
-        if np.isclose(found, value):
-            return f"Not quite: {sentence}"
+    if mistake := _named(mistakes, lambda value: np.isclose(found, value)):
+        return mistake
     if not np.isclose(found, pooled.f1):
         return f"Not quite: two masks with an F1 of {pooled.f1:.3f} give {float(found):.3f}."
     try:
@@ -122,7 +138,7 @@ def check_window_ends(black: float | None, white: float | None) -> str:
     >>> check_window_ends(0, -1200)
     'Not quite: the other way round. What is thin is dark.'
     """
-    if any(answer is None or answer is Ellipsis for answer in (black, white)):
+    if _missing(black) or _missing(white):
         return NOT_YET
     level, width = -600, 1200
     mistakes = {
@@ -159,12 +175,9 @@ def check_window(function: Callable[[np.ndarray, float, float], np.ndarray]) -> 
     """
     level, width = 50, 900
     hu = np.array([[-1000, -400, -175], [50, 275, 500], [501, 1200, 3000]], np.int16)
-    try:
-        found = function(hu.copy(), level, width)
-    except Exception as error:  # an answer may fail in any way; the learner is told how
-        return f"Not quite: it fails with {type(error).__name__}: {error}"
-    if found is None or found is Ellipsis:
-        return NOT_YET
+    found, problem = _ask(lambda: function(hu.copy(), level, width))
+    if problem:
+        return problem
     found = np.asarray(found, float)
     if found.shape != hu.shape:
         return f"Not quite: an array of shape {hu.shape} goes in, and one of shape {found.shape} comes out."
@@ -181,9 +194,8 @@ def check_window(function: Callable[[np.ndarray, float, float], np.ndarray]) -> 
         (right * 255, "grey values up to 255. Here white is 1."),
         (right * width + level - width / 2, "clipped, but still in HU. Scale it to 0..1."),
     ]
-    for wrong, sentence in mistakes:
-        if np.allclose(found, wrong, atol=1e-3):
-            return f"Not quite: {sentence}"
+    if mistake := _named(mistakes, lambda wrong: np.allclose(found, wrong, atol=1e-3)):
+        return mistake
     if found.min() < 0 or found.max() > 1:
         what, value = ("air", found[0, 0]) if found.min() < 0 else ("bone", found.max())
         return (
@@ -211,7 +223,7 @@ def check_grey_to_hu(answer: float | None) -> str:
     >>> check_grey_to_hu(900)
     'Not quite: that is the way up from black. Black itself is -1250 HU.'
     """
-    if answer is None or answer is Ellipsis:
+    if _missing(answer):
         return NOT_YET
     grey, lowest, span = 153, LOWEST_HU, HIGHEST_HU - LOWEST_HU
     mistakes = [
@@ -224,9 +236,8 @@ def check_grey_to_hu(answer: float | None) -> str:
     ]
     if np.isclose(answer, grey / 255 * span + lowest, atol=4):  # within one step of grey
         return "Right: three fifths of the way from -1250 to 250 HU."
-    for value, sentence in mistakes:
-        if np.isclose(answer, value, atol=0.6):
-            return f"Not quite: {sentence}"
+    if mistake := _named(mistakes, lambda value: np.isclose(answer, value, atol=0.6)):
+        return mistake
     return "Not quite: find how far 153 is from 0 to 255, and go as far from -1250 to 250 HU."
 
 
@@ -250,12 +261,9 @@ def check_patient_split(function: Callable[[np.ndarray, list[str]], tuple[np.nda
     """
     patients = np.array(["1", "1", "1", "10", "10", "4", "4", "1", "7", "4", "10"])
     held_out = ["4", "1"]
-    try:
-        found = function(patients.copy(), list(held_out))
-    except Exception as error:  # an answer may fail in any way; the learner is told how
-        return f"Not quite: it fails with {type(error).__name__}: {error}"
-    if found is None or found is Ellipsis:
-        return NOT_YET
+    found, problem = _ask(lambda: function(patients.copy(), list(held_out)))
+    if problem:
+        return problem
     if not isinstance(found, tuple | list) or len(found) != 2:
         return "Not quite: two arrays are expected, train and test."
     train, test = (np.asarray(part) for part in found)
@@ -304,7 +312,7 @@ def check_window_count(answer: int | None) -> str:
     >>> check_window_count(128 * 128)
     'Not quite: that is a window around every pixel. Near the border a window would stick out.'
     """
-    if answer is None or answer is Ellipsis:
+    if _missing(answer):
         return NOT_YET
     right = patch_count(128, 128)
     mistakes = {
@@ -341,12 +349,9 @@ def check_true_share(function: Callable[[np.ndarray, float], np.ndarray]) -> str
     'Not quite: the two classes no longer sum to one. Divide by their sum.'
     """
     balanced, share = np.linspace(0.1, 0.9, 9), 0.2
-    try:
-        found = function(balanced.copy(), share)
-    except Exception as error:  # an answer may fail in any way; the learner is told how
-        return f"Not quite: it fails with {type(error).__name__}: {error}"
-    if found is None or found is Ellipsis:
-        return NOT_YET
+    found, problem = _ask(lambda: function(balanced.copy(), share))
+    if problem:
+        return problem
     if np.shape(found) != balanced.shape:
         return f"Not quite: {len(balanced)} probabilities go in, and something of shape {np.shape(found)} comes out."
     lesion, healthy = balanced * share, (1 - balanced) * (1 - share)
@@ -358,9 +363,8 @@ def check_true_share(function: Callable[[np.ndarray, float], np.ndarray]) -> str
         (lesion / (lesion + 1 - balanced), "only lesion has been weighed. Healthy windows became more frequent too."),
         (balanced * 2 * share, "that may rise above one. Weigh both classes, then divide by their sum."),
     ]
-    for value, sentence in mistakes:
-        if np.allclose(found, value):
-            return f"Not quite: {sentence}"
+    if mistake := _named(mistakes, lambda value: np.allclose(found, value)):
+        return mistake
     if not np.allclose(found, lesion / (lesion + healthy)):
         return f"Not quite: 0.5 at a share of 0.2 must become 0.2; yours becomes {float(np.asarray(found)[4]):.3f}."
     return "Right: and at a share of one half it changes nothing."
@@ -384,7 +388,7 @@ def check_bottleneck_field(answer: int | None) -> str:
     >>> check_bottleneck_field(16)
     'Not quite: that is the stride, how far two places lie apart. Each of them sees much more.'
     """
-    if answer is None or answer is Ellipsis:
+    if _missing(answer):
         return NOT_YET
     levels = [(3, 1), (3, 1), (2, 2)] * 4
     right, stride = reach_after([*levels, (3, 1), (3, 1)])
@@ -419,11 +423,11 @@ def check_receptive_field(function: Callable[[list[tuple[int, int]]], int]) -> s
     'Not quite: that forgets the steps. After a pooling, one place further on the map is two pixels further.'
     """
     windows = [(3, 1), (3, 1), (2, 2), (3, 1), (2, 2), (5, 1)]
-    try:
-        found, nothing = function(list(windows)), function([])
-    except Exception as error:  # an answer may fail in any way; the learner is told how
-        return f"Not quite: it fails with {type(error).__name__}: {error}"
-    if found is None or found is Ellipsis:
+    answers, problem = _ask(lambda: (function(list(windows)), function([])))
+    if problem:
+        return problem
+    found, nothing = answers
+    if _missing(found):
         return NOT_YET
     if np.size(found) != 1:
         return "Not quite: one number is expected. Return the field alone, without the stride."
@@ -441,9 +445,8 @@ def check_receptive_field(function: Callable[[list[tuple[int, int]]], int]) -> s
         (right - 1, "start from 1: without any layer, a pixel sees itself."),
         (stride, "that is the stride, not the field."),
     ]  # fmt: skip
-    for value, sentence in mistakes:
-        if found == value:
-            return f"Not quite: {sentence}"
+    if mistake := _named(mistakes, lambda value: found == value):
+        return mistake
     if found != right:
         return f"Not quite: {windows} sees {right} pixels; yours says {found}."
     if nothing != 1:
@@ -469,7 +472,7 @@ def check_empty_mask_accuracy(answer: float | None) -> str:
     >>> check_empty_mask_accuracy(0.2)
     'Not quite: that is the share of pixels it gets wrong.'
     """
-    if answer is None or answer is Ellipsis:
+    if _missing(answer):
         return NOT_YET
     mistakes = {
         0.2: "that is the share of pixels it gets wrong.",
@@ -481,9 +484,8 @@ def check_empty_mask_accuracy(answer: float | None) -> str:
     }
     if np.isclose(answer, 0.8):
         return "Right: four pixels in five are healthy, and it calls all of them so."
-    for value, sentence in mistakes.items():
-        if np.isclose(answer, value):
-            return f"Not quite: {sentence}"
+    if mistake := _named(mistakes.items(), lambda value: np.isclose(answer, value)):
+        return mistake
     return "Not quite: which pixels does an empty mask get right, and what share of the slice are they?"
 
 
@@ -509,12 +511,9 @@ def check_soft_dice(function: Callable[[np.ndarray, np.ndarray], float]) -> str:
     # Two slices with very different amounts of lesion, so that pooling shows.
     reference = (random.random((2, 10, 10)) < np.array([0.05, 0.5])[:, None, None]).astype(float)
     probability = np.clip(0.6 * reference + random.random(reference.shape) * 0.4, 0, 1)
-    try:
-        found = function(reference.copy(), probability.copy())
-    except Exception as error:  # an answer may fail in any way; the learner is told how
-        return f"Not quite: it fails with {type(error).__name__}: {error}"
-    if found is None or found is Ellipsis:
-        return NOT_YET
+    found, problem = _ask(lambda: function(reference.copy(), probability.copy()))
+    if problem:
+        return problem
     if np.size(found) != 1:
         return f"Not quite: one number is expected, and it returns {np.size(found)}."
 
@@ -536,9 +535,8 @@ def check_soft_dice(function: Callable[[np.ndarray, np.ndarray], float]) -> str:
     ]
     if np.isclose(found, right):
         return "Right: one number for the whole batch, with a slope everywhere."
-    for value, sentence in mistakes:
-        if np.isclose(found, value):
-            return f"Not quite: {sentence}"
+    if mistake := _named(mistakes, lambda value: np.isclose(found, value)):
+        return mistake
     return f"Not quite: two slices whose loss is {right:.3f} give {float(found):.3f}."
 
 
@@ -566,12 +564,11 @@ def check_threshold_for_recall(function: Callable[[Sequence[float], Sequence[Cou
     false = [900, 200, 60, 20, 0]
     counts = [Counts(tp, fp, 100 - tp, 8900 - fp) for tp, fp in zip(found, false)]
     wanted, right = 0.8, 0.5
-    try:
-        answer = function(list(thresholds), list(counts), wanted)
-        other = function(list(thresholds), list(counts), 0.85)
-    except Exception as error:  # an answer may fail in any way; the learner is told how
-        return f"Not quite: it fails with {type(error).__name__}: {error}"
-    if answer is None or answer is Ellipsis:
+    answers, problem = _ask(lambda: [function(list(thresholds), list(counts), recall) for recall in (wanted, 0.85)])
+    if problem:
+        return problem
+    answer, other = answers
+    if _missing(answer):
         return NOT_YET
     if np.size(answer) != 1:
         return f"Not quite: one threshold is expected, and it returns {np.size(answer)}."
@@ -609,7 +606,7 @@ def check_convolution_gflop(answer: float | None) -> str:
     >>> check_convolution_gflop(3 * 3 * 8 * 8 * 640 * 640 / 1e9)
     'Not quite: a multiplication and an addition are two operations.'
     """
-    if answer is None or answer is Ellipsis:
+    if _missing(answer):
         return NOT_YET
     kernel, maps, places = 9, 8, 640 * 640
     right = 2 * kernel * maps * maps * places / 1e9
@@ -628,9 +625,8 @@ def check_convolution_gflop(answer: float | None) -> str:
         return "Right: two operations for each weight, at every place."
     if np.isclose(answer, right * (630 / 640) ** 2, rtol=0.005):
         return "Not quite: the slice is padded to 640 x 640, so that four poolings divide it."
-    for value, sentence in mistakes:
-        if np.isclose(answer, value, rtol=0.01):
-            return f"Not quite: {sentence}"
+    if mistake := _named(mistakes, lambda value: np.isclose(answer, value, rtol=0.01)):
+        return mistake
     return "Not quite: multiply weights of the kernels, places, and operations for each weight at each place."
 
 
@@ -649,12 +645,9 @@ def check_patient_interval(function: Callable[..., tuple[float, float]]) -> str:
         A sentence that begins with "Right", "Not quite" or "Not yet".
     """
     patients, tp, fp, fn = _slices_of_twelve_patients()
-    try:
-        found = function(patients.copy(), tp.copy(), fp.copy(), fn.copy(), np.random.default_rng(3))
-    except Exception as error:  # an answer may fail in any way; the learner is told how
-        return f"Not quite: it fails with {type(error).__name__}: {error}"
-    if found is None or found is Ellipsis:
-        return NOT_YET
+    found, problem = _ask(lambda: function(patients.copy(), tp.copy(), fp.copy(), fn.copy(), np.random.default_rng(3)))
+    if problem:
+        return problem
     if np.size(found) != 2:
         return f"Not quite: two numbers are expected, low and high, and it returns {np.size(found)}."
     low, high = (float(one) for one in np.ravel(found))
@@ -737,24 +730,19 @@ def check_caught(function: Callable[[np.ndarray, np.ndarray, np.ndarray, int], i
     positive = np.array([0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0], bool)
     found = np.array([0, 0, 1, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0], bool)
 
-    def right(reach: int) -> int:
-        near = (np.abs(z[:, None] - z) <= reach) & found
-        return int((positive & ~found & near.any(axis=1)).sum())
-
-    try:
-        answers = [function(z.copy(), positive.copy(), found.copy(), reach) for reach in (1, 2, 4)]
-    except Exception as error:  # an answer may fail in any way; the learner is told how
-        return f"Not quite: it fails with {type(error).__name__}: {error}"
-    if any(answer is None or answer is Ellipsis for answer in answers):
+    answers, problem = _ask(lambda: [function(z.copy(), positive.copy(), found.copy(), reach) for reach in (1, 2, 4)])
+    if problem:
+        return problem
+    if any(map(_missing, answers)):
         return NOT_YET
     if any(np.size(answer) != 1 for answer in answers):
         return f"Not quite: one number is expected, and it returns {np.size(answers[0])}."
     answers = [float(answer) for answer in answers]
 
-    def counted(which: np.ndarray, places: np.ndarray, ahead: bool = True, behind: bool = True) -> list[float]:
+    def counted(which, places, ahead=True, behind=True, reaches=(1, 2, 4)) -> list[float]:
         steps = places[:, None] - places  # above 0 where the other one lies below
         sides = (ahead & (steps <= 0)) | (behind & (steps >= 0))
-        return [float((which & ((np.abs(steps) <= k) & sides & found).any(axis=1)).sum()) for k in (1, 2, 4)]
+        return [float((which & ((np.abs(steps) <= k) & sides & found).any(axis=1)).sum()) for k in reaches]
 
     missed = positive & ~found
     places = np.arange(len(z))
@@ -767,12 +755,13 @@ def check_caught(function: Callable[[np.ndarray, np.ndarray, np.ndarray, int], i
         (counted(missed, places), "that goes by place in the array. Slice numbers may jump: compare z."),
         (counted(missed, z, behind=False), "only the slices above are asked. Look below, too."),
         (counted(missed, z, ahead=False), "only the slices below are asked. Look above, too."),
-        ([right(1)] * 3, "right for a reach of 1, but a larger reach changes nothing. Does it use `reach`?"),
-        ([right(0), right(1), right(3)], "one slice number too few: at most `reach` away, so exactly `reach` counts."),
+        (counted(missed, z, reaches=(1, 1, 1)), "right for a reach of 1, but a larger reach changes nothing. Does it "
+         "use `reach`?"),
+        (counted(missed, z, reaches=(0, 1, 3)), "one slice number too few: at most `reach` away, so exactly `reach` "
+         "counts."),
     ]  # fmt: skip
-    for values, sentence in mistakes:
-        if answers == values:
-            return f"Not quite: {sentence}"
+    if mistake := _named(mistakes, lambda values: answers == values):
+        return mistake
     return f"Not quite: with a reach of 1, 2 and 4 it gives {', '.join(f'{one:g}' for one in answers)}."
 
 
@@ -794,7 +783,7 @@ def check_int8_megabytes(answer: float | None) -> str:
     >>> check_int8_megabytes(1.95)
     'Not quite: that is 4 bytes a weight. Eight bits are one byte.'
     """
-    if answer is None or answer is Ellipsis:
+    if _missing(answer):
         return NOT_YET
     weights = 486_441 / 1e6
     mistakes = [
@@ -807,9 +796,8 @@ def check_int8_megabytes(answer: float | None) -> str:
     ]
     if np.isclose(answer, weights, rtol=0.05):
         return "Right: one byte a weight. The file adds names, scales and biases."
-    for value, sentence in mistakes:
-        if np.isclose(answer, value, rtol=0.1):
-            return f"Not quite: {sentence}"
+    if mistake := _named(mistakes, lambda value: np.isclose(answer, value, rtol=0.1)):
+        return mistake
     return "Not quite: count the weights, then ask how many bytes one of them takes."
 
 
@@ -837,11 +825,11 @@ def check_scored_slices(function: Callable[[np.ndarray, np.ndarray, int], np.nda
     def right(gap: int) -> np.ndarray:
         return slices[np.abs(slices[:, None] - annotated).min(axis=1) > gap]
 
-    try:
-        found, without_gap = (function(slices.copy(), annotated.copy(), gap) for gap in (2, 0))
-    except Exception as error:  # an answer may fail in any way; the learner is told how
-        return f"Not quite: it fails with {type(error).__name__}: {error}"
-    if found is None or found is Ellipsis:
+    answers, problem = _ask(lambda: [function(slices.copy(), annotated.copy(), gap) for gap in (2, 0)])
+    if problem:
+        return problem
+    found, without_gap = answers
+    if _missing(found):
         return NOT_YET
     found = np.asarray(found)
     if found.dtype == bool:
@@ -861,9 +849,8 @@ def check_scored_slices(function: Callable[[np.ndarray, np.ndarray, int], np.nda
         (slices[~((ahead >= 0) & (ahead <= 2)).any(axis=1)], "only the slices above are left out. Look below, too."),
         (slices[~((behind >= 0) & (behind <= 2)).any(axis=1)], "only the slices below are left out. Look above, too."),
     ]
-    for value, sentence in mistakes:
-        if np.array_equal(found, value):
-            return f"Not quite: {sentence}"
+    if mistake := _named(mistakes, lambda value: np.array_equal(found, value)):
+        return mistake
     if found.shape == right(2).shape and np.array_equal(np.sort(found), right(2)):
         return "Not quite: these are the right slices in another order. Keep them increasing."
     kept = np.intersect1d(found, annotated)
