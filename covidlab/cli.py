@@ -306,10 +306,7 @@ def _evaluate_fully(options, named) -> None:
         with progress_bar(f"predicting, {name}") as progress:
             reports[name] = run_report.report_run(run, cache, spacings, progress)
     if options.table:
-        provenance = results.Provenance.here(
-            command=_repeatable(options), data=config.cohort, protocol=config.protocol, grid=f"{config.grid} px",
-            seeds=", ".join(dict.fromkeys(str(run.config.seed) for run in named.values())),
-        )  # fmt: skip
+        provenance = _provenance(options, config, [run.config.seed for run in named.values()])
         note = "The test part of each run, at the threshold that its validation part chose."
         results.write_table(options.table, "The test part, judged in every way", run_report.side_by_side(reports),
                             provenance, note)  # fmt: skip
@@ -369,10 +366,7 @@ def _study(options) -> int:
     with progress_bar(options.name) as progress:
         rows = studies.run_variants(study.variants, base, cache, folder, seeds, progress, options.mirror)
     table = studies.study_table(rows)
-    provenance = results.Provenance.here(
-        command=_repeatable(options), data=cohort.name, protocol=options.protocol, grid=f"{base.grid} px",
-        seeds=", ".join(map(str, seeds)),
-    )  # fmt: skip
+    provenance = _provenance(options, base, seeds)
     note = f"Paper, {study.paper}. Pooled over all pixels of a part; mean of the seeds, in brackets the range."
     if options.mirror:
         note += " Each slice and its mirror image, averaged."
@@ -380,6 +374,16 @@ def _study(options) -> int:
     results.write_table(stem, study.question, table, provenance, note)
     print(f"{study.question}\n\n{results.markdown(table)}\n\n{stem}.md")
     return 0
+
+
+def _provenance(options, config, seeds):
+    """Where a table's numbers come from: this command, and the setting that its runs share."""
+    from covidlab import results
+
+    return results.Provenance.here(
+        command=_repeatable(options), data=config.cohort, protocol=config.protocol, grid=f"{config.grid} px",
+        seeds=", ".join(dict.fromkeys(map(str, seeds))),
+    )  # fmt: skip
 
 
 def _repeatable(options) -> str:
