@@ -1,13 +1,27 @@
 """A cohort of three tiny scans, written with nibabel alone, so that a test can say what is in each file."""
 
+import sys
+
 import nibabel as nib
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from covidlab.cohorts import read_cohort
 from covidlab.slice_cache import open_slice_cache
 
 SIDE, SLICES = 32, 12
+
+# An example may take as long as it takes: on a busy machine a deadline fails tests that are right.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
+
+
+@pytest.fixture(autouse=True)
+def same_first_weights():
+    """A network starts from random weights: the same ones in every run of a test, so that what fails fails again."""
+    if quiet := sys.modules.get("covidlab.tensorflow_quiet"):
+        quiet.keras.utils.set_random_seed(0)
 
 
 def write_scan(folder, name, seed=0, slices=SLICES, side=SIDE):

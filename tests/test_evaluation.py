@@ -34,7 +34,7 @@ def table(tp, fp, fn):
 KNOWN = table([5, 0, 0, 0, 0, 8], [1, 0, 0, 0, 4, 0], [2, 3, 3, 0, 0, 2])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(hnp.arrays(bool, (6, 5, 4)), hnp.arrays(bool, (6, 5, 4)))
 def test_slices_add_up_to_the_pooled_counts(references, predictions):
     slices = slice_table(references, predictions, CASES, PATIENTS, Z)

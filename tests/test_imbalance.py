@@ -69,7 +69,7 @@ def a_square(side=40, at=(10, 28)):
     return mask
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.floats(0.5, 3), st.integers(0, 1000))
 def test_only_the_neighbourhood_of_the_border_changes(pixels, seed):
     mask = a_square()
@@ -109,7 +109,7 @@ def test_a_speck_outlives_a_large_error_and_an_empty_slice_stays_empty():
         assert disturbed[0].any() and not disturbed[1].any()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 1000))
 def test_single_lesions_add_up_to_the_masks_and_each_is_one_piece(seed):
     masks = (np.random.default_rng(seed).random((3, 8, 8)) < 0.3).astype(np.uint8)

@@ -42,7 +42,7 @@ def test_a_slice_smaller_than_the_reflection_is_refused():
         slice_patches(np.zeros((5, 30)))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(2, 80), st.integers(0, 10_000))
 def test_a_sample_is_balanced_and_tells_the_truth(patches, seed):
     images, masks = a_cohort()

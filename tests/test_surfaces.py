@@ -25,7 +25,7 @@ def by_brute_force(reference, prediction, spacing, tolerance):
 masks = hnp.arrays(bool, (7, 6))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(masks, masks, st.sampled_from([(1.0, 1.0), (0.5, 2.0)]))
 def test_scores_equal_those_of_a_second_implementation(reference, prediction, spacing):
     if not reference.any() or not prediction.any():
@@ -51,14 +51,14 @@ def test_a_square_moved_by_two_pixels_by_hand():
     assert surface_scores(one, other, spacing=0.5, tolerance=1.0).nsd == 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(masks, masks)
 def test_where_the_masks_lie_in_the_picture_does_not_matter(one, other):
     placed = [np.pad(mask, ((3, 9), (11, 2))) for mask in (one, other)]
     assert surface_scores(*placed) == surface_scores(one, other)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(masks, masks)
 def test_order_does_not_matter_and_equal_masks_agree_wholly(one, other):
     assert surface_scores(one, other) == surface_scores(other, one)
