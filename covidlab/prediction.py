@@ -57,7 +57,8 @@ def predict_volume(volume: Volume, model: keras.Model, info: WeightsInfo) -> np.
     float32 array (slices, rows, columns) in 0..1
         In display orientation, on the scan's own pixel grid; `volume.from_display` takes it to voxel order.
     """
-    return np.concatenate(list(_probabilities(volume, model, info)))
+    fit = GridFit(info.grid, *volume.slice_shape)
+    return np.concatenate([fit.from_grid(portion) for portion in _on_grid(volume, fit, model, info)])
 
 
 def predict_mask(volume: Volume, model: keras.Model, info: WeightsInfo) -> np.ndarray:
@@ -68,16 +69,22 @@ def predict_mask(volume: Volume, model: keras.Model, info: WeightsInfo) -> np.nd
     bool array (slices, rows, columns)
         In display orientation, as `predict_volume`.
     """
-    return np.concatenate([portion >= info.threshold for portion in _probabilities(volume, model, info)])
-
-
-def _probabilities(volume: Volume, model: keras.Model, info: WeightsInfo) -> Iterator[np.ndarray]:
-    """Of a few slices at a time, on the scan's own pixel grid."""
     fit = GridFit(info.grid, *volume.slice_shape)
+    masks = []
+    for portion in _on_grid(volume, fit, model, info):
+        found = np.zeros((len(portion), *volume.slice_shape), bool)
+        # Interpolation stays between the values it starts from: a slice below the threshold has nothing to take back.
+        reached = portion.max(axis=(1, 2)) >= info.threshold
+        found[reached] = fit.from_grid(portion[reached]) >= info.threshold
+        masks.append(found)
+    return np.concatenate(masks)
+
+
+def _on_grid(volume: Volume, fit: GridFit, model: keras.Model, info: WeightsInfo) -> Iterator[np.ndarray]:
+    """Probabilities of a few slices at a time, on the weights' grid."""
     slices = volume.slices()
     for start in range(0, len(slices), PORTION):
-        portion = fit.to_grid(slices[start : start + PORTION])
-        yield fit.from_grid(predict_slices(model, portion, mirror=info.mirror))
+        yield predict_slices(model, fit.to_grid(slices[start : start + PORTION]), mirror=info.mirror)
 
 
 def predict_file(scan: Path, mask: Path, model: keras.Model, info: WeightsInfo) -> Prediction:

@@ -325,7 +325,9 @@ def spine_side(slices: np.ndarray) -> str:
     """
     third = len(slices) // 3
     middle = slices[third : max(third + 1, len(slices) - third)]
-    middle = middle[:: max(1, len(middle) // 12)]
+    # A hundred pixels a side show a spine as well as six hundred, and much sooner.
+    thinned = max(1, min(slices.shape[1:]) // 100)
+    middle = middle[:: max(1, len(middle) // 12), ::thinned, ::thinned]
     found = [pair for pair in map(_body_and_bone, middle) if pair is not None]
     # Turn the slices so that each side in its turn comes to lie at the bottom.
     bone = {
