@@ -90,7 +90,8 @@ def _parser() -> argparse.ArgumentParser:
         "With --full every slice is predicted again and judged: volumes, negative slices, detection, borders,\n"
         "intervals over patients. Writes slices.csv and evaluation.json into RUN.\n\n"
         "  covidlab evaluate runs/phantom-lesson-slice-seed0/light_unet --full\n"
-        "  covidlab evaluate runs/x/* --full --table test-part    several side by side, as test-part.csv and .md",
+        "  covidlab evaluate runs/x/* --full --table test-part    several side by side, as test-part.csv and .md;\n"
+        "                                                         of several seeds the mean and the range",
     )  # fmt: skip
     sub.add_argument("run", type=Path, nargs="+", metavar="RUN",
                      help="folders that train, reproduce or study wrote, of one cohort and protocol")  # fmt: skip
@@ -187,8 +188,8 @@ def _run_options(sub: argparse.ArgumentParser) -> None:
                      help="gradient steps (default: 1000 on the phantom, 7500 on other data)")  # fmt: skip
     sub.add_argument("--loss", metavar="NAME", help="cross_entropy, weighted_cross_entropy, focal, dice, tversky or\n"
                      "cross_entropy_and_dice (default: the last)")  # fmt: skip
-    sub.add_argument("--negatives", type=float, metavar="RATIO", help="slices without lesion to train on for each one\n"
-                     "with; inf for all (default: 0 as in the paper, 0.3 on the phantom)")  # fmt: skip
+    sub.add_argument("--negatives", metavar="RATIO", help="slices without lesion to train on for each one\n"
+                     "with, or all (default: 0 as in the paper, 0.3 on the phantom)")  # fmt: skip
     sub.add_argument("--out", type=Path, metavar="DIR", help="(default: runs/DATA-PROTOCOL-seedN)")
 
 
@@ -272,6 +273,8 @@ def _train(options) -> None:
 def _evaluate(options) -> None:
     from covidlab import experiment
 
+    if options.table and not options.full:
+        raise CovidlabError("--table", "no --full", "both", "add --full: the table says more than scores.json knows")
     runs = [experiment.read_run(folder) for folder in options.run]
     several = len({run.config.model for run in runs}) < len(runs)
     named = {f"{run.config.model}, seed {run.config.seed}" if several else run.config.model: run for run in runs}
@@ -279,7 +282,7 @@ def _evaluate(options) -> None:
     if options.full:
         _evaluate_fully(options, named)
     elif options.json:
-        print(json.dumps(experiment.summary(named, options.run[0].name), indent=2))
+        print(json.dumps(experiment.summary(named), indent=2))
     else:
         _print_runs(named)
 
@@ -308,8 +311,13 @@ def _evaluate_fully(options, named) -> None:
     if options.table:
         provenance = _provenance(options, config, [run.config.seed for run in named.values()])
         note = "The test part of each run, at the threshold that its validation part chose."
-        results.write_table(options.table, "The test part, judged in every way", run_report.side_by_side(reports),
-                            provenance, note)  # fmt: skip
+        rows = run_report.side_by_side(reports)
+        if len(set(provenance.seeds.split(", "))) > 1:
+            by_model = {}
+            for name, run in named.items():
+                by_model.setdefault(run.config.model, []).append(reports[name])
+            rows, note = run_report.over_seeds(by_model), f"{note} Mean of the seeds, in brackets the range."
+        results.write_table(options.table, "The test part, judged in every way", rows, provenance, note)
     if options.json:
         print(json.dumps(reports if len(reports) > 1 else next(iter(reports.values())), indent=2))
         return
@@ -346,7 +354,7 @@ def _reproduce(options) -> None:
     runs = {name: _run(config, cache, folder / name) for name, config in configs.items()}
     _print_runs(runs)
     path = folder / "scores.json"
-    experiment.write_json(path, experiment.summary(runs, options.profile))
+    experiment.write_json(path, experiment.summary(runs))
     comparison.write_figures(runs, cache, folder / "figures")
     print(f"\n{path}, and the paper's figures in {folder / 'figures'}")
 
@@ -463,7 +471,7 @@ def _export(options) -> None:
 def _print_runs(runs) -> None:
     from covidlab import experiment
 
-    first = next(iter(runs.values()))
-    print(f"{first.config.sentence}; pooled over all pixels of a part")
-    print(first.leak, end="\n\n")
+    sentences = dict.fromkeys(run.config.sentence for run in runs.values())
+    print("\n".join(sentences), "pooled over all pixels of a part", sep="; ")
+    print(*dict.fromkeys(run.leak for run in runs.values()), sep="\n", end="\n\n")
     print(experiment.score_table(runs))

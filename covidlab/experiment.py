@@ -54,8 +54,15 @@ def recipe_for(is_phantom: bool, updates: int | None = None, model: str = "light
     return Recipe(updates=updates, updates_per_epoch=min(updates, 250))
 
 
-def change_recipe(recipe: Recipe, loss: str | None = None, negatives: float | None = None) -> Recipe:
+def change_recipe(recipe: Recipe, loss: str | None = None, negatives: str | None = None) -> Recipe:
     """A recipe with another loss, or another number of negative slices for each positive one; None leaves either.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    loss : str, optional
+    negatives : str, optional
+        A number in words of a command line, or "all".
 
     Raises
     ------
@@ -67,10 +74,19 @@ def change_recipe(recipe: Recipe, loss: str | None = None, negatives: float | No
             raise CovidlabError("--loss", repr(loss), f"one of {', '.join(LOSSES)}", "correct the name")
         recipe = replace(recipe, loss=loss)
     if negatives is not None:
-        if not negatives >= 0:
-            raise CovidlabError("--negatives", f"{negatives:g}", "0 or more, or inf", "correct the number")
-        recipe = replace(recipe, negatives_per_positive=negatives)
+        recipe = replace(recipe, negatives_per_positive=_ratio(negatives))
     return recipe
+
+
+def _ratio(word: str) -> float | None:
+    """A number of 0 or more; None for "all"."""
+    try:
+        ratio = None if word == "all" else float(word)
+        if ratio is not None and not 0 <= ratio < float("inf"):
+            raise ValueError
+    except ValueError as error:
+        raise CovidlabError("--negatives", repr(word), "a number of 0 or more, or `all`", "correct it") from error
+    return ratio
 
 
 def check_models(names: Sequence[str]) -> list[str]:
@@ -154,9 +170,14 @@ class Run:
         """Part -> the paper's four scores."""
         return {part: counts.scores() for part, counts in self.counts.items()}
 
+    @property
+    def weights(self) -> Path:
+        """The file of the epoch that validation chose."""
+        return self.folder / "best.weights.h5"
+
     def model(self) -> tuple[keras.Model, WeightsInfo]:
         """The trained model, with what its weights say of themselves."""
-        return load_model(self.folder / "best.weights.h5")
+        return load_model(self.weights)
 
 
 def make_split(cache: SliceCache, protocol: str, seed: int, test_patients: Sequence[str] = ()) -> Split:
@@ -351,9 +372,10 @@ def write_json(path: Path, content: dict) -> None:
     os.replace(scratch, path)
 
 
-def summary(runs: Mapping[str, Run], profile: str) -> dict:
+def summary(runs: Mapping[str, Run]) -> dict:
     """What `covidlab reproduce` writes as scores.json: the setting, and each model's scores by part."""
     first = next(iter(runs.values())).config
+    profile = next((name for name, grid in GRIDS.items() if grid == first.grid), f"{first.grid} px")
     return {
         "data": first.cohort,
         "cases": list(first.cases),

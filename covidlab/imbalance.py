@@ -8,7 +8,7 @@ from covidlab.tensorflow_quiet import keras
 
 
 def undersample(
-    train: np.ndarray, positive: np.ndarray, negatives_per_positive: float = 0.0, seed: int = 0
+    train: np.ndarray, positive: np.ndarray, negatives_per_positive: float | None = 0.0, seed: int = 0
 ) -> np.ndarray:
     """Drop slices without lesions from training: the paper's way to balance (section III.B).
 
@@ -18,9 +18,8 @@ def undersample(
         Positions of the training slices.
     positive : ndarray of bool
         For every slice of the cohort, whether it shows any lesion.
-    negatives_per_positive : float
-        How many negative slices to keep for each positive one. 0 keeps none, as the paper did; infinity
-        keeps all.
+    negatives_per_positive : float or None
+        How many negative slices to keep for each positive one. 0 keeps none, as the paper did; None keeps all.
     seed : int
         Chooses which negatives stay.
 
@@ -41,7 +40,7 @@ def undersample(
     positives, negatives = train[positive[train]], train[~positive[train]]
     if not len(positives):
         raise ValueError("no training slice shows a lesion: nothing could be learned from this split")
-    keep = int(min(len(negatives), negatives_per_positive * len(positives)))
+    keep = None if negatives_per_positive is None else int(negatives_per_positive * len(positives))
     kept = np.random.default_rng(seed).permutation(negatives)[:keep]
     return np.sort(np.concatenate([positives, kept]))
 

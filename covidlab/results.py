@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
+import numpy as np
+
 from covidlab.errors import CovidlabError
 
 
@@ -53,6 +55,23 @@ def markdown(rows: Sequence[Mapping[str, str]]) -> str:
     columns = list(rows[0])
     lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
     return "\n".join(lines + ["| " + " | ".join(str(row[column]) for column in columns) + " |" for row in rows])
+
+
+def mean_and_range(values: Sequence[float], digits: int = 3) -> str:
+    """Several seeds as text; one is given as it is, and what is not defined anywhere as "not defined".
+
+    Examples
+    --------
+    >>> mean_and_range([0.86, 0.88, 0.87])
+    '0.870 (0.860 to 0.880)'
+    >>> mean_and_range([0.5])
+    '0.500'
+    """
+    known = [value for value in values if not np.isnan(value)]
+    if not known:
+        return "not defined"
+    mean = f"{np.mean(known):.{digits}f}"
+    return mean if len(known) == 1 else f"{mean} ({min(known):.{digits}f} to {max(known):.{digits}f})"
 
 
 def write_table(

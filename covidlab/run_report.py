@@ -1,8 +1,9 @@
 """Everything that can be said of one finished run: slice by slice, volume by volume, at the borders, and how surely."""
 
 import csv
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from covidlab.evaluation import (
 from covidlab.experiment import Run, make_split, rounded, write_json
 from covidlab.metrics import count_at
 from covidlab.progress import Progress, silent
+from covidlab.results import mean_and_range
 from covidlab.slice_cache import SliceCache
 from covidlab.splits import PARTS
 from covidlab.surfaces import border_shares, surface_scores
@@ -31,6 +33,7 @@ from covidlab.training import THRESHOLDS, predict_slices
 # 3 mm is what the record's benchmark takes. Where no spacing is known, as in reduced copies of the record, a pixel of
 # the grid is all that can be said.
 TOLERANCES = {"mm": 3.0, "pixels": 1.0}
+UNITS = {"mm": "mm", "pixels": "px"}  # in short, for tables
 Spacings = Mapping[str, tuple[float, float, float] | None]
 
 
@@ -40,7 +43,8 @@ def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None, pr
     Parameters
     ----------
     run : Run
-        Finished. Its folder gains slices.csv, a line a slice, and evaluation.json, which is what is returned.
+        Finished. Its folder gains slices.csv, a line a slice, and evaluation.json, which is what is returned; of a
+        committed run, whose weights are not kept, that file is read.
     cache : SliceCache
         Of the run's cohort and grid.
     spacings : mapping of case -> (slice, row, column) mm or None, optional
@@ -60,6 +64,9 @@ def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None, pr
     CovidlabError
         If the cohort's masks are not those that the run was scored with.
     """
+    kept = run.folder / "evaluation.json"
+    if kept.exists() and not run.weights.exists():
+        return json.loads(kept.read_text())
     split = make_split(cache, run.config.protocol, run.config.seed, run.config.test_patients)
     model, _ = run.model()
     probabilities = np.empty(cache.images.shape, np.float32)
@@ -102,7 +109,7 @@ def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None, pr
     found["test_reliability"] = _plain({name: values.tolist() for name, values in vars(bins).items()})
     found["test_calibration_error"] = round(bins.expected_error, 6)
     _write_slices(run.folder / "slices.csv", table, borders, split)
-    write_json(run.folder / "evaluation.json", found)
+    write_json(kept, found)
     return found
 
 
@@ -244,7 +251,7 @@ def report_rows(found: dict) -> list[dict[str, str]]:
     def in_space(values: dict) -> str:
         return number(float(np.mean([one["nsd"] for one in values["volume_borders_in_mm"].values()])))
 
-    units = [pair for pair in (("mm", "mm"), ("pixels", "px")) if any(pair[0] in v["borders"] for v in parts.values())]
+    units = [pair for pair in UNITS.items() if any(pair[0] in v["borders"] for v in parts.values())]
     borders = [
         one
         for unit, short in units
@@ -284,3 +291,59 @@ def side_by_side(reports: Mapping[str, dict], part: str = "test") -> list[dict[s
         for what in first
         if all(what in column for column in columns.values())
     ]
+
+
+# What of a part's report is averaged over seeds: label, how to read it, digits.
+AVERAGED: tuple[tuple[str, Callable[[dict], float | None], int], ...] = (
+    *((name, lambda v, name=name: v["pooled"][name], 3) for name in ("precision", "recall", "accuracy")),
+    ("F1, pooled", lambda v: v["pooled"]["f1"], 3),
+    ("F1 of a volume, median", lambda v: v["f1_by_volume_quartiles"][1], 3),
+    ("F1 of a positive slice, median", lambda v: v["f1_by_positive_slice_quartiles"][1], 3),
+    ("negative slices left empty", lambda v: v["negative_slices"]["left_empty"], 3),
+    ("false pixels on a negative slice", lambda v: v["negative_slices"]["false_pixels"], 1),
+    ("share of positive slices noticed", lambda v: _share(v["detection"]["slices"]["tp"], v["detection"]["missed"]), 3),
+    ("share of runs of positive slices noticed",
+     lambda v: _share(v["runs"]["noticed"], v["runs"]["runs"] - v["runs"]["noticed"]), 3),
+    ("marked area / reference area", lambda v: v["outlines"]["area"], 2),
+    ("share of misses within 1 px of the border", lambda v: v["outlines"]["missed_at_border"], 2),
+    ("roughness of outlines / reference's", lambda v: v["outlines"]["roughness"], 2),
+)  # fmt: skip
+
+
+def over_seeds(reports: Mapping[str, Sequence[dict]], part: str = "test") -> list[dict[str, str]]:
+    """One part of several reports of each model as a table: mean of the seeds, in brackets the range.
+
+    Parameters
+    ----------
+    reports : mapping of model -> reports, a seed each
+    part : str
+
+    Returns
+    -------
+    list of dict of column -> text
+        Borders only where all were measured in one unit. A seed for which something is not defined, as an infinite
+        HD95, is left out of that mean.
+    """
+    units = {unit for found in reports.values() for one in found for unit in one["parts"][part]["borders"]}
+    measures = list(AVERAGED)
+    if len(units) == 1:
+        (unit,) = units
+        short = UNITS[unit]
+        nsd, hd95 = f"NSD at {TOLERANCES[unit]:g} {short}, mean over", f"HD95, {short}, median over"
+        measures += [
+            (f"{nsd} positive slices", lambda v: v["borders"][unit]["nsd_mean"], 3),
+            (f"{hd95} positive slices", lambda v: v["borders"][unit]["hd95_quartiles"][1], 1),
+        ]
+
+    def cell(read, digits: int, found: Sequence[dict]) -> str:
+        values = [read(one["parts"][part]) for one in found]
+        return mean_and_range([np.nan if value is None else value for value in values], digits)
+
+    return [
+        {"measure": what, **{name: cell(read, digits, found) for name, found in reports.items()}}
+        for what, read, digits in measures
+    ]
+
+
+def _share(hits: int, misses: int) -> float | None:
+    return hits / (hits + misses) if hits + misses else None

@@ -16,6 +16,7 @@ from covidlab.experiment import OPTIONS, WINDOWS, Config, Run, run_experiment, s
 from covidlab.imbalance import LOSSES
 from covidlab.metrics import PAPER_SCORES
 from covidlab.progress import Progress, silent
+from covidlab.results import mean_and_range
 from covidlab.slice_cache import SliceCache
 from covidlab.splits import PARTS
 
@@ -55,7 +56,7 @@ STUDIES = {
         {
             "none (the paper)": {"recipe": {"negatives_per_positive": 0.0}},
             "1 for 2 positive": {"recipe": {"negatives_per_positive": 0.5}},
-            "all": {"recipe": {"negatives_per_positive": float("inf")}},
+            "all": {"recipe": {"negatives_per_positive": None}},
         },
     ),
     "losses": Study(
@@ -221,20 +222,3 @@ def study_table(rows: Sequence[Row]) -> list[dict[str, str]]:
                 line[score] = mean_and_range([run.scores[part][score] for run in runs])
             lines.append(line)
     return lines
-
-
-def mean_and_range(values: Sequence[float], digits: int = 3) -> str:
-    """Several seeds as text; one is given as it is, and what is not defined anywhere as "not defined".
-
-    Examples
-    --------
-    >>> mean_and_range([0.86, 0.88, 0.87])
-    '0.870 (0.860 to 0.880)'
-    >>> mean_and_range([0.5])
-    '0.500'
-    """
-    known = [value for value in values if not np.isnan(value)]
-    if not known:
-        return "not defined"
-    mean = f"{np.mean(known):.{digits}f}"
-    return mean if len(known) == 1 else f"{mean} ({min(known):.{digits}f} to {max(known):.{digits}f})"

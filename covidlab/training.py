@@ -44,8 +44,8 @@ class Recipe:
     augment : bool
         Left-right mirror images, small rotation, zoom, shift, brightness: what may differ between two scans. Windows
         are taken as they are: there are millions of them.
-    negatives_per_positive : float
-        Training slices without lesion kept for each one with; 0 as in the paper (section III.B).
+    negatives_per_positive : float or None
+        Training slices without lesion kept for each one with; 0 as in the paper (section III.B), None for all.
     loss : str
         A name in `covidlab.imbalance.LOSSES`.
     border_error : float
@@ -60,7 +60,7 @@ class Recipe:
     batch_size: int = 8
     learning_rate: float = 2e-3
     augment: bool = True
-    negatives_per_positive: float = 0.0
+    negatives_per_positive: float | None = 0.0
     updates_per_epoch: int = 250
     loss: str = "cross_entropy_and_dice"
     border_error: float = 0.0

@@ -112,6 +112,7 @@ def test_study_writes_a_table_whose_command_repeats_it_and_names_no_folder_of_th
         (("predict", "absent.nii.gz", "-o", "m.nii.gz"), "absent.nii.gz: found no such file"),
         (("predict", "absent.nii.gz", "-o", "m.png"), "add .nii.gz to -o"),
         (("evaluate", "absent"), "no finished run"),
+        (("evaluate", "absent", "--table", "t"), "add --full"),
         (("reproduce", "--models", "resnet"), "names among patch_cnn, fcn8s, light_unet"),
     ],
 )
@@ -122,7 +123,12 @@ def test_what_the_user_got_wrong_is_one_line_and_status_2(capsys, tmp_path, argu
 
 
 @pytest.mark.parametrize(
-    "wrong, words", [(("--loss", "hinge"), "one of cross_entropy, "), (("--negatives", "-1"), "0 or more, or inf")]
+    "wrong, words",
+    [
+        (("--loss", "hinge"), "one of cross_entropy, "),
+        (("--negatives=-1",), "0 or more, or `all`"),
+        (("--negatives", "some"), "found 'some'"),
+    ],
 )
 def test_a_recipe_that_cannot_be_is_refused_before_anything_is_built(capsys, cohort_folder, tmp_path, wrong, words):
     status, _, err = run(capsys, "train", "--data", cohort_folder, *wrong)

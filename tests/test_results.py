@@ -2,10 +2,11 @@ import csv
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from covidlab.errors import CovidlabError
-from covidlab.results import Provenance, markdown, read_table, write_table
+from covidlab.results import Provenance, markdown, mean_and_range, read_table, write_table
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 COMMITTED = sorted(RESULTS.glob("*.csv"))
@@ -31,6 +32,11 @@ def test_what_was_written_is_read_again(tmp_path):
     where = Provenance.here(command="x", data="phantom", protocol="slice", grid="128 px", seeds="0")
     write_table(tmp_path / "models", "Which model?", ROWS, where)
     assert read_table(tmp_path / "models.csv") == ROWS
+
+
+def test_seeds_are_shown_as_mean_and_range():
+    assert mean_and_range([0.1, 0.2, np.nan]) == "0.150 (0.100 to 0.200)"
+    assert mean_and_range([np.nan]) == "not defined"
 
 
 def test_a_missing_table_and_an_empty_one_are_refused(tmp_path):

@@ -1,14 +1,15 @@
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 from covidlab.cohorts import read_cohort
 from covidlab.errors import CovidlabError
-from covidlab.experiment import Config, run_experiment
+from covidlab.experiment import Config, read_run, run_experiment
 from covidlab.metrics import Counts
-from covidlab.run_report import report_rows, report_run, slice_borders
+from covidlab.run_report import over_seeds, report_rows, report_run, slice_borders
 from covidlab.slice_cache import grid_spacing, open_slice_cache
 from covidlab.training import Recipe
 from tests.conftest import SIDE, SLICES, write_scan
@@ -66,6 +67,30 @@ def test_the_table_names_the_unit_and_has_a_column_a_part(known):
     assert {"NSD at 3 mm, mean over positive slices", "NSD at 3 mm in space, mean over whole volumes"} <= set(labels)
     unknown = [row[""] for row in report_rows(report_run(run, cache))]
     assert "NSD at 1 px, mean over positive slices" in unknown and not any("mm" in label for label in unknown)
+
+
+def test_several_seeds_stand_as_mean_and_range(known):
+    run, cache, spacings = known
+    first = report_run(run, cache, spacings)
+    second = json.loads(json.dumps(first))
+    second["parts"]["test"]["pooled"]["precision"] = 0.5
+    first["parts"]["test"]["pooled"]["precision"] = 0.25
+    second["parts"]["test"]["borders"]["mm"] |= {"nsd_mean": 1.0, "hd95_quartiles": [None, None, None]}
+    first["parts"]["test"]["borders"]["mm"] |= {"nsd_mean": 0.0, "hd95_quartiles": [1.0, 2.0, 3.0]}
+    table = {row["measure"]: row["light_unet"] for row in over_seeds({"light_unet": [first, second]})}
+    assert table["precision"] == "0.375 (0.250 to 0.500)"
+    assert table["NSD at 3 mm, mean over positive slices"] == "0.500 (0.000 to 1.000)"
+    assert table["HD95, mm, median over positive slices"] == "2.0", "an infinite distance has no mean"
+    first["parts"]["test"]["borders"] = {"pixels": first["parts"]["test"]["borders"]["mm"]}
+    assert not any("NSD" in row["measure"] for row in over_seeds({"light_unet": [first, second]}))
+
+
+def test_of_a_run_without_weights_the_kept_report_is_read(known, tmp_path):
+    run, cache, spacings = known
+    found = report_run(run, cache, spacings)
+    for name in ("config.json", "scores.json", "history.csv", "evaluation.json"):
+        shutil.copy(run.folder / name, tmp_path)
+    assert report_run(read_run(tmp_path), cache, spacings) == json.loads(json.dumps(found))
 
 
 def test_another_cohort_than_the_runs_is_refused(known, tmp_path):

@@ -1,10 +1,9 @@
-import numpy as np
 import pytest
 
 from covidlab.errors import CovidlabError
 from covidlab.experiment import Config
 from covidlab.models import MODELS
-from covidlab.studies import STUDIES, change, find_study, mean_and_range, run_variants, study_table, told_apart
+from covidlab.studies import STUDIES, change, find_study, run_variants, study_table, told_apart
 from covidlab.training import Recipe
 
 BASE = Config("three scans", 32, "slice", 0, options={"widths": (2, 3)}, recipe=Recipe(updates=2, updates_per_epoch=2))
@@ -35,11 +34,6 @@ def test_a_study_runs_each_variant_on_each_seed_and_reads_what_is_finished(cache
     assert [(line["variant"], line["part"]) for line in table][:3] == [
         ("two", "train"), ("two", "validation"), ("two", "test"),
     ]  # fmt: skip
-
-
-def test_seeds_are_shown_as_mean_and_range():
-    assert mean_and_range([0.1, 0.2, np.nan]) == "0.150 (0.100 to 0.200)"
-    assert mean_and_range([np.nan]) == "not defined"
 
 
 def test_an_unknown_study_is_refused_with_the_known_ones():
