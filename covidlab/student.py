@@ -1,7 +1,8 @@
 """Copies of the notebooks for students: no solutions, no outputs. For teachers: `make student`.
 
 A solution is a code cell with the tag `solution`. Its copy is a cell with one comment line, so that the notebook still
-runs from top to bottom. Folded hints stay; folded text solutions go, because everybody unfolds them.
+runs from top to bottom. Folded hints stay; folded text solutions go, because everybody unfolds them, and so does the
+Colab badge, which opens the notebook with the solutions: put your own where your students find theirs.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from covidlab.errors import CovidlabError
 
 TAG = "solution"
 ANSWER = "# Your answer"
+BADGE = re.compile(r"\[!\[Open in Colab\][^\n]*\n*")
 FOLDED = re.compile(r"<details>\s*<summary>\s*Solution\s*</summary>.*?</details>\s*", re.DOTALL | re.IGNORECASE)
 
 
@@ -45,7 +47,7 @@ def student_copy(notebook: NotebookNode) -> NotebookNode:
             cell.source = ANSWER
             cell.metadata["tags"] = [tag for tag in cell.metadata["tags"] if tag != TAG]
         elif cell.cell_type == "markdown":
-            cell.source = FOLDED.sub("", cell.source).rstrip()
+            cell.source = BADGE.sub("", FOLDED.sub("", cell.source)).rstrip()
     return strip_output(student, keep_output=False, keep_count=False, keep_id=True)
 
 

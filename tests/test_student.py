@@ -55,6 +55,11 @@ def test_solutions_and_outputs_go_and_the_rest_stays(notebook):
     assert nbformat.writes(notebook) == before
 
 
+def test_the_badge_that_opens_the_solutions_goes():
+    badge = "[![Open in Colab](https://badge.svg)](https://colab.example/01_x.ipynb)\n\n# Add\n\n![a sum](sum.png)"
+    assert student_copy(new_notebook(cells=[new_markdown_cell(badge)])).cells[0].source == "# Add\n\n![a sum](sum.png)"
+
+
 def test_a_student_copy_runs_from_top_to_bottom(notebook):
     copy = student_copy(notebook)
     nbformat.validate(copy)
