@@ -130,10 +130,13 @@ def _parser() -> argparse.ArgumentParser:
         "study", _study, "answer one of the paper's open questions by runs that differ in one thing",
         "Every variant is trained on every seed with the same number of updates. Finished runs are read, interrupted\n"
         "ones go on. Writes NAME.csv and NAME.md with the command, data and machine.\n\n"
-        "  covidlab study list\n  covidlab study widths --seeds 0,1,2 --updates 3000",
+        "  covidlab study list\n  covidlab study widths --seeds 0,1,2 --updates 3000\n"
+        "  covidlab study losses --model nano_unet --seeds 0,1",
     )  # fmt: skip
     sub.add_argument("name", metavar="NAME", help="which; `covidlab study list` shows them")
     _run_options(sub)
+    sub.add_argument("--model", default="light_unet",
+                     help="whose training is varied (default: light_unet; nano_unet is quicker)")  # fmt: skip
     sub.add_argument("--seeds", metavar="A,B", help="several, instead of --seed")
     sub.add_argument("--mirror", action="store_true",
                      help="average the answers to a slice and to its mirror image: twice the time")  # fmt: skip
@@ -360,7 +363,7 @@ def _reproduce(options) -> None:
 
 
 def _study(options) -> int:
-    from covidlab import results, studies
+    from covidlab import experiment, results, studies
 
     if options.name == "list":
         for name, study in studies.STUDIES.items():
@@ -370,12 +373,16 @@ def _study(options) -> int:
     seeds = _seeds(options.seeds) if options.seeds else [options.seed]
     cohort = _cohort(options.data, options.cases, options.profile)
     folder = options.out or Path("runs") / f"{cohort.name}-{options.protocol}-study" / options.name
-    base, cache = _config(options, "light_unet", cohort), _cache(options, cohort)
+    experiment.check_models([options.model])
+    base, cache = _config(options, options.model, cohort), _cache(options, cohort)
     with progress_bar(options.name) as progress:
         rows = studies.run_variants(study.variants, base, cache, folder, seeds, progress, options.mirror)
     table = studies.study_table(rows)
     provenance = _provenance(options, base, seeds)
-    note = f"Paper, {study.paper}. Pooled over all pixels of a part; mean of the seeds, in brackets the range."
+    note = (
+        f"Paper, {study.paper}. Each variant: {options.model} unless it says otherwise, {base.recipe.updates:,} updates. "
+        "Pooled over all pixels of a part; mean of the seeds, in brackets the range."
+    )
     if options.mirror:
         note += " Each slice and its mirror image, averaged."
     stem = folder / (f"{options.name}-mirrored" if options.mirror else options.name)
