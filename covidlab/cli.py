@@ -380,8 +380,8 @@ def _study(options) -> int:
     table = studies.study_table(rows)
     provenance = _provenance(options, base, seeds)
     note = (
-        f"Paper, {study.paper}. Each variant: {options.model} unless it says otherwise, {base.recipe.updates:,} updates. "
-        "Pooled over all pixels of a part; mean of the seeds, in brackets the range."
+        f"Paper, {study.paper}. Each variant: {options.model} unless it says otherwise, {base.recipe.updates:,} "
+        "updates. Pooled over all pixels of a part; mean of the seeds, in brackets the range."
     )
     if options.mirror:
         note += " Each slice and its mirror image, averaged."
