@@ -265,9 +265,9 @@ CLAIMS = [
                r"\| ([\d.]+) \| [\d.]+ \| [\d.]+ \| \| patients 27 and 29 \|.*?"
                r"\| ([\d.]+) \| [\d.]+ \| [\d.]+ \| From"),
           lambda said, true: [round(number, 2) for number in true] == said),
-    Claim("02_data_loading", r"shuffles all slices: (\d+) % for testing, and of the rest (\d+) % for validation",
+    Claim("02_data_loading", r"divides its images: (\d+) % for testing, and of the rest (\d+) % for validation",
           known(round(100 * paper.TEST_SHARE), round(100 * paper.VALIDATION_SHARE))),
-    Claim("02_data_loading", r"The record's are (\d+) times as large a slice", known((630 / 128) ** 2),
+    Claim("02_data_loading", r"The record's slices have (\d+) times as many pixels", known((630 / 128) ** 2),
           lambda said, true: said[0] == round(true[0])),
     Claim(
         "05_light_unet", r"About (\d) MB, so under (\d) MB", output(r"on disk ([\d.]+) MB"),
