@@ -93,8 +93,8 @@ def planes_figure(volume: Volume, slice_: int, row: int, column: int) -> Figure:
     for axes, (title, picture, aspect, cross, *directions) in zip(panels, planes):
         draw_slice(axes, picture, title)
         axes.set_aspect(aspect)
-        axes.axvline(cross[0], color="#56B4E9", linewidth=0.7, linestyle=":")
-        axes.axhline(cross[1], color="#56B4E9", linewidth=0.7, linestyle=":")
+        axes.axvline(cross[0], color="#56B4E9", linewidth=1.1, linestyle=":")
+        axes.axhline(cross[1], color="#56B4E9", linewidth=1.1, linestyle=":")
         places = ((0.5, 0.97, "center", "top"), (0.5, 0.03, "center", "bottom"),
                   (0.02, 0.5, "left", "center"), (0.98, 0.5, "right", "center"))  # fmt: skip
         for (x, y, horizontal, vertical), word in zip(places, directions):
@@ -172,7 +172,7 @@ def split_figure(cache: SliceCache, splits: Sequence[Split]) -> Figure:
         axes.set_yticks(range(len(cases)), cases, fontsize=7)
         axes.invert_yaxis()
         shared = len(shared_patients(split, cache.patients)["test"])
-        axes.set_title(f"protocol {split.protocol}: {shared} patients in train and test", fontsize=9)
+        axes.set_title(f"protocol {split.protocol}: {shared} patients in both train and test", fontsize=9)
         axes.set_xlabel("slice, from the feet; long: with lesion")
     handles = [Patch(color=PART_COLOURS[part], label=part) for part in PARTS]
     figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False)

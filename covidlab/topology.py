@@ -111,7 +111,7 @@ def topology_figure(model: keras.Model, side: int, title: str) -> Figure:
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     axes = figure.subplots()
     place: dict[str, tuple[float, float, float, float]] = {}  # left, bottom, width, height
-    x, previous = 0.0, None
+    x, recent = 0.0, []  # names of the last two stages
     for stage in stages:
         level, width = np.log2(stage.stride), 0.12 + 0.075 * np.log2(1 + stage.channels)
         height = 0.78 * 2 ** (-0.35 * level)
@@ -121,12 +121,14 @@ def topology_figure(model: keras.Model, side: int, title: str) -> Figure:
         axes.add_patch(Rectangle((x, -level - height / 2), width, height, color=COLOURS[stage.kind], linewidth=0))
         axes.text(x + width / 2, -level + height / 2 + 0.04, str(stage.channels), ha="center", va="bottom", fontsize=7)
         for name in stage.inputs:
-            if name == previous:
+            if name == recent[-1]:
                 left, bottom, wide, high = place[name]
                 axes.annotate("", (x, -level), (left + wide, bottom + high / 2), arrowprops=ARROW)
+            elif name in recent:
+                _draw_hop(axes, place[name], place[stage.name])
             else:
                 _draw_skip(axes, place[name], place[stage.name])
-        previous = stage.name
+        recent = [*recent[-1:], stage.name]
         x += width + 0.22
     strides = sorted({stage.stride for stage in stages})
     axes.set_yticks([-np.log2(stride) for stride in strides], [f"{side // stride} px" for stride in strides])
@@ -141,6 +143,14 @@ def topology_figure(model: keras.Model, side: int, title: str) -> Figure:
     )  # fmt: skip
     axes.set_title(title, fontsize=9)
     return figure
+
+
+def _draw_hop(axes, source: tuple[float, ...], target: tuple[float, ...]) -> None:
+    """A solid way over one bar and the numbers, from an upsampling to the joint behind a skip's score layer."""
+    start, end = source[0] + source[2] / 2, target[0] + target[2] / 2
+    above = max(source[1] + source[3], target[1] + target[3]) + 0.28  # where the numbers end
+    axes.plot([start, start, end], [above, above + 0.16, above + 0.16], color="black", linewidth=0.7)
+    axes.annotate("", (end, above), (end, above + 0.16), arrowprops=ARROW)
 
 
 def _draw_skip(axes, source: tuple[float, ...], target: tuple[float, ...]) -> None:

@@ -72,7 +72,7 @@ def test_a_split_is_drawn_slice_by_slice():
     sound = Split(np.array([0, 1]), np.array([4]), np.array([2, 3]), "patient", 0)
     figure = data_figures.split_figure(cache, [leaking, sound])
     assert titles(figure) == [
-        "protocol slice: 2 patients in train and test", "protocol patient: 0 patients in train and test",
+        "protocol slice: 2 patients in both train and test", "protocol patient: 0 patients in both train and test",
     ]  # fmt: skip
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["1_1", "1_2", "2_1", "3_1"]
     train, _, test = (lines.get_segments() for lines in figure.axes[0].collections)

@@ -22,6 +22,13 @@ def test_fcn_joins_by_sums_and_comes_back_to_full_size(stride):
     assert stages[-1].stride == 1 and max(stage.stride for stage in stages) == 32
 
 
+def test_only_skips_are_dashed():
+    """Two sums, two skips; an upsampling goes to its sum by a solid way, though a score layer lies between."""
+    figure = topology_figure(fcn8s(width=1 / 16), 128, "FCN-8s")
+    ways = [line.get_linestyle() for line in figure.axes[0].get_lines()]
+    assert ways.count("--") == 2 and ways.count("-") == 2
+
+
 def test_every_model_that_takes_slices_can_be_drawn(tmp_path):
     for name in set(MODELS) - {"patch_cnn"}:
         options = {"width": 1 / 16} if name == "fcn8s" else {}
