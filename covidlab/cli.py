@@ -166,9 +166,9 @@ def _parser() -> argparse.ArgumentParser:
         "export", _export, "write a model as ONNX or LiteRT, checked against Keras",
         "A float32 file that differs from Keras by more than 1e-4 is not kept. int8 is calibrated on slices of the\n"
         "cohort. Needs packages of the extra `export`.\n\n  covidlab export best.weights.h5 -o model.onnx\n"
-        "  covidlab export best.weights.h5 -o model.tflite --int8",
+        "  covidlab export RUN -o model.tflite --int8    its test part is scored in both forms",
     )  # fmt: skip
-    sub.add_argument("weights", type=Path, metavar="WEIGHTS", help="best.weights.h5 of a run")
+    sub.add_argument("weights", type=Path, metavar="WEIGHTS", help="best.weights.h5 of a run, or the run's folder")
     sub.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="ends in .onnx or .tflite")
     sub.add_argument("--int8", action="store_true", help="whole numbers of 8 bits inside; LiteRT only")
     sub.add_argument("--size", type=int, metavar="N", help="pixels a side of the slices it takes (default: the grid "
@@ -460,11 +460,14 @@ def _training_rate(options, name: str):
 
 
 def _export(options) -> None:
-    from covidlab import export, slice_cache, weights_file
+    from covidlab import experiment, export, run_report, slice_cache, weights_file
 
-    model, info = weights_file.load_model(options.weights)
+    run = experiment.read_run(options.weights) if options.weights.is_dir() else None
+    model, info = run.model() if run else weights_file.load_model(options.weights)
     export.check_target(options.out, options.int8)
-    cache = slice_cache.open_slice_cache(_cohort(options.data, "*"), options.size or info.grid)
+    cohort = _cohort(options.data, "*")
+    cohort = cohort.named(run.config.cases) if run else cohort
+    cache = slice_cache.open_slice_cache(cohort, options.size or info.grid)
     slices = export.calibration_slices(cache)
     done = export.export_model(model, options.out, slices, options.int8, info.threshold)
     shape = (1, done.size, done.size, 1)
@@ -473,6 +476,9 @@ def _export(options) -> None:
         f"  against Keras on {done.slices} slices of {cache.cohort}: probabilities differ by up to "
         f"{done.largest_difference:.1e}, {done.changed:.2%} of pixels fall on the other side of {info.threshold:g}"
     )
+    if run and done.size == info.grid:
+        f1 = run_report.score_exported(done.path, run, cache).f1
+        print(f"  {run.config.sentence}: F1 on test {run.counts['test'].f1:.4f} in Keras, {f1:.4f} in the file")
 
 
 def _print_runs(runs) -> None:

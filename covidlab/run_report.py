@@ -22,7 +22,8 @@ from covidlab.evaluation import (
     volume_scores,
 )
 from covidlab.experiment import Run, make_split, rounded, write_json
-from covidlab.metrics import count_at
+from covidlab.export import open_exported, predict_exported
+from covidlab.metrics import Counts, count, count_at
 from covidlab.progress import Progress, silent
 from covidlab.results import mean_and_range
 from covidlab.slice_cache import SliceCache
@@ -347,3 +348,24 @@ def over_seeds(reports: Mapping[str, Sequence[dict]], part: str = "test") -> lis
 
 def _share(hits: int, misses: int) -> float | None:
     return hits / (hits + misses) if hits + misses else None
+
+
+def score_exported(path: Path, run: Run, cache: SliceCache) -> Counts:
+    """What an exported file of a run's weights gets right and wrong on the run's test part, at the run's threshold.
+
+    Parameters
+    ----------
+    path : Path
+        Takes slices of the run's grid.
+    run : Run
+    cache : SliceCache
+        Of the run's cohort and grid.
+
+    Returns
+    -------
+    Counts
+        Pooled over all slices of the part; `run.counts["test"]` are Keras' own.
+    """
+    test = make_split(cache, run.config.protocol, run.config.seed, run.config.test_patients).test
+    found = predict_exported(open_exported(path), cache.images[test])
+    return count(cache.masks[test], found >= run.threshold)

@@ -8,8 +8,9 @@ import pytest
 from covidlab.cohorts import read_cohort
 from covidlab.errors import CovidlabError
 from covidlab.experiment import Config, read_run, run_experiment
+from covidlab.export import export_model, missing_packages
 from covidlab.metrics import Counts
-from covidlab.run_report import over_seeds, report_rows, report_run, slice_borders
+from covidlab.run_report import over_seeds, report_rows, report_run, score_exported, slice_borders
 from covidlab.slice_cache import grid_spacing, open_slice_cache
 from covidlab.training import Recipe
 from tests.conftest import SIDE, SLICES, write_scan
@@ -100,6 +101,13 @@ def test_another_cohort_than_the_runs_is_refused(known, tmp_path):
     other = open_slice_cache(read_cohort(tmp_path / "other"), SIDE, tmp_path / "cache")
     with pytest.raises(CovidlabError, match="as the run was scored with"):
         report_run(run, other)
+
+
+@pytest.mark.skipif(bool(missing_packages("ai_edge_litert")), reason="the extra `export` is not installed")
+def test_an_exported_file_is_scored_on_the_runs_own_test_part(known, tmp_path):
+    run, cache, _ = known
+    done = export_model(run.model()[0], tmp_path / "m.tflite", cache.images[:1, ..., None].astype(np.float32) / 255)
+    assert score_exported(done.path, run, cache) == run.counts["test"]
 
 
 def test_borders_are_in_millimetres_where_known_and_a_slice_left_blank_is_infinitely_far(cache):
