@@ -105,13 +105,14 @@ def _parser() -> argparse.ArgumentParser:
         "The scan is resampled to the weights' grid, the probabilities back to the scan's own, then thresholded.\n"
         "The mask has the scan's shape, affine and header codes.\n\n"
         "  covidlab predict scan.nii.gz -o mask.nii.gz\n  covidlab predict scans/ -o masks/\n"
-        "  covidlab predict dicom-series/ -o mask.nii.gz",
+        "  covidlab predict dicom-series/ -o mask.nii.gz --overlay",
     )  # fmt: skip
     sub.add_argument("scan", type=Path, metavar="SCAN", help="a .nii or .nii.gz file, a folder of\n"
                      "them, or a folder with the DICOM slices of one series")
     sub.add_argument("-o", "--out", type=Path, required=True, metavar="MASK", help="a file, or a folder for a folder")
     sub.add_argument("--weights", type=Path, metavar="F", help="best.weights.h5 of a run (default: shipped weights, "
                      "a light U-Net that has seen the phantom only)")  # fmt: skip
+    sub.add_argument("--overlay", action="store_true", help="draw some slices with what is marked, too: MASK as .png")
 
     sub = command(
         "reproduce", _reproduce, "the paper's experiment: train the models, score them, write scores.json",
@@ -338,10 +339,11 @@ def _predict(options) -> None:
     model, info = weights_file.load_model(options.weights or weights_file.SHIPPED)
     print(f"{info.model}, {info.grid} px, threshold {info.threshold:g}, trained on {info.trained_on}")
     with progress_bar("segmenting") as progress:
-        for done in prediction.predict_all(options.scan, options.out, model, info, progress):
-            print(
-                f"{done.mask}: {done.positive_slices} of {done.slices} slices positive, {done.positive_voxels} voxels"
-            )
+        for done in prediction.predict_all(options.scan, options.out, model, info, progress, options.overlay):
+            volume = "of unknown size" if done.millilitres is None else f"{done.millilitres:.1f} ml"
+            share = done.positive_slices / done.slices
+            print(f"{done.mask}: {done.positive_slices} of {done.slices} slices positive ({share:.0%}), "
+                  f"{done.positive_voxels} voxels, {volume}")  # fmt: skip
             for finding in done.findings:
                 print(f"  note: {finding}")
 

@@ -200,6 +200,31 @@ def outline_figure(slices: np.ndarray, references: np.ndarray, titles: Sequence[
     return figure
 
 
+def prediction_figure(slices: np.ndarray, masks: np.ndarray, titles: Sequence[str]) -> Figure:
+    """Slices with the outline of what a model marked, three in a row: what to look at before a mask is believed.
+
+    Parameters
+    ----------
+    slices : uint8 array (n, rows, columns)
+    masks : 0/1 array of the same shape
+    titles : sequence of n str
+
+    Returns
+    -------
+    Figure
+    """
+    figure, grid = new_figure(3, -(-len(slices) // 3), 2.9, 3.1)
+    for axes in grid.flat[len(slices) :]:
+        axes.set_axis_off()
+    for axes, slice_, mask, title in zip(grid.flat, slices, masks, titles):
+        draw_slice(axes, slice_, title)
+        outline(axes, mask, PREDICTION, "--")
+    figure.suptitle(WINDOW_SENTENCE, fontsize=8)
+    figure.legend(handles=[Patch(color=PREDICTION, label="prediction")], loc="outside lower center", fontsize=8,
+                  frameon=False)  # fmt: skip
+    return figure
+
+
 def uncertainty_figure(
     slices: np.ndarray, references: np.ndarray, means: np.ndarray, deviations: np.ndarray, threshold: float,
     titles: Sequence[str],

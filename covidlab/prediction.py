@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from covidlab import figures
 from covidlab.cohorts import EXTENSIONS, case_name
 from covidlab.dicom import read_series
 from covidlab.errors import CovidlabError
@@ -18,6 +19,7 @@ from covidlab.weights_file import WeightsInfo
 
 # Slices held as probabilities at once: 300 slices of 512 x 512 are 315 MB.
 PORTION = 16
+OVERLAID = 6  # slices of a scan in its overlay picture
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Prediction:
         The file read and the file written.
     slices, positive_slices, positive_voxels : int
         Of the scan, and of the mask.
+    millilitres : float or None
+        Volume of what is marked; None where the file does not say how large a voxel is.
     findings : tuple of str
         What is odd about the scan; see `covidlab.volumes`.
     """
@@ -39,6 +43,7 @@ class Prediction:
     slices: int
     positive_slices: int
     positive_voxels: int
+    millilitres: float | None
     findings: tuple[str, ...]
 
 
@@ -87,8 +92,18 @@ def _on_grid(volume: Volume, fit: GridFit, model: keras.Model, info: WeightsInfo
         yield predict_slices(model, fit.to_grid(slices[start : start + PORTION]), mirror=info.mirror)
 
 
-def predict_file(scan: Path, mask: Path, model: keras.Model, info: WeightsInfo) -> Prediction:
+def predict_file(
+    scan: Path, mask: Path, model: keras.Model, info: WeightsInfo, overlay: Path | None = None
+) -> Prediction:
     """Segment one scan and write the mask beside its geometry: same shape, affine and header codes.
+
+    Parameters
+    ----------
+    scan, mask : Path
+    model, info
+        See `covidlab.weights_file.load_model`.
+    overlay : Path, optional
+        A PNG to write, too: `overlaid_slices` with what is marked. It names slices only, nothing of the patient.
 
     Raises
     ------
@@ -99,11 +114,42 @@ def predict_file(scan: Path, mask: Path, model: keras.Model, info: WeightsInfo) 
     found = predict_mask(volume, model, info)
     write_mask(mask, volume.from_display(found), like=volume)
     by_slice = np.count_nonzero(found, axis=(1, 2))
-    return Prediction(scan, mask, len(by_slice), int(np.count_nonzero(by_slice)), int(by_slice.sum()), volume.findings)
+    if overlay:
+        shown = overlaid_slices(by_slice)
+        titles = [f"slice {k} of {len(by_slice)}" for k in shown]
+        figures.save(figures.prediction_figure(volume.slices()[shown], found[shown], titles), overlay)
+    millilitres = by_slice.sum() * np.prod(volume.spacing) / 1000 if volume.spacing else None
+    return Prediction(
+        scan, mask, len(by_slice), int(np.count_nonzero(by_slice)), int(by_slice.sum()), millilitres, volume.findings
+    )
+
+
+def overlaid_slices(marked: np.ndarray) -> np.ndarray:
+    """A few slices that show a mask: from foot to head, of each part of its slices the one with most marked.
+
+    Parameters
+    ----------
+    marked : int array (slices,)
+        Marked pixels of each slice.
+
+    Returns
+    -------
+    1-D int array
+        Positions, increasing; slices from all over the scan where nothing is marked.
+
+    Examples
+    --------
+    >>> overlaid_slices(np.array([0, 0, 4, 9, 0, 1])).tolist()
+    [2, 3, 5]
+    """
+    positive = np.flatnonzero(marked)
+    parts = np.array_split(positive if len(positive) else np.arange(len(marked)), OVERLAID)
+    return np.array([part[np.argmax(marked[part])] for part in parts if len(part)])
 
 
 def predict_all(
-    source: Path, target: Path, model: keras.Model, info: WeightsInfo, progress: Progress = silent
+    source: Path, target: Path, model: keras.Model, info: WeightsInfo, progress: Progress = silent,
+    overlay: bool = False,
 ) -> Iterator[Prediction]:
     """Segment one file into a file, or every scan of a folder into a folder.
 
@@ -116,6 +162,8 @@ def predict_all(
     model, info
         See `covidlab.weights_file.load_model`.
     progress : callable (done, total, text)
+    overlay : bool
+        Draw each mask over its scan, as a PNG beside it.
 
     Yields
     ------
@@ -149,5 +197,5 @@ def predict_all(
         raise CovidlabError(same[0], "the scan itself as the mask to write", "another name or folder", "change -o")
     for done, (scan, mask) in enumerate(pairs):
         progress(done, len(pairs), scan.name)
-        yield predict_file(scan, mask, model, info)
+        yield predict_file(scan, mask, model, info, mask.parent / f"{case_name(mask)}.png" if overlay else None)
     progress(len(pairs), len(pairs), "done")

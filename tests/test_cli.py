@@ -83,11 +83,12 @@ def test_reproduce_trains_scores_and_can_be_read_again(capsys, cohort_folder, tm
     weights = tmp_path / "run" / "light_unet" / "best.weights.h5"
     scan = cohort_folder / "images" / "someone_else.nii.gz"
     status, out, _ = run(capsys, "predict", scan, "-o", tmp_path / "mask.nii.gz", "--weights", weights)
-    assert status == 0 and "slices positive" in out
+    assert status == 0 and "slices positive" in out and " ml" in out
     before, after = nib.load(scan), nib.load(tmp_path / "mask.nii.gz")
     assert after.shape == before.shape and np.array_equal(after.affine, before.affine)
-    assert run(capsys, "predict", cohort_folder / "images", "-o", tmp_path / "masks", "--weights", weights)[0] == 0
-    assert len(list((tmp_path / "masks").iterdir())) == 3
+    several = ("predict", cohort_folder / "images", "-o", tmp_path / "masks", "--weights", weights, "--overlay")
+    assert run(capsys, *several)[0] == 0
+    assert [len(list((tmp_path / "masks").glob(f"*.{kind}"))) for kind in ("nii.gz", "png")] == [3, 3]
 
 
 def test_study_writes_a_table_whose_command_repeats_it_and_names_no_folder_of_this_machine(

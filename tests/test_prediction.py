@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from covidlab import prediction
 from covidlab.models import light_unet
@@ -17,3 +18,18 @@ def test_a_mask_made_in_portions_is_the_volumes_probabilities_at_the_threshold(c
         chosen = WeightsInfo("light_unet", 16, float(threshold), "nothing")
         np.testing.assert_array_equal(prediction.predict_mask(volume, model, chosen), whole >= chosen.threshold)
     np.testing.assert_allclose(prediction.predict_volume(volume, model, info), whole, atol=1e-6)
+
+
+def test_marked_volume_is_in_millilitres_where_the_voxel_is_known(cohort_folder, tmp_path):
+    scan = cohort_folder / "images" / "someone_else.nii.gz"
+    all_marked = WeightsInfo("light_unet", 16, 0.0, "nothing")
+    done = prediction.predict_file(scan, tmp_path / "m.nii.gz", light_unet(widths=(2, 3)), all_marked)
+    assert done.positive_voxels == 32 * 32 * 12
+    assert done.millilitres == pytest.approx(32 * 32 * 12 * 2.5 * 2.5 * 5 / 1000)
+
+
+@pytest.mark.parametrize(
+    "marked, shown", [([0] * 12, [0, 2, 4, 6, 8, 10]), ([0, 3, 0], [1]), ([1, 2] * 6, [1, 3, 5, 7, 9, 11])]
+)
+def test_an_overlay_shows_where_most_is_marked_from_foot_to_head(marked, shown):
+    assert prediction.overlaid_slices(np.array(marked)).tolist() == shown
