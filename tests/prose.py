@@ -374,6 +374,12 @@ CLAIMS = [
     Claim(JUDGED, r"the little patch CNN scores as high as the U-Net", THREE_F1,
           lambda _, true: abs(true[1] - true[7]) < 0.03),
     Claim(JUDGED, r"It has ([\d,]+) weights and sees", output(r"^patch_cnn +([\d,]+) weights")),
+    Claim(JUDGED, r"there FCN-8s is still below the U-Net on test, but by less than here",
+          lambda notebook: readme(r"^\| FCN-8s, a quarter .*?(?:\| [\d.]+ ){3}\| ([\d.]+) ")(notebook)
+          + readme(r"^\| light U-Net (?:\| [\d.]+ ){3}\| ([\d.]+) ")(notebook) + THREE_F1(notebook),
+          lambda _, true: 0 < true[1] - true[0] < true[9] - true[6]),
+    Claim(JUDGED, r"nano U-Net, a smaller sister with a quarter of the weights, fits without them",
+          output(r"^our nano U-Net .* at least ([\d.]+) s"), lambda _, true: true[0] < paper.SECONDS_PER_SLICE[1]),
     Claim(JUDGED, r"Validation chose ([\d.]+), the lowest threshold on offer", THREE_F1,
           lambda said, true: said[0] == true[8] == THRESHOLDS[0]),
     Claim(JUDGED, r"have nearly the same pooled F1", THREE_F1,
