@@ -105,7 +105,7 @@ def topology_figure(model: keras.Model, side: int, title: str) -> Figure:
     Returns
     -------
     Figure
-        The number over a bar is that of its feature maps.
+        The number over a bar is that of its feature maps; pooling, which passes on as many as it gets, has none.
     """
     stages = stages_of(model)
     figure = Figure(figsize=(11, 4.2), layout="constrained")
@@ -119,7 +119,9 @@ def topology_figure(model: keras.Model, side: int, title: str) -> Figure:
         width = 0.12 if stage.kind == "max-pooling" else width
         place[stage.name] = x, -level - height / 2, width, height
         axes.add_patch(Rectangle((x, -level - height / 2), width, height, color=COLOURS[stage.kind], linewidth=0))
-        axes.text(x + width / 2, -level + height / 2 + 0.04, str(stage.channels), ha="center", va="bottom", fontsize=7)
+        if stage.kind != "max-pooling":  # as many maps as it is given, and an arrow would cross the number
+            top = -level + height / 2 + 0.04
+            axes.text(x + width / 2, top, str(stage.channels), ha="center", va="bottom", fontsize=7)
         for name in stage.inputs:
             if name == recent[-1]:
                 left, bottom, wide, high = place[name]

@@ -15,6 +15,11 @@ def test_the_drawing_of_a_small_unet_can_be_checked_by_hand():
     assert stages["up0_skip"].inputs == ("up0_grow", "down0_b") and stages["down0_a"].inputs == ()
 
 
+def test_a_pooling_carries_no_number_since_an_arrow_would_cross_it():
+    (axes,) = topology_figure(light_unet(widths=(2, 3)), 128, "small").axes
+    assert [text.get_text() for text in axes.texts if text.get_text()] == ["2", "2", "3", "3", "2", "4", "2", "2", "1"]
+
+
 @pytest.mark.parametrize("stride", [32, 16, 8])
 def test_fcn_joins_by_sums_and_comes_back_to_full_size(stride):
     stages = stages_of(fcn8s(stride=stride, width=1 / 16))
