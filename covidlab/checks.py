@@ -4,6 +4,8 @@ A check takes an answer and returns one sentence; it never raises for a wrong an
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from covidlab.receptive_field import reach_after
 from covidlab.volumes import HIGHEST_HU, LOWEST_HU, window
 
 NOT_YET = "Not yet: there is no answer to check."
+NOTHING_BACK = "Not yet: the function returns nothing. What stands after `return` is its answer."
 
 
 def _missing(answer) -> bool:
@@ -22,13 +25,48 @@ def _missing(answer) -> bool:
     return answer is None or answer is Ellipsis
 
 
+def _no_number(*answers) -> str:
+    """What to say where a number was asked for, and something else or nothing came; or ""."""
+    if any(map(_missing, answers)):
+        return NOT_YET
+    if not all(isinstance(answer, Real) for answer in answers):
+        return "Not quite: a plain number is expected, without quotes, unit, brackets or comma."
+    return ""
+
+
 def _ask(question: Callable[[], Any]) -> tuple[Any, str]:
     """What a learner's function answers, and what to say at once: that it fails, that nothing came; or ""."""
     try:
         answer = question()
     except Exception as error:  # an answer may fail in any way; the learner is told how
-        return None, f"Not quite: it fails with {type(error).__name__}: {error}"
-    return answer, NOT_YET if _missing(answer) else ""
+        problem = f"Not quite: it fails with {type(error).__name__}: {error}"
+        if "truth value of an array" in problem:
+            problem += ". An array comes in; `if`, `min` and `max` take one number. NumPy's functions take arrays."
+        return None, problem
+    return answer, NOTHING_BACK if _missing(answer) else ""
+
+
+def _ask_for_numbers(question: Callable[[], Any]) -> tuple[np.ndarray | None, str]:
+    """The same where the answer has to be a number, or an array of numbers."""
+    answer, problem = _ask(question)
+    if problem:
+        return None, problem
+    try:
+        numbers = np.asarray(answer)
+    except ValueError:  # rows of different lengths
+        numbers = np.array(None)
+    if numbers.dtype.kind not in "biuf":
+        return None, f"Not quite: numbers are expected; it returns something else, of type {type(answer).__name__}."
+    return numbers.astype(float), ""
+
+
+def _right(sentence: str, function: Callable, *given) -> str:
+    """That an answer is right, unless the function changes what it is given."""
+    before = deepcopy(given)
+    _ask(lambda: function(*given))
+    if not all(map(np.array_equal, given, before)):
+        return "Not quite: the answer is right, but the function changes what it is given. Work on a copy."
+    return f"Right: {sentence}"
 
 
 def _named(mistakes: Iterable[tuple[Any, str]], is_it: Callable[[Any], bool]) -> str:
@@ -54,8 +92,8 @@ def check_bottleneck_weights(answer: int | None) -> str:
     >>> check_bottleneck_weights(128 * 128)
     'Not quite: that is a 1 x 1 convolution. Each kernel here covers 3 x 3 pixels.'
     """
-    if _missing(answer):
-        return NOT_YET
+    if problem := _no_number(answer):
+        return problem
     maps = 128
     mistakes = {
         3 * 3 * maps * maps + maps: "that counts a bias. The batch normalisation that follows brings its own.",
@@ -63,6 +101,9 @@ def check_bottleneck_weights(answer: int | None) -> str:
         3 * 3 * maps: "that is one kernel for each map. Each of the 128 new maps looks at all 128 old ones.",
         3 * 3 * 64 * maps: "that is the first of the two convolutions: 64 maps go in. 128 go into the second.",
         3 * maps * maps: "a kernel of 3 x 3 pixels has nine weights, not three.",
+        3 * 3 * maps * maps * 4: "that is in bytes, four a weight. Count the weights.",
+        3 * 3 * maps * maps * 8 * 8: "that counts them anew at each of 8 x 8 positions. All share the same weights.",
+        3 * 3 * (64 + maps) * maps: "those are both convolutions. Only the second is asked for.",
     }
     if answer == 3 * 3 * maps * maps:
         return "Right: 3 x 3 pixels, 128 maps in, 128 maps out."
@@ -90,7 +131,7 @@ def check_f1(function: Callable[[np.ndarray, np.ndarray], float]) -> str:
     random = np.random.default_rng(7)
     reference, prediction = random.random((2, 12, 12)) < np.array([0.2, 0.35])[:, None, None]
     nothing = np.zeros((12, 12), bool)
-    found, problem = _ask(lambda: function(reference.copy(), prediction.copy()))
+    found, problem = _ask_for_numbers(lambda: function(reference.copy(), prediction.copy()))
     if problem:
         return problem
     if np.size(found) != 1:
@@ -103,21 +144,31 @@ def check_f1(function: Callable[[np.ndarray, np.ndarray], float]) -> str:
         (pooled.recall, "that is recall: it never asks what was marked falsely."),
         ((pooled.precision + pooled.recall) / 2, "that is the plain mean of precision and recall. F1 is the harmonic."),
         (pooled.f1 / 2, "a factor of two is missing."),
+        (pooled.f1 * 100, "that is in percent. F1 is a share."),
     ]
     if mistake := _named(mistakes, lambda value: np.isclose(found, value)):
         return mistake
     if not np.isclose(found, pooled.f1):
-        return f"Not quite: two masks with an F1 of {pooled.f1:.3f} give {float(found):.3f}."
-    try:
+        return f"Not quite: two masks with an F1 of {pooled.f1:.3f} give {found.item():.3f}."
+    edges = [
+        ((nothing, nothing), "for two masks without a pixel. Return nan: such a pair has no F1."),
+        ((reference, nothing), "for a prediction without a pixel, where all of a lesion is missed."),
+        ((nothing, prediction), "for a reference without a pixel, where all that is marked is false."),
+    ]
+    for masks, sentence in edges:
         with np.errstate(all="ignore"):
-            empty, missed = function(nothing, nothing), function(reference, nothing)
-    except ZeroDivisionError:
-        return "Not quite: two masks without a pixel divide by zero. Return nan: such a pair has no F1."
-    if not np.isnan(empty):
-        return f"Not quite: two masks without a pixel give {float(empty):.3f}. Return nan: such a pair has no F1."
-    if missed != 0:
-        return f"Not quite: a prediction without a pixel gives {float(missed):.3f} where all of a lesion is missed."
-    return "Right: also where one mask or both hold no pixel."
+            found, problem = _ask_for_numbers(lambda masks=masks: function(*map(np.copy, masks)))
+        if "ZeroDivisionError" in problem:
+            return f"Not quite: it divides by zero {sentence}"
+        if problem == NOTHING_BACK:
+            return f"Not quite: it returns nothing {sentence}"
+        if problem:
+            return problem
+        if found.size != 1:
+            return f"Not quite: it gives {found.size} numbers {sentence}"
+        if not (np.isnan(found) if masks[0] is masks[1] else found == 0):
+            return f"Not quite: it gives {found.item():.3f} {sentence}"
+    return _right("also where one mask or both hold no pixel.", function, reference, prediction)
 
 
 def check_window_ends(black: float | None, white: float | None) -> str:
@@ -138,8 +189,8 @@ def check_window_ends(black: float | None, white: float | None) -> str:
     >>> check_window_ends(0, -1200)
     'Not quite: the other way round. What is thin is dark.'
     """
-    if _missing(black) or _missing(white):
-        return NOT_YET
+    if problem := _no_number(black, white):
+        return problem
     level, width = -600, 1200
     mistakes = {
         (level + width / 2, level - width / 2): "the other way round. What is thin is dark.",
@@ -175,18 +226,25 @@ def check_window(function: Callable[[np.ndarray, float, float], np.ndarray]) -> 
     """
     level, width = 50, 900
     hu = np.array([[-1000, -400, -175], [50, 275, 500], [501, 1200, 3000]], np.int16)
-    found, problem = _ask(lambda: function(hu.copy(), level, width))
+    found, problem = _ask_for_numbers(lambda: function(hu.copy(), level, width))
     if problem:
         return problem
-    found = np.asarray(found, float)
     if found.shape != hu.shape:
         return f"Not quite: an array of shape {hu.shape} goes in, and one of shape {found.shape} comes out."
     right = window(hu, level, width)
     if np.allclose(found, right, atol=1e-3):
-        return "Right: black below, white above, straight between."
+        inside = np.array([[-175, 50, 275]], np.int16)
+        found, _ = _ask_for_numbers(lambda: function(inside.copy(), level, width))
+        if np.shape(found) != inside.shape or not np.allclose(found, window(inside, level, width), atol=1e-3):
+            return (
+                "Not quite: on a slice without black and white it is wrong. Level and width decide what is black "
+                "and white, not the lowest and the highest value of the slice."
+            )
+        return _right("black below, white above, straight between.", function, hu, level, width)
     linear = (hu.astype(float) - (level - width / 2)) / width
     mistakes = [
         (right.round(), "only black and white. Between the ends grey rises in a straight line."),
+        (np.floor(right), "only whole numbers come out. Greys between 0 and 1 need decimals."),
         (1 - right, "black and white have changed places."),
         (np.clip((hu - float(level)) / width, 0, 1), "it starts at the level. The level is the middle of the window."),
         (np.clip((hu - float(level)) / (2 * width) + 0.5, 0, 1), "that window is twice as wide as it should be."),
@@ -223,8 +281,8 @@ def check_grey_to_hu(answer: float | None) -> str:
     >>> check_grey_to_hu(900)
     'Not quite: that is the way up from black. Black itself is -1250 HU.'
     """
-    if _missing(answer):
-        return NOT_YET
+    if problem := _no_number(answer):
+        return problem
     grey, lowest, span = 153, LOWEST_HU, HIGHEST_HU - LOWEST_HU
     mistakes = [
         (grey / 255 * span, "that is the way up from black. Black itself is -1250 HU."),
@@ -266,7 +324,15 @@ def check_patient_split(function: Callable[[np.ndarray, list[str]], tuple[np.nda
         return problem
     if not isinstance(found, tuple | list) or len(found) != 2:
         return "Not quite: two arrays are expected, train and test."
-    train, test = (np.asarray(part) for part in found)
+    parts, problem = _ask(lambda: [np.asarray(part) for part in found])
+    if problem:
+        return problem
+    train, test = parts
+    if any(part.ndim != 1 for part in parts):
+        return (
+            "Not quite: two rows of positions are expected; these have the shapes "
+            f"{train.shape} and {test.shape}. What np.where returns is a tuple: take its first part."
+        )
     if any(part.dtype == bool for part in (train, test)):
         return "Not quite: that is a yes or no for each slice. Positions are expected: np.flatnonzero makes them."
     if any(part.size and part.dtype.kind not in "iu" for part in (train, test)):
@@ -280,7 +346,8 @@ def check_patient_split(function: Callable[[np.ndarray, list[str]], tuple[np.nda
         return "Not quite: train and test have changed places."
     leaking = sorted(set(patients[train]) & set(patients[test]))
     if leaking:
-        return f"Not quite: patients {', '.join(leaking)} stand on both sides: that leaks."
+        who = f"patient {leaking[0]} stands" if len(leaking) == 1 else f"patients {', '.join(leaking)} stand"
+        return f"Not quite: {who} on both sides: that leaks."
     if "10" in patients[test]:
         return "Not quite: patient 10 was not to be held out. Is it taken for patient 1?"
     if set(patients[test]) != set(held_out):
@@ -292,7 +359,7 @@ def check_patient_split(function: Callable[[np.ndarray, list[str]], tuple[np.nda
         return f"Not quite: no patient leaks, but {missing} of {len(patients)} slices are in neither part."
     if len(train) + len(test) != len(patients):
         return "Not quite: a slice stands twice in a part."
-    return "Right: every slice in one part, every patient on one side."
+    return _right("every slice in one part, every patient on one side.", function, patients, held_out)
 
 
 def check_window_count(answer: int | None) -> str:
@@ -312,15 +379,15 @@ def check_window_count(answer: int | None) -> str:
     >>> check_window_count(128 * 128)
     'Not quite: that is a window around every pixel. Near the border a window would stick out.'
     """
-    if _missing(answer):
-        return NOT_YET
+    if problem := _no_number(answer):
+        return problem
     right = patch_count(128, 128)
     mistakes = {
         128**2: "that is a window around every pixel. Near the border a window would stick out.",
         117**2: "one short on each side: 128 - 11 counts the steps between windows, not the windows.",
         123**2: "5 pixels are lost at one edge, and 5 more at the edge across.",
         106**2: "that takes 11 pixels away at each edge. The centre is only 5 pixels from its window's edge.",
-        (128 // 11) ** 2: "that many fit beside each other. But they overlap: each starts one pixel further.",
+        (128 // 11) ** 2: "121 fit beside each other, and one has 121 pixels. But each starts one pixel further.",
         118: "that is one row of windows.",
         paper.PATCHES_PER_SLICE: "that is the paper's slice of 630 x 630. This one has 128 x 128 pixels.",
     }
@@ -349,7 +416,7 @@ def check_true_share(function: Callable[[np.ndarray, float], np.ndarray]) -> str
     'Not quite: the two classes no longer sum to one. Divide by their sum.'
     """
     balanced, share = np.linspace(0.1, 0.9, 9), 0.2
-    found, problem = _ask(lambda: function(balanced.copy(), share))
+    found, problem = _ask_for_numbers(lambda: function(balanced.copy(), share))
     if problem:
         return problem
     if np.shape(found) != balanced.shape:
@@ -361,13 +428,14 @@ def check_true_share(function: Callable[[np.ndarray, float], np.ndarray]) -> str
         (balanced * (1 - share) / (balanced * (1 - share) + (1 - balanced) * share), "the shares are swapped."),
         (lesion / healthy, "that is the odds, lesion against healthy. A probability is lesion against both."),
         (lesion / (lesion + 1 - balanced), "only lesion has been weighed. Healthy windows became more frequent too."),
+        (1 - lesion / (lesion + healthy), "that is the probability of healthy. Which class do the odds put on top?"),
         (balanced * 2 * share, "that may rise above one. Weigh both classes, then divide by their sum."),
     ]
     if mistake := _named(mistakes, lambda value: np.allclose(found, value)):
         return mistake
     if not np.allclose(found, lesion / (lesion + healthy)):
-        return f"Not quite: 0.5 at a share of 0.2 must become 0.2; yours becomes {float(np.asarray(found)[4]):.3f}."
-    return "Right: and at a share of one half it changes nothing."
+        return f"Not quite: 0.5 at a share of 0.2 must become 0.2; yours becomes {found[4]:.3f}."
+    return _right("and at a share of one half it changes nothing.", function, balanced, share)
 
 
 def check_bottleneck_field(answer: int | None) -> str:
@@ -388,8 +456,8 @@ def check_bottleneck_field(answer: int | None) -> str:
     >>> check_bottleneck_field(16)
     'Not quite: that is the stride, how far two places lie apart. Each of them sees much more.'
     """
-    if _missing(answer):
-        return NOT_YET
+    if problem := _no_number(answer):
+        return problem
     levels = [(3, 1), (3, 1), (2, 2)] * 4
     right, stride = reach_after([*levels, (3, 1), (3, 1)])
     mistakes = {
@@ -399,10 +467,13 @@ def check_bottleneck_field(answer: int | None) -> str:
         1 + 2 * 10 + 4: "that forgets the strides: after a pooling, a step on the map is worth twice as many pixels.",
         1 + 2 * 10: "that forgets the poolings: they see a pixel more themselves, and double every later step.",
         reach_after([(3, 1), (3, 1), (1, 2)] * 4 + [(3, 1), (3, 1)])[0]: "a pooling of 2 x 2 sees a place more itself.",
+        right - 1: "start from 1: a pixel sees itself.",
+        reach_after(levels[:9] + [(3, 1), (3, 1)])[0]: "that is after three levels. There are four.",
+        reach_after([(3, 1), (2, 2)] * 4 + [(3, 1), (3, 1)])[0]: "each level has two convolutions, not one.",
     }
     if answer == right:
         return "Right: 140 pixels, more than a slice of 128 has."
-    return "Not quite: " + mistakes.get(answer, "add (kernel - 1) x stride layer by layer; a pooling doubles it.")
+    return "Not quite: " + mistakes.get(answer, "add (kernel - 1) x stride layer by layer; poolings double the stride.")
 
 
 def check_receptive_field(function: Callable[[list[tuple[int, int]]], int]) -> str:
@@ -422,14 +493,12 @@ def check_receptive_field(function: Callable[[list[tuple[int, int]]], int]) -> s
     >>> check_receptive_field(lambda windows: 1 + sum(kernel - 1 for kernel, step in windows))
     'Not quite: that forgets the steps. After a pooling, one place further on the map is two pixels further.'
     """
-    windows = [(3, 1), (3, 1), (2, 2), (3, 1), (2, 2), (5, 1)]
-    answers, problem = _ask(lambda: (function(list(windows)), function([])))
+    windows = [(3, 1), (3, 1), (2, 2), (3, 1), (3, 3), (5, 1)]  # a step of 3, for not every pooling halves
+    found, problem = _ask_for_numbers(lambda: function(list(windows)))
+    nothing, problem_without = _ask_for_numbers(lambda: function([]))
     if problem:
         return problem
-    found, nothing = answers
-    if _missing(found):
-        return NOT_YET
-    if np.size(found) != 1:
+    if np.ndim(found):
         return "Not quite: one number is expected. Return the field alone, without the stride."
     right, stride = reach_after(windows)
     too_early = with_kernel = step_before = 1
@@ -444,14 +513,19 @@ def check_receptive_field(function: Callable[[list[tuple[int, int]]], int]) -> s
         (with_kernel, "a kernel of k places reaches k - 1 places further, not k."),
         (right - 1, "start from 1: without any layer, a pixel sees itself."),
         (stride, "that is the stride, not the field."),
+        (1 + sum((k - 1) * step for k, step in windows),
+         "each layer counts with its own step. What counts is the product of all steps before it."),
+        (windows[0][0], "that is the first layer alone. Does `return` stand inside the loop?"),
     ]  # fmt: skip
     if mistake := _named(mistakes, lambda value: found == value):
         return mistake
     if found != right:
-        return f"Not quite: {windows} sees {right} pixels; yours says {found}."
-    if nothing != 1:
+        return f"Not quite: {windows} sees {right} pixels; yours says {found:g}."
+    if problem_without not in ("", NOTHING_BACK):
+        return problem_without.replace("it fails", "without any layer it fails")
+    if not np.array_equal(nothing, 1):
         return f"Not quite: without any layer a pixel sees itself, 1; yours says {nothing}."
-    return "Right: also without any layer."
+    return _right("also without any layer.", function, windows)
 
 
 def check_empty_mask_accuracy(answer: float | None) -> str:
@@ -472,10 +546,12 @@ def check_empty_mask_accuracy(answer: float | None) -> str:
     >>> check_empty_mask_accuracy(0.2)
     'Not quite: that is the share of pixels it gets wrong.'
     """
-    if _missing(answer):
-        return NOT_YET
+    if problem := _no_number(answer):
+        return problem
     mistakes = {
         0.2: "that is the share of pixels it gets wrong.",
+        20: "that is the share of pixels it gets wrong, and in percent.",
+        0.989: "that is the accuracy over all slices of the notebook. The question is about a single, very full one.",
         80: "that is in percent. Give a share between 0 and 1.",
         0.0: "that is its recall. Accuracy counts the healthy pixels too.",
         0.999: "that is the slice with the smallest lesion, 0.1 %. The question is about the largest.",
@@ -511,7 +587,7 @@ def check_soft_dice(function: Callable[[np.ndarray, np.ndarray], float]) -> str:
     # Two slices with very different amounts of lesion, so that pooling shows.
     reference = (random.random((2, 10, 10)) < np.array([0.05, 0.5])[:, None, None]).astype(float)
     probability = np.clip(0.6 * reference + random.random(reference.shape) * 0.4, 0, 1)
-    found, problem = _ask(lambda: function(reference.copy(), probability.copy()))
+    found, problem = _ask_for_numbers(lambda: function(reference.copy(), probability.copy()))
     if problem:
         return problem
     if np.size(found) != 1:
@@ -525,6 +601,8 @@ def check_soft_dice(function: Callable[[np.ndarray, np.ndarray], float]) -> str:
     by_slice = np.mean([dice(r, p) for r, p in zip(reference, probability)])
     mistakes = [
         (1 - right, "that is the score, 1 where all is right. A loss must be 0 there."),
+        (right - 1, "that is minus the score, -1 where all is right. A loss must be 0 there."),
+        (1 - (2 * both + 1) / (marked + 1), "that adds 1 on top and below, to smooth. Here the sums stand alone."),
         (1 - both / marked, "a factor of two is missing: a perfect answer would cost one half."),
         (1 - both / (marked - both), "that is built on IoU: its denominator counts the common part once only."),
         (1 - dice(reference, probability >= 0.5), "that thresholds first. A step has no slope to learn from."),
@@ -534,10 +612,10 @@ def check_soft_dice(function: Callable[[np.ndarray, np.ndarray], float]) -> str:
         (1 - both / probability.sum(), "that is soft precision: it never asks what was missed."),
     ]
     if np.isclose(found, right):
-        return "Right: one number for the whole batch, with a slope everywhere."
+        return _right("one number for the whole batch, with a slope everywhere.", function, reference, probability)
     if mistake := _named(mistakes, lambda value: np.isclose(found, value)):
         return mistake
-    return f"Not quite: two slices whose loss is {right:.3f} give {float(found):.3f}."
+    return f"Not quite: two slices whose loss is {right:.3f} give {found.item():.3f}."
 
 
 def check_threshold_for_recall(function: Callable[[Sequence[float], Sequence[Counts], float], float]) -> str:
@@ -563,28 +641,30 @@ def check_threshold_for_recall(function: Callable[[Sequence[float], Sequence[Cou
     found = [100, 90, 80, 60, 10]
     false = [900, 200, 60, 20, 0]
     counts = [Counts(tp, fp, 100 - tp, 8900 - fp) for tp, fp in zip(found, false)]
-    wanted, right = 0.8, 0.5
-    answers, problem = _ask(lambda: [function(list(thresholds), list(counts), recall) for recall in (wanted, 0.85)])
-    if problem:
-        return problem
-    answer, other = answers
-    if _missing(answer):
-        return NOT_YET
-    if np.size(answer) != 1:
-        return f"Not quite: one threshold is expected, and it returns {np.size(answer)}."
-    if isinstance(answer, Counts) or answer not in thresholds:
-        if answer in range(len(thresholds)):
-            return "Not quite: that is the threshold's place in the list. Return the threshold itself."
-        return f"Not quite: {answer} is none of the thresholds."
-    if answer == 0.3:
-        return "Not quite: at least means that a recall of exactly the wanted one will do."
-    if answer > right:
-        return f"Not quite: at {answer} recall is {counts[thresholds.index(answer)].recall}, less than wanted."
-    if answer < right:
-        return f"Not quite: {answer} reaches the recall, but so does a higher threshold, with fewer false pixels."
-    if other != 0.3:
-        return f"Not quite: right for recall {wanted}, but for 0.85 it gives {other}. Does it use the wanted recall?"
-    return "Right: the highest threshold that still finds enough."
+    first = None
+    for wanted, right in ((0.8, 0.5), (0.85, 0.3)):
+        answer, problem = _ask_for_numbers(lambda wanted=wanted: function(list(thresholds), list(counts), wanted))
+        if problem:
+            return problem
+        if answer.size != 1:
+            return f"Not quite: one threshold is expected, and it returns {answer.size}."
+        answer = answer.item()
+        if answer not in thresholds:
+            if answer in range(len(thresholds)):
+                return "Not quite: that is the threshold's place in the list. Return the threshold itself."
+            what = "a recall, and " if answer in [one.recall for one in counts] else ""
+            return f"Not quite: {answer} is {what}none of the thresholds."
+        if wanted == 0.8 and answer == 0.3:
+            return "Not quite: at least means that a recall of exactly the wanted one will do."
+        if answer > right:
+            recall = counts[thresholds.index(answer)].recall
+            return f"Not quite: at {answer} recall is {recall}, less than wanted ({wanted})." + (
+                " The answer is the same as for 0.8. Does it use `wanted`?" if answer == first else ""
+            )
+        if answer < right:
+            return f"Not quite: {answer} reaches the recall, but so does a higher threshold, with fewer false pixels."
+        first = answer
+    return _right("the highest threshold that still finds enough.", function, thresholds, counts, 0.8)
 
 
 def check_convolution_gflop(answer: float | None) -> str:
@@ -606,8 +686,8 @@ def check_convolution_gflop(answer: float | None) -> str:
     >>> check_convolution_gflop(3 * 3 * 8 * 8 * 640 * 640 / 1e9)
     'Not quite: a multiplication and an addition are two operations.'
     """
-    if _missing(answer):
-        return NOT_YET
+    if problem := _no_number(answer):
+        return problem
     kernel, maps, places = 9, 8, 640 * 640
     right = 2 * kernel * maps * maps * places / 1e9
     mistakes = [
@@ -616,12 +696,15 @@ def check_convolution_gflop(answer: float | None) -> str:
         (right / 3, "a kernel of 3 x 3 has nine weights, not three."),
         (right / maps, "each of the 8 new maps looks at all 8 old ones."),
         (2 * kernel * maps * maps / 1e9, "that is one place. The kernels are applied at every place of the map."),
+        (2 * kernel * maps * maps, "that is one place, in operations. The kernels are applied at every place."),
+        (right * (128 / 640) ** 2, "that is a slice of 128 x 128. This one is padded to 640 x 640."),
+        (right * 1e9 / 2**30, "that divides by 2^30. A GFLOP is 10^9 operations."),
         (right / 640, "that is one row of places. The map has 640 rows."),
         (right * 1e9, "that is in operations. A GFLOP is 10^9 of them."),
         (right * 1e3, "that is in MFLOP. A GFLOP is 10^9 operations."),
     ]
-    # 1 %: neither biases nor rounding matter; 630 instead of 640 does.
-    if np.isclose(answer, right, rtol=0.01):
+    # 1.5 %: neither biases nor rounding matter; 630 instead of 640 does.
+    if np.isclose(answer, right, rtol=0.015):
         return "Right: two operations for each weight, at every place."
     if np.isclose(answer, right * (630 / 640) ** 2, rtol=0.005):
         return "Not quite: the slice is padded to 640 x 640, so that four poolings divide it."
@@ -645,7 +728,11 @@ def check_patient_interval(function: Callable[..., tuple[float, float]]) -> str:
         A sentence that begins with "Right", "Not quite" or "Not yet".
     """
     patients, tp, fp, fn = _slices_of_twelve_patients()
-    found, problem = _ask(lambda: function(patients.copy(), tp.copy(), fp.copy(), fn.copy(), np.random.default_rng(3)))
+
+    def drawn_by(*slices):
+        return function(*slices, np.random.default_rng(3))
+
+    found, problem = _ask_for_numbers(lambda: drawn_by(patients.copy(), tp.copy(), fp.copy(), fn.copy()))
     if problem:
         return problem
     if np.size(found) != 2:
@@ -655,18 +742,22 @@ def check_patient_interval(function: Callable[..., tuple[float, float]]) -> str:
         return "Not quite: it gives nan. Each patient here has lesion, so each drawing has an F1."
     if low > high:
         return "Not quite: low comes first, then high."
+    if high > 1:
+        return f"Not quite: F1 is a share, at most 1. It gives {low:.2f} to {high:.2f}: in percent?"
     per_patient = np.array([[one[patients == name].sum() for one in (tp, fp, fn)] for name in np.unique(patients)])
     per_slice = np.stack([tp, fp, fn], axis=1)
     drawn = {"patients": _drawn_f1(per_patient), "slices": _drawn_f1(per_slice)}
     each = _f1(per_patient)
     expected = [
         (np.percentile(drawn["patients"], [2.5, 97.5]), ""),
-        (np.percentile(drawn["slices"], [2.5, 97.5]), "that is the interval over slices. Slices of one patient are "
-         "alike: draw patients, and take all slices of each."),
+        (np.percentile(drawn["slices"], [2.5, 97.5]), "that is as narrow as an interval over slices, which are alike "
+         "in one patient. Draw patients, as many as there are, and take all slices of each."),
+        (np.percentile(_drawn_f1(per_patient, once=True), [2.5, 97.5]), "that is too narrow. Whoever is drawn twice "
+         "has to count twice, with all slices."),
         (np.percentile(drawn["patients"], [5, 95]), "that leaves out 5 % on each side: it is a 90 % interval."),
         (np.percentile(drawn["patients"], [25, 75]), "these are quartiles: half of the drawings lie outside."),
-        (np.percentile(_drawn_mean(each), [2.5, 97.5]), "that is the mean of the patients' scores. Pooled F1 adds up "
-         "pixels first."),
+        (np.percentile(_drawn_mean(each), [2.5, 97.5]), "that is a mean of scores, of patients or of slices. Pooled "
+         "F1 adds up pixels first."),
         ((each.min(), each.max()), "these are the worst and the best patient, as if each drawing had one. It has "
          "as many patients as there are."),
     ]  # fmt: skip
@@ -677,15 +768,19 @@ def check_patient_interval(function: Callable[..., tuple[float, float]]) -> str:
     near = [(np.abs(np.subtract((low, high), ends)).max(), sentence) for ends, sentence in expected]
     distance, sentence = min(near, key=lambda one: one[0])
     if distance > 0.015:
-        return f"Not quite: it gives {low:.2f} to {high:.2f}; about {right[0]:.2f} to {right[1]:.2f} is expected."
-    return f"Not quite: {sentence}" if sentence else "Right: whole patients were drawn, and their pixels pooled."
+        return f"Not quite: it gives {low:.2f} to {high:.2f}; about {right[0]:.2f} to {right[1]:.2f} is expected." + (
+            " np.percentile counts to 100, np.quantile to 1." if high < right[0] else ""
+        )
+    if sentence:
+        return f"Not quite: {sentence}"
+    return _right("whole patients were drawn, and their pixels pooled.", drawn_by, patients, tp, fp, fn)
 
 
 def _slices_of_twelve_patients() -> tuple[np.ndarray, ...]:
-    """Patients, tp, fp and fn of slices; large lesions are found better, and each patient's slices are alike."""
+    """Patients, tp, fp and fn of slices; each patient's slices are alike, and the typical mistakes far apart."""
     random = np.random.default_rng(11)
     recall = np.linspace(0.15, 0.9, 12)
-    size = np.array([30, 250, 60, 400, 40, 90, 300, 500, 80, 200, 600, 700])
+    size = np.array([70, 200, 390, 350, 340, 430, 90, 340, 130, 80, 110, 820])
     patients = np.repeat([f"patient {k:02d}" for k in range(12)], 20)
     lesion = random.poisson(np.repeat(size, 20))
     tp = random.binomial(lesion, np.repeat(recall, 20))
@@ -697,8 +792,13 @@ def _f1(counts: np.ndarray) -> np.ndarray:
     return 2 * tp / (2 * tp + fp + fn)
 
 
-def _drawn_f1(counts: np.ndarray, drawings: int = 20_000) -> np.ndarray:
+def _drawn_f1(counts: np.ndarray, drawings: int = 20_000, once: bool = False) -> np.ndarray:
+    """Pooled F1 of drawings with replacement; `once` counts a row that is drawn twice a single time, a mistake."""
     drawn = np.random.default_rng(0).integers(len(counts), size=(drawings, len(counts)))
+    if once:
+        chosen = np.zeros(drawn.shape)
+        np.put_along_axis(chosen, drawn, 1, axis=1)
+        return _f1(chosen @ counts)
     return _f1(sum(counts[column] for column in drawn.T))
 
 
@@ -734,10 +834,13 @@ def check_caught(function: Callable[[np.ndarray, np.ndarray, np.ndarray, int], i
     if problem:
         return problem
     if any(map(_missing, answers)):
-        return NOT_YET
-    if any(np.size(answer) != 1 for answer in answers):
-        return f"Not quite: one number is expected, and it returns {np.size(answers[0])}."
-    answers = [float(answer) for answer in answers]
+        return NOTHING_BACK
+    numbers = [_ask_for_numbers(lambda answer=answer: answer) for answer in answers]
+    if problem := next((problem for _, problem in numbers if problem), ""):
+        return problem
+    if any(number.size != 1 for number, _ in numbers):
+        return f"Not quite: one number is expected, and it returns {numbers[0][0].size}."
+    answers = [number.item() for number, _ in numbers]
 
     def counted(which, places, ahead=True, behind=True, reaches=(1, 2, 4)) -> list[float]:
         steps = places[:, None] - places  # above 0 where the other one lies below
@@ -747,7 +850,7 @@ def check_caught(function: Callable[[np.ndarray, np.ndarray, np.ndarray, int], i
     missed = positive & ~found
     places = np.arange(len(z))
     if answers == counted(missed, z):
-        return "Right: only missed slices count, on both sides, by slice number."
+        return _right("only missed slices count, on both sides, by slice number.", function, z, positive, found, 1)
     mistakes = [
         ([float(missed.sum())] * 3, "that is how many were missed. Which of them have a found slice nearby?"),
         (counted(positive, z), "a slice that was found itself is counted. It needs no neighbour."),
@@ -759,6 +862,12 @@ def check_caught(function: Callable[[np.ndarray, np.ndarray, np.ndarray, int], i
          "use `reach`?"),
         (counted(missed, z, reaches=(0, 1, 3)), "one slice number too few: at most `reach` away, so exactly `reach` "
          "counts."),
+        ([one / missed.sum() for one in counted(missed, z)], "that is a share of the missed slices. Their number is "
+         "asked for."),
+        ([missed.sum() - one for one in counted(missed, z)], "those are the missed slices without a found one nearby."),
+        ([float((missed[:, None] & found & (np.abs(z[:, None] - z) <= k)).sum()) for k in (1, 2, 4)], "that counts "
+         "pairs. A missed slice with two found ones nearby is still one slice."),
+        ([float(found.sum())] * 3, "found slices are counted. Count the missed ones that have one nearby."),
     ]  # fmt: skip
     if mistake := _named(mistakes, lambda values: answers == values):
         return mistake
@@ -783,20 +892,22 @@ def check_int8_megabytes(answer: float | None) -> str:
     >>> check_int8_megabytes(1.95)
     'Not quite: that is 4 bytes a weight. Eight bits are one byte.'
     """
-    if _missing(answer):
-        return NOT_YET
+    if problem := _no_number(answer):
+        return problem
     weights = 486_441 / 1e6
     mistakes = [
         (4 * weights, "that is 4 bytes a weight. Eight bits are one byte."),
         (8 * weights, "that is 8 bytes a weight. Eight bits are one byte."),
         (2 * weights, "that is 2 bytes a weight. Eight bits are one byte."),
         (weights / 2, "that is half a byte a weight. Eight bits are one byte."),
+        (weights / 8, "that is one bit a weight. Here each has eight, and eight bits are one byte."),
+        (weights * 1e6 / 2**20, "that is in units of 2^20 bytes. Here a megabyte is a million bytes."),
         (weights * 1000, "that is in kilobytes. A megabyte is a million bytes."),
         (weights * 1e6, "that is in bytes. A megabyte is a million bytes."),
     ]
-    if np.isclose(answer, weights, rtol=0.05):
+    if np.isclose(answer, weights, rtol=0.03):
         return "Right: one byte a weight. The file adds names, scales and biases."
-    if mistake := _named(mistakes, lambda value: np.isclose(answer, value, rtol=0.1)):
+    if mistake := _named(mistakes, lambda value: np.isclose(answer, value, rtol=0.05)):
         return mistake
     return "Not quite: count the weights, then ask how many bytes one of them takes."
 
@@ -828,15 +939,20 @@ def check_scored_slices(function: Callable[[np.ndarray, np.ndarray, int], np.nda
     answers, problem = _ask(lambda: [function(slices.copy(), annotated.copy(), gap) for gap in (2, 0)])
     if problem:
         return problem
+    if any(map(_missing, answers)):
+        return NOTHING_BACK
+    answers, problem = _ask(lambda: [np.asarray(answer) for answer in answers])
+    if problem:
+        return problem
     found, without_gap = answers
-    if _missing(found):
-        return NOT_YET
-    found = np.asarray(found)
     if found.dtype == bool:
-        return "Not quite: that is a mask of True and False. Return the positions: slices[mask]."
+        return "Not quite: that is a mask of True and False. Return the slices themselves: slices[mask]."
+    if found.ndim != 1 or found.dtype.kind not in "iuf":
+        return "Not quite: one list or array is expected, with the numbers of the slices to score."
     if np.array_equal(found, right(2)):
-        if np.array_equal(np.asarray(without_gap), right(0)):
-            return "Right: neither an annotated slice nor one that lies too near to it."
+        if np.array_equal(without_gap, right(0)):
+            sentence = "neither an annotated slice nor one that lies too near to it."
+            return _right(sentence, function, slices, annotated, 2)
         return "Not quite: with a gap of 0, only the annotated slices themselves are left out."
     ahead, behind = slices[:, None] - annotated, annotated - slices[:, None]
     mistakes = [
@@ -846,6 +962,10 @@ def check_scored_slices(function: Callable[[np.ndarray, np.ndarray, int], np.nda
         (right(0), "neighbours of annotated slices are scored. With a gap of 2, two on either side are left out."),
         (right(1), "one slice too few is left out. A slice exactly `gap` away is still too near."),
         (right(3), "one slice too many is left out. A slice `gap` + 1 away may be scored."),
+        (right(2) - slices[0], "those are places in the array. Return the slices that stand there."),
+        (np.union1d(right(2), annotated), "the annotated slices themselves are still there. Training saw them."),
+        (slices[~((ahead >= -2) & (ahead < 2)).any(axis=1)], "a slice exactly `gap` above an annotated one is still "
+         "there. Does a range end too early?"),
         (slices[~((ahead >= 0) & (ahead <= 2)).any(axis=1)], "only the slices above are left out. Look below, too."),
         (slices[~((behind >= 0) & (behind <= 2)).any(axis=1)], "only the slices below are left out. Look above, too."),
     ]

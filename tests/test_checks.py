@@ -81,7 +81,7 @@ def test_the_reference_f1_is_right():
         (lambda r, p: np.sum(r & p) / r.sum(), "recall"),
         (lambda r, p: np.sum(r & p) / (r.sum() + p.sum()), "two"),
         (lambda r, p: (np.sum(r & p) / p.sum() + np.sum(r & p) / r.sum()) / 2, "harmonic"),
-        (python_numbers, "divide by zero"),
+        (python_numbers, "divides by zero"),
         (lambda r, p: np.nan_to_num(right(r, p)), "has no F1"),
         (by_precision_and_recall, "all of a lesion is missed"),
         (lambda r, p: r & p, "one number"),
@@ -362,7 +362,7 @@ def test_the_field_worked_out_backwards_is_right():
         (lambda windows: (27, 4), "one number"),
         (lambda windows: max(1, len(windows)) * 5, "yours says"),
         (lambda windows: from_the_last_layer_back(windows) if windows else 0, "sees itself"),
-        (lambda windows: windows[0] and 1, "IndexError"),
+        (lambda windows: from_the_last_layer_back(windows) + 0 * windows[0][0], "without any layer it fails"),
     ],
 )
 def test_a_wrong_receptive_field_is_explained(answer, word):
