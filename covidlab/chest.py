@@ -341,7 +341,7 @@ def _vessel_tree(root: np.ndarray, targets: np.ndarray, random: np.random.Genera
     middle[inner] /= children[inner, None]
     nodes[inner] = 0.4 * nodes[inner] + 0.3 * nodes[parent[inner]] + 0.3 * middle[inner]
     # A vessel's cross-section is shared out among its branches: hardly half a millimetre is left to a twig.
-    radius = np.minimum(0.42 * twigs**0.42, 5.5)
+    radius = np.minimum(0.5 * twigs**0.4, 5.5)
     points = []
     for k in range(1, len(nodes)):
         start, end = nodes[parent[k]], nodes[k]
