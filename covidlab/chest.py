@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-FAT, MUSCLE, AIR = -100, 52, -985
+FAT, MUSCLE, AIR = -92, 50, -985
 
 
 # --- tools for drawing
@@ -182,7 +182,7 @@ class Anatomy:
         random = np.random.default_rng([seed, patient, 1])
         u = random.uniform
         self.width, self.depth = u(152, 178), u(104, 124)  # half, of the body
-        self.squareness = u(2.5, 3.1)
+        self.squareness = u(2.15, 2.8)
         self.fat = u(4, 17)
         self.height = u(205, 250)  # of the lungs
         self.heart = (u(-4, 6), u(0.9, 1.12))  # shift to the left, size
@@ -191,7 +191,7 @@ class Anatomy:
         self.flank = u(-0.05, 0.05)  # one half of the trunk is the wider
         self.rib_spacing, self.rib_drop, self.rib_phase = u(25, 31), u(42, 70), u(0, 30)
         self.rib_shift, self.rib_size = random.normal(0, 4.0, (2, 40)), u(0.55, 1.15, (2, 40))
-        self.bone, self.cortex = u(0.55, 1.0), u(0.6, 1.2)  # young bone is dense, old bone is thin
+        self.bone, self.cortex = u(0.45, 0.85), u(0.6, 1.2)  # young bone is dense, old bone is thin
         self.vertebra, self.spinous = (u(16, 21), u(13.5, 17), u(2.0, 3.2)), (u(48, 58), u(-4, 4))
         self.blood = random.choice([42.0, 46.0, 70.0, 130.0])  # with or without contrast medium
         self.parenchyma = u(-905, -700)  # how deeply the patient breathed in
@@ -200,7 +200,7 @@ class Anatomy:
         self.liver = u(12, 40)  # how far it reaches to the left
         self.breast = u(2, 16) * (u(0, 1) < 0.4)
         self.shoulder = u(0.15, 0.34)
-        self.back = self.depth - 0.75 * self.fat - u(60, 66)  # centre of the vertebral bodies
+        self.back = self.depth - 0.75 * self.fat - u(63, 72)  # centre of the vertebral bodies
         # Couch: gap to the back, sag, thickness, how deep its shell; a blanket or a cable; gas in the gut.
         self.couch = (u(2, 10), u(8, 34), u(10, 40), u(-700, -250), u(0, 1) < 0.6)
         self.gas = [(u(30, 100), u(-70, 0), u(-25, 55), u(5, 22), u(5, 15)) for _ in range(random.integers(1, 6))]
@@ -209,6 +209,7 @@ class Anatomy:
         self.fat_field, self.marrow = SmoothField(random, 34), SmoothField(random, 9)
         self.mosaic, self.fine = SmoothField(random, 38), SmoothField(random, 9)
         self.organ, self.fissure = SmoothField(random, 32), SmoothField(random, 70)
+        self.apart = u(-30, 30)  # mm by which one lung's fissure lies higher than the other's
         self.bands = [
             (u(-1, 1), u(0.05, 0.3), u(-0.5, 0.5), u(-0.4, 0.4), u(20, 45)) for _ in range(random.integers(2, 7))
         ]
@@ -287,7 +288,7 @@ class Anatomy:
         wedge = 3 + 15 * np.exp(-np.clip(y - front, 0, None) / 13) + 16 * step(t, 0.76, 0.98) - np.abs(x - 4)
         wedge = wedge + 22 * step(0.5 - t, 0.0, 0.2)
         body = _join(body, np.minimum(wedge, 4 - y), 10.0)
-        return body + 1.6 * self.lung_outline(grid)
+        return body + 2.4 * self.lung_outline(grid)
 
     def lungs(self, grid: Grid, cavity: np.ndarray, mediastinum: np.ndarray):
         """Signed distance to the lungs, mm."""
@@ -299,7 +300,7 @@ class Anatomy:
         apex = 1 - np.sqrt(((np.abs(x) - 46) / 82) ** 2 + ((y - 10) / 92) ** 2 + t**2)
         behind = np.clip(y - self.back, 0, None)
         spine = 23 + 0.12 * behind - np.hypot(x - self.lean * z, np.minimum(y - self.back, 0))
-        lungs = -_join(-(cavity - 1.5), spine + 1.5 * rough, 24.0)
+        lungs = -_join(-(cavity - 1.5), spine + 2 * rough, 17.0)
         lungs = np.minimum(np.minimum(lungs, above), 80 * apex + 1.2 * rough)
         return -_join(-lungs, mediastinum, 3.0)
 
@@ -341,7 +342,7 @@ def _vessel_tree(root: np.ndarray, targets: np.ndarray, random: np.random.Genera
     middle[inner] /= children[inner, None]
     nodes[inner] = 0.4 * nodes[inner] + 0.3 * nodes[parent[inner]] + 0.3 * middle[inner]
     # A vessel's cross-section is shared out among its branches: hardly half a millimetre is left to a twig.
-    radius = np.minimum(0.5 * twigs**0.4, 5.5)
+    radius = np.minimum(0.48 * twigs**0.39, 5.0)
     points = []
     for k in range(1, len(nodes)):
         start, end = nodes[parent[k]], nodes[k]
@@ -615,8 +616,9 @@ def _parenchyma(grid, a, t, mediastinum):
     # The heart's beat smears muscle into the lung.
     hu = hu + 170 * np.exp(np.clip(mediastinum, None, 0) / 4) * (t < 0.55)
     # Oblique fissures: a faint sheet through each lung.
-    fissure = np.abs(0.62 * (y + 5) + 0.8 * (z - 0.42 * a.height) + 9 * a.fissure(grid))
-    hu = hu + 110 * np.clip(1 - fissure / (0.9 + 0.5 * grid.pixel), 0, 1)
+    higher = np.where(x > 0, a.apart, -a.apart)
+    fissure = np.abs(0.62 * (y + 5) + 0.8 * (z - 0.42 * a.height) + 0.25 * np.abs(x) + higher + 14 * a.fissure(grid))
+    hu = hu + 75 * np.clip(1 - fissure / (0.9 + 0.5 * grid.pixel), 0, 1)
     for place, height, tilt_x, tilt_y, length in a.bands:
         across = (z - height * a.height) + tilt_x * (x - 70 * np.sign(place)) + tilt_y * y + 3 * mosaic
         along = np.exp(-(((x - 75 * np.sign(place)) / length) ** 2)) * step(y, -30, 30)
@@ -640,7 +642,7 @@ def _lung_vessels(image, grid, a, lungs):
         columns, rows = columns.clip(0, len(grid.x) - 1), rows.clip(0, len(grid.y) - 1)
         apart = np.hypot((grid.y[rows] - py)[:, :, None], (grid.x[columns] - px)[:, None, :])
         disc = np.clip((radius[..., None] - apart) / grid.pixel + 0.5, 0, 1) * (in_y[:, :, None] & in_x[:, None, :])
-        disc *= np.minimum(1.0, 2.0 * radius / grid.pixel)[..., None]  # what is thinner than a pixel fills it in part
+        disc *= np.minimum(1.0, 1.8 * radius / grid.pixel)[..., None]  # what is thinner than a pixel fills it in part
         for k, z in enumerate(grid.z):
             (near,) = np.nonzero(np.abs(z - pz[:, 0]) < reach + radius[:, 0])
             r = radius[near, 0]
