@@ -195,7 +195,7 @@ class Anatomy:
         self.vertebra, self.spinous = (u(16, 21), u(13.5, 17), u(2.0, 3.2)), (u(48, 58), u(-4, 4))
         self.blood = random.choice([42.0, 46.0, 70.0, 130.0])  # with or without contrast medium
         self.parenchyma = u(-905, -700)  # how deeply the patient breathed in
-        self.dependent = u(130, 240)  # HU that gravity adds at the back
+        self.dependent = u(120, 210)  # HU that gravity adds at the back
         self.muscles = u(0.7, 1.35)
         self.liver = u(12, 40)  # how far it reaches to the left
         self.breast = u(2, 16) * (u(0, 1) < 0.4)
@@ -211,7 +211,9 @@ class Anatomy:
         self.organ, self.fissure = SmoothField(random, 32), SmoothField(random, 70)
         self.apart = u(-30, 30)  # mm by which one lung's fissure lies higher than the other's
         self.bands = [
-            (u(-1, 1), u(0.05, 0.3), u(-0.5, 0.5), u(-0.4, 0.4), u(20, 45)) for _ in range(random.integers(2, 7))
+            # Steep enough that a slice cuts a band and not a veil.
+            (u(-1, 1), u(0.05, 0.3), u(-0.5, 0.5), u(0.4, 0.9) * random.choice([-1, 1]), u(15, 40))
+            for _ in range(random.integers(1, 5))
         ]
         self.chambers = [tube for course in HEART.values() for tube in self._tubes(course, random, self.heart)]
         self.blood_vessels = [tube for course in VESSELS.values() for tube in self._tubes(course, random)]
@@ -608,13 +610,13 @@ def _parenchyma(grid, a, t, mediastinum):
     x, y, z = grid.xyz
     _, depth, centre = a.cavity_sides(t)
     mosaic, fine = a.mosaic(grid), a.fine(grid)
-    hu = a.parenchyma + 20 * fine + 22 * mosaic + 70 * np.clip(mosaic - 0.6, 0, 2)
+    hu = a.parenchyma + 20 * fine + 22 * mosaic + 50 * np.clip(mosaic - 0.6, 0, 2)
     hu = hu + 55 * (np.clip((y - centre) / depth, -1, 1) + 0.2)
     # Dependent density: a smooth rim along the back wall, of lesion-like grey.
     rim = np.exp(-np.clip(centre + depth - y, 0, None) / 13) * step(1 - t, 0.2, 0.7)
     hu = hu + (a.dependent * 2.4) * rim * (0.75 + 0.3 * mosaic)
     # The heart's beat smears muscle into the lung.
-    hu = hu + 170 * np.exp(np.clip(mediastinum, None, 0) / 4) * (t < 0.55)
+    hu = hu + 240 * np.exp(np.clip(mediastinum, None, 0) / 5) * (t < 0.55)
     # Oblique fissures: a faint sheet through each lung.
     higher = np.where(x > 0, a.apart, -a.apart)
     fissure = np.abs(0.62 * (y + 5) + 0.8 * (z - 0.42 * a.height) + 0.25 * np.abs(x) + higher + 14 * a.fissure(grid))
@@ -622,7 +624,7 @@ def _parenchyma(grid, a, t, mediastinum):
     for place, height, tilt_x, tilt_y, length in a.bands:
         across = (z - height * a.height) + tilt_x * (x - 70 * np.sign(place)) + tilt_y * y + 3 * mosaic
         along = np.exp(-(((x - 75 * np.sign(place)) / length) ** 2)) * step(y, -30, 30)
-        hu = hu + 450 * np.clip(1 - np.abs(across) / 3.0, 0, 1) * along
+        hu = hu + 400 * np.clip(1 - np.abs(across) / 2.5, 0, 1) * along
     return np.clip(hu, -960, -100)
 
 

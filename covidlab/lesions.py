@@ -116,9 +116,9 @@ class Lesions:
         kind = random.uniform()
         # Small lesions are ground-glass.
         solid = kind < self.consolidated and size > 11
-        density = random.uniform(-220, 0) if solid else self.anatomy.parenchyma + random.uniform(330, 500)
-        core = random.uniform(0.5, 1.0) if solid or (kind > 0.75 and size > 11) else 0.0
-        paving = 0.0 if solid else random.choice([40.0, 110.0, 200.0])
+        density = random.uniform(-150, 60) if solid else self.anatomy.parenchyma + random.uniform(370, 520)
+        core = random.uniform(0.5, 1.0) if solid or (kind > 0.7 and size > 11) else 0.0
+        paving = 0.0 if solid else random.choice([40.0, 130.0, 240.0])
         soft = random.uniform(5, 9) if solid else random.uniform(6, 12)
         band = random.uniform(7, 15) if depth < 14 and random.uniform() < 0.45 else 0.0
         patches = []
@@ -127,7 +127,7 @@ class Lesions:
             radii *= (0.75 if solid else 1.0) * (1.0 if k == 0 else random.uniform(0.45, 0.9))
             radii[2] = max(radii[2], 0.8 * thickness)
             apart = random.normal(0, 0.8, 3) * size * (k > 0)
-            hu = density + 80 * random.normal() * (k > 0)
+            hu = density + 50 * random.normal() * (k > 0)
             patches.append(Patch(centre + apart, radii, hu, core * random.uniform(0.7, 1.0), paving, soft, band))
         return patches
 
@@ -190,14 +190,14 @@ class Lesions:
         added = opacity * np.maximum(hu - image, 150 * (image < -150))
         # The reference is one contour round what an expert would see. It takes in vessels, and the gaps of aerated
         # lung between the patches of a lesion.
-        clear = ndimage.gaussian_filter(added, (0, 1, 1)) > 90
+        clear = ndimage.gaussian_filter(added, (0, 1, 1)) > 105
         gaps = step(self.gaps(grid) + 0.5 * self.rough(grid), 0.1, 0.8)
         gaps *= step(opacity, 0.4, 1) * step(-target, 150, 300)
-        image += added * (1 - 0.5 * gaps)
+        image += added * (1 - 0.65 * gaps)
         marked = ((clear & (opacity > 0.12)) | (opacity > 0.85)) & (lungs > 0)
-        # Experts outline generously: about 2 mm of the lung around it.
+        # Experts outline generously: about 1 mm of the lung around it.
         blur = 3 / grid.pixel
-        marked = (ndimage.gaussian_filter(marked.astype(np.float32), (0, blur, blur)) > 0.25) & (lungs > 0)
+        marked = (ndimage.gaussian_filter(marked.astype(np.float32), (0, blur, blur)) > 0.35) & (lungs > 0)
         # Nobody outlines a speck.
         least = max(2, round(55 / grid.pixel**2))
         for one in marked:
