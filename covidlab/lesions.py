@@ -93,7 +93,7 @@ class Lesions:
         covered = ~self.allowed
         # Peripheral, posterior and basal preference.
         y = coarse.xyz[1]
-        weight = (lungs > 1) * np.exp(-np.clip(rim, 0, None) / 14) * np.exp(0.013 * y) + 0.02 * (lungs > 5)
+        weight = (lungs > 1) * np.exp(-np.clip(rim, 0, None) / 14) * np.exp(0.02 * y) + 0.01 * (lungs > 5)
         extra = int(round(self.severity * 13 + self.random.integers(0, 3)))
         while not covered.all() or extra > 0:
             extra -= covered.all()
@@ -112,12 +112,12 @@ class Lesions:
     def _lesion(self, centre: np.ndarray, depth: float, thickness: float) -> list[Patch]:
         """Patches about a centre that lies this deep (mm) under the chest wall."""
         random = self.random
-        size = np.clip(np.exp(random.normal(np.log(6.5 + 23 * self.severity), 0.42)), 7, 60)
+        size = np.clip(np.exp(random.normal(np.log(6.5 + 24.5 * self.severity), 0.47)), 7, 60)
         kind = random.uniform()
         # Small lesions are ground-glass.
-        solid = kind < self.consolidated and size > 11
-        density = random.uniform(-150, 60) if solid else self.anatomy.parenchyma + random.uniform(370, 520)
-        core = random.uniform(0.5, 1.0) if solid or (kind > 0.7 and size > 11) else 0.0
+        solid = kind < self.consolidated and size > 15
+        density = random.uniform(-150, 60) if solid else self.anatomy.parenchyma + random.uniform(350, 500)
+        core = random.uniform(0.5, 1.0) if solid or (kind > 0.7 and size > 15) else 0.0
         paving = 0.0 if solid else random.choice([40.0, 130.0, 240.0])
         soft = random.uniform(5, 9) if solid else random.uniform(6, 12)
         band = random.uniform(7, 15) if depth < 14 and random.uniform() < 0.45 else 0.0
