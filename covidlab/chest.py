@@ -416,7 +416,8 @@ def _body(image, grid, a, t):
     power = a.squareness - 0.25 * high
     # The back is flatter than the chest, and near the shoulders it is the wider of the two.
     y = y + a.roll * x
-    lateral = np.abs(x - a.lean * z) * (1 + a.flank * np.tanh(x / 40)) / width * (1 + (0.05 + 0.16 * high) * np.clip(-y / depth, 0, 1))
+    lateral = np.abs(x - a.lean * z) * (1 + a.flank * np.tanh(x / 40)) / width
+    lateral = lateral * (1 + (0.05 + 0.16 * high) * np.clip(-y / depth, 0, 1))
     ring = (lateral**power + np.abs(y * np.where(y > 0, 1.0, 1.04) / depth) ** power) ** (1 / power)
     body = (1 - ring) * depth + 7 * a.outline(grid) - 6 * np.exp(-((x / 24) ** 2)) * step(y, 0, 40)
     if a.breast:
@@ -579,8 +580,8 @@ def _spine(image, grid, a, body):
     waist = 1 - 0.06 * (1 - disc) * np.sin(np.pi * np.clip((level - 5) / 20, 0, 1))
     across, deep, power = a.vertebra
     bend = 1.5 * a.organ(grid)  # no vertebra is quite as the next
-    ring = (np.abs((x + bend) / (across * size * waist)) ** power + np.abs(y / (deep * size * waist)) ** power) ** (1 / power)
-    vertebra = (1 - ring) * deep + 1.6 * a.fat_field(grid)
+    sideways, back = np.abs((x + bend) / (across * size * waist)), np.abs(y / (deep * size * waist))
+    vertebra = (1 - (sideways**power + back**power) ** (1 / power)) * deep + 1.6 * a.fat_field(grid)
     vertebra = np.minimum(vertebra, 13.5 - y - 1.5 * np.exp(-((x / 8) ** 2)))
     _over(image, grid.inside(vertebra), (430 - 320 * disc) * a.bone)
     _over(image, grid.inside(vertebra - 1.6 * a.cortex), (165 + 60 * a.marrow(grid) - 80 * disc) * a.bone)
