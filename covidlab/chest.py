@@ -195,7 +195,7 @@ class Anatomy:
         self.vertebra, self.spinous = (u(16, 21), u(13.5, 17), u(2.0, 3.2)), (u(48, 58), u(-4, 4))
         self.blood = random.choice([42.0, 46.0, 70.0, 130.0])  # with or without contrast medium
         # How deeply the patient breathed in: steps of the golden ratio spread even a few patients over the range.
-        self.parenchyma = -905 + 225 * ((0.618 * patient + u(0, 0.15)) % 1)
+        self.parenchyma = -860 + 120 * ((0.618 * patient + u(0, 0.15)) % 1)
         self.dependent = u(120, 210)  # HU that gravity adds at the back
         self.muscles = u(0.7, 1.35)
         self.liver = u(12, 40)  # how far it reaches to the left

@@ -116,7 +116,7 @@ class Lesions:
         kind = random.uniform()
         # Small lesions are ground-glass.
         solid = kind < self.consolidated and size > 15
-        density = random.uniform(-150, 60) if solid else self.anatomy.parenchyma + random.uniform(350, 500)
+        density = random.uniform(-150, 60) if solid else self.anatomy.parenchyma + random.uniform(360, 510)
         core = random.uniform(0.5, 1.0) if solid or (kind > 0.7 and size > 15) else 0.0
         paving = 0.0 if solid else random.choice([40.0, 130.0, 240.0])
         soft = random.uniform(5, 9) if solid else random.uniform(6, 12)
