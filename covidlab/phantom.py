@@ -107,7 +107,7 @@ def cohort_plans(profile: str = "lesson", seed: int = 0) -> tuple[ScanPlan, ...]
         raise ValueError(f"unknown profile {profile!r}: use lesson or paper")
     patients = (1, 2, 3, 3, 4, 5, 6, 7, 8, 9)
     scans = (1, 1, 1, 2, 1, 1, 1, 1, 1, 1)
-    severity = (0.65, 0.7, 0.4, 0.5, 0.6, 0.5, 0.0, 0.25, 0.45, 1.0)
+    severity = (0.65, 0.7, 0.4, 0.5, 0.6, 0.5, 0.0, 0.15, 0.45, 1.0)
     consolidated = (0.1, 0.05, 0.1, 0.1, 0.1, 0.4, 0.1, 0.2, 0.05, 0.08)
     return tuple(
         ScanPlan(f"phantom_{p:02d}_{k}", seed, p, k, n, m, rows, columns, s, c)
