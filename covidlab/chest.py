@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-FAT, MUSCLE, AIR = -100, 52, -985
+FAT, MUSCLE, AIR = -92, 50, -985
 
 
 # --- tools for drawing
@@ -182,22 +182,26 @@ class Anatomy:
         random = np.random.default_rng([seed, patient, 1])
         u = random.uniform
         self.width, self.depth = u(152, 178), u(104, 124)  # half, of the body
-        self.squareness = u(2.5, 3.1)
+        self.squareness = u(2.15, 2.8)
         self.fat = u(4, 17)
         self.height = u(205, 250)  # of the lungs
         self.heart = (u(-4, 6), u(0.9, 1.12))  # shift to the left, size
         self.domes = (u(52, 74), u(38, 58))  # right and left, mm above the recess
-        self.lean = u(-0.03, 0.03)  # nobody lies quite straight
+        self.lean, self.roll = u(-0.04, 0.04), u(-0.07, 0.07)  # nobody lies quite straight
+        self.flank = u(-0.05, 0.05)  # one half of the trunk is the wider
         self.rib_spacing, self.rib_drop, self.rib_phase = u(25, 31), u(42, 70), u(0, 30)
-        self.rib_shift, self.rib_size = random.normal(0, 4.0, (2, 40)), u(0.65, 1.15, (2, 40))
+        self.rib_shift, self.rib_size = random.normal(0, 4.0, (2, 40)), u(0.55, 1.15, (2, 40))
+        self.bone, self.cortex = u(0.45, 0.85), u(0.6, 1.2)  # young bone is dense, old bone is thin
+        self.vertebra, self.spinous = (u(16, 21), u(13.5, 17), u(2.0, 3.2)), (u(48, 58), u(-4, 4))
         self.blood = random.choice([42.0, 46.0, 70.0, 130.0])  # with or without contrast medium
-        self.parenchyma = u(-905, -700)  # how deeply the patient breathed in
-        self.dependent = u(130, 240)  # HU that gravity adds at the back
+        # How deeply the patient breathed in: steps of the golden ratio spread even a few patients over the range.
+        self.parenchyma = -860 + 120 * ((0.618 * patient + u(0, 0.15)) % 1)
+        self.dependent = u(120, 210)  # HU that gravity adds at the back
         self.muscles = u(0.7, 1.35)
         self.liver = u(12, 40)  # how far it reaches to the left
-        self.breast = u(10, 26) * (u(0, 1) < 0.5)
+        self.breast = u(2, 16) * (u(0, 1) < 0.4)
         self.shoulder = u(0.15, 0.34)
-        self.back = self.depth - 0.75 * self.fat - u(60, 66)  # centre of the vertebral bodies
+        self.back = self.depth - 0.75 * self.fat - u(63, 72)  # centre of the vertebral bodies
         # Couch: gap to the back, sag, thickness, how deep its shell; a blanket or a cable; gas in the gut.
         self.couch = (u(2, 10), u(8, 34), u(10, 40), u(-700, -250), u(0, 1) < 0.6)
         self.gas = [(u(30, 100), u(-70, 0), u(-25, 55), u(5, 22), u(5, 15)) for _ in range(random.integers(1, 6))]
@@ -206,13 +210,16 @@ class Anatomy:
         self.fat_field, self.marrow = SmoothField(random, 34), SmoothField(random, 9)
         self.mosaic, self.fine = SmoothField(random, 38), SmoothField(random, 9)
         self.organ, self.fissure = SmoothField(random, 32), SmoothField(random, 70)
+        self.apart = u(-30, 30)  # mm by which one lung's fissure lies higher than the other's
         self.bands = [
-            (u(-1, 1), u(0.05, 0.3), u(-0.5, 0.5), u(-0.4, 0.4), u(20, 45)) for _ in range(random.integers(2, 7))
+            # Steep enough that a slice cuts a band and not a veil.
+            (u(-1, 1), u(0.05, 0.3), u(-0.5, 0.5), u(0.4, 0.9) * random.choice([-1, 1]), u(15, 40))
+            for _ in range(random.integers(1, 5))
         ]
         self.chambers = [tube for course in HEART.values() for tube in self._tubes(course, random, self.heart)]
         self.blood_vessels = [tube for course in VESSELS.values() for tube in self._tubes(course, random)]
         self.oesophagus = self._tubes(OESOPHAGUS, random)
-        self.airways = [self._tubes(course, random) for course in AIRWAYS]
+        self.airways = [self._airway(course, random) for course in AIRWAYS]
         self.vessels = self._vessels(random)
 
     def _tubes(self, course, random, heart=(0, 1)) -> list[Tube]:
@@ -226,6 +233,13 @@ class Anatomy:
         course[:, 3] *= heart[1]
         return [Tube(a[:3], b[:3], (a[3], b[3])) for a, b in zip(course, course[1:])]
 
+    def _airway(self, course, random) -> list[Tube]:
+        """Bronchi part at a patient's own places: the further out, the less is one side like the other."""
+        course = np.array(course, float)
+        course[2:, :3] += random.normal(0, 5, (len(course[2:]), 3)) * [1, 1, 1.6]
+        course[:, 3] *= random.uniform(0.85, 1.1)
+        return self._tubes(course, random)
+
     def cavity_sides(self, t):
         """Half width, half depth and centre of the rib cage's inside at relative lung height t."""
         narrow = 1 - 0.6 * np.clip((t - 0.4) / 0.65, 0, 1.1) ** 2.1
@@ -238,8 +252,9 @@ class Anatomy:
         x, y, z = grid.xyz
         t = z / self.height
         width, depth, centre = self.cavity_sides(t)
-        y = (y - centre) / depth
-        x = np.abs((x - self.lean * z) / width) * (1 + 0.09 * np.clip(-y, 0, 1.3) ** 1.5)
+        y = (y + self.roll * x - centre) / depth
+        x = np.abs(x - self.lean * z) * (1 + self.flank * np.tanh(x / 40)) / width
+        x = x * (1 + 0.09 * np.clip(-y, 0, 1.3) ** 1.5)
         return (x**2.3 + np.abs(y) ** 2.3) ** (1 / 2.3)
 
     def cavity(self, grid: Grid):
@@ -276,7 +291,7 @@ class Anatomy:
         wedge = 3 + 15 * np.exp(-np.clip(y - front, 0, None) / 13) + 16 * step(t, 0.76, 0.98) - np.abs(x - 4)
         wedge = wedge + 22 * step(0.5 - t, 0.0, 0.2)
         body = _join(body, np.minimum(wedge, 4 - y), 10.0)
-        return body + 1.6 * self.lung_outline(grid)
+        return body + 2.4 * self.lung_outline(grid)
 
     def lungs(self, grid: Grid, cavity: np.ndarray, mediastinum: np.ndarray):
         """Signed distance to the lungs, mm."""
@@ -288,7 +303,7 @@ class Anatomy:
         apex = 1 - np.sqrt(((np.abs(x) - 46) / 82) ** 2 + ((y - 10) / 92) ** 2 + t**2)
         behind = np.clip(y - self.back, 0, None)
         spine = 23 + 0.12 * behind - np.hypot(x - self.lean * z, np.minimum(y - self.back, 0))
-        lungs = -_join(-(cavity - 1.5), spine + 1.5 * rough, 24.0)
+        lungs = -_join(-(cavity - 1.5), spine + 2 * rough, 17.0)
         lungs = np.minimum(np.minimum(lungs, above), 80 * apex + 1.2 * rough)
         return -_join(-lungs, mediastinum, 3.0)
 
@@ -329,15 +344,17 @@ def _vessel_tree(root: np.ndarray, targets: np.ndarray, random: np.random.Genera
     inner[0] = False
     middle[inner] /= children[inner, None]
     nodes[inner] = 0.4 * nodes[inner] + 0.3 * nodes[parent[inner]] + 0.3 * middle[inner]
-    # A vessel's cross-section is shared out among its branches.
-    radius = np.minimum(1.0 * twigs**0.3, 5.0)
+    # A vessel's cross-section is shared out among its branches: hardly half a millimetre is left to a twig.
+    radius = np.minimum(0.48 * twigs**0.39, 5.0)
     points = []
     for k in range(1, len(nodes)):
         start, end = nodes[parent[k]], nodes[k]
         length = np.linalg.norm(end - start)
-        s = np.linspace(0, 1, max(2, int(length / max(0.9, 0.4 * radius[k]))))[:, None]
+        s = np.linspace(0, 1, max(2, int(length / max(0.8, 0.4 * radius[k]))))[:, None]
         bend = random.normal(0, 0.09 * length, 3) * 4 * s * (1 - s)
-        points.append(np.hstack([start + s * (end - start) + bend, np.full((len(s), 1), radius[k])]))
+        # It tapers: a branch leaves hardly wider than it goes on, and ends as its widest child begins.
+        wide = min(radius[parent[k]], 1.35 * radius[k])
+        points.append(np.hstack([start + s * (end - start) + bend, wide + s * (radius[k] - wide)]))
     return np.concatenate(points)
 
 
@@ -398,9 +415,11 @@ def _body(image, grid, a, t):
     width, depth = a.width * (1 + a.shoulder * high), a.depth * (1 - 0.16 * step(t, 0.55, 1.1))
     power = a.squareness - 0.25 * high
     # The back is flatter than the chest, and near the shoulders it is the wider of the two.
-    lateral = np.abs((x - a.lean * z) / width) * (1 + (0.05 + 0.16 * high) * np.clip(-y / depth, 0, 1))
+    y = y + a.roll * x
+    lateral = np.abs(x - a.lean * z) * (1 + a.flank * np.tanh(x / 40)) / width
+    lateral = lateral * (1 + (0.05 + 0.16 * high) * np.clip(-y / depth, 0, 1))
     ring = (lateral**power + np.abs(y * np.where(y > 0, 1.0, 1.04) / depth) ** power) ** (1 / power)
-    body = (1 - ring) * depth + 5 * a.outline(grid) - 6 * np.exp(-((x / 24) ** 2)) * step(y, 0, 40)
+    body = (1 - ring) * depth + 7 * a.outline(grid) - 6 * np.exp(-((x / 24) ** 2)) * step(y, 0, 40)
     if a.breast:
         for side in (-1, 1):
             tube = Tube(
@@ -422,8 +441,8 @@ def _body(image, grid, a, t):
 
 def _bone(image, grid, a, distance, cortex, marrow=130.0):
     """Dense outside, marrow inside."""
-    _over(image, grid.inside(distance), 420)
-    _over(image, grid.inside(distance - cortex), marrow + 45 * a.marrow(grid))
+    _over(image, grid.inside(distance), 420 * a.bone)
+    _over(image, grid.inside(distance - a.cortex * cortex), (marrow + 60 * a.marrow(grid)) * a.bone)
 
 
 def _chest_wall(image, grid, a, t, cavity, body):
@@ -559,18 +578,22 @@ def _spine(image, grid, a, body):
     disc = step(2.5 - np.abs(level - 2.5), 0.0, 1.5)
     size = 0.94 + 0.12 * step(180 - z, 0, 120)
     waist = 1 - 0.06 * (1 - disc) * np.sin(np.pi * np.clip((level - 5) / 20, 0, 1))
-    vertebra = _ellipse(x, y, 0, 0, 18.5 * size * waist, 15.5 * size * waist) + 0.8 * a.fat_field(grid)
+    across, deep, power = a.vertebra
+    bend = 1.5 * a.organ(grid)  # no vertebra is quite as the next
+    sideways, back = np.abs((x + bend) / (across * size * waist)), np.abs(y / (deep * size * waist))
+    vertebra = (1 - (sideways**power + back**power) ** (1 / power)) * deep + 1.6 * a.fat_field(grid)
     vertebra = np.minimum(vertebra, 13.5 - y - 1.5 * np.exp(-((x / 8) ** 2)))
-    _over(image, grid.inside(vertebra), 430 - 320 * disc)
-    _over(image, grid.inside(vertebra - 1.6), 165 + 50 * a.marrow(grid) - 80 * disc)
+    _over(image, grid.inside(vertebra), (430 - 320 * disc) * a.bone)
+    _over(image, grid.inside(vertebra - 1.6 * a.cortex), (165 + 60 * a.marrow(grid) - 80 * disc) * a.bone)
     canal = _ellipse(x, y, 0, 22, 9.5, 8.5) + 0 * z
     pedicle = np.minimum(4.2 - np.abs(np.abs(x) - 12.5), np.minimum(y - 8 - 10 * disc, 31 - y))
     lamina = np.minimum(3.8 - np.abs(y - 34 + 0.75 * np.abs(x)) * 0.8, 18 - np.abs(x))
     # The transverse processes point back and out, on the upper half; the spinous one slants down behind them.
     wing = 4.4 - 0.05 * np.abs(x) - np.abs(y - 22 - 0.4 * np.abs(x) - 2 * a.organ(grid)) * 0.93
     wing = np.minimum(np.minimum(wing, 30 * size - np.abs(x)), np.minimum(np.abs(x) - 11, 5 - np.abs(level - 17)))
-    slant = 6 * ((level - 14) / 12)
-    spinous = np.minimum(3.1 - np.abs(x + 1.5 * a.fat_field(grid)), np.minimum(y - 33 + slant, 54 + slant - y))
+    slant, (tip, aside) = 6 * ((level - 14) / 12), a.spinous
+    away = x + 1.5 * a.fat_field(grid) - aside * (y - 33) / 20
+    spinous = np.minimum(3.1 - np.abs(away), np.minimum(y - 33 + slant, tip + slant - y))
     spinous = np.minimum(spinous, 8.5 - np.abs(level - 13))
     for part in (pedicle, lamina, wing, spinous):
         _bone(image, grid, a, np.minimum(part + 0.5 * a.fat_field(grid), body - 5), 1.3, 190)
@@ -589,20 +612,21 @@ def _parenchyma(grid, a, t, mediastinum):
     x, y, z = grid.xyz
     _, depth, centre = a.cavity_sides(t)
     mosaic, fine = a.mosaic(grid), a.fine(grid)
-    hu = a.parenchyma + 20 * fine + 22 * mosaic + 70 * np.clip(mosaic - 0.6, 0, 2)
+    hu = a.parenchyma + 20 * fine + 22 * mosaic + 50 * np.clip(mosaic - 0.6, 0, 2)
     hu = hu + 55 * (np.clip((y - centre) / depth, -1, 1) + 0.2)
     # Dependent density: a smooth rim along the back wall, of lesion-like grey.
     rim = np.exp(-np.clip(centre + depth - y, 0, None) / 13) * step(1 - t, 0.2, 0.7)
     hu = hu + (a.dependent * 2.4) * rim * (0.75 + 0.3 * mosaic)
     # The heart's beat smears muscle into the lung.
-    hu = hu + 170 * np.exp(np.clip(mediastinum, None, 0) / 4) * (t < 0.55)
+    hu = hu + 240 * np.exp(np.clip(mediastinum, None, 0) / 5) * (t < 0.55)
     # Oblique fissures: a faint sheet through each lung.
-    fissure = np.abs(0.62 * (y + 5) + 0.8 * (z - 0.42 * a.height) + 9 * a.fissure(grid))
-    hu = hu + 110 * np.clip(1 - fissure / (0.9 + 0.5 * grid.pixel), 0, 1)
+    higher = np.where(x > 0, a.apart, -a.apart)
+    fissure = np.abs(0.62 * (y + 5) + 0.8 * (z - 0.42 * a.height) + 0.25 * np.abs(x) + higher + 14 * a.fissure(grid))
+    hu = hu + 75 * np.clip(1 - fissure / (0.9 + 0.5 * grid.pixel), 0, 1)
     for place, height, tilt_x, tilt_y, length in a.bands:
         across = (z - height * a.height) + tilt_x * (x - 70 * np.sign(place)) + tilt_y * y + 3 * mosaic
         along = np.exp(-(((x - 75 * np.sign(place)) / length) ** 2)) * step(y, -30, 30)
-        hu = hu + 450 * np.clip(1 - np.abs(across) / 3.0, 0, 1) * along
+        hu = hu + 400 * np.clip(1 - np.abs(across) / 2.5, 0, 1) * along
     return np.clip(hu, -960, -100)
 
 
@@ -622,7 +646,7 @@ def _lung_vessels(image, grid, a, lungs):
         columns, rows = columns.clip(0, len(grid.x) - 1), rows.clip(0, len(grid.y) - 1)
         apart = np.hypot((grid.y[rows] - py)[:, :, None], (grid.x[columns] - px)[:, None, :])
         disc = np.clip((radius[..., None] - apart) / grid.pixel + 0.5, 0, 1) * (in_y[:, :, None] & in_x[:, None, :])
-        disc *= np.minimum(1.0, 1.5 * radius / grid.pixel + 0.2)[..., None]
+        disc *= np.minimum(1.0, 1.8 * radius / grid.pixel)[..., None]  # what is thinner than a pixel fills it in part
         for k, z in enumerate(grid.z):
             (near,) = np.nonzero(np.abs(z - pz[:, 0]) < reach + radius[:, 0])
             r = radius[near, 0]

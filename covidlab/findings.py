@@ -39,7 +39,7 @@ class Finding:
     pixel: float
 
 
-def draw_findings(seed: int = 0, patient: int = 6) -> tuple[Finding, ...]:
+def draw_findings(seed: int = 0, patient: int = 1) -> tuple[Finding, ...]:
     """Healthy lung, then ground-glass, crazy paving, consolidation and pleural changes at the same place.
 
     Parameters

@@ -25,6 +25,8 @@ class Patch:
         How far the middle is consolidated.
     paving : float
         HU of the lines of a crazy-paving pattern; 0 for none.
+    soft : float, mm
+        Over how much its border fades into the lung.
     band : float, mm
         Thickness of a band that follows the pleura; 0 for an ellipsoid.
     """
@@ -34,6 +36,7 @@ class Patch:
     density: float
     core: float
     paving: float
+    soft: float
     band: float
 
 
@@ -70,7 +73,7 @@ class Lesions:
         self.random = np.random.default_rng(seed)
         self.anatomy, self.severity, self.consolidated = anatomy, severity, consolidated
         self.broad, self.rough = SmoothField(self.random, 24), SmoothField(self.random, 9)
-        self.lines, self.gaps = SmoothField(self.random, 5), SmoothField(self.random, 7)
+        self.lines, self.gaps = SmoothField(self.random, 6), SmoothField(self.random, 7)
         self.patches: list[Patch] = []
         self._place(positive, z, thickness)
 
@@ -90,7 +93,7 @@ class Lesions:
         covered = ~self.allowed
         # Peripheral, posterior and basal preference.
         y = coarse.xyz[1]
-        weight = (lungs > 1) * np.exp(-np.clip(rim, 0, None) / 14) * np.exp(0.013 * y) + 0.02 * (lungs > 5)
+        weight = (lungs > 1) * np.exp(-np.clip(rim, 0, None) / 14) * np.exp(0.02 * y) + 0.01 * (lungs > 5)
         extra = int(round(self.severity * 13 + self.random.integers(0, 3)))
         while not covered.all() or extra > 0:
             extra -= covered.all()
@@ -109,12 +112,14 @@ class Lesions:
     def _lesion(self, centre: np.ndarray, depth: float, thickness: float) -> list[Patch]:
         """Patches about a centre that lies this deep (mm) under the chest wall."""
         random = self.random
-        size = np.clip(np.exp(random.normal(np.log(6.5 + 23 * self.severity), 0.42)), 5.5, 60)
+        size = np.clip(np.exp(random.normal(np.log(6.5 + 24.5 * self.severity), 0.47)), 7, 60)
         kind = random.uniform()
-        solid = kind < self.consolidated
-        density = random.uniform(-80, 60) if solid else self.anatomy.parenchyma + random.uniform(445, 580)
-        core = random.uniform(0.6, 1.0) if solid or kind > 0.75 else 0.0
-        paving = 0.0 if solid else random.choice([0.0, 60.0, 130.0])
+        # Small lesions are ground-glass.
+        solid = kind < self.consolidated and size > 15
+        density = random.uniform(-150, 60) if solid else self.anatomy.parenchyma + random.uniform(360, 510)
+        core = random.uniform(0.5, 1.0) if solid or (kind > 0.7 and size > 15) else 0.0
+        paving = 0.0 if solid else random.choice([40.0, 130.0, 240.0])
+        soft = random.uniform(5, 9) if solid else random.uniform(6, 12)
         band = random.uniform(7, 15) if depth < 14 and random.uniform() < 0.45 else 0.0
         patches = []
         for k in range(random.integers(1, 3 if band else 5)):
@@ -122,8 +127,8 @@ class Lesions:
             radii *= (0.75 if solid else 1.0) * (1.0 if k == 0 else random.uniform(0.45, 0.9))
             radii[2] = max(radii[2], 0.8 * thickness)
             apart = random.normal(0, 0.8, 3) * size * (k > 0)
-            hu = density + 80 * random.normal() * (k > 0)
-            patches.append(Patch(centre + apart, radii, hu, core * random.uniform(0.7, 1.0), paving, band))
+            hu = density + 50 * random.normal() * (k > 0)
+            patches.append(Patch(centre + apart, radii, hu, core * random.uniform(0.7, 1.0), paving, soft, band))
         return patches
 
     def _share(self, grid: Grid, rim: np.ndarray, patches) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -139,14 +144,14 @@ class Lesions:
             if not all(len(one) for one in span):
                 continue
             if rough is None:
-                rough = 0.28 * self.broad(grid) + 0.15 * self.rough(grid) + 0.04 * self.gaps(grid)
+                rough = 0.26 * self.broad(grid) + 0.18 * self.rough(grid) + 0.09 * self.gaps(grid)
             box = tuple(slice(one[0], one[-1] + 1) for one in span)
             bx, by, bz = x[..., box[2]], y[:, box[1]], z[box[0]]
             apart = ((bx - cx) / rx) ** 2 + ((by - cy) / ry) ** 2 + ((bz - cz) / rz) ** 2
             if patch.band:
                 apart = apart + (np.clip(rim[box], 0, None) / patch.band) ** 2
             depth = 1 - np.sqrt(apart) + rough[box]
-            share = step(depth, -0.04, min(0.34, 4.5 / min(rx, ry, patch.band or rx)))
+            share = step(depth, -0.06, min(0.7, patch.soft / min(rx, ry, patch.band or rx)))
             hu = patch.density + patch.core * step(depth, 0.15, 0.6) * (60 - patch.density)
             stronger = share > opacity[box]
             target[box] = np.where(stronger, hu, target[box])
@@ -177,22 +182,22 @@ class Lesions:
         opacity *= grid.inside(lungs) * allowed[:, None, None]
         if not opacity.any():
             return np.zeros(image.shape, bool)
-        texture = self.broad(grid) + self.rough(grid) + 0.6 * self.gaps(grid)
+        texture = self.broad(grid) + self.rough(grid) + self.gaps(grid)
         lines = np.clip(1 - np.abs(self.lines(grid)) / 0.25, 0, 1)
-        hu = target + 45 * texture + paving * lines
+        hu = target + 50 * texture + paving * lines
         # Ground-glass veils the lung and leaves vessels to be seen; nothing gets darker. It is denser than the lung
         # around it, be that dense itself.
         added = opacity * np.maximum(hu - image, 150 * (image < -150))
         # The reference is one contour round what an expert would see. It takes in vessels, and the gaps of aerated
         # lung between the patches of a lesion.
-        clear = ndimage.gaussian_filter(added, (0, 1, 1)) > 90
+        clear = ndimage.gaussian_filter(added, (0, 1, 1)) > 105
         gaps = step(self.gaps(grid) + 0.5 * self.rough(grid), 0.1, 0.8)
         gaps *= step(opacity, 0.4, 1) * step(-target, 150, 300)
-        image += added * (1 - 0.35 * gaps)
+        image += added * (1 - 0.65 * gaps)
         marked = ((clear & (opacity > 0.12)) | (opacity > 0.85)) & (lungs > 0)
-        # Experts outline generously: about 2 mm of the lung around it.
+        # Experts outline generously: about 1 mm of the lung around it.
         blur = 3 / grid.pixel
-        marked = (ndimage.gaussian_filter(marked.astype(np.float32), (0, blur, blur)) > 0.25) & (lungs > 0)
+        marked = (ndimage.gaussian_filter(marked.astype(np.float32), (0, blur, blur)) > 0.35) & (lungs > 0)
         # Nobody outlines a speck.
         least = max(2, round(55 / grid.pixel**2))
         for one in marked:

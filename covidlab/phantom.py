@@ -28,7 +28,7 @@ from covidlab.lesions import Lesions
 from covidlab.progress import Progress, silent
 
 MARKER = "phantom.json"
-VERSION = 3  # raise it whenever the drawn voxels change: cohorts of another version are made anew
+VERSION = 4  # raise it whenever the drawn voxels change: cohorts of another version are made anew
 IMAGES, MASKS, LUNGS = "COVID-19-CT-Seg_20cases", "Infection_Mask", "Lung_Mask"  # the record's folder names
 
 
@@ -107,7 +107,7 @@ def cohort_plans(profile: str = "lesson", seed: int = 0) -> tuple[ScanPlan, ...]
         raise ValueError(f"unknown profile {profile!r}: use lesson or paper")
     patients = (1, 2, 3, 3, 4, 5, 6, 7, 8, 9)
     scans = (1, 1, 1, 2, 1, 1, 1, 1, 1, 1)
-    severity = (0.6, 0.5, 0.4, 0.45, 0.5, 0.4, 0.0, 0.2, 0.4, 0.95)
+    severity = (0.65, 0.7, 0.4, 0.5, 0.6, 0.5, 0.0, 0.15, 0.45, 1.0)
     consolidated = (0.1, 0.05, 0.1, 0.1, 0.1, 0.4, 0.1, 0.2, 0.05, 0.08)
     return tuple(
         ScanPlan(f"phantom_{p:02d}_{k}", seed, p, k, n, m, rows, columns, s, c)
@@ -152,7 +152,7 @@ def make_scan(plan: ScanPlan, progress: Progress = silent) -> Scan:
     lesions = Lesions(
         [plan.seed, plan.patient, plan.scan, 2], anatomy, z, thickness, plan.positive, plan.severity, plan.consolidated
     )
-    round_field = np.random.default_rng([plan.seed, plan.patient, 4]).uniform() < 0.5
+    round_field = np.random.default_rng([plan.seed, plan.patient, 4]).uniform() < 0.7
     # Small pixels are the noisier ones.
     noise, sharpness = random.uniform(4, 11) * (3 / pixel) ** 0.5, random.uniform(0.7, 1.1)
 
@@ -185,10 +185,13 @@ def _acquire(hu, random, noise, blur, x, y, round_field):
     # The body's middle is noisier than its rim: the beam has crossed more of it.
     middle = 0.6 + 0.6 * np.exp(-((x[None] / 110) ** 2) - (y[:, None] / 90) ** 2)
     hu = hu + noise * middle * (fine / fine.std() + 0.6 * coarse / coarse.std())
+    hu = np.clip(hu, -1024, 3071)
     if round_field:
-        radius = (x[-1] - x[0]) / 2
-        outside = np.hypot(x[None] - x.mean(), y[:, None] - y.mean()) > radius
-        hu = np.where(outside, -2048, np.clip(hu, -1024, 3071))
+        pixel = x[1] - x[0]
+        beyond = np.hypot(x[None] - x.mean(), y[:, None] - y.mean()) - (x[-1] - x[0]) / 2
+        # A picture made smaller has a smooth edge: from what is there to the window's lowest value.
+        share = np.clip(0.5 - beyond / pixel, 0, 1)
+        hu = np.where(share > 0, share * hu - (1 - share) * 1250, -2048)
     return np.clip(np.rint(hu), -2048, 3071).astype(np.int16)
 
 
