@@ -101,6 +101,16 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--json", action="store_true", help="for programs")
 
     sub = command(
+        "score", _score, "score weights on every slice of a cohort, case by case",
+        "Of patients whom the weights saw in training such scores say nothing: what they saw is printed first.\n\n"
+        "  covidlab score --data FOLDER --cases 'radiopaedia*'    shipped weights, which have seen the phantom only",
+    )  # fmt: skip
+    sub.add_argument("--weights", type=Path, metavar="F", help="best.weights.h5 of a run (default: shipped weights)")
+    sub.add_argument("--data", metavar="FOLDER", help="default: $COVIDLAB_DATA, else the phantom")
+    sub.add_argument("--cases", default="*", metavar="GLOB", help="only cases named like this, such as 'radiopaedia*'")
+    sub.add_argument("--table", type=Path, metavar="STEM", help="write the table as STEM.csv and STEM.md, too")
+
+    sub = command(
         "predict", _predict, "segment a scan, or a folder of scans, into NIfTI masks",
         "The scan is resampled to the weights' grid, the probabilities back to the scan's own, then thresholded.\n"
         "The mask has the scan's shape, affine and header codes.\n\n"
@@ -333,6 +343,26 @@ def _evaluate_fully(options, named) -> None:
         print(f"{options.table}.md")
 
 
+def _score(options) -> None:
+    from covidlab import results, run_report, slice_cache, weights_file
+
+    model, info = weights_file.load_model(options.weights or weights_file.SHIPPED)
+    cohort = _cohort(options.data, options.cases)
+    with progress_bar("predicting") as progress:
+        cache = slice_cache.open_slice_cache(cohort, info.grid, progress=progress)
+        rows = run_report.weights_rows(run_report.judge_weights(model, info, cache, progress))
+    title = f"{info.model} trained on {info.trained_on}, scored on {cohort.name}"
+    print(f"{title}, threshold {info.threshold:g}\n\n{results.markdown(rows)}")
+    if options.table:
+        provenance = results.Provenance.here(
+            command=_repeatable(options), data=cohort.name, protocol="every slice of every case",
+            grid=f"{info.grid} px", seeds="none: the weights are given",
+        )  # fmt: skip
+        note = f"Pooled pixels; threshold {info.threshold:g}, the weights' own."
+        results.write_table(options.table, title, rows, provenance, note)
+        print(f"\n{options.table}.md")
+
+
 def _predict(options) -> None:
     from covidlab import prediction, weights_file
 
@@ -408,6 +438,7 @@ def _repeatable(options) -> str:
     words = ["covidlab", *options.arguments]
     known = vars(options)
     names = {known.get("data"): "FOLDER", known.get("out"): "DIR", known.get("table"): "STEM"}
+    names |= {known.get("weights"): "WEIGHTS"}
     names |= {path: "/".join(path.parts[-2:]) for path in known.get("run", ())}
     for path, name in names.items():
         if path:

@@ -29,7 +29,9 @@ from covidlab.results import mean_and_range
 from covidlab.slice_cache import SliceCache
 from covidlab.splits import PARTS
 from covidlab.surfaces import border_shares, surface_scores
+from covidlab.tensorflow_quiet import keras
 from covidlab.training import THRESHOLDS, predict_slices
+from covidlab.weights_file import WeightsInfo
 
 # 3 mm is what the record's benchmark takes. Where no spacing is known, as in reduced copies of the record, a pixel of
 # the grid is all that can be said.
@@ -369,3 +371,47 @@ def score_exported(path: Path, run: Run, cache: SliceCache) -> Counts:
     test = make_split(cache, run.config.protocol, run.config.seed, run.config.test_patients).test
     found = predict_exported(open_exported(path), cache.images[test])
     return count(cache.masks[test], found >= run.threshold)
+
+
+def judge_weights(model: keras.Model, info: WeightsInfo, cache: SliceCache, progress: Progress = silent) -> SliceTable:
+    """What weights get right and wrong on every slice of a cohort, such as one that their training never saw.
+
+    Parameters
+    ----------
+    model, info
+        See `covidlab.weights_file.load_model`; the threshold is the weights' own.
+    cache : SliceCache
+        On the weights' grid.
+    progress : callable (done, total, text)
+        Counts cases.
+
+    Returns
+    -------
+    SliceTable
+    """
+    marked = np.empty(cache.images.shape, bool)
+    cases = list(dict.fromkeys(cache.cases.tolist()))
+    for done, case in enumerate(cases):
+        progress(done, len(cases), case)
+        rows = cache.case(case)
+        marked[rows] = predict_slices(model, cache.images[rows], mirror=info.mirror) >= info.threshold
+    progress(len(cases), len(cases), "done")
+    return slice_table(cache.masks, marked, cache.cases, cache.patients, cache.z)
+
+
+def weights_rows(table: SliceTable) -> list[dict[str, str]]:
+    """A line a case, then all together: F1 with its interval over patients, and negative slices left empty."""
+
+    def line(name: str, part: SliceTable, interval: str = "") -> dict[str, str]:
+        scores = {score: f"{value:.3f}" for score, value in part.pooled().scores().items() if score != "accuracy"}
+        empty = negative_slices(part).left_empty
+        shown = {score: "not defined" if value == "nan" else value for score, value in scores.items()}
+        return {
+            "case": name, "slices": str(len(part)), "positive": str(int(part.positive.sum())), **shown,
+            "95 % over patients": interval, "negative slices left empty": "none" if np.isnan(empty) else f"{empty:.3f}",
+        }  # fmt: skip
+
+    rows = [line(str(case), table[table.cases == case]) for case in dict.fromkeys(table.cases.tolist())]
+    found = patient_interval(table)
+    ends = "one patient" if np.isnan(found.low) else f"{found.low:.3f} to {found.high:.3f}"
+    return [*rows, line("all, pooled", table, ends)]
