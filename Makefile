@@ -56,7 +56,7 @@ Choices, written after the command:
   LAB_FLAGS="--no-browser --ip=127.0.0.1 --port=8899"
   REPRODUCE_FLAGS="--protocol patient --seed 1"
   LOCK_FLAGS=--upgrade             newest versions that the bounds allow, instead of keeping those locked
-  TABLE_FLAGS='--machine "2 cores of an AMD EPYC"'  the machine in words, under the table of make course-table
+  TABLE_FLAGS='--machine "2 cores of an AMD EPYC" --only 05'  the machine in words; one notebook instead of all
   WORKERS=4                        unit tests side by side
 endef
 export HELP

@@ -130,16 +130,20 @@ def write_tables(root: Path) -> list[Path]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """`python -m covidlab.course_table [--measure] [--machine WORDS]`, in the repository's root."""
+    """`python -m covidlab.course_table [--measure] [--only NAME] [--machine WORDS]`, in the repository's root."""
     parser = argparse.ArgumentParser(prog="python -m covidlab.course_table", description=__doc__)
     parser.add_argument("--measure", action="store_true", help="run every notebook and store what it took")
+    parser.add_argument("--only", default="", metavar="NAME", help="measure notebooks whose name starts so; the others "
+                        "keep their numbers, which should come from the same machine")  # fmt: skip
     parser.add_argument("--machine", default=f"{os.cpu_count()} CPU cores", help="the machine in words")
     options = parser.parse_args(arguments)
     root = Path.cwd()
     try:
         if options.measure:
-            measured = {}
-            for notebook in sorted((root / "notebooks").glob("*.ipynb")):
+            before = root / RESULTS
+            keep = options.only and before.exists()
+            measured = json.loads(before.read_text(encoding="utf-8"))["notebooks"] if keep else {}
+            for notebook in sorted((root / "notebooks").glob(f"{options.only}*.ipynb")):
                 measured[notebook.stem] = measure(notebook)
                 print(notebook.stem, measured[notebook.stem], flush=True)
             (root / RESULTS).parent.mkdir(exist_ok=True)

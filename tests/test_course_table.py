@@ -7,6 +7,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from covidlab import course_table
 from covidlab.course_table import (
     BEGIN,
     END,
@@ -101,3 +102,16 @@ def test_a_notebook_is_measured_and_left_as_it_is(repository, monkeypatch, capsy
     monkeypatch.chdir(repository)
     assert main(["--measure"]) == 2
     assert "RuntimeError: broken" in capsys.readouterr().err
+
+
+def test_one_notebook_is_measured_anew_and_the_others_keep_their_numbers(repository, monkeypatch, capsys):
+    monkeypatch.chdir(repository)
+    monkeypatch.setattr(course_table, "measure", lambda path: {"seconds": 7.0, "megabytes": 70})
+    old = {"seconds": 1.0, "megabytes": 10}
+    results = repository / RESULTS
+    results.parent.mkdir(exist_ok=True)
+    results.write_text(json.dumps({"command": "x", "machine": "m", "notebooks": {Path(START).stem: old, "05_x": old}}))
+    assert main(["--measure", "--only", "00"]) == 0
+    assert json.loads(results.read_text())["notebooks"] == {
+        Path(START).stem: {"seconds": 7.0, "megabytes": 70}, "05_x": old,
+    }  # fmt: skip
