@@ -108,7 +108,7 @@ $(VENV)/.uv:
 # built here, because matplotlib would otherwise announce it inside the first notebook.
 $(VENV)/.ready: $(VENV)/.uv requirements.lock pyproject.toml
 	@cmp -s requirements.lock $(VENV)/requirements.lock || { \
-		echo "Installing what requirements.lock names (2.4 GB on disk, TensorFlow most of it)"; \
+		echo "Installing what requirements.lock names (about 3 GB on disk, TensorFlow most of it)"; \
 		$(UV) pip sync --quiet --python $(PY) --require-hashes --no-build requirements.lock && \
 		cp requirements.lock $(VENV)/requirements.lock; }
 	@$(UV) pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable .
@@ -137,7 +137,7 @@ endif
 
 # Everything resolved together: versions of Colab that pyproject.toml does not allow would be refused here.
 $(COLAB)/.ready: tests/colab-requirements.txt pyproject.toml | $(VENV)/.uv
-	@echo "Making $(COLAB) with Colab's versions (2.4 GB on disk)"
+	@echo "Making $(COLAB) with Colab's versions (about 3 GB on disk)"
 	@$(UV) venv --quiet --clear --python $(PY) $(COLAB)
 	@$(UV) pip install --quiet --python $(COLAB)/bin/python -r tests/colab-requirements.txt --editable ".[test]"
 	@$(COLAB)/bin/python -c "import matplotlib.font_manager"

@@ -102,8 +102,9 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command(
         "score", _score, "score weights on every slice of a cohort, case by case",
-        "Of patients whom the weights saw in training such scores say nothing: what they saw is printed first.\n\n"
-        "  covidlab score --data FOLDER --cases 'radiopaedia*'    shipped weights, which have seen the phantom only",
+        "Scores on patients seen in training say nothing about new ones; which cohort that was is printed first.\n\n"
+        "  covidlab score --data FOLDER --cases 'radiopaedia*'    shipped weights, which have seen the phantom only\n"
+        "  covidlab score --cases 'phantom_0[38]*'                the phantom patients that they have not seen",
     )  # fmt: skip
     sub.add_argument("--weights", type=Path, metavar="F", help="best.weights.h5 of a run (default: shipped weights)")
     sub.add_argument("--data", metavar="FOLDER", help="default: $COVIDLAB_DATA, else the phantom")
@@ -148,6 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     _run_options(sub)
     sub.add_argument("--model", default="light_unet",
                      help="whose training is varied (default: light_unet; nano_unet is quicker)")  # fmt: skip
+    sub.add_argument("--variants", default="", metavar="A,B", help="only these of the study's variants (default: all)")
     sub.add_argument("--seeds", metavar="A,B", help="several, instead of --seed")
     sub.add_argument("--mirror", action="store_true",
                      help="average the answers to a slice and to its mirror image: twice the time")  # fmt: skip
@@ -352,7 +354,10 @@ def _score(options) -> None:
         cache = slice_cache.open_slice_cache(cohort, info.grid, progress=progress)
         rows = run_report.weights_rows(run_report.judge_weights(model, info, cache, progress))
     title = f"{info.model} trained on {info.trained_on}, scored on {cohort.name}"
-    print(f"{title}, threshold {info.threshold:g}\n\n{results.markdown(rows)}")
+    print(f"{title}, threshold {info.threshold:g}")
+    if info.trained_on.startswith(f"{cohort.name},"):
+        print("CAUTION: trained on patients of this cohort; only those held out there tell about new patients")
+    print(f"\n{results.markdown(rows)}")
     if options.table:
         provenance = results.Provenance.here(
             command=_repeatable(options), data=cohort.name, protocol="every slice of every case",
@@ -402,13 +407,14 @@ def _study(options) -> int:
             print(f"{name}: {study.question}\n  paper, {study.paper}\n  variants: {', '.join(study.variants)}")
         return 0
     study = studies.find_study(options.name)
+    variants = studies.choose(study, [name for name in options.variants.split(",") if name])
     seeds = _seeds(options.seeds) if options.seeds else [options.seed]
     cohort = _cohort(options.data, options.cases, options.profile)
     folder = options.out or Path("runs") / f"{cohort.name}-{options.protocol}-study" / options.name
     experiment.check_models([options.model])
     base, cache = _config(options, options.model, cohort), _cache(options, cohort)
     with progress_bar(options.name) as progress:
-        rows = studies.run_variants(study.variants, base, cache, folder, seeds, progress, options.mirror)
+        rows = studies.run_variants(variants, base, cache, folder, seeds, progress, options.mirror)
     table = studies.study_table(rows)
     provenance = _provenance(options, base, seeds)
     note = (

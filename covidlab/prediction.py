@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from covidlab import figures
-from covidlab.cohorts import EXTENSIONS, case_name
+from covidlab.cohorts import EXTENSIONS, IMAGE_FOLDERS, case_name
 from covidlab.dicom import read_series
 from covidlab.errors import CovidlabError
 from covidlab.grid import GridFit
@@ -177,6 +177,9 @@ def predict_all(
     scans = []
     if source.is_dir():
         scans = sorted(path for path in source.iterdir() if path.name.endswith(EXTENSIONS) and path.name[0] != ".")
+        inside = next((source / name for name in IMAGE_FOLDERS if (source / name).is_dir()), None)
+        if not scans and inside:
+            raise CovidlabError(source, "a cohort with scans and masks", "a folder of scans", f"name {inside}")
         if not scans and not any(path.is_file() for path in source.iterdir()):
             raise CovidlabError(
                 source, "no scan", "NIfTI files, or the DICOM slices of one series", "name the folder that holds them"

@@ -119,6 +119,19 @@ def find_study(name: str) -> Study:
     return STUDIES[name]
 
 
+def choose(study: Study, names: Sequence[str]) -> Mapping[str, Mapping]:
+    """Some variants of a study, in its order; all if none is named.
+
+    Raises
+    ------
+    CovidlabError
+        If it has none of a name.
+    """
+    if unknown := [name for name in names if name not in study.variants]:
+        raise CovidlabError("--variants", repr(unknown[0]), f"names among {', '.join(study.variants)}", "correct it")
+    return {label: changes for label, changes in study.variants.items() if not names or label in names}
+
+
 def change(config: Config, changes: Mapping) -> Config:
     """A config with one variant's changes."""
     changes = dict(changes)

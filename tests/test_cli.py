@@ -82,7 +82,7 @@ def test_reproduce_trains_scores_and_can_be_read_again(capsys, cohort_folder, tm
 
     weights = tmp_path / "run" / "light_unet" / "best.weights.h5"
     status, out, _ = run(capsys, "score", "--weights", weights, "--data", cohort_folder, "--table", tmp_path / "score")
-    assert status == 0 and "trained on three scans" in out
+    assert status == 0 and "trained on three scans" in out and "CAUTION" in out
     table = read_table(tmp_path / "score.csv")
     assert [row["case"] for row in table][-1] == "all, pooled" and table[-1]["slices"] == str(3 * SLICES)
     assert str(tmp_path) not in (tmp_path / "score.md").read_text()
@@ -93,6 +93,8 @@ def test_reproduce_trains_scores_and_can_be_read_again(capsys, cohort_folder, tm
     assert after.shape == before.shape and np.array_equal(after.affine, before.affine)
     several = ("predict", cohort_folder / "images", "-o", tmp_path / "masks", "--weights", weights, "--overlay")
     assert run(capsys, *several)[0] == 0
+    status, _, err = run(capsys, "predict", cohort_folder, "-o", tmp_path / "no", "--weights", weights)
+    assert status == 2 and f"name {cohort_folder / 'images'}" in err
     assert [len(list((tmp_path / "masks").glob(f"*.{kind}"))) for kind in ("nii.gz", "png")] == [3, 3]
 
 
@@ -109,6 +111,7 @@ def test_study_writes_a_table_whose_command_repeats_it_and_names_no_folder_of_th
     assert (tmp_path / "study" / "sum" / "seed1" / "scores.json").exists()
     assert "widths" in run(capsys, "study", "list")[1]
     assert "one of models" in run(capsys, "study", "absent")[2]
+    assert "names among concatenate, sum" in run(capsys, "study", "joins", "--variants", "sum,mean")[2]
 
 
 @pytest.mark.parametrize(

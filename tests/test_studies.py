@@ -3,7 +3,7 @@ import pytest
 from covidlab.errors import CovidlabError
 from covidlab.experiment import Config
 from covidlab.models import MODELS
-from covidlab.studies import STUDIES, change, find_study, run_variants, study_table, told_apart
+from covidlab.studies import STUDIES, change, choose, find_study, run_variants, study_table, told_apart
 from covidlab.training import Recipe
 
 BASE = Config("three scans", 32, "slice", 0, options={"widths": (2, 3)}, recipe=Recipe(updates=2, updates_per_epoch=2))
@@ -34,6 +34,13 @@ def test_a_study_runs_each_variant_on_each_seed_and_reads_what_is_finished(cache
     assert [(line["variant"], line["part"]) for line in table][:3] == [
         ("two", "train"), ("two", "validation"), ("two", "test"),
     ]  # fmt: skip
+
+
+def test_some_variants_are_chosen_in_the_studys_own_order():
+    assert list(choose(STUDIES["models"], ["light_unet", "patch_cnn"])) == ["patch_cnn", "light_unet"]
+    assert choose(STUDIES["joins"], []) == STUDIES["joins"].variants
+    with pytest.raises(CovidlabError, match="names among concatenate, sum"):
+        choose(STUDIES["joins"], ["mean"])
 
 
 def test_an_unknown_study_is_refused_with_the_known_ones():
