@@ -247,13 +247,17 @@ class Anatomy:
         depth = (self.depth - 0.75 * self.fat - 22) * narrow**0.45
         return width, depth, -6 + 14 * np.clip(t - 0.5, 0, 1)
 
+    def posture(self, x, y, z):
+        """Distances to the trunk's own middle, mm, as this patient leans, rolls and is wider on one side."""
+        return np.abs(x - self.lean * z) * (1 + self.flank * np.tanh(x / 40)), y + self.roll * x
+
     def ring(self, grid: Grid):
         """0 in the middle of the rib cage, 1 at its inner wall; narrower in front than behind."""
         x, y, z = grid.xyz
         t = z / self.height
         width, depth, centre = self.cavity_sides(t)
-        y = (y + self.roll * x - centre) / depth
-        x = np.abs(x - self.lean * z) * (1 + self.flank * np.tanh(x / 40)) / width
+        x, y = self.posture(x, y, z)
+        x, y = x / width, (y - centre) / depth
         x = x * (1 + 0.09 * np.clip(-y, 0, 1.3) ** 1.5)
         return (x**2.3 + np.abs(y) ** 2.3) ** (1 / 2.3)
 
@@ -415,9 +419,8 @@ def _body(image, grid, a, t):
     width, depth = a.width * (1 + a.shoulder * high), a.depth * (1 - 0.16 * step(t, 0.55, 1.1))
     power = a.squareness - 0.25 * high
     # The back is flatter than the chest, and near the shoulders it is the wider of the two.
-    y = y + a.roll * x
-    lateral = np.abs(x - a.lean * z) * (1 + a.flank * np.tanh(x / 40)) / width
-    lateral = lateral * (1 + (0.05 + 0.16 * high) * np.clip(-y / depth, 0, 1))
+    lateral, y = a.posture(x, y, z)
+    lateral = lateral / width * (1 + (0.05 + 0.16 * high) * np.clip(-y / depth, 0, 1))
     ring = (lateral**power + np.abs(y * np.where(y > 0, 1.0, 1.04) / depth) ** power) ** (1 / power)
     body = (1 - ring) * depth + 7 * a.outline(grid) - 6 * np.exp(-((x / 24) ** 2)) * step(y, 0, 40)
     if a.breast:
