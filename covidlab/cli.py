@@ -325,14 +325,15 @@ def _evaluate_fully(options, named) -> None:
         with progress_bar(f"predicting, {name}") as progress:
             reports[name] = run_report.report_run(run, cache, spacings, progress)
     if options.table:
-        provenance = _provenance(options, config, [run.config.seed for run in named.values()])
+        seeds = [run.config.seed for run in named.values()]
         note = "The test part of each run, at the threshold that its validation part chose."
         rows = run_report.side_by_side(reports)
-        if len(set(provenance.seeds.split(", "))) > 1:
+        if len(set(seeds)) > 1:
             by_model = {}
             for name, run in named.items():
                 by_model.setdefault(run.config.model, []).append(reports[name])
             rows, note = run_report.over_seeds(by_model), f"{note} Mean of the seeds, in brackets the range."
+        provenance = _provenance(options, config, seeds)
         results.write_table(options.table, "The test part, judged in every way", rows, provenance, note)
     if options.json:
         print(json.dumps(reports if len(reports) > 1 else next(iter(reports.values())), indent=2))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from covidlab import figures, paper
-from covidlab.experiment import Run, make_split
+from covidlab.experiment import Run
 from covidlab.metrics import Counts, count, count_at
 from covidlab.models.patch_cnn import classifier_in
 from covidlab.slice_cache import SliceCache
@@ -55,7 +55,7 @@ class TestSlices:
 def read_test_slices(runs: Mapping[str, Run], cache: SliceCache) -> TestSlices:
     """Let each model of several runs of the same split see the test part once."""
     config = next(iter(runs.values())).config
-    positions = make_split(cache, config.protocol, config.seed, config.test_patients).test
+    positions = config.split(cache).test
     images = cache.images[positions]
     probabilities = {name: predict_slices(run.model()[0], images) for name, run in runs.items()}
     thresholds = {name: run.threshold for name, run in runs.items()}

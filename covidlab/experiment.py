@@ -31,6 +31,7 @@ from covidlab.weights_file import WeightsInfo, load_model, save_weights
 
 # The phantom is easier than patients and a lesson is short; on real slices more updates come before anything clever.
 PHANTOM_UPDATES, REAL_UPDATES = 1000, 7500
+WEIGHTS = "best.weights.h5"
 # A window costs about a five-hundredth of what a slice of 128 px costs the U-Net.
 WINDOWS = 512
 # Pixels a side. The record's own 630 is no multiple of 16: the U-Net pads it to 640 inside.
@@ -136,6 +137,10 @@ class Config:
     recipe: Recipe = field(default_factory=Recipe)
     cases: Sequence[str] = ()
 
+    def split(self, cache: SliceCache) -> Split:
+        """The split of this run's cohort."""
+        return make_split(cache, self.protocol, self.seed, self.test_patients)
+
     @property
     def sentence(self) -> str:
         """Data, protocol, grid and seed: what every score must be read with."""
@@ -173,7 +178,7 @@ class Run:
     @property
     def weights(self) -> Path:
         """The file of the epoch that validation chose."""
-        return self.folder / "best.weights.h5"
+        return self.folder / WEIGHTS
 
     def model(self) -> tuple[keras.Model, WeightsInfo]:
         """The trained model, with what its weights say of themselves."""
@@ -228,13 +233,13 @@ def run_experiment(config: Config, cache: SliceCache, folder: Path, progress: Pr
         If the folder holds a run of another config, or cannot be written.
     """
     config = replace(config, cases=tuple(dict.fromkeys(cache.cases.tolist())))
-    split = make_split(cache, config.protocol, config.seed, config.test_patients)
+    split = config.split(cache)
     leak = leak_sentence(split, cache.patients)
     _claim(folder, config)
     if (folder / "scores.json").exists():
         return read_run(folder)
 
-    weights = folder / "best.weights.h5"
+    weights = folder / WEIGHTS
     keras.utils.set_random_seed(config.seed)
     model = MODELS[config.model](**config.options)
 
@@ -280,7 +285,7 @@ def score_mirrored(run: Run, cache: SliceCache) -> Run:
         counts = {part: Counts(**values) for part, values in found["counts"].items()}
         return replace(run, counts=counts, threshold=found["threshold"])
     model, info = run.model()
-    split = make_split(cache, run.config.protocol, run.config.seed, run.config.test_patients)
+    split = run.config.split(cache)
     threshold, _ = best_threshold(count_slices(model, cache, split.validation, THRESHOLDS, mirror=True), THRESHOLDS)
     counts = {
         part: count_slices(model, cache, split.part(part), np.array([threshold]), mirror=True)[0] for part in PARTS

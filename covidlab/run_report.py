@@ -3,7 +3,7 @@
 import csv
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from covidlab.evaluation import (
     slice_table,
     volume_scores,
 )
-from covidlab.experiment import Run, make_split, rounded, write_json
+from covidlab.experiment import Run, rounded, write_json
 from covidlab.export import open_exported, predict_exported
 from covidlab.metrics import Counts, count, count_at
 from covidlab.progress import Progress, silent
@@ -70,13 +70,11 @@ def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None, pr
     kept = run.folder / "evaluation.json"
     if kept.exists() and not run.weights.exists():
         return json.loads(kept.read_text())
-    split = make_split(cache, run.config.protocol, run.config.seed, run.config.test_patients)
+    split = run.config.split(cache)
     model, _ = run.model()
     probabilities = np.empty(cache.images.shape, np.float32)
-    cases = list(dict.fromkeys(cache.cases.tolist()))
-    for done, case in enumerate(cases):
-        progress(done, len(cases), case)
-        probabilities[cache.case(case)] = predict_slices(model, cache.images[cache.case(case)])
+    for rows, found in _predicted(model, cache, progress):
+        probabilities[rows] = found
     marked = probabilities >= run.threshold
     table = slice_table(cache.masks, marked, cache.cases, cache.patients, cache.z)
     for part in PARTS:
@@ -101,7 +99,6 @@ def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None, pr
             "volume_borders_in_mm": _volume_borders(cache, marked, which, spacings or {}),
             "outlines": _plain(asdict(border_shares(cache.masks[positive], marked[positive]))),
         }
-        progress(len(cases), len(cases), part)
     references, test = cache.masks[split.test], probabilities[split.test]
     counts = count_at(THRESHOLDS, references, test)
     found["test_curve"] = [
@@ -114,6 +111,16 @@ def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None, pr
     _write_slices(run.folder / "slices.csv", table, borders, split)
     write_json(kept, found)
     return found
+
+
+def _predicted(model: keras.Model, cache: SliceCache, progress: Progress, mirror: bool = False) -> Iterator[tuple]:
+    """Where a case's slices lie in the cache, and their probabilities, case after case."""
+    cases = list(dict.fromkeys(cache.cases.tolist()))
+    for done, case in enumerate(cases):
+        progress(done, len(cases), case)
+        rows = cache.case(case)
+        yield rows, predict_slices(model, cache.images[rows], mirror=mirror)
+    progress(len(cases), len(cases), "judging")
 
 
 def _check_same_masks(run: Run, part: str, table: SliceTable) -> None:
@@ -217,6 +224,63 @@ def _write_slices(path: Path, table: SliceTable, borders: SliceBorders, split) -
     os.replace(scratch, path)
 
 
+@dataclass(frozen=True)
+class Measure:
+    """A number of a part's report.
+
+    Parameters
+    ----------
+    label : str
+    read : callable
+        Takes it out of the part's values; None is not defined.
+    digits : int
+    """
+
+    label: str
+    read: Callable[[dict], float | None]
+    digits: int = 3
+
+
+SCORES = tuple(Measure(name, lambda v, name=name: v["pooled"][name]) for name in ("precision", "recall", "accuracy"))
+NEGATIVES = (
+    Measure("negative slices left empty", lambda v: v["negative_slices"]["left_empty"]),
+    Measure("false pixels on a negative slice", lambda v: v["negative_slices"]["false_pixels"], 1),
+)
+OUTLINES = (
+    Measure("marked area / reference area", lambda v: v["outlines"]["area"], 2),
+    Measure("share of misses within 1 px of the border", lambda v: v["outlines"]["missed_at_border"], 2),
+    Measure("roughness of outlines / reference's", lambda v: v["outlines"]["roughness"], 2),
+)
+# What stands with an interval, quartiles or a count in one run's table is a number in the mean over seeds.
+AVERAGED = (
+    *SCORES,
+    Measure("F1, pooled", lambda v: v["pooled"]["f1"]),
+    Measure("F1 of a volume, median", lambda v: v["f1_by_volume_quartiles"][1]),
+    Measure("F1 of a positive slice, median", lambda v: v["f1_by_positive_slice_quartiles"][1]),
+    *NEGATIVES,
+    Measure("share of positive slices noticed",
+            lambda v: _share(v["detection"]["slices"]["tp"], v["detection"]["missed"])),
+    Measure("share of runs of positive slices noticed",
+            lambda v: _share(v["runs"]["noticed"], v["runs"]["runs"] - v["runs"]["noticed"])),
+    *OUTLINES,
+)  # fmt: skip
+
+
+def _borders(unit: str) -> tuple[Measure, Measure]:
+    """NSD and HD95 where borders were measured in a unit."""
+    short = UNITS[unit]
+    return (
+        Measure(f"NSD at {TOLERANCES[unit]:g} {short}, mean over positive slices",
+                lambda v: v["borders"][unit]["nsd_mean"]),
+        Measure(f"HD95, {short}, median over positive slices", lambda v: v["borders"][unit]["hd95_quartiles"][1], 1),
+    )  # fmt: skip
+
+
+def _ends(interval: Mapping) -> str:
+    """An interval over patients, of which one has none."""
+    return "one patient" if interval["low"] is None else f"{interval['low']:.3f} to {interval['high']:.3f}"
+
+
 def report_rows(found: dict) -> list[dict[str, str]]:
     """The report as a table, a column a part."""
     parts = found["parts"]
@@ -227,10 +291,11 @@ def report_rows(found: dict) -> list[dict[str, str]]:
     def number(value, digits: int = 3) -> str:
         return "not defined" if value is None else f"{value:.{digits}f}"
 
+    def numbers(measures: Sequence[Measure]) -> list[dict[str, str]]:
+        return [line(one.label, lambda v, one=one: number(one.read(v), one.digits)) for one in measures]
+
     def interval(values: dict) -> str:
-        at = values["f1_interval"]
-        ends = "one patient" if at["low"] is None else f"{at['low']:.3f} to {at['high']:.3f}"
-        return f"{number(at['score'])} ({ends})"
+        return f"{number(values['f1_interval']['score'])} ({_ends(values['f1_interval'])})"
 
     def spread(quartiles: list) -> str:
         low, middle, high = quartiles
@@ -254,34 +319,27 @@ def report_rows(found: dict) -> list[dict[str, str]]:
     def in_space(values: dict) -> str:
         return number(float(np.mean([one["nsd"] for one in values["volume_borders_in_mm"].values()])))
 
-    units = [pair for pair in UNITS.items() if any(pair[0] in v["borders"] for v in parts.values())]
-    borders = [
-        one
-        for unit, short in units
-        for one in (
-            line(f"NSD at {TOLERANCES[unit]:g} {short}, mean over positive slices",
-                 at_borders(unit, lambda at: number(at["nsd_mean"]))),
-            line(f"HD95, {short}, median over positive slices (quartiles)", at_borders(unit, distance)),
-        )
-    ]  # fmt: skip
+    borders = []
+    for unit in UNITS:
+        if any(unit in values["borders"] for values in parts.values()):
+            nsd, hd95 = _borders(unit)
+            borders.append(line(nsd.label, at_borders(unit, lambda at: number(at["nsd_mean"]))))
+            borders.append(line(f"{hd95.label} (quartiles)", at_borders(unit, distance)))
     if any(values["volume_borders_in_mm"] for values in parts.values()):
         what = f"NSD at {TOLERANCES['mm']:g} mm in space, mean over whole volumes"
         borders.append(line(what, lambda values: in_space(values) if values["volume_borders_in_mm"] else "none whole"))
     return [
-        *(line(name, lambda v, name=name: number(v["pooled"][name])) for name in ("precision", "recall", "accuracy")),
+        *numbers(SCORES),
         line("F1, pooled (95 % over patients)", interval),
         line("F1 of a volume, median (quartiles)", lambda v: spread(v["f1_by_volume_quartiles"])),
         line("F1 of a positive slice, median (quartiles)", lambda v: spread(v["f1_by_positive_slice_quartiles"])),
-        line("negative slices left empty", lambda v: number(v["negative_slices"]["left_empty"])),
-        line("false pixels on a negative slice", lambda v: number(v["negative_slices"]["false_pixels"], 1)),
+        *numbers(NEGATIVES),
         line("positive slices noticed", noticed),
         line("missed ones with a noticed neighbour", neighbours),
         line("runs of positive slices noticed", lambda v: f"{v['runs']['noticed']} of {v['runs']['runs']}"),
         line("runs with a found slice next to each", lambda v: f"{v['runs']['covered']} of {v['runs']['runs']}"),
         *borders,
-        line("marked area / reference area", lambda v: number(v["outlines"]["area"], 2)),
-        line("share of misses within 1 px of the border", lambda v: number(v["outlines"]["missed_at_border"], 2)),
-        line("roughness of outlines / reference's", lambda v: number(v["outlines"]["roughness"], 2)),
+        *numbers(OUTLINES),
     ]
 
 
@@ -294,23 +352,6 @@ def side_by_side(reports: Mapping[str, dict], part: str = "test") -> list[dict[s
         for what in first
         if all(what in column for column in columns.values())
     ]
-
-
-# What of a part's report is averaged over seeds: label, how to read it, digits.
-AVERAGED: tuple[tuple[str, Callable[[dict], float | None], int], ...] = (
-    *((name, lambda v, name=name: v["pooled"][name], 3) for name in ("precision", "recall", "accuracy")),
-    ("F1, pooled", lambda v: v["pooled"]["f1"], 3),
-    ("F1 of a volume, median", lambda v: v["f1_by_volume_quartiles"][1], 3),
-    ("F1 of a positive slice, median", lambda v: v["f1_by_positive_slice_quartiles"][1], 3),
-    ("negative slices left empty", lambda v: v["negative_slices"]["left_empty"], 3),
-    ("false pixels on a negative slice", lambda v: v["negative_slices"]["false_pixels"], 1),
-    ("share of positive slices noticed", lambda v: _share(v["detection"]["slices"]["tp"], v["detection"]["missed"]), 3),
-    ("share of runs of positive slices noticed",
-     lambda v: _share(v["runs"]["noticed"], v["runs"]["runs"] - v["runs"]["noticed"]), 3),
-    ("marked area / reference area", lambda v: v["outlines"]["area"], 2),
-    ("share of misses within 1 px of the border", lambda v: v["outlines"]["missed_at_border"], 2),
-    ("roughness of outlines / reference's", lambda v: v["outlines"]["roughness"], 2),
-)  # fmt: skip
 
 
 def over_seeds(reports: Mapping[str, Sequence[dict]], part: str = "test") -> list[dict[str, str]]:
@@ -328,23 +369,14 @@ def over_seeds(reports: Mapping[str, Sequence[dict]], part: str = "test") -> lis
         HD95, is left out of that mean.
     """
     units = {unit for found in reports.values() for one in found for unit in one["parts"][part]["borders"]}
-    measures = list(AVERAGED)
-    if len(units) == 1:
-        (unit,) = units
-        short = UNITS[unit]
-        nsd, hd95 = f"NSD at {TOLERANCES[unit]:g} {short}, mean over", f"HD95, {short}, median over"
-        measures += [
-            (f"{nsd} positive slices", lambda v: v["borders"][unit]["nsd_mean"], 3),
-            (f"{hd95} positive slices", lambda v: v["borders"][unit]["hd95_quartiles"][1], 1),
-        ]
+    measures = [*AVERAGED, *(_borders(*units) if len(units) == 1 else ())]
 
-    def cell(read, digits: int, found: Sequence[dict]) -> str:
-        values = [read(one["parts"][part]) for one in found]
-        return mean_and_range([np.nan if value is None else value for value in values], digits)
+    def cell(measure: Measure, found: Sequence[dict]) -> str:
+        values = [measure.read(one["parts"][part]) for one in found]
+        return mean_and_range([np.nan if value is None else value for value in values], measure.digits)
 
     return [
-        {"measure": what, **{name: cell(read, digits, found) for name, found in reports.items()}}
-        for what, read, digits in measures
+        {"measure": one.label, **{name: cell(one, found) for name, found in reports.items()}} for one in measures
     ]
 
 
@@ -368,7 +400,7 @@ def score_exported(path: Path, run: Run, cache: SliceCache) -> Counts:
     Counts
         Pooled over all slices of the part; `run.counts["test"]` are Keras' own.
     """
-    test = make_split(cache, run.config.protocol, run.config.seed, run.config.test_patients).test
+    test = run.config.split(cache).test
     found = predict_exported(open_exported(path), cache.images[test])
     return count(cache.masks[test], found >= run.threshold)
 
@@ -390,12 +422,8 @@ def judge_weights(model: keras.Model, info: WeightsInfo, cache: SliceCache, prog
     SliceTable
     """
     marked = np.empty(cache.images.shape, bool)
-    cases = list(dict.fromkeys(cache.cases.tolist()))
-    for done, case in enumerate(cases):
-        progress(done, len(cases), case)
-        rows = cache.case(case)
-        marked[rows] = predict_slices(model, cache.images[rows], mirror=info.mirror) >= info.threshold
-    progress(len(cases), len(cases), "done")
+    for rows, found in _predicted(model, cache, progress, info.mirror):
+        marked[rows] = found >= info.threshold
     return slice_table(cache.masks, marked, cache.cases, cache.patients, cache.z)
 
 
@@ -403,15 +431,12 @@ def weights_rows(table: SliceTable) -> list[dict[str, str]]:
     """A line a case, then all together: F1 with its interval over patients, and negative slices left empty."""
 
     def line(name: str, part: SliceTable, interval: str = "") -> dict[str, str]:
-        scores = {score: f"{value:.3f}" for score, value in part.pooled().scores().items() if score != "accuracy"}
-        empty = negative_slices(part).left_empty
-        shown = {score: "not defined" if value == "nan" else value for score, value in scores.items()}
+        pooled, empty = part.pooled(), negative_slices(part).left_empty
+        scores = {score: mean_and_range([getattr(pooled, score)]) for score in ("precision", "recall", "f1")}
         return {
-            "case": name, "slices": str(len(part)), "positive": str(int(part.positive.sum())), **shown,
+            "case": name, "slices": str(len(part)), "positive": str(int(part.positive.sum())), **scores,
             "95 % over patients": interval, "negative slices left empty": "none" if np.isnan(empty) else f"{empty:.3f}",
         }  # fmt: skip
 
     rows = [line(str(case), table[table.cases == case]) for case in dict.fromkeys(table.cases.tolist())]
-    found = patient_interval(table)
-    ends = "one patient" if np.isnan(found.low) else f"{found.low:.3f} to {found.high:.3f}"
-    return [*rows, line("all, pooled", table, ends)]
+    return [*rows, line("all, pooled", table, _ends(_plain(asdict(patient_interval(table)))))]
