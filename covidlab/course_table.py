@@ -140,15 +140,16 @@ def main(arguments: list[str] | None = None) -> int:
     root = Path.cwd()
     try:
         if options.measure:
-            before = root / RESULTS
-            keep = options.only and before.exists()
-            measured = json.loads(before.read_text(encoding="utf-8"))["notebooks"] if keep else {}
+            kept = root / RESULTS
+            measured = {}
+            if options.only and kept.exists():
+                measured = json.loads(kept.read_text(encoding="utf-8"))["notebooks"]
             for notebook in sorted((root / "notebooks").glob(f"{options.only}*.ipynb")):
                 measured[notebook.stem] = measure(notebook)
                 print(notebook.stem, measured[notebook.stem], flush=True)
-            (root / RESULTS).parent.mkdir(exist_ok=True)
+            kept.parent.mkdir(exist_ok=True)
             results = {"command": "make course-table", "machine": options.machine, "notebooks": measured}
-            (root / RESULTS).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+            kept.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         changed = write_tables(root)
     except CourseTableError as error:
         print(error, file=sys.stderr)

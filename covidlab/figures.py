@@ -192,12 +192,7 @@ def outline_figure(slices: np.ndarray, references: np.ndarray, titles: Sequence[
     -------
     Figure
     """
-    figure, (row,) = new_figure(len(slices), 1, 2.9, 3.1)
-    for axes, slice_, reference, title in zip(row, slices, references, titles):
-        draw_slice(axes, slice_, title)
-        outline(axes, reference, REFERENCE)
-    figure.suptitle(WINDOW_SENTENCE, fontsize=8)
-    return figure
+    return _outlined(slices, references, titles, len(slices), REFERENCE)
 
 
 def prediction_figure(slices: np.ndarray, masks: np.ndarray, titles: Sequence[str]) -> Figure:
@@ -213,15 +208,20 @@ def prediction_figure(slices: np.ndarray, masks: np.ndarray, titles: Sequence[st
     -------
     Figure
     """
-    figure, grid = new_figure(3, -(-len(slices) // 3), 2.9, 3.1)
+    figure = _outlined(slices, masks, titles, 3, PREDICTION, "--")
+    figure.legend(handles=[Patch(color=PREDICTION, label="prediction")], loc="outside lower center", fontsize=8,
+                  frameon=False)  # fmt: skip
+    return figure
+
+
+def _outlined(slices, masks, titles, columns: int, colour: str, style: str = "-") -> Figure:
+    figure, grid = new_figure(columns, -(-len(slices) // columns), 2.9, 3.1)
     for axes in grid.flat[len(slices) :]:
         axes.set_axis_off()
     for axes, slice_, mask, title in zip(grid.flat, slices, masks, titles):
         draw_slice(axes, slice_, title)
-        outline(axes, mask, PREDICTION, "--")
+        outline(axes, mask, colour, style)
     figure.suptitle(WINDOW_SENTENCE, fontsize=8)
-    figure.legend(handles=[Patch(color=PREDICTION, label="prediction")], loc="outside lower center", fontsize=8,
-                  frameon=False)  # fmt: skip
     return figure
 
 

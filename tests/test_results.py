@@ -64,8 +64,8 @@ def test_results_hold_tables_and_measured_figures_only():
 
 def test_the_readme_says_what_the_table_of_models_says():
     readme = (RESULTS.parent / "README.md").read_text(encoding="utf-8")
-    tables = read_table(RESULTS / "models.csv") + read_table(RESULTS / "nano.csv")[3:]
-    rows = [row for row in tables if row["part"] == "test"]
+    nano = [row for row in read_table(RESULTS / "nano.csv") if row["variant"] == "nano_unet"]
+    rows = [row for row in read_table(RESULTS / "models.csv") + nano if row["part"] == "test"]
     assert [row["variant"] for row in rows] == ["patch_cnn", "fcn8s", "light_unet", "nano_unet"]
     for row in rows:
         assert f"| {row['precision']} | {row['recall']} | {row['accuracy']} | {row['f1']} |" in readme, row["variant"]
