@@ -4,15 +4,17 @@ A few gradient steps from weights that know other patients, not a training: no v
 the threshold stays what it was. What it does to other patients is for the caller to measure.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from covidlab.imbalance import LOSSES
+from covidlab.metrics import Counts, count
 from covidlab.progress import Progress, silent
 from covidlab.slice_cache import SliceCache
 from covidlab.tensorflow_quiet import keras
-from covidlab.training import Recipe, training_batches
+from covidlab.training import Recipe, predict_slices, training_batches
 
 # Of a rate of 2e-3 that trains from scratch: small steps, as the weights are good already.
 RECIPE = Recipe(updates=100, updates_per_epoch=10, batch_size=4, learning_rate=3e-4)
@@ -99,3 +101,47 @@ def adapt(
         steps_per_epoch=recipe.updates_per_epoch, epochs=epochs, shuffle=False, verbose=0, callbacks=[told],
     )  # fmt: skip
     return adapted
+
+
+def adaptation_curve(
+    model: keras.Model,
+    threshold: float,
+    cache: SliceCache,
+    slices: np.ndarray,
+    numbers: Sequence[int],
+    seed: int = 0,
+    recipe: Recipe = RECIPE,
+    progress: Progress = silent,
+) -> dict[int, Counts]:
+    """What more annotated slices of one new patient bring on that patient's other slices.
+
+    Parameters
+    ----------
+    model : keras.Model
+        That has never seen the patient.
+    threshold : float
+        The model's own.
+    cache : SliceCache
+    slices : 1-D ndarray of int
+        Positions of the patient's slices.
+    numbers : sequence of int
+        Annotated slices: 0 is the model as it is.
+    seed : int
+    recipe : Recipe
+    progress : callable (done, total, text)
+
+    Returns
+    -------
+    dict of number -> Counts
+        Pooled over the same slices for each number: all that none of the numbers takes for annotation. They lie
+        between annotated ones, so this says how well a patient is completed.
+    """
+    chosen = {number: spread_slices(slices, cache.positive, number) if number else slices[:0] for number in numbers}
+    rest = np.setdiff1d(slices, np.concatenate(list(chosen.values())))
+    found = {}
+    for done, (number, annotated) in enumerate(chosen.items()):
+        progress(done, len(chosen), f"{number} slices")
+        adapted = adapt(model, cache, annotated, seed, recipe) if number else model
+        found[number] = count(cache.masks[rest], predict_slices(adapted, cache.images[rest]) >= threshold)
+    progress(len(chosen), len(chosen), "done")
+    return found

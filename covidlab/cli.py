@@ -12,7 +12,7 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from covidlab import __version__
+from covidlab import __version__, shipped_weights
 from covidlab.errors import CovidlabError
 from covidlab.progress import progress_bar
 
@@ -102,11 +102,12 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command(
         "score", _score, "score weights on every slice of a cohort, case by case",
-        "Scores on patients seen in training say nothing about new ones; which cohort that was is printed first.\n\n"
-        "  covidlab score --data FOLDER --cases 'radiopaedia*'    shipped weights, which have seen the phantom only\n"
-        "  covidlab score --cases 'phantom_0[38]*'                the phantom patients that they have not seen",
+        "Scores on patients seen in training say nothing about new ones; such cases are named.\n\n"
+        "  covidlab score --data FOLDER                                    the shipped weights\n"
+        "  covidlab score --weights phantom --data FOLDER                  those that have seen the phantom only\n"
+        "  covidlab score --weights phantom --cases 'phantom_0[38]*'       on phantom patients that they have not seen",
     )  # fmt: skip
-    sub.add_argument("--weights", type=Path, metavar="F", help="best.weights.h5 of a run (default: shipped weights)")
+    _weights_option(sub)
     sub.add_argument("--data", metavar="FOLDER", help="default: $COVIDLAB_DATA, else the phantom")
     sub.add_argument("--cases", default="*", metavar="GLOB", help="only cases named like this, such as 'radiopaedia*'")
     sub.add_argument("--table", type=Path, metavar="STEM", help="write the table as STEM.csv and STEM.md, too")
@@ -121,8 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("scan", type=Path, metavar="SCAN", help="a .nii or .nii.gz file, a folder of\n"
                      "them, or a folder with the DICOM slices of one series")
     sub.add_argument("-o", "--out", type=Path, required=True, metavar="MASK", help="a file, or a folder for a folder")
-    sub.add_argument("--weights", type=Path, metavar="F", help="best.weights.h5 of a run (default: shipped weights, "
-                     "a light U-Net that has seen the phantom only)")  # fmt: skip
+    _weights_option(sub)
     sub.add_argument("--overlay", action="store_true", help="draw some slices with what is marked, too: MASK as .png")
 
     sub = command(
@@ -137,6 +137,8 @@ def _parser() -> argparse.ArgumentParser:
         help="comma-separated: patch_cnn, fcn8s, light_unet, nano_unet (default: light_unet);\n"
         "fcn8s has a quarter of its published width in the lesson profile",
     )
+    sub.add_argument("--seeds", metavar="A,B", help="several, instead of --seed; with protocol patient 0,1,2,3 hold\n"
+                     "every patient out once")  # fmt: skip
 
     sub = command(
         "study", _study, "answer one of the paper's open questions by runs that differ in one thing",
@@ -153,6 +155,19 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--seeds", metavar="A,B", help="several, instead of --seed")
     sub.add_argument("--mirror", action="store_true",
                      help="average the answers to a slice and to its mirror image: twice the time")  # fmt: skip
+
+    sub = command(
+        "adapt", _adapt, "fit a run's network to its test patients, from a few annotated slices of each",
+        "For each number of annotated slices the network is fitted anew, and scored on those slices of the patient\n"
+        "that no number takes. Patients with too few positive slices are left out, and named.\n\n"
+        "  covidlab adapt runs/phantom-lesson-patient/seed*/light_unet --table adaptation",
+    )  # fmt: skip
+    sub.add_argument("run", type=Path, nargs="+", metavar="RUN", help="folders of runs of protocol patient")
+    sub.add_argument("--data", metavar="FOLDER", help="the runs' cohort (default: $COVIDLAB_DATA, else the phantom)")
+    sub.add_argument("--extra-train", action="append", default=[], metavar="FOLDER[:GLOB]", help="as the runs had it")
+    sub.add_argument("--slices", default="0,2,4,8,16", metavar="A,B", help="how many (default: 0,2,4,8,16)")
+    sub.add_argument("--seed", type=int, default=0, help="of the order and the turning of slices (default: 0)")
+    sub.add_argument("--table", type=Path, metavar="STEM", help="write the table as STEM.csv and STEM.md, too")
 
     sub = command(
         "time", _time, "time a slice on this processor: Keras, ONNX Runtime, OpenVINO, LiteRT, by number of threads",
@@ -173,7 +188,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--training", action="store_true", help="instead: how busy training keeps the processor")
     sub.add_argument("--data", metavar="FOLDER", help="for --training (default: $COVIDLAB_DATA, else the phantom)")
     sub.add_argument("--volume", type=Path, metavar="SCAN", help="instead: a scan, file to file, against its model")
-    sub.add_argument("--weights", type=Path, metavar="F", help="for --volume (default: shipped weights)")
+    _weights_option(sub, "for --volume: ")
+    sub.add_argument("--table", type=Path, metavar="STEM", help="write the table as STEM.csv and STEM.md, too")
 
     sub = command(
         "export", _export, "write a model as ONNX or LiteRT, checked against Keras",
@@ -191,12 +207,24 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _weights_option(sub: argparse.ArgumentParser, when: str = "") -> None:
+    sub.add_argument("--weights", metavar="F", help=f"{when}best.weights.h5 of a run, or of the shipped ones\n"
+                     f"{', '.join(shipped_weights.SHIPPED)} (default: {shipped_weights.DEFAULT})")  # fmt: skip
+
+
 def _run_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--data", metavar="FOLDER", help=f"{LAYOUT} (default: $COVIDLAB_DATA, else the phantom)")
     sub.add_argument("--cases", default="*", metavar="GLOB", help="only cases named like this, such as 'radiopaedia*'")
     sub.add_argument("--protocol", choices=("slice", "patient"), default="slice", help="(default: slice, the paper's)")
     sub.add_argument("--test-patients", default="", metavar="A,B",
                      help="hold these patients out (protocol patient; default: fold SEED of four)")  # fmt: skip
+    sub.add_argument("--extra-train", action="append", default=[], metavar="FOLDER[:GLOB]",
+                     help="cases to train on, too, whatever the protocol; may be\ngiven several times")  # fmt: skip
+    sub.add_argument("--test-data", metavar="FOLDER[:GLOB]", help="test on these cases alone, such as another\n"
+                     "hospital's (protocol patient)")  # fmt: skip
+    sub.add_argument("--pretrained", type=Path, nargs="?", const=shipped_weights.PHANTOM, metavar="F",
+                     help="start from the weights of this file, without F from the\n"
+                     "phantom's, not from fresh ones")  # fmt: skip
     sub.add_argument("--seed", type=int, default=0, help="of the split and of the training (default: 0)")
     sub.add_argument("--profile", choices=("lesson", "paper"), default="lesson",
                      help="lesson: 128 px; paper: 630 px, a GPU or patience (default: lesson)")  # fmt: skip
@@ -206,6 +234,8 @@ def _run_options(sub: argparse.ArgumentParser) -> None:
                      "cross_entropy_and_dice (default: the last)")  # fmt: skip
     sub.add_argument("--negatives", metavar="RATIO", help="slices without lesion to train on for each one\n"
                      "with, or all (default: 0 as in the paper, 0.3 on the phantom)")  # fmt: skip
+    sub.add_argument("--augment", type=float, metavar="X", help="how far training slices are turned, zoomed, shifted\n"
+                     "and brightened: 0 not, 2 twice as far (default: 1)")  # fmt: skip
     sub.add_argument("--out", type=Path, metavar="DIR", help="(default: runs/DATA-PROTOCOL-seedN)")
 
 
@@ -245,6 +275,22 @@ def _cohort(source, cases: str, profile: str = "lesson"):
         return cohorts.open_cohort(source, profile, progress).select(cases)
 
 
+def _cohorts(options):
+    """The cohort that is split, and the cases that are only trained on or only tested on."""
+    from covidlab import cohorts
+
+    main = _cohort(options.data, options.cases, options.profile)
+    extra = [_selected(given) for given in options.extra_train]
+    test = [_selected(options.test_data)] if options.test_data else []
+    return cohorts.combine([main, *extra, *test]), main, extra, test
+
+
+def _selected(given: str):
+    """FOLDER or FOLDER:GLOB as a cohort."""
+    folder, colon, pattern = given.rpartition(":")
+    return _cohort(given, "*") if not colon or Path(given).is_dir() else _cohort(folder, pattern)
+
+
 def _cache(options, cohort):
     from covidlab import experiment, slice_cache
 
@@ -253,35 +299,41 @@ def _cache(options, cohort):
         return slice_cache.open_slice_cache(cohort, grid, progress=progress)
 
 
-def _config(options, model: str, cohort):
-    from covidlab import experiment
+def _config(options, model: str, main, extra=(), test=()):
+    from covidlab import cohorts, experiment
 
+    def names(chosen):
+        return tuple(case.name for cohort in chosen for case in cohort.cases)
+
+    cohort = cohorts.combine([main, *extra, *test])
     grid = experiment.GRIDS[options.profile]
     return experiment.Config(
         cohort=cohort.name, grid=grid, protocol=options.protocol, seed=options.seed, model=model,
         options=experiment.OPTIONS[options.profile].get(model, {}),
         test_patients=tuple(name for name in options.test_patients.split(",") if name),
         recipe=experiment.change_recipe(
-            experiment.recipe_for(cohort.is_phantom, options.updates, model), options.loss, options.negatives
+            experiment.recipe_for(main.is_phantom, options.updates, model),
+            options.loss, options.negatives, options.augment,
         ),
+        extra_train=names(extra), test_data=names(test),
     )  # fmt: skip
 
 
-def _run(config, cache, folder: Path):
+def _run(config, cache, folder: Path, start: Path | None = None):
     from covidlab import experiment
 
-    with progress_bar(f"training {config.model}") as progress:
-        return experiment.run_experiment(config, cache, folder, progress)
+    with progress_bar(f"training {config.model}, seed {config.seed}") as progress:
+        return experiment.run_experiment(config, cache, folder, progress, start)
 
 
 def _train(options) -> None:
     from covidlab import experiment
 
-    cohort = _cohort(options.data, options.cases, options.profile)
+    cohort, *chosen = _cohorts(options)
     experiment.check_models([options.model])
     folder = options.out or Path("runs") / f"{cohort.name}-{options.protocol}-seed{options.seed}" / options.model
-    config = _config(options, options.model, cohort)
-    run = _run(config, _cache(options, cohort), folder)
+    config = _config(options, options.model, *chosen)
+    run = _run(config, _cache(options, cohort), folder, options.pretrained)
     _print_runs({options.model: run})
     print(f"\n{folder}")
 
@@ -349,15 +401,17 @@ def _evaluate_fully(options, named) -> None:
 def _score(options) -> None:
     from covidlab import results, run_report, slice_cache, weights_file
 
-    model, info = weights_file.load_model(options.weights or weights_file.SHIPPED)
+    model, info = weights_file.load_model(shipped_weights.find_weights(options.weights))
     cohort = _cohort(options.data, options.cases)
     with progress_bar("predicting") as progress:
         cache = slice_cache.open_slice_cache(cohort, info.grid, progress=progress)
-        rows = run_report.weights_rows(run_report.judge_weights(model, info, cache, progress))
+        rows = run_report.case_rows(run_report.judge_weights(model, info, cache, progress))
     title = f"{info.model} trained on {info.trained_on}, scored on {cohort.name}"
     print(f"{title}, threshold {info.threshold:g}")
-    if info.trained_on.startswith(f"{cohort.name},"):
-        print("CAUTION: trained on patients of this cohort; only those held out there tell about new patients")
+    if seen := sorted({case.name for case in cohort.cases} & set(info.seen)):
+        shown = ", ".join(seen) if len(seen) < 4 else f"{seen[0]} to {seen[-1]}"
+        print(f"CAUTION: {len(seen)} of these {len(cohort.cases)} cases were seen in training or validation ({shown}); "
+              "only the others tell about new patients")  # fmt: skip
     print(f"\n{results.markdown(rows)}")
     if options.table:
         provenance = results.Provenance.here(
@@ -369,11 +423,50 @@ def _score(options) -> None:
         print(f"\n{options.table}.md")
 
 
+def _adapt(options) -> None:
+    from covidlab import adaptation, cohorts, experiment, results, run_report, slice_cache
+
+    runs = [experiment.read_run(folder) for folder in options.run]
+    numbers = sorted({0, *_whole_numbers("--slices", options.slices)})
+    main = _cohort(options.data, "*")
+    cohort = cohorts.combine([main, *map(_selected, options.extra_train)]).named(runs[0].config.cases)
+    with progress_bar("slice cache") as progress:
+        cache = slice_cache.open_slice_cache(cohort, runs[0].config.grid, progress=progress)
+    curves, left_out = {}, []
+    for run in runs:
+        model, info = run.model()
+        test = run.config.split(cache).test
+        for patient in dict.fromkeys(cache.patients[test].tolist()):
+            slices = test[cache.patients[test] == patient]
+            # Twice the largest number, so that there is something left to score.
+            if cache.positive[slices].sum() < 2 * max(numbers):
+                left_out.append(patient)
+                continue
+            with progress_bar(f"patient {patient}") as progress:
+                curves[patient] = adaptation.adaptation_curve(
+                    model, info.threshold, cache, slices, numbers, options.seed, progress=progress
+                )
+    if not curves:
+        raise CovidlabError("--slices", f"no test patient with {2 * max(numbers)} positive slices", "at least one",
+                            "ask for fewer slices")  # fmt: skip
+    rows = run_report.adaptation_rows(curves)
+    note = "F1 on the slices of each held-out patient that no column annotates; threshold as it was."
+    if left_out:
+        note += f" Left out, with too few positive slices: {', '.join(left_out)}."
+    print(f"{runs[0].config.sentence}\n{note}\n\n{results.markdown(rows)}")
+    if options.table:
+        provenance = _provenance(options, runs[0].config, [run.config.seed for run in runs])
+        results.write_table(options.table, "Annotated slices of a new patient", rows, provenance, note)
+        print(f"\n{options.table}.md")
+
+
 def _predict(options) -> None:
     from covidlab import prediction, weights_file
 
-    model, info = weights_file.load_model(options.weights or weights_file.SHIPPED)
+    model, info = weights_file.load_model(shipped_weights.find_weights(options.weights))
     print(f"{info.model}, {info.grid} px, threshold {info.threshold:g}, trained on {info.trained_on}")
+    if licence := shipped_weights.licence_of(shipped_weights.find_weights(options.weights)):
+        print(f"weights: {licence}; teaching material, not a medical device")
     with progress_bar("segmenting") as progress:
         for done in prediction.predict_all(options.scan, options.out, model, info, progress, options.overlay):
             volume = "of unknown size" if done.millilitres is None else f"{done.millilitres:.1f} ml"
@@ -385,19 +478,48 @@ def _predict(options) -> None:
 
 
 def _reproduce(options) -> None:
-    from covidlab import comparison, experiment
+    from covidlab import comparison, experiment, folds, run_report
 
     names = experiment.check_models(options.models.split(","))
-    cohort = _cohort(options.data, options.cases, options.profile)
-    folder = options.out or Path("runs") / f"{cohort.name}-{options.protocol}-seed{options.seed}"
-    configs = {name: _config(options, name, cohort) for name in names}
+    seeds = _whole_numbers("--seeds", options.seeds) if options.seeds else [options.seed]
+    cohort, *chosen = _cohorts(options)
+    folder = options.out or Path("runs") / (
+        f"{cohort.name}-{options.protocol}" + (f"-seed{seeds[0]}" if len(seeds) == 1 else "")
+    )
+    configs = {name: _config(options, name, *chosen) for name in names}
     cache = _cache(options, cohort)
-    runs = {name: _run(config, cache, folder / name) for name, config in configs.items()}
-    _print_runs(runs)
-    path = folder / "scores.json"
-    experiment.write_json(path, experiment.summary(runs))
-    comparison.write_figures(runs, cache, folder / "figures")
-    print(f"\n{path}, and the paper's figures in {folder / 'figures'}")
+    by_seed = {}
+    for seed in seeds:
+        place = folder if len(seeds) == 1 else folder / f"seed{seed}"
+        by_seed[seed] = runs = {
+            name: _run(replace(config, seed=seed), cache, place / name, options.pretrained)
+            for name, config in configs.items()
+        }
+        _print_runs(runs)
+        experiment.write_json(place / "scores.json", experiment.summary(runs))
+        comparison.write_figures(runs, cache, place / "figures")
+        print(f"\n{place / 'scores.json'}, and the paper's figures in {place / 'figures'}\n")
+    if len(seeds) == 1:
+        return
+    found = experiment.summary_over_seeds(by_seed)
+    for name in names:
+        runs = [by_seed[seed][name] for seed in seeds]
+        if folds.hold_each_out_once(runs):
+            table = folds.judge_held_out(runs, cache)
+            found.setdefault("held_out", {})[name] = folds.held_out_summary(table)
+            title = f"{name}: each patient held out once"
+            note = "Every slice is judged by the fold that did not train on its patient, at that fold's threshold."
+            _print_and_write(options, folder / f"held-out-{name}", title, run_report.case_rows(table), runs, note)
+    experiment.write_json(folder / "scores.json", found)
+    print(folder / "scores.json")
+
+
+def _print_and_write(options, stem: Path, title: str, rows, runs, note: str) -> None:
+    from covidlab import results
+
+    seeds = [run.config.seed for run in runs]
+    results.write_table(stem, title, rows, _provenance(options, runs[0].config, seeds), note)
+    print(f"{title}\n\n{results.markdown(rows)}\n\n{stem}.md\n")
 
 
 def _study(options) -> int:
@@ -409,13 +531,15 @@ def _study(options) -> int:
         return 0
     study = studies.find_study(options.name)
     variants = studies.choose(study, [name for name in options.variants.split(",") if name])
-    seeds = _seeds(options.seeds) if options.seeds else [options.seed]
-    cohort = _cohort(options.data, options.cases, options.profile)
+    seeds = _whole_numbers("--seeds", options.seeds) if options.seeds else [options.seed]
+    cohort, *chosen = _cohorts(options)
     folder = options.out or Path("runs") / f"{cohort.name}-{options.protocol}-study" / options.name
     experiment.check_models([options.model])
-    base, cache = _config(options, options.model, cohort), _cache(options, cohort)
+    base, cache = _config(options, options.model, *chosen), _cache(options, cohort)
     with progress_bar(options.name) as progress:
-        rows = studies.run_variants(variants, base, cache, folder, seeds, progress, options.mirror)
+        rows = studies.run_variants(
+            variants, base, cache, folder, seeds, progress, options.mirror, options.pretrained
+        )
     table = studies.study_table(rows)
     provenance = _provenance(options, base, seeds)
     note = (
@@ -445,30 +569,34 @@ def _repeatable(options) -> str:
     words = ["covidlab", *options.arguments]
     known = vars(options)
     names = {known.get("data"): "FOLDER", known.get("out"): "DIR", known.get("table"): "STEM"}
-    names |= {known.get("weights"): "WEIGHTS"}
+    weights = (str(known.get(name) or "") for name in ("weights", "pretrained"))
+    names |= {path: "WEIGHTS" for path in weights if path not in shipped_weights.SHIPPED}
+    more = [*known.get("extra_train", ()), known.get("test_data") or ""]
+    # A folder that is the cohort's own is FOLDER there, too.
+    names = {given.rpartition(":")[0] or given: "OTHER-FOLDER" for given in more} | names
     names |= {path: "/".join(path.parts[-2:]) for path in known.get("run", ())}
     for path, name in names.items():
         if path:
-            words = [re.sub(rf"(^|=){re.escape(str(path))}/?$", rf"\g<1>{name}", word) for word in words]
+            words = [re.sub(rf"(^|=){re.escape(str(path))}/?(?=:|$)", rf"\g<1>{name}", word) for word in words]
     return shlex.join(words)
 
 
-def _seeds(text: str) -> list[int]:
+def _whole_numbers(option: str, text: str) -> list[int]:
     try:
         return [int(one) for one in text.split(",")]
     except ValueError as error:
-        raise CovidlabError("--seeds", repr(text), "whole numbers with commas, such as 0,1,2", "correct it") from error
+        raise CovidlabError(option, repr(text), "whole numbers with commas, such as 0,1,2", "correct it") from error
 
 
 def _time(options) -> None:
-    from covidlab import experiment, figures, paper, throughput, timing, weights_file
+    from covidlab import experiment, figures, paper, results, throughput, timing, weights_file
     from covidlab.models import MODELS
 
     default = "light_unet" if options.training else ",".join(MODELS)
     names = experiment.check_models((options.models or default).split(","))
     if options.volume or options.training:
         if options.volume:
-            model, info = weights_file.load_model(options.weights or weights_file.SHIPPED)
+            model, info = weights_file.load_model(shipped_weights.find_weights(options.weights))
             found = [throughput.volume_time(options.volume, model, info)]
         else:
             found = [_training_rate(options, name) for name in names]
@@ -482,6 +610,12 @@ def _time(options) -> None:
     if options.figure:
         title = f"one slice of {options.size} x {options.size}, {threads[-1]} threads; {found.machine}"
         figures.save(figures.time_figure(found.bars(threads[-1]), title, paper.SECONDS_PER_SLICE), options.figure)
+    if options.table:
+        provenance = results.Provenance.here(
+            command=_repeatable(options), data="none: fresh weights, a slice of noise", protocol="none",
+            grid=f"{options.size} px", seeds="none",
+        )  # fmt: skip
+        results.write_table(options.table, "Time per slice", found.time_rows(), provenance, found.setting)
     print(found.as_json() if options.json else found.as_markdown())
 
 

@@ -69,7 +69,7 @@ class Cohort:
     @property
     def is_phantom(self) -> bool:
         """Whether no real patient is in it: only then may a picture of it be stored."""
-        return self.name.startswith("phantom")
+        return all(name.startswith("phantom") for name in self.name.split("+"))
 
     @property
     def patients(self) -> tuple[str, ...]:
@@ -111,6 +111,36 @@ class Cohort:
                 "name the folder that the run was made with",
             )
         return replace(self, cases=tuple(case for case in self.cases if case.name in set(names)))
+
+
+def combine(cohorts: Sequence[Cohort]) -> Cohort:
+    """Several cohorts as one: the cases of all, in the order given.
+
+    Parameters
+    ----------
+    cohorts : sequence of Cohort
+        Selections of one folder, or of several.
+
+    Returns
+    -------
+    Cohort
+        Named A+B; its folder is the first one's.
+
+    Raises
+    ------
+    CohortError
+        If two cases have one name: then nobody could say which of them was meant.
+    """
+    cases = tuple(case for cohort in cohorts for case in cohort.cases)
+    seen: dict[str, Case] = {}
+    for case in cases:
+        if case.name in seen:
+            raise CohortError(
+                case.image, f"a case named as {seen[case.name].image} is", "each case once",
+                "choose other --cases, --extra-train or --test-data, or rename one of the two files",
+            )  # fmt: skip
+        seen[case.name] = case
+    return Cohort("+".join(dict.fromkeys(cohort.name for cohort in cohorts)), cohorts[0].folder, cases)
 
 
 def patient_of(case_name: str) -> str:

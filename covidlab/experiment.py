@@ -9,6 +9,7 @@
 A finished run is read, not repeated; an interrupted one goes on.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -27,7 +28,7 @@ from covidlab.slice_cache import SliceCache
 from covidlab.splits import PARTS, PROTOCOLS, Split, leak_sentence, patient_folds, split_by_patient, split_by_slice
 from covidlab.tensorflow_quiet import keras
 from covidlab.training import THRESHOLDS, Epoch, Recipe, best_threshold, count_slices, read_history, train
-from covidlab.weights_file import WeightsInfo, load_model, save_weights
+from covidlab.weights_file import WeightsInfo, load_model, read_info, save_weights
 
 # The phantom is easier than patients and a lesson is short; on real slices more updates come before anything clever.
 PHANTOM_UPDATES, REAL_UPDATES = 1000, 7500
@@ -36,6 +37,8 @@ WEIGHTS = "best.weights.h5"
 WINDOWS = 512
 # Pixels a side. The record's own 630 is no multiple of 16: the U-Net pads it to 640 inside.
 GRIDS = {"lesson": 128, "paper": paper.SLICE_SIZE}
+# Of the protocol patient; the seed says which of them is held out.
+FOLDS = 4
 # FCN-8s at its published width has 134 million parameters; at a quarter, 8 million, a CPU can train it.
 OPTIONS = {"lesson": {"fcn8s": {"width": 0.25}}, "paper": {}}
 
@@ -55,8 +58,10 @@ def recipe_for(is_phantom: bool, updates: int | None = None, model: str = "light
     return Recipe(updates=updates, updates_per_epoch=min(updates, 250))
 
 
-def change_recipe(recipe: Recipe, loss: str | None = None, negatives: str | None = None) -> Recipe:
-    """A recipe with another loss, or another number of negative slices for each positive one; None leaves either.
+def change_recipe(
+    recipe: Recipe, loss: str | None = None, negatives: str | None = None, augment: float | None = None
+) -> Recipe:
+    """A recipe with another loss, number of negative slices for each positive one, or augmentation; None leaves each.
 
     Parameters
     ----------
@@ -64,6 +69,8 @@ def change_recipe(recipe: Recipe, loss: str | None = None, negatives: str | None
     loss : str, optional
     negatives : str, optional
         A number in words of a command line, or "all".
+    augment : float, optional
+        See `covidlab.training.Recipe`.
 
     Raises
     ------
@@ -76,6 +83,10 @@ def change_recipe(recipe: Recipe, loss: str | None = None, negatives: str | None
         recipe = replace(recipe, loss=loss)
     if negatives is not None:
         recipe = replace(recipe, negatives_per_positive=_ratio(negatives))
+    if augment is not None:
+        if not 0 <= augment <= 4:
+            raise CovidlabError("--augment", f"{augment:g}", "a number from 0, none, to 4", "1 is the usual strength")
+        recipe = replace(recipe, augment=augment)
     return recipe
 
 
@@ -121,10 +132,16 @@ class Config:
     options : mapping
         What the model's function is called with.
     test_patients : sequence of str
-        Who is held out under the protocol "patient"; empty means fold `seed` of four (`patient_folds`).
+        Who is held out under the protocol "patient"; empty means fold `seed` of `FOLDS` (`patient_folds`).
     recipe : Recipe
     cases : sequence of str
         Names of the cases used, so that a subset is never taken for the whole.
+    extra_train : sequence of str
+        Cases that are trained on whatever the protocol, and neither validated nor tested on.
+    test_data : sequence of str
+        Cases, as of another source, that alone are tested on; protocol "patient".
+    pretrained : str
+        What the weights are that training starts from; empty for fresh ones.
     """
 
     cohort: str
@@ -136,15 +153,36 @@ class Config:
     test_patients: Sequence[str] = ()
     recipe: Recipe = field(default_factory=Recipe)
     cases: Sequence[str] = ()
+    extra_train: Sequence[str] = ()
+    test_data: Sequence[str] = ()
+    pretrained: str = ""
 
     def split(self, cache: SliceCache) -> Split:
         """The split of this run's cohort."""
-        return make_split(cache, self.protocol, self.seed, self.test_patients)
+        extra = np.isin(cache.cases, list(self.extra_train))
+        if self.test_data and (self.protocol != "patient" or self.test_patients):
+            named = ", ".join(self.test_patients) or "not named"
+            raise CovidlabError(
+                "--test-data", f"protocol {self.protocol}, test patients {named}",
+                "the protocol patient, which then tests these cases only",
+                "add --protocol patient and leave --test-patients out",
+            )  # fmt: skip
+        tested = self.test_patients or sorted(set(cache.patients[np.isin(cache.cases, list(self.test_data))].tolist()))
+        own = np.flatnonzero(~extra)
+        split = _split(cache.patients[own], self.protocol, self.seed, tested)
+        train = np.sort(np.concatenate([own[split.train], np.flatnonzero(extra)]))
+        return replace(split, train=train, validation=own[split.validation], test=own[split.test])
 
     @property
     def sentence(self) -> str:
         """Data, protocol, grid and seed: what every score must be read with."""
-        return f"{self.cohort}, protocol {self.protocol}, {self.grid} px, seed {self.seed}"
+        more = [
+            f"{words} {', '.join(what) if len(what) < 3 else f'{what[0]} to {what[-1]}'}"
+            for words, what in (("also trained on", self.extra_train), ("tested on", self.test_data))
+            if what
+        ]
+        more += [f"from weights of {self.pretrained}"] * bool(self.pretrained)
+        return ", ".join([self.cohort, f"protocol {self.protocol}", f"{self.grid} px", f"seed {self.seed}", *more])
 
 
 @dataclass(frozen=True)
@@ -193,14 +231,18 @@ def make_split(cache: SliceCache, protocol: str, seed: int, test_patients: Seque
     CovidlabError
         If the protocol is unknown, or the cohort has too few patients or none of the named ones.
     """
+    return _split(cache.patients, protocol, seed, test_patients)
+
+
+def _split(patients: np.ndarray, protocol: str, seed: int, test_patients: Sequence[str]) -> Split:
     try:
         if protocol == "slice":
             if test_patients:
                 raise ValueError("test patients are named, which only the protocol patient can hold out")
-            return split_by_slice(len(cache), seed)
+            return split_by_slice(len(patients), seed)
         if protocol == "patient":
-            folds = patient_folds(cache.patients, folds=min(4, len(set(cache.patients)))) if not test_patients else ()
-            return split_by_patient(cache.patients, test_patients or folds[seed % len(folds)], seed)
+            folds = patient_folds(patients, folds=min(FOLDS, len(set(patients)))) if not test_patients else ()
+            return split_by_patient(patients, test_patients or folds[seed % len(folds)], seed)
     except ValueError as problem:
         raise CovidlabError(
             f"protocol {protocol}",
@@ -211,7 +253,9 @@ def make_split(cache: SliceCache, protocol: str, seed: int, test_patients: Seque
     raise CovidlabError("protocol", repr(protocol), " or ".join(PROTOCOLS), "choose one of them")
 
 
-def run_experiment(config: Config, cache: SliceCache, folder: Path, progress: Progress = silent) -> Run:
+def run_experiment(
+    config: Config, cache: SliceCache, folder: Path, progress: Progress = silent, start: Path | None = None
+) -> Run:
     """Train, choose on validation, score all three parts, and keep everything in a folder.
 
     Parameters
@@ -222,6 +266,8 @@ def run_experiment(config: Config, cache: SliceCache, folder: Path, progress: Pr
     folder : Path
         Made if missing. Holding a finished run of the same config, it is read; an interrupted one, gone on with.
     progress : callable (done, total, text)
+    start : Path, optional
+        Weights of the same model to start from, instead of fresh ones.
 
     Returns
     -------
@@ -230,23 +276,34 @@ def run_experiment(config: Config, cache: SliceCache, folder: Path, progress: Pr
     Raises
     ------
     CovidlabError
-        If the folder holds a run of another config, or cannot be written.
+        If the folder holds a run of another config, or cannot be written; if weights to start from are another
+        model's; if a patient would be trained and tested on under the protocol "patient".
     """
+    if start:
+        described = f"{read_info(start).trained_on} ({hashlib.sha256(start.read_bytes()).hexdigest()[:8]})"
+        config = replace(config, pretrained=described)
     config = replace(config, cases=tuple(dict.fromkeys(cache.cases.tolist())))
     split = config.split(cache)
-    leak = leak_sentence(split, cache.patients)
+    try:
+        leak = leak_sentence(split, cache.patients)
+    except ValueError as problem:
+        raise CovidlabError(
+            f"protocol {config.protocol}", str(problem), "patients on one side only", "change --extra-train"
+        ) from problem
     _claim(folder, config)
     if (folder / "scores.json").exists():
         return read_run(folder)
 
     weights = folder / WEIGHTS
     keras.utils.set_random_seed(config.seed)
-    model = MODELS[config.model](**config.options)
+    model = _pretrained(config, start) if start else MODELS[config.model](**config.options)
+
+    seen = sorted(set(cache.cases[np.concatenate([split.train, split.validation])].tolist()))
 
     def save_best(epoch: Epoch) -> None:
         info = WeightsInfo(
             model=config.model, options=dict(config.options), grid=config.grid, threshold=epoch.threshold,
-            trained_on=config.sentence,
+            trained_on=config.sentence, seen=seen,
         )  # fmt: skip
         save_weights(weights, model, info)
 
@@ -262,6 +319,17 @@ def run_experiment(config: Config, cache: SliceCache, folder: Path, progress: Pr
     # Last, since it says that the run is finished.
     write_json(folder / "scores.json", _as_json(run))
     return run
+
+
+def _pretrained(config: Config, start: Path) -> keras.Model:
+    model, info = load_model(start)
+    there, wanted = (info.model, dict(info.options)), (config.model, dict(config.options))
+    if json.dumps(there) != json.dumps(wanted):
+        raise CovidlabError(
+            start, f"weights of {there[0]} {there[1] or ''}".rstrip(), f"of {wanted[0]} {wanted[1] or ''}".rstrip(),
+            "name weights of the same model, or train from fresh ones",
+        )  # fmt: skip
+    return model
 
 
 def score_mirrored(run: Run, cache: SliceCache) -> Run:
@@ -347,8 +415,8 @@ def _config_of(folder: Path) -> Config:
     found = json.loads((folder / "config.json").read_text())
     found.pop("covidlab")
     found["recipe"] = Recipe(**found["recipe"])
-    for name in ("test_patients", "cases"):
-        found[name] = tuple(found[name])
+    for name in ("test_patients", "cases", "extra_train", "test_data"):
+        found[name] = tuple(found.get(name, ()))
     return Config(**found)
 
 
@@ -390,6 +458,23 @@ def summary(runs: Mapping[str, Run]) -> dict:
         "seed": first.seed,
         "models": {name: {part: rounded(scores) for part, scores in run.scores.items()} for name, run in runs.items()},
     }
+
+
+def summary_over_seeds(by_seed: Mapping[int, Mapping[str, Run]]) -> dict:
+    """What `covidlab reproduce --seeds` writes: as `summary`, with each score's mean and range over the seeds."""
+    summaries = {str(seed): summary(runs) for seed, runs in by_seed.items()}
+    first = next(iter(summaries.values()))
+    setting = {key: value for key, value in first.items() if key not in ("seed", "models")}
+    found = {**setting, "seeds": list(by_seed), "models": {}, "ranges": {}, "by_seed": {}}
+    for name, parts in first["models"].items():
+        for part, scores in parts.items():
+            for score in scores:
+                values = [one["models"][name][part][score] for one in summaries.values()]
+                known = [value for value in values if value is not None]
+                mean, ends = (round(float(np.mean(known)), 6), [min(known), max(known)]) if known else (None, None)
+                found["models"].setdefault(name, {}).setdefault(part, {})[score] = mean
+                found["ranges"].setdefault(name, {}).setdefault(part, {})[score] = ends
+    return found | {"by_seed": {seed: one["models"] for seed, one in summaries.items()}}
 
 
 def score_table(runs: Mapping[str, Run]) -> str:

@@ -110,7 +110,7 @@ def cohort_plans(profile: str = "lesson", seed: int = 0) -> tuple[ScanPlan, ...]
     severity = (0.65, 0.7, 0.4, 0.5, 0.6, 0.5, 0.0, 0.15, 0.45, 1.0)
     consolidated = (0.1, 0.05, 0.1, 0.1, 0.1, 0.4, 0.1, 0.2, 0.05, 0.08)
     return tuple(
-        ScanPlan(f"phantom_{p:02d}_{k}", seed, p, k, n, m, rows, columns, s, c)
+        ScanPlan(f"phantom_{100 * seed + p:02d}_{k}", seed, p, k, n, m, rows, columns, s, c)
         for p, k, n, m, (rows, columns), s, c in zip(patients, scans, slices, positive, sides, severity, consolidated)
     )
 

@@ -427,16 +427,59 @@ def judge_weights(model: keras.Model, info: WeightsInfo, cache: SliceCache, prog
     return slice_table(cache.masks, marked, cache.cases, cache.patients, cache.z)
 
 
-def weights_rows(table: SliceTable) -> list[dict[str, str]]:
-    """A line a case, then all together: F1 with its interval over patients, and negative slices left empty."""
+# So few positive slices say nothing of their case, yet their false pixels weigh in the pool.
+NEARLY_EMPTY = 2
 
-    def line(name: str, part: SliceTable, interval: str = "") -> dict[str, str]:
+
+def case_rows(table: SliceTable) -> list[dict[str, str]]:
+    """Slices by case and pooled: F1 with its interval over patients, and negative slices left empty.
+
+    Parameters
+    ----------
+    table : SliceTable
+
+    Returns
+    -------
+    list of dict of column -> text
+        A line a case; all slices pooled; the same without cases of hardly any positive slices, where there are such;
+        positive slices only.
+    """
+
+    def line(name: str, part: SliceTable, interval: bool = False) -> dict[str, str]:
         pooled, empty = part.pooled(), negative_slices(part).left_empty
         scores = {score: mean_and_range([getattr(pooled, score)]) for score in ("precision", "recall", "f1")}
         return {
             "case": name, "slices": str(len(part)), "positive": str(int(part.positive.sum())), **scores,
-            "95 % over patients": interval, "negative slices left empty": "none" if np.isnan(empty) else f"{empty:.3f}",
+            "95 % over patients": _ends(_plain(asdict(patient_interval(part)))) if interval else "",
+            "negative slices left empty": "none" if np.isnan(empty) else f"{empty:.3f}",
         }  # fmt: skip
 
-    rows = [line(str(case), table[table.cases == case]) for case in dict.fromkeys(table.cases.tolist())]
-    return [*rows, line("all, pooled", table, _ends(_plain(asdict(patient_interval(table)))))]
+    cases = list(dict.fromkeys(table.cases.tolist()))
+    rows = [line(case, table[table.cases == case]) for case in cases]
+    rows.append(line("all, pooled", table, interval=True))
+    if few := [case for case in cases if table[table.cases == case].positive.sum() <= NEARLY_EMPTY]:
+        rows.append(line(f"without {', '.join(few)}", table[~np.isin(table.cases, few)], interval=True))
+    return [*rows, line("positive slices only", table[table.positive], interval=True)]
+
+
+def adaptation_rows(curves: Mapping[str, Mapping[int, Counts]]) -> list[dict[str, str]]:
+    """F1 by number of annotated slices: a line a patient, the mean over patients, and the mean gain over none.
+
+    Parameters
+    ----------
+    curves : mapping of patient -> what `covidlab.adaptation.adaptation_curve` gives
+        The same numbers of slices in each, 0 among them.
+
+    Returns
+    -------
+    list of dict of column -> text
+    """
+    numbers = list(next(iter(curves.values())))
+    scores = np.array([[counts[number].f1 for number in numbers] for counts in curves.values()])
+
+    def line(name: str, values: Sequence[float], sign: str = "") -> dict[str, str]:
+        return {"patient": name} | {f"{n} slices": f"{value:{sign}.3f}" for n, value in zip(numbers, values)}
+
+    rows = [line(patient, values) for patient, values in zip(curves, scores)]
+    rows.append(line("mean of patients", scores.mean(axis=0)))
+    return [*rows, line("mean gain", (scores - scores[:, [numbers.index(0)]]).mean(axis=0), "+")]

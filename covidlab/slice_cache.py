@@ -23,7 +23,7 @@ from covidlab.progress import Progress, silent
 from covidlab.volumes import read_mask, read_volume
 
 # Raise it when the reading or resampling of slices changes: old caches are then built anew.
-FORMAT = 2
+FORMAT = 4
 
 
 @dataclass(frozen=True)

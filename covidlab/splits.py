@@ -112,8 +112,8 @@ def split_by_patient(patients: Sequence[str], held_out: Sequence[str], seed: int
     held_out : sequence of str
         The test patients.
     seed : int
-        Chooses the validation patients: shuffled, taken until they hold about 10 % of the remaining slices,
-        and never the last patient left for training.
+        Chooses the validation patients: shuffled, taken until there are two of them with about 10 % of the remaining
+        slices, but never half of the patients or more.
 
     Returns
     -------
@@ -130,10 +130,11 @@ def split_by_patient(patients: Sequence[str], held_out: Sequence[str], seed: int
         raise ValueError("a split by patient needs at least one patient to test, one to validate and one to train")
     test = np.isin(patients, list(held_out))
     wanted = paper.VALIDATION_SHARE * np.count_nonzero(~test)
+    # Two, since the threshold that suits one patient best says little of the next.
     choosers: list[str] = []
-    for name in np.random.default_rng(seed).permutation(rest)[:-1]:
+    for name in np.random.default_rng(seed).permutation(rest)[: max(1, (len(rest) - 1) // 2)]:
         choosers.append(str(name))
-        if np.count_nonzero(np.isin(patients, choosers)) >= wanted:
+        if len(choosers) >= 2 and np.count_nonzero(np.isin(patients, choosers)) >= wanted:
             break
     validation = np.isin(patients, choosers)
     return Split(np.flatnonzero(~test & ~validation), np.flatnonzero(validation), np.flatnonzero(test), "patient", seed)

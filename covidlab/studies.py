@@ -147,6 +147,7 @@ def run_variants(
     seeds: Sequence[int],
     progress: Progress = silent,
     mirror: bool = False,
+    start: Path | None = None,
 ) -> list[Row]:
     """Run every variant on every seed; what is finished is read, what was interrupted goes on.
 
@@ -163,6 +164,8 @@ def run_variants(
         Counts updates over all runs.
     mirror : bool
         Score every run with the mirror images too; see `covidlab.experiment.score_mirrored`.
+    start : Path, optional
+        Weights that every training starts from.
 
     Returns
     -------
@@ -178,7 +181,7 @@ def run_variants(
             def counted(update, updates, text, label=label, seed=seed, done=done):
                 progress(done * updates + update, total * updates, f"{label}, seed {seed} {text}")
 
-            run = run_experiment(config, cache, folder / label.replace(" ", "-") / f"seed{seed}", counted)
+            run = run_experiment(config, cache, folder / label.replace(" ", "-") / f"seed{seed}", counted, start)
             rows.append(Row(label, seed, score_mirrored(run, cache) if mirror else run))
     return rows
 

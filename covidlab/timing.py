@@ -25,7 +25,7 @@ from covidlab.errors import CovidlabError
 from covidlab.export import ExportError, export_model, install, missing_packages, open_exported
 from covidlab.models import MODELS
 from covidlab.progress import Progress, silent
-from covidlab.results import processor
+from covidlab.results import markdown, processor
 from covidlab.tensorflow_quiet import keras, tf
 from covidlab.weights_file import WeightsInfo, load_model, save_weights
 
@@ -155,43 +155,54 @@ class Timing:
 
     def as_markdown(self) -> str:
         """Tables for people: the machine's yardstick, the times, the sizes."""
-        lines = [
+        return "\n\n".join([self.setting, markdown(self.time_rows())])
+
+    @property
+    def setting(self) -> str:
+        """What the times are to be read with: how they were taken, the machine's yardstick, the models' sizes."""
+        parts = [
             f"One slice of {self.size} x {self.size}, fresh weights (time does not depend on them); NumPy array in, "
-            f"NumPy array out; median and quartiles of {self.rounds} interleaved rounds.",
-            f"{self.machine}; {self.versions}; load {self.load:.1f} at the start.",
-            "",
-            f"| threads | {PRODUCT_SIDE} x {PRODUCT_SIDE} product, TensorFlow, s | NumPy, s | peak, GFLOP/s |",
-            "|---|---|---|---|",
+            f"NumPy array out; median and quartiles of {self.rounds} interleaved rounds. Load {self.load:.1f} at the "
+            f"start; {self.machine}; {self.versions}.",
+            markdown(self._product_rows()),
+            markdown(self._size_rows()),
         ]
-        for threads, products in self.products.items():
-            cells = " | ".join(_seconds(spread) for spread in products.values())
-            lines.append(f"| {threads} | {cells} | {peak_gflops(products):.0f} |")
-        lines += [
-            "",
-            "| model | form | threads | cold, s | warm, ms | x product | share of float32 peak |",
-            "|---|---|---|---|---|---|---|",
-        ]
-        lines += [
-            f"| {row.model} | {row.form} | {row.threads} | {row.cold:.2f} | {_milliseconds(row.seconds)} "
-            f"| {row.multiple:.3f} | {row.share:.0%} |"
+        return "\n\n".join(parts + [f"Not measured: {form} ({why})." for form, why in self.missing.items()])
+
+    def time_rows(self) -> list[dict[str, str]]:
+        """A line for each model, form and number of threads."""
+        return [
+            {
+                "model": row.model, "form": row.form, "threads": str(row.threads), "cold, s": f"{row.cold:.2f}",
+                "warm, ms": _milliseconds(row.seconds), "x product": f"{row.multiple:.3f}",
+                "share of float32 peak": f"{row.share:.0%}",
+            }
             for row in self.times
+        ]  # fmt: skip
+
+    def _product_rows(self) -> list[dict[str, str]]:
+        side = f"{PRODUCT_SIDE} x {PRODUCT_SIDE} product"
+        return [
+            {
+                "threads": str(threads),
+                **{f"{side}, {library}, s": _seconds(spread) for library, spread in products.items()},
+                "peak, GFLOP/s": f"{peak_gflops(products):.0f}",
+            }
+            for threads, products in self.products.items()
         ]
+
+    def _size_rows(self) -> list[dict[str, str]]:
         files = dict.fromkeys(name for model in self.models for name in model.exported_bytes)
         heads = {"model.onnx": "ONNX", "model.tflite": "LiteRT", "int8.tflite": "LiteRT int8"}
-        head = "".join(f" {heads[name]}, MB |" for name in files)
-        lines += [
-            "",
-            f"| model | parameters | GFLOP | weights, MB | with optimiser, MB |{head}",
-            "|---" * (5 + len(files)) + "|",
-        ]
-        for model in self.models:
-            cells = "".join(f" {model.exported_bytes[name] / 1e6:.2f} |" for name in files)
-            lines.append(
-                f"| {model.model} | {model.parameters:,} | {model.gflop:.2f} | {model.bytes / 1e6:.2f} "
-                f"| {model.bytes_with_optimiser / 1e6:.2f} |{cells}"
-            )
-        lines += [f"\nNot measured: {form} ({why})." for form, why in self.missing.items()]
-        return "\n".join(lines)
+        return [
+            {
+                "model": model.model, "parameters": f"{model.parameters:,}", "GFLOP": f"{model.gflop:.2f}",
+                "weights, MB": f"{model.bytes / 1e6:.2f}",
+                "with optimiser, MB": f"{model.bytes_with_optimiser / 1e6:.2f}",
+                **{f"{heads[name]}, MB": f"{model.exported_bytes[name] / 1e6:.2f}" for name in files},
+            }
+            for model in self.models
+        ]  # fmt: skip
 
 
 def _seconds(spread: Spread) -> str:

@@ -18,6 +18,9 @@ from covidlab.errors import CovidlabError
 
 # The record's window: its uint8 files hold [-1250, 250] HU as 0..255, and so do all slices of the course.
 LOWEST_HU, HIGHEST_HU = -1250.0, 250.0
+# What a slice that was stretched by itself is brought back by: its darkest voxel, which scanners write for air outside
+# the field of view, and the median of its soft tissue, muscle and organs mixed with some fat and bone.
+DARKEST_HU, SOFT_TISSUE_HU = -1024.0, 20.0
 NIFTI = (".nii.gz", ".nii")
 
 
@@ -31,8 +34,9 @@ class Intensities:
 
     Parameters
     ----------
-    kind : "hu", "record_window" or "unit"
-        Hounsfield units; the record's window as 0..255; the same window as 0..1.
+    kind : "hu", "record_window", "unit" or "stretched"
+        Hounsfield units; the record's window as 0..255; the same window as 0..1; each slice from its own darkest to
+        its own brightest voxel as 0..255, which is undone by the grey of its soft tissue.
     meaning : str
         The same in words, with the evidence.
     """
@@ -121,13 +125,23 @@ class Volume:
         return self.orientation.from_display(array)
 
     def slices(self) -> np.ndarray:
-        """The volume for display and for models: uint8 (slices, rows, columns), [-1250, 250] HU as 0..255."""
-        return np.ascontiguousarray(self.to_display(_to_record_window(self.voxels, self.intensities.kind)))
+        """The volume for display and for models: uint8 (slices, rows, columns), [-1250, 250] HU as 0..255.
+
+        Where slices were stretched one by one, HU are estimated: see `unstretch`.
+        """
+        if self.intensities.kind == "stretched":
+            windowed = _to_record_window(unstretch(self.voxels), "hu")
+        else:
+            windowed = _to_record_window(self.voxels, self.intensities.kind)
+        return np.ascontiguousarray(self.to_display(windowed))
 
     def hounsfield(self) -> np.ndarray:
-        """Float32 HU in stored order; of a windowed file what the window left: steps of 5.9 HU, ends cut off."""
+        """Float32 HU in stored order; of a windowed file what the window left: steps of 5.9 HU, ends cut off; of
+        slices stretched one by one an estimate."""
         if self.intensities.kind == "hu":
             return self.voxels.astype(np.float32)
+        if self.intensities.kind == "stretched":
+            return unstretch(self.voxels)
         full_scale = 255.0 if self.intensities.kind == "record_window" else 1.0
         return self.voxels.astype(np.float32) / full_scale * (HIGHEST_HU - LOWEST_HU) + LOWEST_HU
 
@@ -218,8 +232,12 @@ def as_volume(
             "write the scan again from its source; air is -1000 HU, not NaN",
         )
     intensities = _intensities(path, voxels)
-    if intensities.kind == "record_window":
-        findings += _scaled_by_slice(voxels)
+    if intensities.kind == "record_window" and (stretched := _stretched(voxels)):
+        intensities = stretched
+        findings.append(
+            "grey values are scaled per slice, not by the record's window: HU are estimated from each slice's darkest "
+            "voxel and its soft tissue, and dense tissue above it may be some tens of HU off"
+        )
     orientation, spacing, more = _orientation(path, header, affine, voxels, intensities)
     return Volume(path, voxels, header, affine, spacing, intensities, orientation, tuple(findings + more))
 
@@ -432,7 +450,7 @@ def _intensities(path: Path, voxels: np.ndarray) -> Intensities:
 
 
 def _to_record_window(voxels: np.ndarray, kind: str) -> np.ndarray:
-    if kind == "record_window":
+    if kind in ("record_window", "stretched"):
         return voxels.astype(np.uint8, copy=False)
     if voxels.dtype.kind in "iu" and voxels.dtype.itemsize <= 2 and voxels.size > 2**16:
         # Few different numbers, many voxels: work each number out once, and look it up.
@@ -445,8 +463,8 @@ def _to_record_window(voxels: np.ndarray, kind: str) -> np.ndarray:
     return np.rint(scaled * 255).astype(np.uint8)
 
 
-def _scaled_by_slice(voxels: np.ndarray) -> list[str]:
-    """Tell the record's window from slices that were each stretched to 0..255.
+def _stretched(voxels: np.ndarray) -> Intensities | None:
+    """Tell slices that were each stretched to 0..255 from the record's window; None for the window.
 
     The window ends at 250 HU, so bone reaches 255 in every slice that shows a body. Where slices were stretched
     one by one (and then reduced), hardly any does, and the grey of soft tissue drifts from slice to slice.
@@ -454,15 +472,51 @@ def _scaled_by_slice(voxels: np.ndarray) -> list[str]:
     highest = voxels.max(axis=(0, 1))
     share = float(np.mean(highest == 255))
     if len(highest) < 8 or share > 0.5:
-        return []
-    # The upper half of a slice's grey levels is body; its median is soft tissue.
-    tissue = [np.median(s[s > highest[k] / 4]) for k, s in enumerate(np.moveaxis(voxels, 2, 0)) if highest[k]]
-    low, high = np.percentile(tissue, (5, 95))
-    return [
-        "grey values are scaled per slice, not by the record's window: only "
-        f"{share:.0%} of the slices reach 255, and soft tissue drifts from grey {low:.0f} to {high:.0f}; "
-        "do not mix with windowed cases"
-    ]
+        return None
+    low, high = np.nanpercentile(soft_tissue(voxels), (5, 95))
+    return Intensities(
+        "stretched",
+        f"stretched: {voxels.dtype}, only {share:.0%} of the slices reach 255 and soft tissue drifts from grey "
+        f"{low:.0f} to {high:.0f}, so each slice was scaled by itself; undone by its darkest voxel and its soft tissue",
+    )
+
+
+def soft_tissue(voxels: np.ndarray) -> np.ndarray:
+    """The grey of soft tissue in each slice along the last axis of an array (x, y, z); nan where a slice is black.
+
+    Muscle, organs, fat and bone are the upper three quarters of a slice's grey levels; most of them is soft tissue, so
+    their median is.
+    """
+    return np.array([
+        np.median(slice_[slice_ > slice_.max() / 4]) if slice_.max() else np.nan for slice_ in np.moveaxis(voxels, 2, 0)
+    ])  # fmt: skip
+
+
+def unstretch(voxels: np.ndarray) -> np.ndarray:
+    """Estimate HU of slices that were each scaled from their darkest to their brightest voxel.
+
+    Two points of the scale are known again: 0 is the darkest voxel, taken for air, and the grey of soft tissue. A
+    straight line through both is the scale. Slices that were padded with less than air before come out too dark.
+
+    Parameters
+    ----------
+    voxels : array (x, y, z), 0 or more
+        Slices along the last axis.
+
+    Returns
+    -------
+    float32 array of the same shape, HU
+
+    Examples
+    --------
+    >>> slice_ = np.array([0.0, 9.0, 100.0, 100.0, 100.0]).reshape(1, 5, 1)
+    >>> unstretch(slice_).ravel().round().tolist()
+    [-1024.0, -930.0, 20.0, 20.0, 20.0]
+    """
+    tissue = soft_tissue(voxels)
+    # A black slice stays air, whatever its scale.
+    slopes = (SOFT_TISSUE_HU - DARKEST_HU) / np.where(np.isnan(tissue), 1.0, tissue)
+    return voxels.astype(np.float32) * slopes.astype(np.float32) + np.float32(DARKEST_HU)
 
 
 def _orientation(

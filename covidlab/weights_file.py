@@ -7,7 +7,7 @@ as large) and carries one JSON attribute, so that a weights file alone is enough
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -18,8 +18,6 @@ from covidlab.models import MODELS
 from covidlab.tensorflow_quiet import keras
 
 ATTRIBUTE = "covidlab"
-# The shipped weights: a light U-Net trained on the lesson phantom; its model card lies beside it.
-SHIPPED = Path(__file__).parent / "weights" / "light_unet_phantom_128.weights.h5"
 
 
 class WeightsError(CovidlabError):
@@ -46,6 +44,8 @@ class WeightsInfo:
         Cohort, protocol and seed, in words.
     mirror : bool
         Whether the threshold belongs to the mean of the answers to a slice and to its mirror image.
+    seen : sequence of str
+        Cases with slices in training or validation: a score on these says nothing about new patients.
     """
 
     model: str
@@ -55,6 +55,7 @@ class WeightsInfo:
     options: Mapping = field(default_factory=dict)
     intensities: str = "[-1250, 250] HU as 0..1"
     mirror: bool = False
+    seen: Sequence[str] = ()
 
 
 def save_weights(path: Path, model: keras.Model, info: WeightsInfo) -> None:
@@ -80,7 +81,7 @@ def read_info(path: Path) -> WeightsInfo:
         If the file is missing, is no HDF5 file, or was not written by covidlab.
     """
     expected = "a .weights.h5 file that covidlab wrote"
-    remedy = "name the best.weights.h5 of a run, or leave --weights out to use the shipped one"
+    remedy = "name the best.weights.h5 of a run, or leave --weights out to use shipped ones"
     if not path.is_file():
         raise WeightsError(path, "no such file", expected, remedy)
     try:
@@ -96,7 +97,7 @@ def read_info(path: Path) -> WeightsInfo:
     return info
 
 
-def load_model(path: Path = SHIPPED) -> tuple[keras.Model, WeightsInfo]:
+def load_model(path: Path) -> tuple[keras.Model, WeightsInfo]:
     """Build the model that a weights file belongs to, and load them into it.
 
     Returns

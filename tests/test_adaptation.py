@@ -1,8 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from covidlab.adaptation import adapt, spread_slices
+from covidlab.adaptation import adapt, adaptation_curve, spread_slices
+from covidlab.metrics import count
 from covidlab.models import light_unet
+from covidlab.run_report import adaptation_rows
 from covidlab.slice_cache import SliceCache
 from covidlab.tensorflow_quiet import keras
 from covidlab.training import Recipe, predict_slices
@@ -61,3 +65,15 @@ def test_slices_are_spread_over_those_that_show_lesion():
 def test_nothing_to_learn_from_is_refused(slices, number):
     with pytest.raises(ValueError, match="nothing to learn from"):
         spread_slices(np.array(slices), np.array([False, True, True, True, True, True, False]), number)
+
+
+def test_a_curve_scores_every_number_on_the_same_slices_and_none_is_the_network_itself(cache, model):
+    six = {name: np.concatenate([getattr(cache, name)] * 2)[:6] for name in ("images", "masks", "cases", "patients")}
+    longer = replace(cache, **six, z=np.arange(6), positive_pixels=six["masks"].sum(axis=(1, 2)))
+    curve = adaptation_curve(model, 0.5, longer, np.arange(6), (0, 1, 2), recipe=RECIPE)
+    assert list(curve) == [0, 1, 2] and len({counts.total for counts in curve.values()}) == 1
+    rest = [1, 2, 3, 4]  # of six the first alone, or first and last, are annotated
+    alone = count(longer.masks[rest], predict_slices(model, longer.images[rest]) >= 0.5)
+    assert curve[0] == alone
+    rows = adaptation_rows({"a": curve, "b": {number: curve[0] for number in curve}})
+    assert rows[-1]["2 slices"] == f"{(curve[2].f1 - curve[0].f1) / 2:+.3f}" and rows[-1]["0 slices"] == "+0.000"

@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from covidlab.cohorts import CohortError, open_cohort, patient_of, read_cohort
+from covidlab.cohorts import CohortError, combine, open_cohort, patient_of, read_cohort
 from covidlab.errors import CovidlabError
 from covidlab.slice_cache import grid_spacing, open_slice_cache
 from tests.conftest import SIDE, SLICES, write_scan
@@ -29,6 +29,18 @@ def test_cases_are_selected_by_pattern(cohort):
     assert [case.name for case in cohort.select("*_3").cases] == ["radiopaedia_10_85902_3"]
     with pytest.raises(CohortError, match="no case named like 'corona"):
         cohort.select("corona*")
+
+
+def test_cohorts_combine_in_order_and_no_case_twice(cohort, tmp_path):
+    write_scan(tmp_path / "phantom", "another")
+    (tmp_path / "phantom" / "phantom.json").write_text("{}")
+    other = read_cohort(tmp_path / "phantom")
+    both = combine([other, cohort])
+    assert both.cases == other.cases + cohort.cases and both.name == f"phantom+{cohort.name}"
+    assert other.is_phantom and not both.is_phantom, "one real patient is enough to keep pictures back"
+    assert combine([cohort.select("*_1"), cohort.select("*_3")]).name == cohort.name
+    with pytest.raises(CohortError, match="each case once"):
+        combine([cohort, cohort.select("*_3")])
 
 
 @pytest.mark.parametrize("make", ["missing", "empty", "a file", "images only", "no scans"])

@@ -1,13 +1,26 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from covidlab.cohorts import read_cohort
 from covidlab.errors import CovidlabError
-from covidlab.experiment import Config, change_recipe, read_run, rounded, run_experiment, score_mirrored
+from covidlab.experiment import (
+    Config,
+    change_recipe,
+    read_run,
+    rounded,
+    run_experiment,
+    score_mirrored,
+    summary_over_seeds,
+)
 from covidlab.metrics import Counts
+from covidlab.slice_cache import open_slice_cache
+from covidlab.splits import split_by_slice
 from covidlab.training import Recipe, predict_slices
 from covidlab.weights_file import load_model
+from tests.conftest import write_scan
 
 RECIPE = Recipe(updates=2, updates_per_epoch=2)
 CONFIG = Config("three scans", 32, "slice", 0, options={"widths": (2, 3)}, recipe=RECIPE)
@@ -33,9 +46,62 @@ def test_a_recipe_is_changed_where_asked_and_kept_elsewhere():
     changed = change_recipe(RECIPE, "focal", 0.5)
     assert (changed.loss, changed.negatives_per_positive, changed.updates) == ("focal", 0.5, RECIPE.updates)
     assert change_recipe(RECIPE) == RECIPE and change_recipe(RECIPE, negatives=0.0).negatives_per_positive == 0
+    assert change_recipe(RECIPE, augment=0).augment == 0
+    with pytest.raises(CovidlabError, match="--augment"):
+        change_recipe(RECIPE, augment=-1)
     for wrong in (-1, float("nan")):
         with pytest.raises(CovidlabError, match="--negatives"):
             change_recipe(RECIPE, negatives=wrong)
+
+
+def test_extra_cases_are_only_trained_on_and_cases_of_another_source_only_tested_on(cache):
+    one, other, theirs = dict.fromkeys(cache.cases.tolist())
+    extra = replace(CONFIG, extra_train=(theirs,)).split(cache)
+    rows = cache.case(theirs)
+    assert set(rows) <= set(extra.train) and not set(rows) & {*extra.validation, *extra.test}
+    own = np.flatnonzero(cache.cases != theirs)
+    np.testing.assert_array_equal(extra.test, own[split_by_slice(len(own), CONFIG.seed).test])
+    with pytest.raises(CovidlabError, match="protocol patient"):
+        replace(CONFIG, test_data=(theirs,)).split(cache)
+
+
+def test_a_run_tests_on_the_other_source_and_says_so(tmp_path):
+    for name in ("a", "b", "c", "d"):
+        write_scan(tmp_path / "cohort", name)
+    cohort = read_cohort(tmp_path / "cohort")
+    cache = open_slice_cache(cohort, 32, root=tmp_path / "cache")
+    config = replace(CONFIG, protocol="patient", test_data=("c",))
+    split = config.split(cache)
+    assert set(cache.cases[split.test]) == {"c"} and len(split.validation) and len(split.train)
+    assert "tested on c" in config.sentence
+    with pytest.raises(CovidlabError, match="leaks patients c"):
+        # The same patient, scanned once to train and once to test.
+        known = replace(cache, patients=np.where(cache.cases == "d", "c", cache.patients))
+        run_experiment(replace(config, extra_train=("d",)), known, tmp_path / "run")
+
+
+def test_training_starts_from_given_weights_of_the_same_model_only(cache, tmp_path):
+    first = run_experiment(CONFIG, cache, tmp_path / "first")
+    assert set(first.model()[1].seen) <= set(cache.cases)
+    none = replace(RECIPE, learning_rate=0.0)
+    second = run_experiment(
+        replace(CONFIG, recipe=none), cache, tmp_path / "second", start=first.weights
+    )
+    for there, here in zip(first.model()[0].trainable_weights, second.model()[0].trainable_weights):
+        np.testing.assert_allclose(there.numpy(), here.numpy(), atol=1e-6)
+    assert "three scans" in second.config.pretrained and second.config.pretrained in second.config.sentence
+    with pytest.raises(CovidlabError, match="weights of light_unet"):
+        run_experiment(replace(CONFIG, options={"widths": (2, 4)}), cache, tmp_path / "third", start=first.weights)
+
+
+def test_several_seeds_are_summed_up_as_mean_and_range(cache, tmp_path):
+    configs = {seed: replace(CONFIG, seed=seed) for seed in (0, 1)}
+    runs = {seed: {"light_unet": run_experiment(one, cache, tmp_path / str(seed))} for seed, one in configs.items()}
+    found = summary_over_seeds(runs)
+    accuracies = [runs[seed]["light_unet"].scores["test"]["accuracy"] for seed in (0, 1)]
+    assert found["models"]["light_unet"]["test"]["accuracy"] == pytest.approx(np.mean(accuracies), abs=1e-6)
+    assert found["ranges"]["light_unet"]["test"]["accuracy"] == pytest.approx(sorted(accuracies), abs=1e-6)
+    assert found["seeds"] == [0, 1] and set(found["by_seed"]) == {"0", "1"} and "seed" not in found
 
 
 def test_a_finished_run_is_read_again_although_json_knows_no_tuples(cache, tmp_path):

@@ -100,3 +100,21 @@ def test_nothing_of_the_extra_is_imported_before_it_is_needed():
         "assert not {'onnx', 'onnxruntime', 'tf2onnx', 'openvino', 'ai_edge_litert'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_balanced_skips_leave_the_function_and_narrow_the_gap_between_the_joined_maps():
+    model = light_unet(widths=(4, 8, 16))
+    # As in a trained network: what comes from below is a hundred times the skip.
+    grow = model.get_layer("up0_grow")
+    grow.set_weights([100 * weights for weights in grow.get_weights()])
+    slices = np.random.default_rng(0).random((3, 32, 32, 1), np.float32)
+    balanced = export.balance_skips(model, slices)
+    np.testing.assert_allclose(balanced(slices), model(slices), rtol=1e-3, atol=1e-6)
+
+    def gap(model):
+        below, skip = (keras.Model(model.inputs, model.get_layer(n).output)(slices) for n in ("up0_grow", "down0_b"))
+        return float(np.abs(below).max() / np.abs(skip).max())
+
+    assert gap(balanced) == pytest.approx(np.sqrt(gap(model)), rel=1e-3)
+    plain = dense_patch_cnn()
+    assert export.balance_skips(plain, slices) is plain

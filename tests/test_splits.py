@@ -46,6 +46,12 @@ def test_a_patient_split_holds_out_whole_patients():
     assert len(split.validation) >= 0.1 * (len(split.validation) + len(split.train))
 
 
+def test_two_patients_validate_where_at_least_three_are_left_to_train():
+    five, four = np.repeat(list("abcdef"), 9), np.repeat(list("abcde"), 9)
+    assert [len(set(five[split_by_patient(five, ["f"], seed).validation])) for seed in range(5)] == [2] * 5
+    assert [len(set(four[split_by_patient(four, ["e"], seed).validation])) for seed in range(5)] == [1] * 5
+
+
 @given(
     st.lists(st.sampled_from("abcdef"), min_size=8, max_size=60).filter(lambda p: len(set(p)) >= 3), st.integers(0, 9)
 )

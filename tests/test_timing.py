@@ -70,7 +70,7 @@ def test_the_tables_hold_what_was_measured_and_name_what_was_not():
     assert "| 2 | 0.500 (0.500-0.600) | 0.400 (0.400-0.400) | 344 |" in lines
     assert "| nano_unet | compiled call | 2 | 0.25 | 10.0 (9.0-11.5) | 0.020 | 53% |" in lines
     assert "| nano_unet | 121,089 | 1.81 | 0.58 | 1.57 | 0.49 |" in lines
-    assert lines[-1] == "Not measured: LiteRT (not installed: pip install ai-edge-litert)."
+    assert "Not measured: LiteRT (not installed: pip install ai-edge-litert)." in lines
     tables = [line for line in lines if line.startswith("|")]
     for start in (0, 3, 6):
         assert len({line.count("|") for line in tables[start : start + 3]}) == 1

@@ -12,6 +12,7 @@ from covidlab.volumes import (
     read_mask,
     read_volume,
     spine_side,
+    unstretch,
     window,
     write_mask,
 )
@@ -173,9 +174,35 @@ def test_slices_stretched_one_by_one_are_found_out(tmp_path):
     picture = as_record(chest(slices=20)).astype(float)
     picture *= random.uniform(0.3, 0.9, 20)
     path = save(tmp_path / "coronacases_001.nii", picture.astype(np.uint8))
-    assert any("scaled per slice" in finding for finding in read_volume(path).findings)
+    volume = read_volume(path)
+    assert any("scaled per slice" in finding for finding in volume.findings)
+    assert volume.intensities.kind == "stretched" and "drifts from grey" in volume.intensities.meaning
     path = save(tmp_path / "coronacases_002.nii", as_record(chest(slices=20)))
     assert not any("scaled per slice" in finding for finding in read_volume(path).findings)
+
+
+def test_slices_stretched_one_by_one_come_back_to_the_records_window(tmp_path):
+    """The phantom's own HU are the answer: stretch its slices as the reduced coronacases are, and read them."""
+    from covidlab import phantom
+
+    plan = phantom.cohort_plans("lesson", 0)[5]
+    hu = np.maximum(phantom.make_scan(plan).image.astype(np.float32), -1024)
+    low, high = hu.min(axis=(0, 1)), hu.max(axis=(0, 1))
+    # A tenth is headroom, as for the bright specks that a reduced slice no longer has.
+    stretched = ((hu - low) / (1.1 * (high - low)) * 255).astype(np.uint8)
+    volume = read_volume(save(tmp_path / "coronacases_009.nii", stretched))
+    assert volume.intensities.kind == "stretched"
+    there, back = (np.clip(one, -1000, 100) for one in (hu, volume.hounsfield()))
+    off = np.abs(there - back)
+    # A patient with much fat: the median of his soft tissue is up to 100 HU below muscle.
+    assert np.median(off) < 15 and np.percentile(off, 95) < 120
+    np.testing.assert_array_equal(volume.to_display(volume.voxels).shape, volume.slices().shape)
+
+
+def test_a_black_slice_stays_air():
+    voxels = np.zeros((4, 4, 2), np.uint8)
+    voxels[..., 1] = 100
+    assert unstretch(voxels)[..., 0].max() == -1024 and unstretch(voxels)[..., 1].max() == pytest.approx(20)
 
 
 def test_hounsfield_undoes_the_records_window(tmp_path):

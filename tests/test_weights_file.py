@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from covidlab.models import MODELS, light_unet
-from covidlab.weights_file import SHIPPED, WeightsError, WeightsInfo, load_model, read_info, save_weights
+from covidlab.shipped_weights import SHIPPED, find_weights, licence_of
+from covidlab.weights_file import WeightsError, WeightsInfo, load_model, read_info, save_weights
 
 INFO = WeightsInfo("light_unet", 32, 0.35, "a test", options={"widths": [2, 3]})
 
@@ -57,8 +58,19 @@ def test_weights_that_do_not_fit_their_model_are_refused(saved):
         load_model(path)
 
 
-def test_the_shipped_weights_load_and_say_that_they_saw_the_phantom_only():
-    model, info = load_model()
-    assert SHIPPED.stat().st_size < 2.2e6
-    assert info.grid == 128 and "phantom" in info.trained_on
-    assert model.count_params() == 486_441
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_weights_load_and_say_what_they_have_seen(name):
+    path = find_weights(name)
+    model, info = load_model(path)
+    card = path.with_name(path.name.removesuffix(".weights.h5") + ".md").read_text(encoding="utf-8")
+    assert info.grid == 128 and info.seen
+    assert model.count_params() == {"nano_unet": 121_089}.get(name, 486_441)
+    assert path.stat().st_size < {"nano_unet": 0.6e6}.get(name, 2.2e6)
+    assert f"{model.count_params():,} parameters" in card and "Not a medical device" in card
+    assert ("MIT" if name == "phantom" else "CC BY-NC-SA") in licence_of(path)
+    assert all(case.startswith("phantom") for case in info.seen) == (name == "phantom")
+
+
+def test_weights_are_named_or_a_path(tmp_path):
+    assert find_weights() == SHIPPED["light_unet"].path
+    assert find_weights(tmp_path / "phantom") == tmp_path / "phantom" and licence_of(tmp_path) is None

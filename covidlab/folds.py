@@ -1,0 +1,90 @@
+"""Every patient held out once: what the runs of all folds say together.
+
+A fold's score is that of two or three patients. Each slice of the cohort is here judged by the one run that did not
+train on its patient, and the counts of all folds are pooled (not in the paper, which does not say how it split).
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from covidlab.evaluation import SliceTable, negative_slices, patient_interval, slice_table, volume_scores
+from covidlab.experiment import Run, rounded
+from covidlab.progress import Progress, silent
+from covidlab.slice_cache import SliceCache
+from covidlab.training import predict_slices
+
+
+def hold_each_out_once(runs: Sequence[Run]) -> bool:
+    """Whether runs are folds of one protocol "patient": no patient is tested twice.
+
+    Cases of another source, which every run tests, are no folds.
+    """
+    configs = [run.config for run in runs]
+    return len(runs) > 1 and all(config.protocol == "patient" and not config.test_data for config in configs)
+
+
+def judge_held_out(runs: Sequence[Run], cache: SliceCache, progress: Progress = silent) -> SliceTable:
+    """What each run gets right and wrong on its own test part, at its own threshold, as one table.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        One a fold.
+    cache : SliceCache
+        Of the runs' cohort and grid.
+    progress : callable (done, total, text)
+        Counts folds.
+
+    Returns
+    -------
+    SliceTable
+        In the order of the cache.
+
+    Raises
+    ------
+    ValueError
+        If a slice is in two test parts: it would count twice.
+    """
+    tests = [run.config.split(cache).test for run in runs]
+    rows, times = np.unique(np.concatenate(tests), return_counts=True)
+    if times.max() > 1:
+        twice = sorted(set(cache.patients[rows[times > 1]].tolist()))
+        raise ValueError(f"folds that test patients {', '.join(twice)} twice: give each seed of a fold once")
+    marked = np.zeros(cache.images.shape, bool)
+    for done, (run, test) in enumerate(zip(runs, tests)):
+        progress(done, len(runs), f"fold {run.config.seed}")
+        marked[test] = predict_slices(run.model()[0], cache.images[test]) >= run.threshold
+    progress(len(runs), len(runs), "done")
+    return slice_table(cache.masks[rows], marked[rows], cache.cases[rows], cache.patients[rows], cache.z[rows])
+
+
+def held_out_summary(table: SliceTable) -> dict:
+    """A table of held-out slices in numbers, for JSON.
+
+    Parameters
+    ----------
+    table : SliceTable
+
+    Returns
+    -------
+    dict
+        The paper's four scores pooled over all slices; "f1_interval", 95 % over patients; "per_volume" F1 and its
+        mean; "positives_only", the scores without negative slices; "slice_specificity", the share of those that stay
+        empty. What is not defined is None.
+    """
+    volumes = volume_scores(table)
+    interval = patient_interval(table)
+    known = [score for score in volumes.values() if not np.isnan(score)]
+    more: Mapping = {
+        "f1_low": interval.low, "f1_high": interval.high, "volume_mean": float(np.mean(known)) if known else np.nan,
+        "slice_specificity": negative_slices(table).left_empty,
+    }  # fmt: skip
+    more = rounded(more)
+    return {
+        **rounded(table.pooled().scores()),
+        "f1_interval": [more.pop("f1_low"), more.pop("f1_high")],
+        "per_volume": rounded(volumes),
+        **more,
+        "positives_only": rounded(table[table.positive].pooled().scores()),
+    }

@@ -1,0 +1,59 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from covidlab.cohorts import read_cohort
+from covidlab.experiment import Config, run_experiment
+from covidlab.folds import held_out_summary, hold_each_out_once, judge_held_out
+from covidlab.run_report import case_rows
+from covidlab.slice_cache import open_slice_cache
+from covidlab.training import Recipe
+from tests.conftest import write_scan
+
+RECIPE = Recipe(updates=2, updates_per_epoch=2)
+CONFIG = Config("four scans", 32, "patient", 0, options={"widths": (2, 3)}, recipe=RECIPE)
+
+
+@pytest.fixture(scope="module")
+def folds(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("folds")
+    for name in ("a", "b", "c", "d"):
+        write_scan(folder / "cohort", name)
+    cache = open_slice_cache(read_cohort(folder / "cohort"), 32, root=folder / "cache")
+    return cache, [run_experiment(replace(CONFIG, seed=seed), cache, folder / str(seed)) for seed in range(4)]
+
+
+def test_all_folds_together_judge_every_slice_once_by_the_run_that_did_not_see_it(folds):
+    cache, runs = folds
+    table = judge_held_out(runs, cache)
+    assert table.cases.tolist() == cache.cases.tolist() and table.z.tolist() == cache.z.tolist()
+    for run in runs:
+        test = run.config.split(cache).test
+        assert table[test].pooled() == run.counts["test"]
+    assert table.pooled() == sum((run.counts["test"] for run in runs[1:]), runs[0].counts["test"])
+
+
+def test_the_summary_is_json_and_agrees_with_its_lines(folds):
+    cache, runs = folds
+    table = judge_held_out(runs, cache)
+    found = held_out_summary(table)
+    json.dumps(found, allow_nan=False)
+    assert found["f1"] == pytest.approx(table.pooled().f1, abs=1e-6)
+    known = [score for score in found["per_volume"].values() if score is not None]
+    assert found["volume_mean"] == pytest.approx(np.mean(known), abs=1e-5)
+    assert found["f1_interval"][0] <= found["f1"] <= found["f1_interval"][1]
+    assert found["positives_only"]["recall"] == pytest.approx(found["recall"])
+    rows = {row["case"]: row for row in case_rows(table)}
+    assert rows["all, pooled"]["f1"] == f"{found['f1']:.3f}"
+    assert rows["positive slices only"]["slices"] == str(int(cache.positive.sum()))
+
+
+def test_a_patient_tested_twice_is_refused_and_slices_drawn_at_random_are_no_folds(folds):
+    cache, runs = folds
+    with pytest.raises(ValueError, match="test patients .* twice"):
+        judge_held_out([runs[0], runs[0]], cache)
+    assert hold_each_out_once(runs) and not hold_each_out_once(runs[:1])
+    by_slice = [replace(run, config=replace(run.config, protocol="slice")) for run in runs]
+    assert not hold_each_out_once(by_slice)
