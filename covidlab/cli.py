@@ -157,6 +157,13 @@ def _parser() -> argparse.ArgumentParser:
                      help="average the answers to a slice and to its mirror image: twice the time")  # fmt: skip
 
     sub = command(
+        "compare", _compare, "put several recipes side by side, each judged on held-out patients",
+        "Each FOLDER was written by `covidlab reproduce --protocol patient --seeds ...`; its name is the recipe's.",
+    )  # fmt: skip
+    sub.add_argument("folder", type=Path, nargs="+", metavar="FOLDER")
+    sub.add_argument("--table", type=Path, metavar="STEM", help="write the table as STEM.csv and STEM.md, too")
+
+    sub = command(
         "adapt", _adapt, "fit a run's network to its test patients, from a few annotated slices of each",
         "For each number of annotated slices the network is fitted anew, and scored on those slices of the patient\n"
         "that no number takes. Patients with too few positive slices are left out, and named.\n\n"
@@ -236,6 +243,8 @@ def _run_options(sub: argparse.ArgumentParser) -> None:
                      "with, or all (default: 0 as in the paper, 0.3 on the phantom)")  # fmt: skip
     sub.add_argument("--augment", type=float, metavar="X", help="how far training slices are turned, zoomed, shifted\n"
                      "and brightened: 0 not, 2 twice as far (default: 1)")  # fmt: skip
+    sub.add_argument("--drop-specks", action="store_true", help="take small spots away; how small is chosen on\n"
+                     "validation")  # fmt: skip
     sub.add_argument("--out", type=Path, metavar="DIR", help="(default: runs/DATA-PROTOCOL-seedN)")
 
 
@@ -315,7 +324,7 @@ def _config(options, model: str, main, extra=(), test=()):
             experiment.recipe_for(main.is_phantom, options.updates, model),
             options.loss, options.negatives, options.augment,
         ),
-        extra_train=names(extra), test_data=names(test),
+        extra_train=names(extra), test_data=names(test), drop_specks=options.drop_specks,
     )  # fmt: skip
 
 
@@ -420,6 +429,23 @@ def _score(options) -> None:
         )  # fmt: skip
         note = f"Pooled pixels; threshold {info.threshold:g}, the weights' own."
         results.write_table(options.table, title, rows, provenance, note)
+        print(f"\n{options.table}.md")
+
+
+def _compare(options) -> None:
+    from covidlab import folds, results
+
+    rows = folds.compare_rows(options.folder)
+    print(results.markdown(rows))
+    if options.table:
+        found = json.loads((options.folder[0] / "scores.json").read_text())
+        provenance = results.Provenance.here(
+            command="covidlab compare " + " ".join(folder.name for folder in options.folder) + " --table STEM",
+            data=found["data"], protocol=found["protocol"], grid=f"{found['grid']} px",
+            seeds=", ".join(map(str, found["seeds"])),
+        )  # fmt: skip
+        note = "Every slice is judged by the fold that did not train on its patient, at that fold's threshold; pooled."
+        results.write_table(options.table, "What helps on patients never seen", rows, provenance, note)
         print(f"\n{options.table}.md")
 
 

@@ -57,7 +57,8 @@ def read_test_slices(runs: Mapping[str, Run], cache: SliceCache) -> TestSlices:
     config = next(iter(runs.values())).config
     positions = config.split(cache).test
     images = cache.images[positions]
-    probabilities = {name: predict_slices(run.model()[0], images) for name, run in runs.items()}
+    models = {name: run.model() for name, run in runs.items()}
+    probabilities = {name: info.without_specks(predict_slices(model, images)) for name, (model, info) in models.items()}
     thresholds = {name: run.threshold for name, run in runs.items()}
     return TestSlices(positions, images, cache.masks[positions], probabilities, thresholds)
 

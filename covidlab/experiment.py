@@ -21,14 +21,24 @@ import numpy as np
 from covidlab import __version__, figures, paper
 from covidlab.errors import CovidlabError
 from covidlab.imbalance import LOSSES
-from covidlab.metrics import PAPER_SCORES, Counts
+from covidlab.metrics import PAPER_SCORES, Counts, count
 from covidlab.models import MODELS
 from covidlab.progress import Progress, silent
 from covidlab.slice_cache import SliceCache
+from covidlab.specks import choose_smallest, drop_specks
 from covidlab.splits import PARTS, PROTOCOLS, Split, leak_sentence, patient_folds, split_by_patient, split_by_slice
 from covidlab.tensorflow_quiet import keras
-from covidlab.training import THRESHOLDS, Epoch, Recipe, best_threshold, count_slices, read_history, train
-from covidlab.weights_file import WeightsInfo, load_model, read_info, save_weights
+from covidlab.training import (
+    THRESHOLDS,
+    Epoch,
+    Recipe,
+    best_threshold,
+    count_slices,
+    predict_slices,
+    read_history,
+    train,
+)
+from covidlab.weights_file import WeightsInfo, load_model, save_weights
 
 # The phantom is easier than patients and a lesson is short; on real slices more updates come before anything clever.
 PHANTOM_UPDATES, REAL_UPDATES = 1000, 7500
@@ -140,6 +150,8 @@ class Config:
         Cases that are trained on whatever the protocol, and neither validated nor tested on.
     test_data : sequence of str
         Cases, as of another source, that alone are tested on; protocol "patient".
+    drop_specks : bool
+        Whether small spots are taken away; how small is chosen on validation (`covidlab.specks`).
     pretrained : str
         What the weights are that training starts from; empty for fresh ones.
     """
@@ -155,6 +167,7 @@ class Config:
     cases: Sequence[str] = ()
     extra_train: Sequence[str] = ()
     test_data: Sequence[str] = ()
+    drop_specks: bool = False
     pretrained: str = ""
 
     def split(self, cache: SliceCache) -> Split:
@@ -279,9 +292,8 @@ def run_experiment(
         If the folder holds a run of another config, or cannot be written; if weights to start from are another
         model's; if a patient would be trained and tested on under the protocol "patient".
     """
-    if start:
-        described = f"{read_info(start).trained_on} ({hashlib.sha256(start.read_bytes()).hexdigest()[:8]})"
-        config = replace(config, pretrained=described)
+    first, described = _pretrained(config, start) if start else (None, "")
+    config = replace(config, pretrained=described)
     config = replace(config, cases=tuple(dict.fromkeys(cache.cases.tolist())))
     split = config.split(cache)
     try:
@@ -296,7 +308,7 @@ def run_experiment(
 
     weights = folder / WEIGHTS
     keras.utils.set_random_seed(config.seed)
-    model = _pretrained(config, start) if start else MODELS[config.model](**config.options)
+    model = first or MODELS[config.model](**config.options)
 
     seen = sorted(set(cache.cases[np.concatenate([split.train, split.validation])].tolist()))
 
@@ -309,9 +321,12 @@ def run_experiment(
 
     history = train(model, cache, split, config.recipe, folder, save_best, progress)
     best, info = load_model(weights)
-    counts = {
-        part: count_slices(best, cache, split.part(part), np.array([info.threshold]))[0] for part in PARTS
-    }  # fmt: skip
+    marked = {part: _marked(best, info, cache, split.part(part)) for part in PARTS}
+    if config.drop_specks:
+        info = replace(info, smallest=choose_smallest(cache.masks[split.validation], marked["validation"]))
+        save_weights(weights, best, info)
+        marked = {part: drop_specks(found, info.smallest) for part, found in marked.items()}
+    counts = {part: count(cache.masks[split.part(part)], found) for part, found in marked.items()}
     run = Run(folder, config, counts, info.threshold, tuple(history), leak)
     (folder / "figures").mkdir(exist_ok=True)
     figures.save(figures.history_figure(history, config.sentence), folder / "figures" / "history.png")
@@ -321,7 +336,16 @@ def run_experiment(
     return run
 
 
-def _pretrained(config: Config, start: Path) -> keras.Model:
+def _marked(model: keras.Model, info: WeightsInfo, cache: SliceCache, slices: np.ndarray) -> np.ndarray:
+    """What a model marks on slices of a cache, in portions: the probabilities of a 630-pixel cohort are never held."""
+    portions = np.array_split(slices, max(1, len(slices) // 64))
+    return np.concatenate([
+        info.mark(predict_slices(model, cache.images[portion], mirror=info.mirror)) for portion in portions
+    ])  # fmt: skip
+
+
+def _pretrained(config: Config, start: Path) -> tuple[keras.Model, str]:
+    """The model with the weights that a file holds, and what they are: trained on what, and a digest of the numbers."""
     model, info = load_model(start)
     there, wanted = (info.model, dict(info.options)), (config.model, dict(config.options))
     if json.dumps(there) != json.dumps(wanted):
@@ -329,7 +353,8 @@ def _pretrained(config: Config, start: Path) -> keras.Model:
             start, f"weights of {there[0]} {there[1] or ''}".rstrip(), f"of {wanted[0]} {wanted[1] or ''}".rstrip(),
             "name weights of the same model, or train from fresh ones",
         )  # fmt: skip
-    return model
+    digest = hashlib.sha256(b"".join(weights.tobytes() for weights in model.get_weights())).hexdigest()
+    return model, f"{info.trained_on} ({digest[:8]})"
 
 
 def score_mirrored(run: Run, cache: SliceCache) -> Run:
@@ -355,10 +380,11 @@ def score_mirrored(run: Run, cache: SliceCache) -> Run:
     model, info = run.model()
     split = run.config.split(cache)
     threshold, _ = best_threshold(count_slices(model, cache, split.validation, THRESHOLDS, mirror=True), THRESHOLDS)
+    info = replace(info, mirror=True, threshold=threshold)
     counts = {
-        part: count_slices(model, cache, split.part(part), np.array([threshold]), mirror=True)[0] for part in PARTS
+        part: count(cache.masks[split.part(part)], _marked(model, info, cache, split.part(part))) for part in PARTS
     }
-    save_weights(run.folder / "mirrored.weights.h5", model, replace(info, mirror=True, threshold=threshold))
+    save_weights(run.folder / "mirrored.weights.h5", model, info)
     write_json(path, {"threshold": threshold, "counts": {part: asdict(one) for part, one in counts.items()}})
     return replace(run, counts=counts, threshold=threshold)
 

@@ -4,10 +4,13 @@ A fold's score is that of two or three patients. Each slice of the cohort is her
 train on its patient, and the counts of all folds are pooled (not in the paper, which does not say how it split).
 """
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
+from covidlab.errors import CovidlabError
 from covidlab.evaluation import SliceTable, negative_slices, patient_interval, slice_table, volume_scores
 from covidlab.experiment import Run, rounded
 from covidlab.progress import Progress, silent
@@ -54,7 +57,8 @@ def judge_held_out(runs: Sequence[Run], cache: SliceCache, progress: Progress = 
     marked = np.zeros(cache.images.shape, bool)
     for done, (run, test) in enumerate(zip(runs, tests)):
         progress(done, len(runs), f"fold {run.config.seed}")
-        marked[test] = predict_slices(run.model()[0], cache.images[test]) >= run.threshold
+        model, info = run.model()
+        marked[test] = info.mark(predict_slices(model, cache.images[test]))
     progress(len(runs), len(runs), "done")
     return slice_table(cache.masks[rows], marked[rows], cache.cases[rows], cache.patients[rows], cache.z[rows])
 
@@ -88,3 +92,48 @@ def held_out_summary(table: SliceTable) -> dict:
         **more,
         "positives_only": rounded(table[table.positive].pooled().scores()),
     }
+
+
+def compare_rows(folders: Sequence[Path]) -> list[dict[str, str]]:
+    """Several recipes side by side: what `covidlab reproduce --seeds` wrote of each.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Each holds a scores.json with held-out patients; its name is the recipe's.
+
+    Returns
+    -------
+    list of dict of column -> text
+
+    Raises
+    ------
+    CovidlabError
+        If a folder has no such file, or the recipes were not asked the same: other data, cases or held-out patients.
+    """
+    rows, asked = [], set()
+    for folder in folders:
+        try:
+            found = json.loads((folder / "scores.json").read_text())
+            held_out = found["held_out"]
+        except (OSError, ValueError, KeyError) as error:
+            raise CovidlabError(
+                folder, "no scores.json with held-out patients", "a folder that `reproduce --seeds` wrote",
+                "run `covidlab reproduce --protocol patient --seeds 0,1,2,3 --out FOLDER` first",
+            ) from error  # fmt: skip
+        for model, scores in held_out.items():
+            asked.add((found["grid"], tuple(scores["per_volume"])))
+            low, high = scores["f1_interval"]
+            rows.append({
+                "recipe": folder.name, "model": model, "F1": f"{scores['f1']:.3f}",
+                "95 % over patients": "one patient" if low is None else f"{low:.3f} to {high:.3f}",
+                "precision": f"{scores['precision']:.3f}", "recall": f"{scores['recall']:.3f}",
+                "negative slices left empty": f"{scores['slice_specificity']:.3f}",
+                "F1, positive slices only": f"{scores['positives_only']['f1']:.3f}",
+                "F1 of a volume, mean": f"{scores['volume_mean']:.3f}",
+            })  # fmt: skip
+    if len(asked) > 1:
+        raise CovidlabError(
+            "FOLDER", "recipes with other held-out cases or grids", "the same cases in each", "compare like with like"
+        )
+    return rows

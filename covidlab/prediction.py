@@ -89,7 +89,9 @@ def _on_grid(volume: Volume, fit: GridFit, model: keras.Model, info: WeightsInfo
     """Probabilities of a few slices at a time, on the weights' grid."""
     slices = volume.slices()
     for start in range(0, len(slices), PORTION):
-        yield predict_slices(model, fit.to_grid(slices[start : start + PORTION]), mirror=info.mirror)
+        yield info.without_specks(
+            predict_slices(model, fit.to_grid(slices[start : start + PORTION]), mirror=info.mirror)
+        )
 
 
 def predict_file(

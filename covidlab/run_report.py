@@ -71,11 +71,11 @@ def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None, pr
     if kept.exists() and not run.weights.exists():
         return json.loads(kept.read_text())
     split = run.config.split(cache)
-    model, _ = run.model()
+    model, info = run.model()
     probabilities = np.empty(cache.images.shape, np.float32)
     for rows, found in _predicted(model, cache, progress):
         probabilities[rows] = found
-    marked = probabilities >= run.threshold
+    marked = info.mark(probabilities)
     table = slice_table(cache.masks, marked, cache.cases, cache.patients, cache.z)
     for part in PARTS:
         _check_same_masks(run, part, table[split.part(part)])
@@ -402,7 +402,7 @@ def score_exported(path: Path, run: Run, cache: SliceCache) -> Counts:
     """
     test = run.config.split(cache).test
     found = predict_exported(open_exported(path), cache.images[test])
-    return count(cache.masks[test], found >= run.threshold)
+    return count(cache.masks[test], run.model()[1].mark(found))
 
 
 def judge_weights(model: keras.Model, info: WeightsInfo, cache: SliceCache, progress: Progress = silent) -> SliceTable:
@@ -423,7 +423,7 @@ def judge_weights(model: keras.Model, info: WeightsInfo, cache: SliceCache, prog
     """
     marked = np.empty(cache.images.shape, bool)
     for rows, found in _predicted(model, cache, progress, info.mirror):
-        marked[rows] = found >= info.threshold
+        marked[rows] = info.mark(found)
     return slice_table(cache.masks, marked, cache.cases, cache.patients, cache.z)
 
 

@@ -12,9 +12,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import h5py
+import numpy as np
 
 from covidlab.errors import CovidlabError
 from covidlab.models import MODELS
+from covidlab.specks import drop_specks
 from covidlab.tensorflow_quiet import keras
 
 ATTRIBUTE = "covidlab"
@@ -44,6 +46,8 @@ class WeightsInfo:
         Cohort, protocol and seed, in words.
     mirror : bool
         Whether the threshold belongs to the mean of the answers to a slice and to its mirror image.
+    smallest : int
+        Pixels of the grid that a marked spot must have, chosen on validation; see `covidlab.specks`.
     seen : sequence of str
         Cases with slices in training or validation: a score on these says nothing about new patients.
     """
@@ -55,7 +59,19 @@ class WeightsInfo:
     options: Mapping = field(default_factory=dict)
     intensities: str = "[-1250, 250] HU as 0..1"
     mirror: bool = False
+    smallest: int = 1
     seen: Sequence[str] = ()
+
+
+    def mark(self, probabilities: np.ndarray) -> np.ndarray:
+        """What is called lesion: float (slices, grid, grid) in 0..1 -> bool, from the threshold on, specks dropped."""
+        return drop_specks(probabilities >= self.threshold, self.smallest)
+
+    def without_specks(self, probabilities: np.ndarray) -> np.ndarray:
+        """The probabilities with 0 in spots too small to be marked, so that the threshold alone marks the rest."""
+        if self.smallest <= 1:
+            return probabilities
+        return np.where((probabilities >= self.threshold) & ~self.mark(probabilities), np.float32(0), probabilities)
 
 
 def save_weights(path: Path, model: keras.Model, info: WeightsInfo) -> None:
@@ -91,7 +107,8 @@ def read_info(path: Path) -> WeightsInfo:
         raise WeightsError(path, f"no readable HDF5 file ({str(error).splitlines()[0]})", expected, remedy) from error
     if text is None:
         raise WeightsError(path, "an HDF5 file without covidlab's description", expected, remedy)
-    info = WeightsInfo(**json.loads(text))
+    found = json.loads(text)
+    info = WeightsInfo(**{**found, "seen": tuple(found.get("seen", ()))})
     if info.model not in MODELS:
         raise WeightsError(path, f"weights of a model {info.model!r}", f"one of {', '.join(MODELS)}", remedy)
     return info

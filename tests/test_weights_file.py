@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
@@ -74,3 +76,13 @@ def test_shipped_weights_load_and_say_what_they_have_seen(name):
 def test_weights_are_named_or_a_path(tmp_path):
     assert find_weights() == SHIPPED["light_unet"].path
     assert find_weights(tmp_path / "phantom") == tmp_path / "phantom" and licence_of(tmp_path) is None
+
+
+def test_specks_are_dropped_on_the_grid_and_nothing_else_changes():
+    info = WeightsInfo("light_unet", grid=8, threshold=0.5, trained_on="", smallest=3)
+    probabilities = np.full((1, 8, 8), 0.4, np.float32)
+    probabilities[0, 0, :2], probabilities[0, 4, :4] = 0.9, 0.6
+    assert info.mark(probabilities).sum() == 4
+    left = info.without_specks(probabilities)
+    np.testing.assert_array_equal(left >= 0.5, info.mark(probabilities))
+    assert (left != probabilities).sum() == 2 and replace(info, smallest=1).without_specks(left) is left

@@ -1,0 +1,37 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from skimage.measure import label
+
+from covidlab.specks import SIZES, choose_smallest, drop_specks
+
+
+def test_a_spot_counts_within_its_slice_and_by_the_sides_of_pixels():
+    marked = np.zeros((2, 4, 4), bool)
+    marked[0, 0, :2] = marked[0, 1, 2] = True  # two side by side, and one at their corner
+    marked[1, 0, 0] = True  # above one of them, in the next slice
+    assert drop_specks(marked, 2)[0].sum() == 2 and not drop_specks(marked, 2)[1].any()
+    assert not drop_specks(marked, 3).any() and drop_specks(marked, 1) is marked
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(SIZES))
+def test_what_is_left_is_what_another_library_leaves(seed, smallest):
+    marked = np.random.default_rng(seed).random((3, 9, 7)) < 0.4
+    expected = np.zeros_like(marked)
+    for slice_, kept in zip(marked, expected):
+        spots = label(slice_, connectivity=1)
+        for number in range(1, spots.max() + 1):
+            kept |= (spots == number) & ((spots == number).sum() >= smallest)
+    np.testing.assert_array_equal(drop_specks(marked, smallest), expected)
+
+
+def test_the_size_is_the_largest_that_costs_validation_hardly_anything():
+    reference = np.zeros((2, 40, 40), bool)
+    reference[0, 5:35, 5:35] = True
+    marked = reference.copy()
+    marked[1, 3, 3] = marked[1, 20:22, 20:22] = True  # specks of 1 and 4 pixels
+    assert choose_smallest(reference, marked) == max(SIZES)
+    small = np.zeros_like(reference)
+    small[0, 2:4, 2:5] = True  # the only lesion has six pixels
+    assert choose_smallest(small, small) == 4
+    assert choose_smallest(np.zeros_like(reference), np.zeros_like(reference)) in SIZES
