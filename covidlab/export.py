@@ -190,7 +190,7 @@ def balance_skips(model: keras.Model, slices: np.ndarray) -> keras.Model:
     balanced = keras.models.clone_model(model)
     balanced.set_weights(model.get_weights())
     watched = [f"{up}_grow" for up, _ in stages] + [f"{down}_b" for _, down in stages]
-    look = keras.Model(model.inputs, [model.get_layer(name).output for name in watched])
+    look = keras.Model(model.input, [model.get_layer(name).output for name in watched])
     found = (look(slice_[None], training=False) for slice_ in slices)
     highest = np.max([[np.abs(one).max() for one in maps] for maps in found], axis=0)
     for (up, _), below, skip in zip(stages, *np.split(highest, 2)):

@@ -17,6 +17,7 @@ from nbformat import NotebookNode
 
 from covidlab import paper
 from covidlab.experiment import recipe_for
+from covidlab.results import read_table
 from covidlab.training import THRESHOLDS
 from covidlab.volumes import HIGHEST_HU, LOWEST_HU
 from tests.notebook_guards import all_text
@@ -70,6 +71,18 @@ def readme(pattern: str) -> Source:
         if len(found) != 1:
             raise LookupError(f"{len(found)} places of the README match {pattern!r}; one should")
         return [_number(group) for group in ([found[0]] if isinstance(found[0], str) else found[0])]
+
+    return read
+
+
+def table(name: str, column: str, **row: str) -> Source:
+    """The first number of a cell of results/NAME.csv: of the one row that has these values."""
+
+    def read(_: NotebookNode) -> list[float]:
+        rows = [one for one in read_table(ROOT / f"results/{name}.csv") if row.items() <= one.items()]
+        if len(rows) != 1:
+            raise LookupError(f"{len(rows)} rows of results/{name}.csv have {row}; one should")
+        return [float(rows[0][column].split()[0])]
 
     return read
 
@@ -163,6 +176,14 @@ DOUBT = output(  # over all pixels and near lesions: of 20 passes, of p (1 - p)
 ONE = r"phantom_\d+: ([\d.]+) before, ([\d.]+) after; the other: ([\d.]+) before, ([\d.]+) after"
 ADAPTED = output(rf"{ONE}\n(?:\[progress.*\n)?{ONE}")  # of each of the two patients, and of the other one
 
+# Real slices, light U-Net, test: patients that also train, and patients never seen.
+SLICE_F1 = table("models", "f1", variant="light_unet", part="test")
+PATIENT_F1 = table("patient-radiopaedia", "f1", case="all, pooled")
+CORONACASES_F1 = table("patient-coronacases", "f1", case="all, pooled")
+NAMES = [row["recipe"] for row in read_table(ROOT / "results/patient-recipes.csv")]
+RECIPES = {name: table("patient-recipes", "F1", recipe=name) for name in NAMES}
+EMPTY = {name: table("patient-recipes", "negative slices left empty", recipe=name) for name in NAMES}
+
 # Notebook 07: three networks, in the order patch CNN, FCN-8s, light U-Net.
 JUDGED = "07_evaluation_and_cpu_timing"
 THREE_F1 = output(  # F1 on train and test, and the threshold, of each
@@ -190,6 +211,9 @@ INTERVALS = output(
     "".join(rf"{part} +over +(\d+) {what} +[\d.]+ to [\d.]+, width ([\d.]+)\n*"
             for part in ("train", "test") for what in ("patients", "slices"))
 )  # fmt: skip
+HD95 = output(  # median and quartiles of the patch CNN, then of FCN-8s
+    r"^HD95, mm, .*?\) +" + r" +".join([r"([\d.]+) \(([\d.]+) to ([\d.]+)\)"] * 2)
+)
 FX_PEAK = paper.PROCESSOR_CORES / 2 * 16 * paper.PROCESSOR_GHZ
 FULL_GFLOP = output(r"^FCN-8s +([\d.]+) GFLOP, at least")
 
@@ -277,10 +301,8 @@ CLAIMS = [
           output(r"^slice +F1 on train ([\d.]+), on test ([\d.]+)(?:\n.*)*"
                  r"\npatient +F1 on train ([\d.]+), on test ([\d.]+)"),
           lambda _, true: true[1] > true[0] - 0.05 and true[3] < true[2] - 0.05),
-    Claim("02_data_loading", r"light U-Net a test F1 of ([\d.]+) by slice, and ([\d.]+) and ([\d.]+) by patient",
-          page("README.md", r"\| test \| .*?([\d.]+) \([\d. to]+\) \| Command.*?patients 10 and 14 \|.*?"
-               r"\| ([\d.]+) \| [\d.]+ \| [\d.]+ \| \| patients 27 and 29 \|.*?"
-               r"\| ([\d.]+) \| [\d.]+ \| [\d.]+ \| From"),
+    Claim("02_data_loading", r"light U-Net a test F1 of ([\d.]+) by slice, and ([\d.]+) by",
+          lambda notebook: SLICE_F1(notebook) + PATIENT_F1(notebook),
           lambda said, true: [round(number, 2) for number in true] == said),
     Claim("02_data_loading", r"divides its images: (\d+) % for testing, and of the rest (\d+) % for validation",
           known(round(100 * paper.TEST_SHARE), round(100 * paper.VALIDATION_SHARE))),
@@ -297,30 +319,32 @@ CLAIMS = [
     ),
     Claim("05_light_unet", r"Accuracy is nearly 1 everywhere", SCORES, lambda _, true: min(true[2::4]) >= 0.98),
     Claim("05_light_unet", r"On validation precision is the higher one: there the network misses more than it "
-          r"invents\. On the test part it is recall", SCORES, lambda _, true: true[4] > true[5] and true[9] > true[8]),
+          r"invents\. On the test part precision and recall are equal", SCORES,
+          lambda _, true: true[4] > true[5] and true[9] == true[8]),
     Claim("05_light_unet", r"The test score is the lowest", SCORES, lambda _, true: true[11] == min(true[3::4])),
-    Claim("05_light_unet", r"on the test patients the network marks \*more\* than it should",
-          output(r"^area, marked over reference: ([\d.]+)"), lambda _, true: true[0] > 1.05),
+    Claim("05_light_unet", r"on the test patients the network marks as \*much\* as it should",
+          output(r"^area, marked over reference: ([\d.]+)"), lambda _, true: abs(true[0] - 1) < 0.05),
     Claim("05_light_unet", r"On validation precision was above recall: by the same threshold .* \*less\*", SCORES,
           lambda _, true: true[4] > true[5]),
-    Claim("05_light_unet", r"(One) validation patient chose the threshold", output(r"^validation .*, patients (\d+)$")),
+    Claim("05_light_unet", r"(Two) validation patients chose the threshold",
+          output(r"^validation .*, patients (\d+)$")),
     Claim("05_light_unet", r"these outlines are about as wavy as the reference's",
           output(r"^roughness, marked over reference: ([\d.]+)"), lambda _, true: abs(true[0] - 1) < 0.05),
-    Claim("05_light_unet", r"\| regions slightly smaller \| no: ([\d.]+) of the reference's area on test",
+    Claim("05_light_unet", r"\| regions slightly smaller \| hardly: ([\d.]+) of the reference's area on test",
           output(r"^area, marked over reference: ([\d.]+)")),
-    Claim("05_light_unet", r"\| regions smoother \| no: ([\d.]+) of the reference's roughness",
+    Claim("05_light_unet", r"\| regions smoother \| hardly: ([\d.]+) of the reference's roughness",
           output(r"^roughness, marked over reference: ([\d.]+)")),
     Claim("05_light_unet", r"A tenth\. Only the first convolution after each skip", JOINS,
           lambda _, true: 0.08 < 1 - true[4] / true[0] < 0.12),
     Claim("05_light_unet", r"both networks score alike on the training patients and on validation", JOINS,
           lambda _, true: max(abs(true[1] - true[5]), abs(true[2] - true[6])) < 0.025),
-    Claim("05_light_unet", r"On the test patients concatenation is ahead, by ([\d.]+)\.", JOINS,
-          lambda said, true: said[0] == round(true[3] - true[7], 2)),
+    Claim("05_light_unet", r"On the test patients sums are ahead, by ([\d.]+)\.", JOINS,
+          lambda said, true: said[0] == round(true[7] - true[3], 2)),
     Claim("05_light_unet", r"test F1 ([\d.]+), with sums ([\d.]+); alike on train and validation", JOINS,
           lambda said, true: said == [true[3], true[7]]),
     Claim("05_light_unet", r"In notebook 06 two seeds of \*one\* smaller network lie further apart than that",
           lambda notebook: JOINS(notebook) + elsewhere("06_class_imbalance", SUM_SEEDS)(notebook),
-          lambda _, true: abs(true[9] - true[8]) > true[3] - true[7]),
+          lambda _, true: abs(true[9] - true[8]) > abs(true[3] - true[7])),
     Claim("05_light_unet", r"when one pixel in a (hundred) is lesion", elsewhere("06_class_imbalance", LESION_SHARE),
           lambda said, true: abs(100 / true[0] - said[0]) < 10),
     Claim("05_light_unet", r"A slice of 630 x 630 has (\d+) times as many pixels", known((630 / 128) ** 2),
@@ -341,8 +365,8 @@ CLAIMS = [
           output(r"^0\.9 among balanced windows is ([\d.]+) in"), lambda said, true: abs(1 / true[0] - said[0]) < 1.5),
     Claim("03_patch_cnn", r"it was more than (ten) times, so more than the eight that we counted",
           output(r"ms: (\d+) times as long$"), lambda said, true: true[0] > said[0]),
-    Claim("03_patch_cnn", r"Accuracy is ([\d.]+) on every part", SCORES,
-          lambda said, true: set(true[2::4]) == {said[0]}),
+    Claim("03_patch_cnn", r"Accuracy is ([\d.]+) or more on every part", SCORES,
+          lambda said, true: min(true[2::4]) == said[0]),
     Claim("03_patch_cnn", r"the share of lesion predicts the threshold closely, and not to the last digit",
           output(r"^threshold ([\d.]+)$(?:\n.*)*?^([\d.]+) among balanced windows is 0\.50 in"),
           lambda _, true: abs(true[0] - true[1]) < 0.02),
@@ -365,6 +389,9 @@ CLAIMS = [
     Claim("04_fcn8s", r"counted ([\d,]+) weights without building them", output(r"^FCN-8s: ([\d,]+) weights")),
     Claim("04_fcn8s", r"say what .* count the (134) million weights", output(r"^FCN-8s: ([\d,]+) weights"),
           lambda said, true: said[0] == true[0] // 1e6),
+    Claim("04_fcn8s", r"on the training and on the test patients; on validation the first one does not",
+          output("(?:.|\\n)*?".join([r"train F1 ([\d.]+)  validation F1 ([\d.]+)  test F1"] * 3)),
+          lambda _, true: true[0] > true[2] > true[4] and true[1] > true[5] > true[3]),
     Claim("04_fcn8s", r"On the test patients it goes from (0\.\d+) to (0\.\d+) to (0\.\d+)",
           output(r"test F1 ([\d.]+)$(?:\n.*)*?test F1 ([\d.]+)$(?:\n.*)*?test F1 ([\d.]+)$"),
           lambda said, true: said == true[::-1] and said == sorted(said)),
@@ -428,12 +455,13 @@ CLAIMS = [
           output(r"the reference: F1 ([\d.]+)\ntwo experts against each other: +F1 ([\d.]+)"),
           lambda _, true: true[1] < true[0]),
     # Notebook 07: what three trained networks do is said of the stored run.
-    Claim(JUDGED, r"the U-Net is above FCN-8s on \*all\* parts", THREE_F1,
-          lambda _, true: true[6] > true[3] and true[7] > true[4]),
-    Claim(JUDGED, r"on the validation patient the little patch CNN scores higher than the U-Net", VALIDATION_F1,
-          lambda _, true: true[0] > true[2]),
-    Claim(JUDGED, r"On the test patients it is the other way round, and there it is hardly ahead of FCN-8s", THREE_F1,
-          lambda _, true: true[1] < true[7] and 0 < true[1] - true[4] < 0.06),
+    Claim(JUDGED, r"the U-Net is above FCN-8s on \*all\* parts, .*? the best of the three on each",
+          lambda notebook: THREE_F1(notebook) + VALIDATION_F1(notebook),
+          lambda _, true: all(true[c] > max(true[a], true[b]) for a, b, c in ((0, 3, 6), (1, 4, 7), (9, 10, 11)))),
+    Claim(JUDGED, r"on the validation patients the little patch CNN is far ahead of FCN-8s", VALIDATION_F1,
+          lambda _, true: true[0] > true[1] + 0.1),
+    Claim(JUDGED, r"On the test patients the two are level, as they are on those that trained them", THREE_F1,
+          lambda _, true: max(abs(true[1] - true[4]), abs(true[0] - true[3])) < 0.02),
     Claim(JUDGED, r"It has ([\d,]+) weights and sees", output(r"^patch_cnn +([\d,]+) weights")),
     Claim(JUDGED, r"there FCN-8s is still below the U-Net on test, but by less than here",
           lambda notebook: readme(r"^\| FCN-8s, a quarter [^|]*(?:\| [^|]+ ){3}\| ([\d.]+) ")(notebook)
@@ -441,40 +469,50 @@ CLAIMS = [
           lambda _, true: 0 < true[1] - true[0] < true[9] - true[6]),
     Claim(JUDGED, r"nano U-Net, a smaller sister with a quarter of the weights, fits without them",
           output(r"^our nano U-Net .* at least ([\d.]+) s"), lambda _, true: true[0] < paper.SECONDS_PER_SLICE[1]),
-    Claim(JUDGED, r"Validation chose ([\d.]+) for the U-Net, a low threshold", THREE_F1,
-          lambda said, true: said[0] == true[8] < 0.3),
-    Claim(JUDGED, r"For the patch CNN it chose ([\d.]+), the last but one on offer", THREE_F1,
-          lambda said, true: said[0] == true[2] == THRESHOLDS[-2]),
+    Claim(JUDGED, r"Validation chose ([\d.]+) for the U-Net and ([\d.]+) for FCN-8s", THREE_F1,
+          lambda said, true: said == [true[8], true[5]]),
+    Claim(JUDGED, r"For the patch CNN validation chose ([\d.]+), the last threshold on offer", THREE_F1,
+          lambda said, true: said[0] == true[2] == THRESHOLDS[-1]),
     Claim(JUDGED, r"the patch CNN and FCN-8s have nearly the same pooled F1", THREE_F1,
           lambda _, true: abs(true[1] - true[4]) < 0.06),
-    Claim(JUDGED, r"it leaves nearly two in three of them empty, the patch CNN fewer than one in "
-          r"ten, with more than three times as many false pixels", THREE_TABLES,
-          lambda _, true: 0.6 < true[4] < 2 / 3 and true[1] < 0.1 and true[2] / true[5] > 3),
-    Claim(JUDGED, r"Volumes of one network differ by up to ([\d.]+), and", volume_gap),
-    Claim(JUDGED, r"a quarter of its slices score under ([\d.]+), and a quarter of FCN-8s' score (0)\.", THREE_TABLES,
-          lambda said, true: true[0] < said[0] and true[3] == said[1]),
+    Claim(JUDGED, r"it leaves three in four of them empty, the patch CNN one in ten, with nearly twenty times as many "
+          r"false pixels", THREE_TABLES,
+          lambda _, true: abs(true[4] - 3 / 4) < 0.03 and abs(true[1] - 0.1) < 0.02 and 17 < true[2] / true[5] < 20),
+    Claim(JUDGED, r"Volumes of one network differ by up to ([\d.]+)\.", volume_gap),
+    Claim(JUDGED, r"the two scans of phantom_03 lie further apart than its first scan and the other patient's", VOLUMES,
+          lambda _, true: all(abs(true[k] - true[k + 1]) > abs(true[k] - true[k + 2]) + 0.05 for k in (0, 3, 6))),
+    Claim(JUDGED, r"a quarter of its slices score under ([\d.]+) or so, and a quarter of FCN-8s' under ([\d.]+)\.",
+          THREE_TABLES, lambda said, true: abs(true[0] - said[0]) < 0.02 and said[1] - 0.05 < true[3] < said[1]),
+    Claim(JUDGED, r"of them score 0\.", CAUGHT, lambda _, true: true[3] > 0),
     Claim(JUDGED, r"By F1 half a square is the worst, and the far patch is nearly perfect",
           output(r"^moved +([\d.]+) .*\na patch +([\d.]+) .*\nhalf +([\d.]+) "),
           lambda _, true: true[2] == min(true) and true[1] == max(true) > 0.97),
     Claim(JUDGED, r"By HD95 the far patch is by far the worst",
           output(r"^moved +[\d.]+ +([\d.]+) .*\na patch +[\d.]+ +([\d.]+) .*\nhalf +[\d.]+ +([\d.]+) "),
           lambda _, true: true[1] > 2 * max(true[0], true[2])),
-    Claim(JUDGED, r"The U-Net is the best, FCN-8s by far the worst\. A network",
+    Claim(JUDGED, r"The U-Net is the best, FCN-8s clearly the worst\. A network",
           three("NSD at 3 mm, mean over positive"),
-          lambda _, true: true[2] == max(true) and 2 * true[1] < min(true[::2])),
+          lambda _, true: true[2] == max(true) and true[1] < min(true[::2]) - 0.15),
     Claim(JUDGED, r"The U-Net is the best again\. The patch CNN marks something far", three("HD95, mm"),
           lambda _, true: true[2] == min(true) and true[0] > 30),
-    Claim(JUDGED, r"FCN-8s marks nothing on a quarter of them or more, hence",
-          output(r"^HD95, mm, .*\) +[\d.]+ \(([\d.]+) to infinite\) "), lambda _, true: True),
-    Claim(JUDGED, r"The U-Net marks about as much as it should, the patch CNN too much, FCN-8s too little",
-          three("marked area"), lambda _, true: abs(true[2] - 1) < 0.1 and true[0] > 1.2 and true[1] < 0.85),
-    Claim(JUDGED, r"The U-Net's are a little rougher than the reference, the patch CNN's far rougher",
-          three("roughness"), lambda _, true: 1.03 < true[2] < 1.2 and true[0] > 1.4),
+    Claim(JUDGED, r"FCN-8s has nearly the same median, and a third quartile nearly twice as large\. Where", HD95,
+          lambda _, true: abs(true[3] - true[0]) < 5 and 1.6 < true[5] / true[2] < 2),
+    # An infinite quartile is printed as a word, which HD95 would not match.
+    Claim(JUDGED, r"Such slices are fewer than a quarter, so these quartiles do not show them", HD95,
+          lambda _, true: len(true) == 6),
+    Claim(JUDGED, r"The patch CNN marks a little too much, the U-Net too little\. .*? But FCN-8s marks just as little",
+          three("marked area"),
+          lambda _, true: 1.03 < true[0] < 1.2 and true[2] < 0.95 and abs(true[1] - true[2]) < 0.03),
+    Claim(JUDGED, r"The U-Net's are as rough as the reference, the patch CNN's far rougher",
+          three("roughness"), lambda _, true: abs(true[2] - 1) < 0.03 and true[0] > 1.4),
+    Claim(JUDGED, r"The U-Net leaves out none, invents less than the patch CNN, and has the best borders",
+          lambda notebook: [*THREE_TABLES(notebook), *CAUGHT(notebook), *three("NSD at 3 mm, mean over p")(notebook)],
+          lambda _, true: true[15] == 0 and true[8] < true[2] and true[20] == max(true[18:])),
     Claim(JUDGED, r"FCN-8s invents least and leaves out whole slices",
           lambda notebook: THREE_TABLES(notebook) + CAUGHT(notebook),
           lambda _, true: true[5] < min(true[2], true[8]) and true[12] > 5),
-    Claim(JUDGED, r"lowest NSD, smoothest outlines; U-Net: ([\d.]+) of the area, outlines a little rougher",
-          three("marked area"), lambda said, true: said[0] == true[2]),
+    Claim(JUDGED, r"lowest NSD, smoothest outlines, ([\d.]+) of the area; U-Net: ([\d.]+) of the area, outlines",
+          three("marked area"), lambda said, true: said == true[1:]),
     Claim(JUDGED, r"FCN-8s has the smoothest outlines of all, smoother than the reference",
           three("roughness"), lambda _, true: true[1] == min(true) < 0.95),
     Claim(JUDGED, r"([\d.]+) of the U-Net's; but [\d.]+ of all lesion pixels lie as near",
@@ -483,25 +521,28 @@ CLAIMS = [
           output(r"^([\d.]+) of all lesion pixels lie within")),
     Claim(JUDGED, r"lesions are small, so two thirds of a lesion is border",
           output(r"^([\d.]+) of all lesion pixels lie within"), lambda _, true: abs(true[0] - 2 / 3) < 0.05),
-    Claim(JUDGED, r"It counts (\d+) witnesses, and there are (six)", INTERVALS,
-          lambda said, true: said == [true[2], true[0]] and true[1] > 2 * true[3]),
-    Claim(JUDGED, r"There the interval over patients is hardly wider than the one over slices", INTERVALS,
-          lambda _, true: 1 <= true[5] / true[7] < 1.4),
-    Claim(JUDGED, r"The U-Net is above the patch CNN on each of the three volumes, and yet by less",
+    Claim(JUDGED, r"We practise on the (five) \*training\* patients", INTERVALS, lambda said, true: said[0] == true[0]),
+    Claim(JUDGED, r"too narrow, about half as wide\. It counts (\d+) witnesses, and there are (five)", INTERVALS,
+          lambda said, true: said == [true[2], true[0]] and 1.6 < true[1] / true[3] < 2.6),
+    Claim(JUDGED, r"the interval over patients is the narrower one\. Are two patients better .*? than (\d+) slices",
+          INTERVALS, lambda said, true: said[0] == true[6] and true[5] < 0.8 * true[7]),
+    Claim(JUDGED, r"The U-Net is ahead by ([\d.]+) to ([\d.]+) on each of the three volumes: .*? more than twice what",
           lambda notebook: VOLUMES(notebook) + INTERVALS(notebook),
-          lambda _, true: all(0 < true[6 + k] - true[k] < true[9 + 5] for k in range(3))),
+          lambda said, true: said == [round(pick(true[6 + k] - true[k] for k in range(3)), 2) for pick in (min, max)]
+          and said[0] > 2 * true[9 + 5]),
     Claim(JUDGED, r"(Three): both, or twice the one, or twice the other",
           output(r"^2 patients, (\d+) different drawings")),
-    Claim(JUDGED, r"of the slices that FCN-8s misses, fewer than half have a found neighbour", CAUGHT,
-          lambda _, true: true[5] < true[3] / 2),
+    Claim(JUDGED, r"of the (\d+) slices that FCN-8s misses, (\d+) have a found neighbour\. .*? little more than half",
+          CAUGHT, lambda said, true: said == [true[3], true[5]] and 0.5 < true[5] / true[3] < 0.65),
+    Claim(JUDGED, r"The others stand in rows of misses, up to (four) long", output(r"^fcn8s .* longest miss (\d+)$")),
     Claim(JUDGED, r"all networks notice each run somewhere",
           output("\n".join([r"runs noticed (\d+) of (\d+), longest miss \d+"] * 3).replace("\n", r"\n.*")),
           lambda _, true: true[::2] == true[1::2]),
     Claim(JUDGED, r"The patch CNN and the U-Net miss no slice", CAUGHT, lambda _, true: true[0] == true[6] == 0),
     Claim(JUDGED, r"FCN-8s alone misses slices", CAUGHT, lambda _, true: true[0] == true[6] == 0 < true[3]),
-    Claim(JUDGED, r"on more than nine in ten and on two in three of the negative slices",
+    Claim(JUDGED, r"on nine in ten and on nearly half of the negative slices",
           output(r"something marked: \{'patch_cnn': '([\d.]+)', .*'light_unet': '([\d.]+)'"),
-          lambda _, true: true[0] > 0.9 and abs(true[1] - 2 / 3) < 0.05),
+          lambda _, true: abs(true[0] - 0.9) < 0.02 and 0.42 < true[1] < 0.5),
     Claim(JUDGED, r"What FCN-8s misses is small", output(r"^fcn8s, .* median: missed (\d+)  found (\d+)"),
           lambda _, true: true[0] < 0.75 * true[1]),
     Claim(JUDGED, r"\| (\d+) of (\d+), all of them FCN-8s'", CAUGHT,
@@ -536,42 +577,49 @@ CLAIMS = [
     Claim(JUDGED, r"measured here, 600 updates \| patient \| ([\d.]+)", THREE_F1,
           lambda said, true: said[0] == true[7]),
     Claim(JUDGED, r"7,500 updates \| slice, which leaks \| ([\d.]+)",
-          readme(r"^\| test \| 0\.876.*\| ([\d.]+) \(")),
-    Claim(JUDGED, r"3,000 updates \| patient \| ([\d.]+) and ([\d.]+)",
-          page("README.md", r"10 and 14 (?:\| [\d.]+ ){3}\| ([\d.]+) .*? 27 and 29 (?:\| [\d.]+ ){3}\| ([\d.]+) ")),
+          SLICE_F1),
+    Claim(JUDGED, r"1,500 updates after the phantom \| patient \| ([\d.]+)", PATIENT_F1),
     Claim("08_beyond_the_paper", r"Recall rises\. The threshold of these weights is low", MIRROR[0],
           lambda _, true: true[5] > true[2] and true[0] < 0.3),
     Claim("08_beyond_the_paper", r"Validation wants a higher threshold for two looks", MIRROR[1],
           lambda _, true: true[3] > true[0]),
-    Claim("08_beyond_the_paper", r"F1 hardly moves, and part of the recall is given back",
+    Claim("08_beyond_the_paper", r"F1 rises a little, and the recall that was won is given back",
           lambda notebook: MIRROR[0](notebook) + MIRROR[1](notebook),
-          lambda _, true: abs(true[10] - true[4]) < 0.02 and true[8] < true[11] < true[5]),
+          lambda _, true: 0.005 < true[10] - true[4] < 0.03 and true[8] == true[11] < true[5]),
     Claim("08_beyond_the_paper", r"Over all pixels\*\* both doubts look excellent", DOUBT,
           lambda _, true: min(true[0], true[2]) > 0.9),
     Claim("08_beyond_the_paper", r"0\.01, both are weaker", DOUBT,
           lambda _, true: true[1] < true[0] - 0.02 and true[3] < true[2] - 0.02),
-    Claim("08_beyond_the_paper", r"Twenty passes do hardly better than one", DOUBT,
-          lambda _, true: -0.02 < true[1] - true[3] < 0.05),
+    Claim("08_beyond_the_paper", r"Twenty passes do no better than one", DOUBT,
+          lambda _, true: -0.05 < true[1] - true[3] < 0.01),
     Claim("08_beyond_the_paper", r"Most missed pixels have next to no deviation",
           output(r"of the missed pixels, (\d+)% have"), lambda _, true: true[0] > 60),
-    Claim("08_beyond_the_paper", r"In the run that we stored, F1 rises on both patients, by ([\d.]+) each", ADAPTED,
-          lambda said, true: said[0] == round(true[1] - true[0], 2) == round(true[5] - true[4], 2)),
-    Claim("08_beyond_the_paper", r"although slice (\d+), beside them, was annotated as empty",
-          output(r"^phantom_03 slices .* (\d+) of which")),
+    Claim("08_beyond_the_paper", r"F1 rises on phantom_03, by ([\d.]+)\. On phantom_08 it stays", ADAPTED,
+          lambda said, true: said[0] == round(true[1] - true[0], 2) and true[5] == true[4]),
     Claim("08_beyond_the_paper", r"the network is worse on phantom_08 by ([\d.]+): more is lost there than was won",
           ADAPTED, lambda said, true: said[0] == round(true[2] - true[3], 2) > true[1] - true[0]),
-    Claim("08_beyond_the_paper", r"Fitted to phantom_08, it is as good on phantom_03 as before", ADAPTED,
-          lambda _, true: abs(true[7] - true[6]) < 0.015),
-    Claim("08_beyond_the_paper", r"higher by ([\d.]+) on both patients; on the control as before, or lower by "
-          r"([\d.]+) \|", ADAPTED,
-          lambda said, true: said == [round(true[1] - true[0], 2), round(true[2] - true[3], 2)]),
+    Claim("08_beyond_the_paper", r"Fitted to phantom_08, it is worse on phantom_03, by ([\d.]+)\.", ADAPTED,
+          lambda said, true: said[0] == round(true[6] - true[7], 2)),
+    Claim("08_beyond_the_paper", r"higher by ([\d.]+), or as before; on the control lower by ([\d.]+), or ([\d.]+)",
+          ADAPTED, lambda said, true: said == [round(true[k] - true[j], 2) for k, j in ((1, 0), (2, 3), (6, 7))]),
     Claim("08_beyond_the_paper", r"The int8 file is about a quarter of the size",
           output(r"ONNX: ([\d.]+) MB(?:.|\n)*int8: ([\d.]+) MB"), lambda _, true: 3 < true[0] / true[1] < 5),
-    Claim("08_beyond_the_paper", r"three seeds \| ([\d.]+) \|", readme(r"^\| test \| 0\.876.*\| ([\d.]+) \(")),
-    Claim("08_beyond_the_paper", r"\| patients 10 and 14, never seen \| patient, one seed \| ([\d.]+)",
-          readme(r"^\| patients 10 and 14 (?:\| [\d.]+ ){3}\| ([\d.]+) ")),
-    Claim("08_beyond_the_paper", r"\| patients 27 and 29, never seen \| patient, one seed \| ([\d.]+)",
-          readme(r"^\| patients 27 and 29 (?:\| [\d.]+ ){3}\| ([\d.]+) ")),
+    Claim("08_beyond_the_paper", r"the light U-Net reaches an F1 of ([\d.]+)\.", SLICE_F1),
+    Claim("08_beyond_the_paper", r"trained on from there: \+([\d.]+)\.",
+          lambda notebook: RECIPES["1-from-scratch"](notebook) + RECIPES["2-pretrained-on-the-phantom"](notebook),
+          lambda said, true: said[0] == round(true[1] - true[0], 2)),
+    Claim("08_beyond_the_paper", r"Dropped, ([\d.]+) of the negative slices stay empty instead of ([\d.]+)",
+          lambda notebook: EMPTY["4-and-specks-dropped"](notebook) + EMPTY["3-and-turned-twice-as-far"](notebook),
+          lambda said, true: said == [round(number, 2) for number in true]),
+    Claim("08_beyond_the_paper", r"changed little; and so did mirrored slices",
+          lambda notebook: [value for name in ("6-or-coronacases-added", "8-or-half-as-many-negatives",
+                                               "7-and-specks-dropped", "9-or-mirrored-slices-too")
+                            for value in RECIPES[name](notebook)],
+          lambda _, true: abs(true[0] - true[1]) < 0.02 and abs(true[2] - true[3]) < 0.02),
+    Claim("08_beyond_the_paper", r"F1 ([\d.]+) without coronacases, ([\d.]+) with them",
+          lambda notebook: PATIENT_F1(notebook) + CORONACASES_F1(notebook)),
+    Claim("08_beyond_the_paper", r"By slice ([\d.]+), by patient ([\d.]+):",
+          lambda notebook: SLICE_F1(notebook) + PATIENT_F1(notebook)),
     Claim("08_beyond_the_paper", r"([\d,]+) weights take with 8 bits", output(r"^([\d,]+) weights, [\d.]+ MB")),
     Claim("08_beyond_the_paper", r"\"less than (\d)MB\"", known(paper.UNET_MEGABYTES)),
 ]  # fmt: skip

@@ -112,7 +112,7 @@ def test_balanced_skips_leave_the_function_and_narrow_the_gap_between_the_joined
     np.testing.assert_allclose(balanced(slices), model(slices), rtol=1e-3, atol=1e-6)
 
     def gap(model):
-        below, skip = (keras.Model(model.inputs, model.get_layer(n).output)(slices) for n in ("up0_grow", "down0_b"))
+        below, skip = (keras.Model(model.input, model.get_layer(n).output)(slices) for n in ("up0_grow", "down0_b"))
         return float(np.abs(below).max() / np.abs(skip).max())
 
     assert gap(balanced) == pytest.approx(np.sqrt(gap(model)), rel=1e-3)
