@@ -72,8 +72,11 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     sub.add_argument("--out", type=Path, metavar="DIR", help="where to (default: covid19-ct-seg in the data folder)")
 
-    sub = command("inspect", _inspect, "look at every file of a cohort and say what is odd", f"FOLDER is {LAYOUT}.")
-    sub.add_argument("folder", nargs="?", metavar="FOLDER", help="default: $COVIDLAB_DATA, else the phantom")
+    sub = command(
+        "inspect", _inspect, "look at every file of a cohort, or at one scan, and say what is odd",
+        f"A cohort is {LAYOUT}.\nA scan is a .nii or .nii.gz file, or a folder with the DICOM slices of one series.",
+    )  # fmt: skip
+    sub.add_argument("folder", nargs="?", metavar="FOLDER|SCAN", help="default: $COVIDLAB_DATA, else the phantom")
     sub.add_argument("--cases", default="*", metavar="GLOB", help="only cases named like this, such as 'radiopaedia*'")
     sub.add_argument("--json", action="store_true", help="for programs")
 
@@ -266,10 +269,13 @@ def _fetch(options) -> None:
 
 
 def _inspect(options) -> int:
-    from covidlab import doctor
+    from covidlab import cohorts, doctor
 
-    with progress_bar("inspecting") as progress:
-        report = doctor.inspect_cohort(_cohort(options.folder, options.cases), progress)
+    if options.folder and cohorts.is_single_scan(Path(options.folder)):
+        report = doctor.inspect_scan(Path(options.folder))
+    else:
+        with progress_bar("inspecting") as progress:
+            report = doctor.inspect_cohort(_cohort(options.folder, options.cases), progress)
     print(report.as_json() if options.json else report.as_text())
     broken = [case for case in report.cases if not case.usable]
     for case in broken:

@@ -240,6 +240,15 @@ def read_cohort(folder: Path) -> Cohort:
     return Cohort("phantom" if is_phantom else folder.resolve().name, folder, cases)
 
 
+def is_single_scan(path: Path) -> bool:
+    """Whether a path is one scan, a file or a folder of DICOM slices, and no folder of cases."""
+    if path.is_file():
+        return True
+    inside = {child.name for child in path.iterdir()} if path.is_dir() else set()
+    cohort = inside & {*IMAGE_FOLDERS, *MASK_FOLDERS} or any(name.endswith(EXTENSIONS) for name in inside)
+    return not cohort and any((path / name).is_file() for name in inside if not name.startswith("."))
+
+
 def _image_and_mask_folders(folder: Path) -> tuple[Path, Path]:
     layout = f"a folder {IMAGE_FOLDERS[0]} (or images) and a folder {MASK_FOLDERS[0]} (or masks)"
     if not folder.is_dir():

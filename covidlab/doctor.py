@@ -7,12 +7,14 @@ broken scan does not hide the next.
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 
-from covidlab.cohorts import Case, Cohort
+from covidlab.cohorts import Case, Cohort, case_name
+from covidlab.dicom import read_series
 from covidlab.progress import Progress, silent
-from covidlab.volumes import VolumeError, read_mask, read_volume
+from covidlab.volumes import Volume, VolumeError, read_mask, read_volume
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,9 @@ class CaseReport:
     orientation : str
         How the slices are turned for display, and how that was decided.
     spacing : tuple of float, mm, or None where unknown
-    slices, positive_slices : int
+    slices : int
+    positive_slices : int or None
+        None where there is no mask.
     findings : tuple of str
         What is odd; an unusable file has the reason here.
     usable : bool
@@ -43,7 +47,7 @@ class CaseReport:
     orientation: str = ""
     spacing: tuple[float, ...] | None = None
     slices: int = 0
-    positive_slices: int = 0
+    positive_slices: int | None = 0
     findings: tuple[str, ...] = ()
     usable: bool = True
 
@@ -62,7 +66,7 @@ class CohortReport:
             "cases": len(self.cases),
             "patients": len({case.patient for case in self.cases}),
             "slices": sum(case.slices for case in self.cases),
-            "positive_slices": sum(case.positive_slices for case in self.cases),
+            "positive_slices": sum(case.positive_slices or 0 for case in self.cases),
         }
 
     @property
@@ -136,14 +140,40 @@ def inspect_case(case: Case) -> CaseReport:
     except VolumeError as error:
         return CaseReport(case.name, case.patient, findings=(str(error),), usable=False)
     positive = int(np.count_nonzero(volume.to_display(mask).any(axis=(1, 2))))
-    findings = volume.findings
+    findings = ()
     if positive <= 2:
-        findings += (f"only {positive} positive slices: its own F1 means little; never drop it silently",)
+        findings = (f"only {positive} positive slices: its own F1 means little; never drop it silently",)
+    return _report(case.name, case.patient, volume, positive, findings)
+
+
+def inspect_scan(path: Path) -> CohortReport:
+    """Read one scan without a mask: a NIfTI file, or a folder with the DICOM slices of one series.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    CohortReport
+        Of one case, named as the file or folder; nothing of who the patient is.
+
+    Raises
+    ------
+    VolumeError
+        If it cannot be read.
+    """
+    volume = read_series(path) if path.is_dir() else read_volume(path)
+    name = path.name if path.is_dir() else case_name(path)
+    return CohortReport(str(path), (_report(name, name, volume, None),))
+
+
+def _report(name: str, patient: str, volume: Volume, positive: int | None, more: Sequence[str] = ()) -> CaseReport:
     return CaseReport(
-        case.name, case.patient, tuple(int(side) for side in volume.voxels.shape), str(volume.voxels.dtype),
+        name, patient, tuple(int(side) for side in volume.voxels.shape), str(volume.voxels.dtype),
         volume.intensities.meaning, volume.orientation.meaning,
         None if volume.spacing is None else tuple(round(float(side), 3) for side in volume.spacing),
-        int(volume.voxels.shape[volume.slice_axis]), positive, findings,
+        int(volume.voxels.shape[volume.slice_axis]), positive, (*volume.findings, *more),
     )  # fmt: skip
 
 
@@ -153,7 +183,7 @@ def _row(case: CaseReport) -> tuple[str, ...]:
     return (
         case.name, case.patient, " x ".join(map(str, case.shape)), case.dtype, case.intensities.split(":")[0],
         "unknown" if case.spacing is None else " x ".join(f"{side:g}" for side in case.spacing),
-        str(case.slices), str(case.positive_slices),
+        str(case.slices), "no mask" if case.positive_slices is None else str(case.positive_slices),
     )  # fmt: skip
 
 

@@ -34,6 +34,15 @@ def test_inspect_reports_cases_patients_and_totals(capsys, cohort_folder):
     assert "3 cases of 2 patients, 36 slices, 24 of them positive" in out and "keep them together" in out
 
 
+def test_inspect_looks_at_one_scan_without_a_mask(capsys, cohort_folder, tmp_path):
+    status, out, _ = run(capsys, "inspect", cohort_folder / "images" / "someone_else.nii.gz")
+    assert status == 0 and "someone_else" in out and "no mask" in out and f"{SLICES} slices" in out
+    (tmp_path / "series").mkdir()
+    (tmp_path / "series" / "notes.txt").write_text("no slice")
+    status, _, err = run(capsys, "inspect", tmp_path / "series")
+    assert status == 2 and str(tmp_path / "series") in err and err.count("\n") == 1
+
+
 def test_inspect_reports_a_broken_case_among_good_ones_and_exits_with_2(capsys, tmp_path):
     image, _ = write_scan(tmp_path / "data", "bad")
     write_scan(tmp_path / "data", "good")
