@@ -15,6 +15,7 @@ from covidlab.progress import Progress, silent
 from covidlab.slice_cache import SliceCache
 from covidlab.tensorflow_quiet import keras
 from covidlab.training import Recipe, predict_slices, training_batches
+from covidlab.weights_file import WeightsInfo
 
 # Of a rate of 2e-3 that trains from scratch: small steps, as the weights are good already.
 RECIPE = Recipe(updates=100, updates_per_epoch=10, batch_size=4, learning_rate=3e-4)
@@ -105,7 +106,7 @@ def adapt(
 
 def adaptation_curve(
     model: keras.Model,
-    threshold: float,
+    info: WeightsInfo,
     cache: SliceCache,
     slices: np.ndarray,
     numbers: Sequence[int],
@@ -119,8 +120,8 @@ def adaptation_curve(
     ----------
     model : keras.Model
         That has never seen the patient.
-    threshold : float
-        The model's own.
+    info : WeightsInfo
+        The model's own: its threshold, and how small a spot it drops, stay.
     cache : SliceCache
     slices : 1-D ndarray of int
         Positions of the patient's slices.
@@ -142,6 +143,6 @@ def adaptation_curve(
     for done, (number, annotated) in enumerate(chosen.items()):
         progress(done, len(chosen), f"{number} slices")
         adapted = adapt(model, cache, annotated, seed, recipe) if number else model
-        found[number] = count(cache.masks[rest], predict_slices(adapted, cache.images[rest]) >= threshold)
+        found[number] = count(cache.masks[rest], info.mark(predict_slices(adapted, cache.images[rest])))
     progress(len(chosen), len(chosen), "done")
     return found

@@ -12,7 +12,7 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from covidlab import __version__, shipped_weights
+from covidlab import __version__, paper, shipped_weights
 from covidlab.errors import CovidlabError
 from covidlab.progress import progress_bar
 
@@ -100,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
                      help="folders that train, reproduce or study wrote, of one cohort and protocol")  # fmt: skip
     sub.add_argument("--full", action="store_true", help="judge it slice by slice; needs the cohort again")
     sub.add_argument("--data", metavar="FOLDER", help="the run's cohort (default: $COVIDLAB_DATA, else the phantom)")
+    _extra_option(sub)
     sub.add_argument("--table", type=Path, metavar="STEM", help="with --full: write the test parts side by side")
     sub.add_argument("--json", action="store_true", help="for programs")
 
@@ -141,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
         "fcn8s has a quarter of its published width in the lesson profile",
     )
     sub.add_argument("--seeds", metavar="A,B", help="several, instead of --seed; with protocol patient 0,1,2,3 hold\n"
-                     "every patient out once")  # fmt: skip
+                     "every patient of four or more out once")  # fmt: skip
 
     sub = command(
         "study", _study, "answer one of the paper's open questions by runs that differ in one thing",
@@ -174,7 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     sub.add_argument("run", type=Path, nargs="+", metavar="RUN", help="folders of runs of protocol patient")
     sub.add_argument("--data", metavar="FOLDER", help="the runs' cohort (default: $COVIDLAB_DATA, else the phantom)")
-    sub.add_argument("--extra-train", action="append", default=[], metavar="FOLDER[:GLOB]", help="as the runs had it")
+    _extra_option(sub)
     sub.add_argument("--slices", default="0,2,4,8,16", metavar="A,B", help="how many (default: 0,2,4,8,16)")
     sub.add_argument("--seed", type=int, default=0, help="of the order and the turning of slices (default: 0)")
     sub.add_argument("--table", type=Path, metavar="STEM", help="write the table as STEM.csv and STEM.md, too")
@@ -207,14 +208,20 @@ def _parser() -> argparse.ArgumentParser:
         "cohort. Needs packages of the extra `export`.\n\n  covidlab export best.weights.h5 -o model.onnx\n"
         "  covidlab export RUN -o model.tflite --int8    its test part is scored in both forms",
     )  # fmt: skip
-    sub.add_argument("weights", type=Path, metavar="WEIGHTS", help="best.weights.h5 of a run, or the run's folder")
+    sub.add_argument("weights", metavar="WEIGHTS", help="best.weights.h5 of a run, the run's folder, or a shipped name")
     sub.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="ends in .onnx or .tflite")
     sub.add_argument("--int8", action="store_true", help="whole numbers of 8 bits inside; LiteRT only")
     sub.add_argument("--size", type=int, metavar="N", help="pixels a side of the slices it takes (default: the grid "
                      "that the weights were trained on)")  # fmt: skip
     sub.add_argument("--data", metavar="FOLDER", help="cohort to check and calibrate with (default: $COVIDLAB_DATA, "
                      "else the phantom)")  # fmt: skip
+    _extra_option(sub)
     return parser
+
+
+def _extra_option(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--extra-train", "--test-data", action="append", default=[], metavar="FOLDER[:GLOB]",
+                     help="where the run's other cases lie, if it had any from elsewhere")  # fmt: skip
 
 
 def _weights_option(sub: argparse.ArgumentParser, when: str = "") -> None:
@@ -232,9 +239,9 @@ def _run_options(sub: argparse.ArgumentParser) -> None:
                      help="cases to train on, too, whatever the protocol; may be\ngiven several times")  # fmt: skip
     sub.add_argument("--test-data", metavar="FOLDER[:GLOB]", help="test on these cases alone, such as another\n"
                      "hospital's (protocol patient)")  # fmt: skip
-    sub.add_argument("--pretrained", type=Path, nargs="?", const=shipped_weights.PHANTOM, metavar="F",
-                     help="start from the weights of this file, without F from the\n"
-                     "phantom's, not from fresh ones")  # fmt: skip
+    sub.add_argument("--pretrained", nargs="?", const="phantom", metavar="F",
+                     help="start from these weights, a file or a shipped name; without F:\n"
+                     "phantom")  # fmt: skip
     sub.add_argument("--seed", type=int, default=0, help="of the split and of the training (default: 0)")
     sub.add_argument("--profile", choices=("lesson", "paper"), default="lesson",
                      help="lesson: 128 px; paper: 630 px, a GPU or patience (default: lesson)")  # fmt: skip
@@ -294,16 +301,50 @@ def _cohorts(options):
     """The cohort that is split, and the cases that are only trained on or only tested on."""
     from covidlab import cohorts
 
+    if options.test_data and (options.protocol != "patient" or options.test_patients):
+        raise CovidlabError(
+            "--test-data", "protocol slice or --test-patients", "the protocol patient, which then tests these alone",
+            "add --protocol patient and leave --test-patients out",
+        )  # fmt: skip
     main = _cohort(options.data, options.cases, options.profile)
-    extra = [_selected(given) for given in options.extra_train]
-    test = [_selected(options.test_data)] if options.test_data else []
+    extra = [_selected(given, options.profile) for given in options.extra_train]
+    test = [_selected(options.test_data, options.profile)] if options.test_data else []
     return cohorts.combine([main, *extra, *test]), main, extra, test
 
 
-def _selected(given: str):
+def _selected(given: str, profile: str = "lesson"):
     """FOLDER or FOLDER:GLOB as a cohort."""
     folder, colon, pattern = given.rpartition(":")
-    return _cohort(given, "*") if not colon or Path(given).is_dir() else _cohort(folder, pattern)
+    if colon and not Path(given).is_dir():
+        if not folder:
+            raise CovidlabError(repr(given), "no folder before the colon", "FOLDER or FOLDER:GLOB", "name the folder")
+        return _cohort(folder, pattern, profile)
+    return _cohort(given, "*", profile)
+
+
+def _run_cohort(options, config):
+    """The cohort that a run was made with: --data, and what it was given besides."""
+    from covidlab import cohorts
+
+    profile = "paper" if config.grid == paper.SLICE_SIZE else "lesson"
+    main = _cohort(options.data, "*", profile)
+    known = {case.name for case in main.cases}
+    more = [_selected(given, profile) for given in options.extra_train]
+    more = [replace(one, cases=tuple(case for case in one.cases if case.name not in known)) for one in more]
+    return cohorts.combine([main, *(one for one in more if one.cases)]).named(config.cases)
+
+
+def _start(options, names) -> Path | None:
+    """The weights that training starts from, if they are of each model that is to be trained."""
+    from covidlab import weights_file
+
+    if options.pretrained is None:
+        return None
+    path = shipped_weights.find_weights(options.pretrained)
+    if others := [name for name in names if name != weights_file.read_info(path).model]:
+        raise CovidlabError(path, f"weights of {weights_file.read_info(path).model}", f"weights of {others[0]}",
+                            "train one model at a time, each from its own weights")  # fmt: skip
+    return path
 
 
 def _cache(options, cohort):
@@ -347,8 +388,9 @@ def _train(options) -> None:
     cohort, *chosen = _cohorts(options)
     experiment.check_models([options.model])
     folder = options.out or Path("runs") / f"{cohort.name}-{options.protocol}-seed{options.seed}" / options.model
+    start = _start(options, [options.model])
     config = _config(options, options.model, *chosen)
-    run = _run(config, _cache(options, cohort), folder, options.pretrained)
+    run = _run(config, _cache(options, cohort), folder, start)
     _print_runs({options.model: run})
     print(f"\n{folder}")
 
@@ -372,19 +414,19 @@ def _evaluate(options) -> None:
 
 def _check_comparable(named, options) -> None:
     """Side by side stands only what was asked the same."""
-    settings = {(run.config.cohort, run.config.protocol, run.config.grid, run.config.cases) for run in named.values()}
+    same = ("cohort", "protocol", "grid", "cases", "extra_train", "test_data")
+    settings = {tuple(getattr(run.config, name) for name in same) for run in named.values()}
     if len(settings) > 1 or len(named) < len(options.run):
         what = "runs of different data, protocols or grids" if len(settings) > 1 else "the same model and seed twice"
         raise CovidlabError("RUN", what, "runs that differ in model or seed", "evaluate them one by one")
 
 
 def _evaluate_fully(options, named) -> None:
-    from covidlab import cohorts, results, run_report, slice_cache
+    from covidlab import results, run_report, slice_cache
 
     config = next(iter(named.values())).config
-    profile = "paper" if config.cohort == "phantom-paper" else "lesson"
+    cohort = _run_cohort(options, config)
     with progress_bar("opening the cohort") as progress:
-        cohort = cohorts.open_cohort(options.data, profile, progress).named(config.cases)
         cache = slice_cache.open_slice_cache(cohort, config.grid, progress=progress)
         spacings = {case.name: slice_cache.grid_spacing(case, config.grid) for case in cohort.cases}
     reports = {}
@@ -414,7 +456,7 @@ def _evaluate_fully(options, named) -> None:
 
 
 def _score(options) -> None:
-    from covidlab import results, run_report, slice_cache, weights_file
+    from covidlab import cohorts, results, run_report, slice_cache, weights_file
 
     model, info = weights_file.load_model(shipped_weights.find_weights(options.weights))
     cohort = _cohort(options.data, options.cases)
@@ -423,19 +465,19 @@ def _score(options) -> None:
         rows = run_report.case_rows(run_report.judge_weights(model, info, cache, progress))
     title = f"{info.model} trained on {info.trained_on}, scored on {cohort.name}"
     print(f"{title}, threshold {info.threshold:g}")
-    if seen := sorted({case.name for case in cohort.cases} & set(info.seen)):
-        shown = ", ".join(seen) if len(seen) < 4 else f"{seen[0]} to {seen[-1]}"
-        print(f"CAUTION: {len(seen)} of these {len(cohort.cases)} cases were seen in training or validation ({shown}); "
-              "only the others tell about new patients")  # fmt: skip
+    patients = {cohorts.patient_of(name) for name in info.seen}
+    if not info.seen:
+        print("CAUTION: these weights do not say which cases they have seen")
+    elif seen := [case.name for case in cohort.cases if case.name in info.seen or case.patient in patients]:
+        print(f"CAUTION: {len(seen)} of these {len(cohort.cases)} cases are of patients seen in training or "
+              f"validation, and say nothing of new ones: {', '.join(seen)}")  # fmt: skip
     print(f"\n{results.markdown(rows)}")
     if options.table:
         provenance = results.Provenance.here(
             command=_repeatable(options), data=cohort.name, protocol="every slice of every case",
             grid=f"{info.grid} px", seeds="none: the weights are given",
         )  # fmt: skip
-        note = f"Pooled pixels; threshold {info.threshold:g}, the weights' own."
-        results.write_table(options.table, title, rows, provenance, note)
-        print(f"\n{options.table}.md")
+        _write_table(options.table, title, rows, provenance, f"Pooled pixels; threshold {info.threshold:g}, their own.")
 
 
 def _compare(options) -> None:
@@ -451,19 +493,25 @@ def _compare(options) -> None:
             seeds=", ".join(map(str, found["seeds"])),
         )  # fmt: skip
         note = "Every slice is judged by the fold that did not train on its patient, at that fold's threshold; pooled."
-        results.write_table(options.table, "What helps on patients never seen", rows, provenance, note)
-        print(f"\n{options.table}.md")
+        _write_table(options.table, "What helps on patients never seen", rows, provenance, note)
 
 
 def _adapt(options) -> None:
-    from covidlab import adaptation, cohorts, experiment, results, run_report, slice_cache
+    from covidlab import adaptation, experiment, folds, results, run_report, slice_cache
 
     runs = [experiment.read_run(folder) for folder in options.run]
     numbers = sorted({0, *_whole_numbers("--slices", options.slices)})
-    main = _cohort(options.data, "*")
-    cohort = cohorts.combine([main, *map(_selected, options.extra_train)]).named(runs[0].config.cases)
+    same = {(run.config.cases, run.config.grid, run.config.extra_train, run.config.test_data) for run in runs}
+    if len(same) > 1 or any(run.config.protocol != "patient" for run in runs):
+        raise CovidlabError(
+            "RUN", "runs of protocol slice, or of different cases or grids", "folds of one cohort, protocol patient",
+            "make them with `covidlab reproduce --protocol patient --seeds 0,1,2,3`",
+        )  # fmt: skip
+    cohort = _run_cohort(options, runs[0].config)
     with progress_bar("slice cache") as progress:
         cache = slice_cache.open_slice_cache(cohort, runs[0].config.grid, progress=progress)
+    if len(runs) > 1 and not folds.are_folds(runs, cache):
+        raise CovidlabError("RUN", "two runs that test the same patient", "each patient once", "name one of them")
     curves, left_out = {}, []
     for run in runs:
         model, info = run.model()
@@ -476,7 +524,7 @@ def _adapt(options) -> None:
                 continue
             with progress_bar(f"patient {patient}") as progress:
                 curves[patient] = adaptation.adaptation_curve(
-                    model, info.threshold, cache, slices, numbers, options.seed, progress=progress
+                    model, info, cache, slices, numbers, options.seed, progress=progress
                 )
     if not curves:
         raise CovidlabError("--slices", f"no test patient with {2 * max(numbers)} positive slices", "at least one",
@@ -488,8 +536,7 @@ def _adapt(options) -> None:
     print(f"{runs[0].config.sentence}\n{note}\n\n{results.markdown(rows)}")
     if options.table:
         provenance = _provenance(options, runs[0].config, [run.config.seed for run in runs])
-        results.write_table(options.table, "Annotated slices of a new patient", rows, provenance, note)
-        print(f"\n{options.table}.md")
+        _write_table(options.table, "Annotated slices of a new patient", rows, provenance, note)
 
 
 def _predict(options) -> None:
@@ -510,10 +557,11 @@ def _predict(options) -> None:
 
 
 def _reproduce(options) -> None:
-    from covidlab import comparison, experiment, folds, run_report
+    from covidlab import comparison, experiment, folds, results, run_report
 
     names = experiment.check_models(options.models.split(","))
     seeds = _whole_numbers("--seeds", options.seeds) if options.seeds else [options.seed]
+    start = _start(options, names)
     cohort, *chosen = _cohorts(options)
     folder = options.out or Path("runs") / (
         f"{cohort.name}-{options.protocol}" + (f"-seed{seeds[0]}" if len(seeds) == 1 else "")
@@ -524,7 +572,7 @@ def _reproduce(options) -> None:
     for seed in seeds:
         place = folder if len(seeds) == 1 else folder / f"seed{seed}"
         by_seed[seed] = runs = {
-            name: _run(replace(config, seed=seed), cache, place / name, options.pretrained)
+            name: _run(replace(config, seed=seed), cache, place / name, start)
             for name, config in configs.items()
         }
         _print_runs(runs)
@@ -536,22 +584,25 @@ def _reproduce(options) -> None:
     found = experiment.summary_over_seeds(by_seed)
     for name in names:
         runs = [by_seed[seed][name] for seed in seeds]
-        if folds.hold_each_out_once(runs):
+        if folds.are_folds(runs, cache):
             table = folds.judge_held_out(runs, cache)
             found.setdefault("held_out", {})[name] = folds.held_out_summary(table)
-            title = f"{name}: each patient held out once"
+            title = f"{name}: {len(set(table.patients))} of {len(chosen[0].patients)} patients held out"
             note = "Every slice is judged by the fold that did not train on its patient, at that fold's threshold."
-            _print_and_write(options, folder / f"held-out-{name}", title, run_report.case_rows(table), runs, note)
+            rows = run_report.case_rows(table)
+            print(f"{title}\n\n{results.markdown(rows)}\n")
+            _write_table(folder / f"held-out-{name}", title, rows, _provenance(options, runs[0].config, seeds), note)
     experiment.write_json(folder / "scores.json", found)
     print(folder / "scores.json")
 
 
-def _print_and_write(options, stem: Path, title: str, rows, runs, note: str) -> None:
+def _write_table(stem: Path | None, title: str, rows, provenance, note: str) -> None:
+    """Write a table if a stem is given, and say where."""
     from covidlab import results
 
-    seeds = [run.config.seed for run in runs]
-    results.write_table(stem, title, rows, _provenance(options, runs[0].config, seeds), note)
-    print(f"{title}\n\n{results.markdown(rows)}\n\n{stem}.md\n")
+    if stem:
+        results.write_table(stem, title, rows, provenance, note)
+        print(f"\n{stem}.md")
 
 
 def _study(options) -> int:
@@ -567,11 +618,10 @@ def _study(options) -> int:
     cohort, *chosen = _cohorts(options)
     folder = options.out or Path("runs") / f"{cohort.name}-{options.protocol}-study" / options.name
     experiment.check_models([options.model])
+    start = _start(options, [options.model])
     base, cache = _config(options, options.model, *chosen), _cache(options, cohort)
     with progress_bar(options.name) as progress:
-        rows = studies.run_variants(
-            variants, base, cache, folder, seeds, progress, options.mirror, options.pretrained
-        )
+        rows = studies.run_variants(variants, base, cache, folder, seeds, progress, options.mirror, start)
     table = studies.study_table(rows)
     provenance = _provenance(options, base, seeds)
     note = (
@@ -614,16 +664,22 @@ def _repeatable(options) -> str:
 
 
 def _whole_numbers(option: str, text: str) -> list[int]:
+    expected = "whole numbers with commas, each once, such as 0,1,2"
     try:
-        return [int(one) for one in text.split(",")]
+        found = [int(one) for one in text.split(",")]
     except ValueError as error:
-        raise CovidlabError(option, repr(text), "whole numbers with commas, such as 0,1,2", "correct it") from error
+        raise CovidlabError(option, repr(text), expected, "correct it") from error
+    if len(set(found)) < len(found) or min(found) < 0:
+        raise CovidlabError(option, repr(text), expected, "correct it")
+    return found
 
 
 def _time(options) -> None:
-    from covidlab import experiment, figures, paper, results, throughput, timing, weights_file
+    from covidlab import experiment, figures, results, throughput, timing, weights_file
     from covidlab.models import MODELS
 
+    if (options.training or options.volume) and (options.table or options.figure):
+        raise CovidlabError("--table", "--training or --volume", "times of a slice", "leave --table and --figure out")
     default = "light_unet" if options.training else ",".join(MODELS)
     names = experiment.check_models((options.models or default).split(","))
     if options.volume or options.training:
@@ -647,7 +703,7 @@ def _time(options) -> None:
             command=_repeatable(options), data="none: fresh weights, a slice of noise", protocol="none",
             grid=f"{options.size} px", seeds="none",
         )  # fmt: skip
-        results.write_table(options.table, "Time per slice", found.time_rows(), provenance, found.setting)
+        _write_table(options.table, "Time per slice", found.time_rows(), provenance, found.setting)
     print(found.as_json() if options.json else found.as_markdown())
 
 
@@ -668,11 +724,10 @@ def _training_rate(options, name: str):
 def _export(options) -> None:
     from covidlab import experiment, export, run_report, slice_cache, weights_file
 
-    run = experiment.read_run(options.weights) if options.weights.is_dir() else None
-    model, info = run.model() if run else weights_file.load_model(options.weights)
+    run = experiment.read_run(Path(options.weights)) if Path(options.weights).is_dir() else None
+    model, info = run.model() if run else weights_file.load_model(shipped_weights.find_weights(options.weights))
     export.check_target(options.out, options.int8)
-    cohort = _cohort(options.data, "*")
-    cohort = cohort.named(run.config.cases) if run else cohort
+    cohort = _run_cohort(options, run.config) if run else _cohort(options.data, "*")
     cache = slice_cache.open_slice_cache(cohort, options.size or info.grid)
     slices = export.calibration_slices(cache)
     done = export.export_model(model, options.out, slices, options.int8, info.threshold)

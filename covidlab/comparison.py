@@ -4,7 +4,7 @@ The figures hold slices of the cohort. Of real patients they stay in the run's f
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from covidlab.experiment import Run
 from covidlab.metrics import Counts, count, count_at
 from covidlab.models.patch_cnn import classifier_in
 from covidlab.slice_cache import SliceCache
+from covidlab.specks import drop_specks
 from covidlab.topology import topology_figure
 from covidlab.training import THRESHOLDS, predict_slices
 
@@ -30,6 +31,8 @@ class TestSlices:
     probabilities : mapping of model name -> float32 array of the same shape
     thresholds : mapping of model name -> float
         Chosen on validation.
+    smallest : mapping of model name -> int
+        Pixels that a marked spot must have; 1 where nothing is said.
     """
 
     __test__ = False  # not a test of pytest's
@@ -39,16 +42,17 @@ class TestSlices:
     references: np.ndarray
     probabilities: Mapping[str, np.ndarray]
     thresholds: Mapping[str, float]
+    smallest: Mapping[str, int] = field(default_factory=dict)
 
     def masks(self, model: str, which: np.ndarray) -> np.ndarray:
         """A model's masks of some slices, bool."""
-        return self.probabilities[model][which] >= self.thresholds[model]
+        return drop_specks(self.probabilities[model][which] >= self.thresholds[model], self.smallest.get(model, 1))
 
     def slice_f1(self, model: str) -> np.ndarray:
         """F1 of each slice; nan where neither the reference nor the model marks a pixel."""
         return np.array([
-            count(reference, probability >= self.thresholds[model]).f1
-            for reference, probability in zip(self.references, self.probabilities[model])
+            count(reference, marked).f1
+            for reference, marked in zip(self.references, self.masks(model, np.arange(len(self.references))))
         ])  # fmt: skip
 
 
@@ -58,9 +62,10 @@ def read_test_slices(runs: Mapping[str, Run], cache: SliceCache) -> TestSlices:
     positions = config.split(cache).test
     images = cache.images[positions]
     models = {name: run.model() for name, run in runs.items()}
-    probabilities = {name: info.without_specks(predict_slices(model, images)) for name, (model, info) in models.items()}
-    thresholds = {name: run.threshold for name, run in runs.items()}
-    return TestSlices(positions, images, cache.masks[positions], probabilities, thresholds)
+    probabilities = {name: predict_slices(model, images) for name, (model, _) in models.items()}
+    thresholds = {name: info.threshold for name, (_, info) in models.items()}
+    smallest = {name: info.smallest for name, (_, info) in models.items()}
+    return TestSlices(positions, images, cache.masks[positions], probabilities, thresholds, smallest)
 
 
 def typical_slices(test: TestSlices, cases: np.ndarray, number: int = 3) -> np.ndarray:

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from covidlab import __version__, figures, paper
+from covidlab.cohorts import patient_of
 from covidlab.errors import CovidlabError
 from covidlab.imbalance import LOSSES
 from covidlab.metrics import PAPER_SCORES, Counts, count
@@ -261,7 +262,7 @@ def _split(patients: np.ndarray, protocol: str, seed: int, test_patients: Sequen
             f"protocol {protocol}",
             str(problem),
             "a split with slices in all three parts",
-            "change --protocol or --test-patients",
+            "change --protocol, --test-patients or --test-data",
         ) from problem
     raise CovidlabError("protocol", repr(protocol), " or ".join(PROTOCOLS), "choose one of them")
 
@@ -292,7 +293,7 @@ def run_experiment(
         If the folder holds a run of another config, or cannot be written; if weights to start from are another
         model's; if a patient would be trained and tested on under the protocol "patient".
     """
-    first, described = _pretrained(config, start) if start else (None, "")
+    first, known, described = _pretrained(config, start) if start else (None, (), "")
     config = replace(config, pretrained=described)
     config = replace(config, cases=tuple(dict.fromkeys(cache.cases.tolist())))
     split = config.split(cache)
@@ -302,15 +303,27 @@ def run_experiment(
         raise CovidlabError(
             f"protocol {config.protocol}", str(problem), "patients on one side only", "change --extra-train"
         ) from problem
+    met = sorted({patient_of(case) for case in known} & set(cache.patients[split.test].tolist()))
+    if met and config.protocol == "patient":
+        raise CovidlabError(
+            start, f"weights that have seen the test patients {', '.join(met)}", "weights that have not",
+            "start from others, or hold out other patients with --test-patients",
+        )  # fmt: skip
     _claim(folder, config)
     if (folder / "scores.json").exists():
-        return read_run(folder)
+        run = read_run(folder)
+        if any(run.counts[part].total != len(split.part(part)) * cache.size**2 for part in PARTS):
+            raise CovidlabError(
+                folder, "a run of another split, made by an older covidlab", "one of this version's split",
+                "name another folder with --out, or delete this one",
+            )  # fmt: skip
+        return run
 
     weights = folder / WEIGHTS
     keras.utils.set_random_seed(config.seed)
     model = first or MODELS[config.model](**config.options)
 
-    seen = sorted(set(cache.cases[np.concatenate([split.train, split.validation])].tolist()))
+    seen = sorted({*known, *cache.cases[np.concatenate([split.train, split.validation])].tolist()})
 
     def save_best(epoch: Epoch) -> None:
         info = WeightsInfo(
@@ -321,6 +334,7 @@ def run_experiment(
 
     history = train(model, cache, split, config.recipe, folder, save_best, progress)
     best, info = load_model(weights)
+    info = replace(info, smallest=1)  # an interrupted run may have chosen it already
     marked = {part: _marked(best, info, cache, split.part(part)) for part in PARTS}
     if config.drop_specks:
         info = replace(info, smallest=choose_smallest(cache.masks[split.validation], marked["validation"]))
@@ -344,8 +358,9 @@ def _marked(model: keras.Model, info: WeightsInfo, cache: SliceCache, slices: np
     ])  # fmt: skip
 
 
-def _pretrained(config: Config, start: Path) -> tuple[keras.Model, str]:
-    """The model with the weights that a file holds, and what they are: trained on what, and a digest of the numbers."""
+def _pretrained(config: Config, start: Path) -> tuple[keras.Model, Sequence[str], str]:
+    """The model with the weights that a file holds, the cases they have seen, and what they are: trained on what, and
+    a digest of the numbers."""
     model, info = load_model(start)
     there, wanted = (info.model, dict(info.options)), (config.model, dict(config.options))
     if json.dumps(there) != json.dumps(wanted):
@@ -354,7 +369,7 @@ def _pretrained(config: Config, start: Path) -> tuple[keras.Model, str]:
             "name weights of the same model, or train from fresh ones",
         )  # fmt: skip
     digest = hashlib.sha256(b"".join(weights.tobytes() for weights in model.get_weights())).hexdigest()
-    return model, f"{info.trained_on} ({digest[:8]})"
+    return model, info.seen, f"{info.trained_on} ({digest[:8]})"
 
 
 def score_mirrored(run: Run, cache: SliceCache) -> Run:
@@ -380,7 +395,10 @@ def score_mirrored(run: Run, cache: SliceCache) -> Run:
     model, info = run.model()
     split = run.config.split(cache)
     threshold, _ = best_threshold(count_slices(model, cache, split.validation, THRESHOLDS, mirror=True), THRESHOLDS)
-    info = replace(info, mirror=True, threshold=threshold)
+    info = replace(info, mirror=True, threshold=threshold, smallest=1)
+    if run.config.drop_specks:
+        found = _marked(model, info, cache, split.validation)
+        info = replace(info, smallest=choose_smallest(cache.masks[split.validation], found))
     counts = {
         part: count(cache.masks[split.part(part)], _marked(model, info, cache, split.part(part))) for part in PARTS
     }
@@ -482,6 +500,10 @@ def summary(runs: Mapping[str, Run]) -> dict:
         "profile": profile,
         "grid": first.grid,
         "seed": first.seed,
+        "extra_train": list(first.extra_train),
+        "test_data": list(first.test_data),
+        "pretrained": first.pretrained,
+        "drop_specks": first.drop_specks,
         "models": {name: {part: rounded(scores) for part, scores in run.scores.items()} for name, run in runs.items()},
     }
 

@@ -18,13 +18,12 @@ from covidlab.slice_cache import SliceCache
 from covidlab.training import predict_slices
 
 
-def hold_each_out_once(runs: Sequence[Run]) -> bool:
-    """Whether runs are folds of one protocol "patient": no patient is tested twice.
-
-    Cases of another source, which every run tests, are no folds.
-    """
-    configs = [run.config for run in runs]
-    return len(runs) > 1 and all(config.protocol == "patient" and not config.test_data for config in configs)
+def are_folds(runs: Sequence[Run], cache: SliceCache) -> bool:
+    """Whether runs are several folds of the protocol "patient": no slice is in two test parts."""
+    if len(runs) < 2 or any(run.config.protocol != "patient" for run in runs):
+        return False
+    rows = np.concatenate([run.config.split(cache).test for run in runs])
+    return len(rows) == len(set(rows.tolist()))
 
 
 def judge_held_out(runs: Sequence[Run], cache: SliceCache, progress: Progress = silent) -> SliceTable:
@@ -116,24 +115,32 @@ def compare_rows(folders: Sequence[Path]) -> list[dict[str, str]]:
         try:
             found = json.loads((folder / "scores.json").read_text())
             held_out = found["held_out"]
-        except (OSError, ValueError, KeyError) as error:
+            scores_of = {model: _as_text(scores) for model, scores in held_out.items()}
+            cases = (tuple(scores["per_volume"]) for scores in held_out.values())
+            asked.add((found["data"].split("+")[0], found["grid"], tuple(found["seeds"]), *cases))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise CovidlabError(
                 folder, "no scores.json with held-out patients", "a folder that `reproduce --seeds` wrote",
                 "run `covidlab reproduce --protocol patient --seeds 0,1,2,3 --out FOLDER` first",
             ) from error  # fmt: skip
-        for model, scores in held_out.items():
-            asked.add((found["grid"], tuple(scores["per_volume"])))
-            low, high = scores["f1_interval"]
-            rows.append({
-                "recipe": folder.name, "model": model, "F1": f"{scores['f1']:.3f}",
-                "95 % over patients": "one patient" if low is None else f"{low:.3f} to {high:.3f}",
-                "precision": f"{scores['precision']:.3f}", "recall": f"{scores['recall']:.3f}",
-                "negative slices left empty": f"{scores['slice_specificity']:.3f}",
-                "F1, positive slices only": f"{scores['positives_only']['f1']:.3f}",
-                "F1 of a volume, mean": f"{scores['volume_mean']:.3f}",
-            })  # fmt: skip
+        rows += [{"recipe": folder.name, "model": model, **scores} for model, scores in scores_of.items()]
     if len(asked) > 1:
         raise CovidlabError(
-            "FOLDER", "recipes with other held-out cases or grids", "the same cases in each", "compare like with like"
-        )
+            "FOLDER", "recipes with other data, held-out cases, seeds or grids", "the same in each",
+            "compare like with like",
+        )  # fmt: skip
     return rows
+
+
+def _as_text(scores: Mapping) -> dict[str, str]:
+    def text(value) -> str:
+        return "not defined" if value is None else f"{value:.3f}"
+
+    low, high = scores["f1_interval"]
+    return {
+        "F1": text(scores["f1"]), "95 % over patients": "one patient" if low is None else f"{low:.3f} to {high:.3f}",
+        "precision": text(scores["precision"]), "recall": text(scores["recall"]),
+        "negative slices left empty": text(scores["slice_specificity"]),
+        "F1, positive slices only": text(scores["positives_only"]["f1"]),
+        "F1 of a volume, mean": text(scores["volume_mean"]),
+    }  # fmt: skip

@@ -76,7 +76,8 @@ def predict_mask(volume: Volume, model: keras.Model, info: WeightsInfo) -> np.nd
     """
     fit = GridFit(info.grid, *volume.slice_shape)
     masks = []
-    for portion in _on_grid(volume, fit, model, info):
+    for probabilities in _on_grid(volume, fit, model, info):
+        portion = info.without_specks(probabilities)
         found = np.zeros((len(portion), *volume.slice_shape), bool)
         # Interpolation stays between the values it starts from: a slice below the threshold has nothing to take back.
         reached = portion.max(axis=(1, 2)) >= info.threshold
@@ -89,9 +90,7 @@ def _on_grid(volume: Volume, fit: GridFit, model: keras.Model, info: WeightsInfo
     """Probabilities of a few slices at a time, on the weights' grid."""
     slices = volume.slices()
     for start in range(0, len(slices), PORTION):
-        yield info.without_specks(
-            predict_slices(model, fit.to_grid(slices[start : start + PORTION]), mirror=info.mirror)
-        )
+        yield predict_slices(model, fit.to_grid(slices[start : start + PORTION]), mirror=info.mirror)
 
 
 def predict_file(

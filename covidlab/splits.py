@@ -113,7 +113,7 @@ def split_by_patient(patients: Sequence[str], held_out: Sequence[str], seed: int
         The test patients.
     seed : int
         Chooses the validation patients: shuffled, taken until there are two of them with about 10 % of the remaining
-        slices, but never half of the patients or more.
+        slices, but fewer than half of the patients; one is the least.
 
     Returns
     -------

@@ -467,13 +467,19 @@ def _stretched(voxels: np.ndarray) -> Intensities | None:
     """Tell slices that were each stretched to 0..255 from the record's window; None for the window.
 
     The window ends at 250 HU, so bone reaches 255 in every slice that shows a body. Where slices were stretched
-    one by one (and then reduced), hardly any does, and the grey of soft tissue drifts from slice to slice.
+    one by one (and then reduced), hardly any does, and the grey of soft tissue drifts from slice to slice. Fewer
+    than eight slices do not show a drift: they are taken for windowed.
     """
     highest = voxels.max(axis=(0, 1))
     share = float(np.mean(highest == 255))
     if len(highest) < 8 or share > 0.5:
         return None
-    low, high = np.nanpercentile(soft_tissue(voxels), (5, 95))
+    tissue = soft_tissue(voxels)
+    if np.isnan(tissue).all():
+        return None
+    low, middle, high = np.nanpercentile(tissue, (5, 50, 95))
+    if high - low < 0.05 * middle:
+        return None
     return Intensities(
         "stretched",
         f"stretched: {voxels.dtype}, only {share:.0%} of the slices reach 255 and soft tissue drifts from grey "

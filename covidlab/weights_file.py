@@ -16,6 +16,7 @@ import numpy as np
 
 from covidlab.errors import CovidlabError
 from covidlab.models import MODELS
+from covidlab.shipped_weights import SHIPPED
 from covidlab.specks import drop_specks
 from covidlab.tensorflow_quiet import keras
 
@@ -97,7 +98,7 @@ def read_info(path: Path) -> WeightsInfo:
         If the file is missing, is no HDF5 file, or was not written by covidlab.
     """
     expected = "a .weights.h5 file that covidlab wrote"
-    remedy = "name the best.weights.h5 of a run, or leave --weights out to use shipped ones"
+    remedy = f"name the best.weights.h5 of a run, or one of {', '.join(SHIPPED)}"
     if not path.is_file():
         raise WeightsError(path, "no such file", expected, remedy)
     try:

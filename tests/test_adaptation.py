@@ -10,7 +10,9 @@ from covidlab.run_report import adaptation_rows
 from covidlab.slice_cache import SliceCache
 from covidlab.tensorflow_quiet import keras
 from covidlab.training import Recipe, predict_slices
+from covidlab.weights_file import WeightsInfo
 
+INFO = WeightsInfo("light_unet", grid=16, threshold=0.5, trained_on="squares")
 RECIPE = Recipe(updates=20, updates_per_epoch=10, batch_size=2, learning_rate=3e-3, augment=False)
 
 
@@ -70,7 +72,7 @@ def test_nothing_to_learn_from_is_refused(slices, number):
 def test_a_curve_scores_every_number_on_the_same_slices_and_none_is_the_network_itself(cache, model):
     six = {name: np.concatenate([getattr(cache, name)] * 2)[:6] for name in ("images", "masks", "cases", "patients")}
     longer = replace(cache, **six, z=np.arange(6), positive_pixels=six["masks"].sum(axis=(1, 2)))
-    curve = adaptation_curve(model, 0.5, longer, np.arange(6), (0, 1, 2), recipe=RECIPE)
+    curve = adaptation_curve(model, INFO, longer, np.arange(6), (0, 1, 2), recipe=RECIPE)
     assert list(curve) == [0, 1, 2] and len({counts.total for counts in curve.values()}) == 1
     rest = [1, 2, 3, 4]  # of six the first alone, or first and last, are annotated
     alone = count(longer.masks[rest], predict_slices(model, longer.images[rest]) >= 0.5)

@@ -170,3 +170,45 @@ def test_help_teaches(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     assert "not a medical device" in capsys.readouterr().out
+
+
+def test_folds_recipes_and_adaptation_by_command(capsys, tmp_path):
+    """Two of four patients held out, a case of another folder trained on; recipes compared, and networks adapted."""
+    for name in ("a", "b", "c", "d"):
+        write_scan(tmp_path / "cohort", name)
+    write_scan(tmp_path / "other", "e")
+    shared = ("--data", tmp_path / "cohort", "--updates", 2)
+    assert run(capsys, "train", *shared, "--out", tmp_path / "first")[0] == 0
+    more = ("--protocol", "patient", "--augment", 2, "--drop-specks", "--extra-train", f"{tmp_path / 'other'}:e*")
+    folds = ("reproduce", *shared, *more, "--seeds", "0,1", "--out", tmp_path / "recipe")
+    # The first run has seen the patients that are to be tested.
+    status, _, err = run(capsys, *folds, "--pretrained", tmp_path / "first" / "best.weights.h5")
+    assert status == 2 and "have seen the test patients" in err
+    status, out, _ = run(capsys, *folds)
+    assert status == 0 and "2 of 4 patients held out" in out
+    found = json.loads((tmp_path / "recipe" / "scores.json").read_text())
+    assert found["extra_train"] == ["e"] and found["drop_specks"] and set(found["held_out"]) == {"light_unet"}
+    page = (tmp_path / "recipe" / "held-out-light_unet.md").read_text()
+    assert "FOLDER" in page and "OTHER-FOLDER:e*" in page and str(tmp_path) not in page
+    status, out, _ = run(capsys, "compare", tmp_path / "recipe", "--table", tmp_path / "recipes")
+    assert status == 0 and read_table(tmp_path / "recipes.csv")[0]["recipe"] == "recipe"
+    runs = [tmp_path / "recipe" / f"seed{seed}" / "light_unet" for seed in range(2)]
+    elsewhere = ("--data", tmp_path / "cohort", "--extra-train", tmp_path / "other")
+    status, out, _ = run(capsys, "adapt", *runs[:1], *elsewhere, "--slices", "0,1", "--table", tmp_path / "curve")
+    assert status == 0 and [*read_table(tmp_path / "curve.csv")[0]] == ["patient", "0 slices", "1 slices"]
+    assert run(capsys, "evaluate", runs[0], "--full", *elsewhere)[0] == 0
+    for words, said in (
+        (("adapt", *runs[:1], *elsewhere, "--slices", "0,-1"), "each once"),
+        (("adapt", runs[0], runs[0], *elsewhere, "--slices", "1"), "two runs that test the same patient"),
+        (("adapt", tmp_path / "first", "--data", tmp_path / "cohort"), "protocol slice"),
+        (("compare", tmp_path), "no scores.json"),
+        (("reproduce", *shared, "--seeds", "0,0"), "each once"),
+        (("reproduce", *shared, "--test-data", tmp_path / "other"), "--protocol patient"),
+        (("reproduce", *shared, "--extra-train", tmp_path / "absent"), "absent"),
+        (("reproduce", *shared, "--extra-train", ":e*"), "no folder before the colon"),
+        (("reproduce", *shared, "--models", "patch_cnn", "--pretrained"), "weights of light_unet"),
+        (("score", "--weights", "nonsense"), "light_unet, nano_unet, phantom"),
+        (("time", "--training", "--table", tmp_path / "t"), "leave --table"),
+    ):
+        status, _, err = run(capsys, *words)
+        assert status == 2 and said in err and err.count("\n") == 1, (words, err)

@@ -7,7 +7,7 @@ import pytest
 from covidlab.cohorts import read_cohort
 from covidlab.errors import CovidlabError
 from covidlab.experiment import Config, run_experiment
-from covidlab.folds import compare_rows, held_out_summary, hold_each_out_once, judge_held_out
+from covidlab.folds import are_folds, compare_rows, held_out_summary, judge_held_out
 from covidlab.run_report import case_rows
 from covidlab.slice_cache import open_slice_cache
 from covidlab.training import Recipe
@@ -55,19 +55,21 @@ def test_a_patient_tested_twice_is_refused_and_slices_drawn_at_random_are_no_fol
     cache, runs = folds
     with pytest.raises(ValueError, match="test patients .* twice"):
         judge_held_out([runs[0], runs[0]], cache)
-    assert hold_each_out_once(runs) and not hold_each_out_once(runs[:1])
+    assert are_folds(runs, cache) and not are_folds(runs[:1], cache) and not are_folds([runs[0]] * 2, cache)
     by_slice = [replace(run, config=replace(run.config, protocol="slice")) for run in runs]
-    assert not hold_each_out_once(by_slice)
+    assert not are_folds(by_slice, cache)
 
 
 def test_recipes_stand_side_by_side_and_only_like_with_like(folds, tmp_path):
     cache, runs = folds
-    found = {"grid": 32, "held_out": {"light_unet": held_out_summary(judge_held_out(runs, cache))}}
+    scores = held_out_summary(judge_held_out(runs, cache)) | {"slice_specificity": None}
+    found = {"data": "x", "seeds": [0, 1, 2, 3], "grid": 32, "held_out": {"light_unet": scores}}
     for name in ("plain", "richer"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "scores.json").write_text(json.dumps(found))
     rows = compare_rows([tmp_path / "plain", tmp_path / "richer"])
     assert [row["recipe"] for row in rows] == ["plain", "richer"]
+    assert rows[0]["negative slices left empty"] == "not defined"
     assert rows[0]["F1"] == f"{found['held_out']['light_unet']['f1']:.3f}"
     (tmp_path / "richer" / "scores.json").write_text(json.dumps(found | {"grid": 64}))
     with pytest.raises(CovidlabError, match="like with like"):
