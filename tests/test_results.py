@@ -70,7 +70,7 @@ def test_the_readme_says_what_the_table_of_models_says():
         assert f"| {row['precision']} | {row['recall']} | {row['accuracy']} | {row['f1']} |" in readme, row["variant"]
 
 
-@pytest.mark.parametrize("name", ["patient-radiopaedia", "patient-coronacases"])
+@pytest.mark.parametrize("name", ["patient-radiopaedia", "patient-radiopaedia-phantom", "patient-coronacases"])
 def test_the_readme_says_what_patients_never_seen_gave(name):
     readme = (RESULTS.parent / "README.md").read_text(encoding="utf-8")
     rows = {row["case"]: row for row in read_table(RESULTS / f"{name}.csv")}
@@ -79,3 +79,12 @@ def test_the_readme_says_what_patients_never_seen_gave(name):
         f"| {pooled['f1']} ({pooled['95 % over patients']}) | {pooled['precision']} | {pooled['recall']} | {few['f1']} "
         f"| {rows['positive slices only']['f1']} | {pooled['negative slices left empty']} |"
     ) in readme
+
+
+def test_the_readme_says_what_another_source_and_a_few_slices_gave():
+    readme = " ".join((RESULTS.parent / "README.md").read_text(encoding="utf-8").split())
+    pooled = next(row for row in read_table(RESULTS / "radiopaedia-to-coronacases.csv") if row["case"] == "all, pooled")
+    assert f"tested on coronacases 001 to 005: F1 {pooled['f1']} ({pooled['95 % over patients']};" in readme
+    gain = read_table(RESULTS / "adaptation.csv")[-1]
+    assert f"8 slices raise F1 on that patient's other slices by {gain['8 slices'].lstrip('+')}" in readme
+    assert gain["patient"] == "mean gain" and float(gain["2 slices"]) < 0
