@@ -456,21 +456,21 @@ def _evaluate_fully(options, named) -> None:
 
 
 def _score(options) -> None:
-    from covidlab import cohorts, results, run_report, slice_cache, weights_file
+    from covidlab import results, run_report, slice_cache, weights_file
 
     model, info = weights_file.load_model(shipped_weights.find_weights(options.weights))
     cohort = _cohort(options.data, options.cases)
     with progress_bar("predicting") as progress:
         cache = slice_cache.open_slice_cache(cohort, info.grid, progress=progress)
-        rows = run_report.case_rows(run_report.judge_weights(model, info, cache, progress))
+        seen = [case.name for case in cohort.cases if info.has_seen(case.name, case.patient)]
+        rows = run_report.case_rows(run_report.judge_weights(model, info, cache, progress), seen)
     title = f"{info.model} trained on {info.trained_on}, scored on {cohort.name}"
     print(f"{title}, threshold {info.threshold:g}")
-    patients = {cohorts.patient_of(name) for name in info.seen}
     if not info.seen:
         print("CAUTION: these weights do not say which cases they have seen")
-    elif seen := [case.name for case in cohort.cases if case.name in info.seen or case.patient in patients]:
+    elif seen:
         print(f"CAUTION: {len(seen)} of these {len(cohort.cases)} cases are of patients seen in training or "
-              f"validation, and say nothing of new ones: {', '.join(seen)}")  # fmt: skip
+              "validation, and say nothing of new ones; they are marked")  # fmt: skip
     print(f"\n{results.markdown(rows)}")
     if options.table:
         provenance = results.Provenance.here(
@@ -540,7 +540,7 @@ def _adapt(options) -> None:
 
 
 def _predict(options) -> None:
-    from covidlab import prediction, weights_file
+    from covidlab import cohorts, prediction, weights_file
 
     model, info = weights_file.load_model(shipped_weights.find_weights(options.weights))
     print(f"{info.model}, {info.grid} px, threshold {info.threshold:g}, trained on {info.trained_on}")
@@ -552,6 +552,9 @@ def _predict(options) -> None:
             share = done.positive_slices / done.slices
             print(f"{done.mask}: {done.positive_slices} of {done.slices} slices positive ({share:.0%}), "
                   f"{done.positive_voxels} voxels, {volume}")  # fmt: skip
+            name = done.scan.name.removesuffix(".gz").removesuffix(".nii")
+            if info.has_seen(name, cohorts.patient_of(name)):
+                print("  CAUTION: these weights were trained or chosen on this patient; on a new one expect worse")
             for finding in done.findings:
                 print(f"  note: {finding}")
 
@@ -578,7 +581,8 @@ def _reproduce(options) -> None:
         _print_runs(runs)
         experiment.write_json(place / "scores.json", experiment.summary(runs))
         comparison.write_figures(runs, cache, place / "figures")
-        print(f"\n{place / 'scores.json'}, and the paper's figures in {place / 'figures'}\n")
+        print(f"\n{place / 'scores.json'}, and the paper's figures in {place / 'figures'}")
+        print(f"judge it closer: covidlab evaluate {place / names[0]} --full\n")
     if len(seeds) == 1:
         return
     found = experiment.summary_over_seeds(by_seed)

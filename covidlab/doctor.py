@@ -103,10 +103,11 @@ class CohortReport:
         for patient, names in self.repeated_patients.items():
             lines.append(f"  patient {patient} was scanned {len(names)} times ({', '.join(names)}): keep them together")
         totals = self.totals
+        masks = any(case.positive_slices is not None for case in self.cases)
         lines += [
             "",
             f"{totals['cases']} cases of {totals['patients']} patients, {totals['slices']} slices, "
-            f"{totals['positive_slices']} of them positive",
+            f"{totals['positive_slices']} of them positive" if masks else f"1 scan, {totals['slices']} slices, no mask",
         ]
         return "\n".join(lines)
 

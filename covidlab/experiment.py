@@ -423,11 +423,17 @@ def read_run(folder: Path) -> Run:
             folder,
             "no finished run",
             "a folder with config.json and scores.json",
-            "name the folder of a run, or finish it with `covidlab train`",
+            _runs_below(folder) or "name the folder of a run, or finish it with `covidlab train`",
         ) from error
     counts = {part: Counts(**values["counts"]) for part, values in found["parts"].items()}
     history = tuple(read_history(folder / "history.csv"))
     return Run(folder, config, counts, found["threshold"], history, found["leak"])
+
+
+def _runs_below(folder: Path) -> str:
+    """Where finished runs lie in a folder of runs, as words of advice; empty if there are none."""
+    found = sorted(path.parent for path in folder.glob("**/scores.json") if (path.parent / "config.json").exists())
+    return f"name one of those in it, such as {found[0]}" if found else ""
 
 
 def _claim(folder: Path, config: Config) -> None:

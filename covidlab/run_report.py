@@ -431,12 +431,14 @@ def judge_weights(model: keras.Model, info: WeightsInfo, cache: SliceCache, prog
 NEARLY_EMPTY = 2
 
 
-def case_rows(table: SliceTable) -> list[dict[str, str]]:
+def case_rows(table: SliceTable, seen: Sequence[str] = ()) -> list[dict[str, str]]:
     """Slices by case and pooled: F1 with its interval over patients, and negative slices left empty.
 
     Parameters
     ----------
     table : SliceTable
+    seen : sequence of str
+        Cases whose patients were in training: they are marked, and the others pooled on a line of their own.
 
     Returns
     -------
@@ -455,7 +457,9 @@ def case_rows(table: SliceTable) -> list[dict[str, str]]:
         }  # fmt: skip
 
     cases = list(dict.fromkeys(table.cases.tolist()))
-    rows = [line(case, table[table.cases == case]) for case in cases]
+    rows = [line(f"{case} (seen)" if case in seen else case, table[table.cases == case]) for case in cases]
+    if set(seen) & set(cases) and set(cases) - set(seen):
+        rows.append(line("not seen, pooled", table[~np.isin(table.cases, list(seen))], interval=True))
     rows.append(line("all, pooled", table, interval=True))
     if few := [case for case in cases if table[table.cases == case].positive.sum() <= NEARLY_EMPTY]:
         rows.append(line(f"without {', '.join(few)}", table[~np.isin(table.cases, few)], interval=True))

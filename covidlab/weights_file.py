@@ -14,6 +14,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from covidlab.cohorts import patient_of
 from covidlab.errors import CovidlabError
 from covidlab.models import MODELS
 from covidlab.shipped_weights import SHIPPED
@@ -63,6 +64,10 @@ class WeightsInfo:
     smallest: int = 1
     seen: Sequence[str] = ()
 
+
+    def has_seen(self, case: str, patient: str) -> bool:
+        """Whether a case, or another scan of its patient, was in training or validation."""
+        return case in self.seen or patient in {patient_of(name) for name in self.seen}
 
     def mark(self, probabilities: np.ndarray) -> np.ndarray:
         """What is called lesion: float (slices, grid, grid) in 0..1 -> bool, from the threshold on, specks dropped."""
