@@ -70,7 +70,9 @@ def test_the_readme_says_what_the_table_of_models_says():
         assert f"| {row['precision']} | {row['recall']} | {row['accuracy']} | {row['f1']} |" in readme, row["variant"]
 
 
-@pytest.mark.parametrize("name", ["phantom-to-real", "patient-radiopaedia", "patient-radiopaedia-phantom", "patient-coronacases"])
+@pytest.mark.parametrize("name", [
+    "phantom-to-real", "patient-radiopaedia", "patient-radiopaedia-phantom", "patient-coronacases",
+])
 def test_the_readme_says_what_patients_never_seen_gave(name):
     readme = (RESULTS.parent / "README.md").read_text(encoding="utf-8")
     rows = {row["case"]: row for row in read_table(RESULTS / f"{name}.csv")}
