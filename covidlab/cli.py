@@ -114,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     _weights_option(sub)
     sub.add_argument("--data", metavar="FOLDER", help="default: $COVIDLAB_DATA, else the phantom")
     sub.add_argument("--cases", default="*", metavar="GLOB", help="only cases named like this, such as 'radiopaedia*'")
-    sub.add_argument("--table", type=Path, metavar="STEM", help="write the table as STEM.csv and STEM.md, too")
+    _table_option(sub)
 
     sub = command(
         "predict", _predict, "segment a scan, or a folder of scans, into NIfTI masks",
@@ -165,7 +165,7 @@ def _parser() -> argparse.ArgumentParser:
         "Each FOLDER was written by `covidlab reproduce --protocol patient --seeds ...`; its name is the recipe's.",
     )  # fmt: skip
     sub.add_argument("folder", type=Path, nargs="+", metavar="FOLDER")
-    sub.add_argument("--table", type=Path, metavar="STEM", help="write the table as STEM.csv and STEM.md, too")
+    _table_option(sub)
 
     sub = command(
         "adapt", _adapt, "fit a run's network to its test patients, from a few annotated slices of each",
@@ -178,7 +178,7 @@ def _parser() -> argparse.ArgumentParser:
     _extra_option(sub)
     sub.add_argument("--slices", default="0,2,4,8,16", metavar="A,B", help="how many (default: 0,2,4,8,16)")
     sub.add_argument("--seed", type=int, default=0, help="of the order and the turning of slices (default: 0)")
-    sub.add_argument("--table", type=Path, metavar="STEM", help="write the table as STEM.csv and STEM.md, too")
+    _table_option(sub)
 
     sub = command(
         "time", _time, "time a slice on this processor: Keras, ONNX Runtime, OpenVINO, LiteRT, by number of threads",
@@ -200,7 +200,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--data", metavar="FOLDER", help="for --training (default: $COVIDLAB_DATA, else the phantom)")
     sub.add_argument("--volume", type=Path, metavar="SCAN", help="instead: a scan, file to file, against its model")
     _weights_option(sub, "for --volume: ")
-    sub.add_argument("--table", type=Path, metavar="STEM", help="write the table as STEM.csv and STEM.md, too")
+    _table_option(sub)
 
     sub = command(
         "export", _export, "write a model as ONNX or LiteRT, checked against Keras",
@@ -217,6 +217,10 @@ def _parser() -> argparse.ArgumentParser:
                      "else the phantom)")  # fmt: skip
     _extra_option(sub)
     return parser
+
+
+def _table_option(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--table", type=Path, metavar="STEM", help="write the table as STEM.csv and STEM.md, too")
 
 
 def _extra_option(sub: argparse.ArgumentParser) -> None:
@@ -341,8 +345,9 @@ def _start(options, names) -> Path | None:
     if options.pretrained is None:
         return None
     path = shipped_weights.find_weights(options.pretrained)
-    if others := [name for name in names if name != weights_file.read_info(path).model]:
-        raise CovidlabError(path, f"weights of {weights_file.read_info(path).model}", f"weights of {others[0]}",
+    model = weights_file.read_info(path).model
+    if others := [name for name in names if name != model]:
+        raise CovidlabError(path, f"weights of {model}", f"weights of {others[0]}",
                             "train one model at a time, each from its own weights")  # fmt: skip
     return path
 
@@ -552,7 +557,7 @@ def _predict(options) -> None:
             share = done.positive_slices / done.slices
             print(f"{done.mask}: {done.positive_slices} of {done.slices} slices positive ({share:.0%}), "
                   f"{done.positive_voxels} voxels, {volume}")  # fmt: skip
-            name = done.scan.name.removesuffix(".gz").removesuffix(".nii")
+            name = cohorts.case_name(done.scan)
             if info.has_seen(name, cohorts.patient_of(name)):
                 print("  CAUTION: these weights were trained or chosen on this patient; on a new one expect worse")
             for finding in done.findings:

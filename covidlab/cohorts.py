@@ -164,8 +164,8 @@ def patient_of(case_name: str) -> str:
 
 
 def case_name(path: Path) -> str:
-    """A NIfTI file's name without its extension."""
-    return next(path.name[: -len(end)] for end in EXTENSIONS if path.name.endswith(end))
+    """A NIfTI file's name without its extension; of a folder with a DICOM series, its name."""
+    return next((path.name[: -len(end)] for end in EXTENSIONS if path.name.endswith(end)), path.name)
 
 
 def data_home() -> Path:

@@ -165,7 +165,7 @@ def inspect_scan(path: Path) -> CohortReport:
         If it cannot be read.
     """
     volume = read_series(path) if path.is_dir() else read_volume(path)
-    name = path.name if path.is_dir() else case_name(path)
+    name = case_name(path)
     return CohortReport(str(path), (_report(name, name, volume, None),))
 
 

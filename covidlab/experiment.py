@@ -334,13 +334,9 @@ def run_experiment(
 
     history = train(model, cache, split, config.recipe, folder, save_best, progress)
     best, info = load_model(weights)
-    info = replace(info, smallest=1)  # an interrupted run may have chosen it already
-    marked = {part: _marked(best, info, cache, split.part(part)) for part in PARTS}
+    info, counts = _count_parts(best, info, cache, split, config.drop_specks)
     if config.drop_specks:
-        info = replace(info, smallest=choose_smallest(cache.masks[split.validation], marked["validation"]))
         save_weights(weights, best, info)
-        marked = {part: drop_specks(found, info.smallest) for part, found in marked.items()}
-    counts = {part: count(cache.masks[split.part(part)], found) for part, found in marked.items()}
     run = Run(folder, config, counts, info.threshold, tuple(history), leak)
     (folder / "figures").mkdir(exist_ok=True)
     figures.save(figures.history_figure(history, config.sentence), folder / "figures" / "history.png")
@@ -348,6 +344,18 @@ def run_experiment(
     # Last, since it says that the run is finished.
     write_json(folder / "scores.json", _as_json(run))
     return run
+
+
+def _count_parts(
+    model: keras.Model, info: WeightsInfo, cache: SliceCache, split: Split, without_specks: bool
+) -> tuple[WeightsInfo, dict[str, Counts]]:
+    """Count each part, if asked for without specks; how small one is, is chosen on validation and told by the info."""
+    info = replace(info, smallest=1)  # an interrupted run may have chosen it already
+    marked = {part: _marked(model, info, cache, split.part(part)) for part in PARTS}
+    if without_specks:
+        info = replace(info, smallest=choose_smallest(cache.masks[split.validation], marked["validation"]))
+        marked = {part: drop_specks(found, info.smallest) for part, found in marked.items()}
+    return info, {part: count(cache.masks[split.part(part)], found) for part, found in marked.items()}
 
 
 def _marked(model: keras.Model, info: WeightsInfo, cache: SliceCache, slices: np.ndarray) -> np.ndarray:
@@ -395,13 +403,8 @@ def score_mirrored(run: Run, cache: SliceCache) -> Run:
     model, info = run.model()
     split = run.config.split(cache)
     threshold, _ = best_threshold(count_slices(model, cache, split.validation, THRESHOLDS, mirror=True), THRESHOLDS)
-    info = replace(info, mirror=True, threshold=threshold, smallest=1)
-    if run.config.drop_specks:
-        found = _marked(model, info, cache, split.validation)
-        info = replace(info, smallest=choose_smallest(cache.masks[split.validation], found))
-    counts = {
-        part: count(cache.masks[split.part(part)], _marked(model, info, cache, split.part(part))) for part in PARTS
-    }
+    info = replace(info, mirror=True, threshold=threshold)
+    info, counts = _count_parts(model, info, cache, split, run.config.drop_specks)
     save_weights(run.folder / "mirrored.weights.h5", model, info)
     write_json(path, {"threshold": threshold, "counts": {part: asdict(one) for part, one in counts.items()}})
     return replace(run, counts=counts, threshold=threshold)

@@ -64,7 +64,6 @@ class WeightsInfo:
     smallest: int = 1
     seen: Sequence[str] = ()
 
-
     def has_seen(self, case: str, patient: str) -> bool:
         """Whether a case, or another scan of its patient, was in training or validation."""
         return case in self.seen or patient in {patient_of(name) for name in self.seen}
