@@ -1,6 +1,7 @@
 """A scan to a mask: resample to the weights' grid, infer, take the probabilities back, then threshold."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,10 +88,19 @@ def predict_mask(volume: Volume, model: keras.Model, info: WeightsInfo) -> np.nd
 
 
 def _on_grid(volume: Volume, fit: GridFit, model: keras.Model, info: WeightsInfo) -> Iterator[np.ndarray]:
-    """Probabilities of a few slices at a time, on the weights' grid."""
-    slices = volume.slices()
-    for start in range(0, len(slices), PORTION):
-        yield predict_slices(model, fit.to_grid(slices[start : start + PORTION]), mirror=info.mirror)
+    """Probabilities of a few slices at a time, on the weights' grid.
+
+    The model works on the next slices while these are made ready for it, and taken back by whoever asked.
+    """
+    number = volume.voxels.shape[volume.slice_axis]
+    with ThreadPoolExecutor(1) as worker:
+        ahead = None
+        for start in range(0, number, PORTION):
+            portion = fit.to_grid(volume.slices(slice(start, start + PORTION)))
+            behind, ahead = ahead, worker.submit(predict_slices, model, portion, mirror=info.mirror)
+            if behind:
+                yield behind.result()
+        yield ahead.result()
 
 
 def predict_file(
@@ -118,7 +128,7 @@ def predict_file(
     if overlay:
         shown = overlaid_slices(by_slice)
         titles = [f"slice {k} of {len(by_slice)}" for k in shown]
-        figures.save(figures.prediction_figure(volume.slices()[shown], found[shown], titles), overlay)
+        figures.save(figures.prediction_figure(volume.slices(shown), found[shown], titles), overlay)
     millilitres = by_slice.sum() * np.prod(volume.spacing) / 1000 if volume.spacing else None
     return Prediction(
         scan, mask, len(by_slice), int(np.count_nonzero(by_slice)), int(by_slice.sum()), millilitres, volume.findings

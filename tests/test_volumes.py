@@ -275,6 +275,41 @@ def test_a_scan_of_four_dimensions_with_one_volume_is_read_with_a_finding_and_it
     assert nib.load(tmp_path / "mask.nii").shape == (48, 48, 9, 1)
 
 
+# --- reading and writing
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_a_file_reads_as_nibabel_reads_it(tmp_path, kind, ending):
+    image = kind(stored(chest()), SCANNER)
+    image.header.set_slope_inter(2.0, -300.0)  # scaled, as scanners' software likes to write
+    nib.save(image, tmp_path / f"scan{ending}")
+    volume, theirs = read_volume(tmp_path / f"scan{ending}"), nib.load(tmp_path / f"scan{ending}")
+    np.testing.assert_array_equal(volume.voxels, theirs.get_fdata())
+    np.testing.assert_array_equal(volume.affine, theirs.affine)
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_a_written_mask_is_a_file_that_nibabel_reads(tmp_path, ending):
+    volume = read_volume(save(tmp_path / "scan.nii.gz", stored(chest())))
+    mask = np.random.default_rng(0).integers(0, 2, volume.voxels.shape)
+    write_mask(tmp_path / f"mask{ending}", mask, like=volume)
+    theirs = nib.load(tmp_path / f"mask{ending}")
+    np.testing.assert_array_equal(theirs.dataobj, mask)
+    np.testing.assert_array_equal(theirs.affine, volume.affine)
+    assert theirs.get_data_dtype() == np.uint8
+
+
+def test_some_slices_are_those_of_the_whole_volume(tmp_path):
+    drifting = np.linspace(0.5, 0.9, 9)
+    stretched = np.rint((stored(chest()) + 1000) / 1600 * 255 * drifting).astype(np.uint8)
+    for name, array in (("hu.nii", stored(chest())), ("coronacases_009.nii", stretched)):
+        codes, units = ((0, 0), "unknown") if array is stretched else ((1, 1), "mm")
+        volume = read_volume(save(tmp_path / name, array, codes=codes, units=units))
+        assert volume.intensities.kind == ("stretched" if array is stretched else "hu")
+        np.testing.assert_array_equal(volume.slices(slice(3, 5)), volume.slices()[3:5])
+
+
 # --- what is refused
 
 
