@@ -14,7 +14,7 @@ from covidlab.metrics import Counts, count
 from covidlab.progress import Progress, silent
 from covidlab.slice_cache import SliceCache
 from covidlab.tensorflow_quiet import keras
-from covidlab.training import Recipe, predict_slices, training_batches
+from covidlab.training import Recipe, channels_of, predict_cached, training_batches
 from covidlab.weights_file import WeightsInfo
 
 # Of a rate of 2e-3 that trains from scratch: small steps, as the weights are good already.
@@ -98,7 +98,7 @@ def adapt(
         on_epoch_end=lambda epoch, logs: progress(epoch + 1, epochs, f"adapting, loss {logs['loss']:.2f}")
     )
     adapted.fit(
-        training_batches(cache, slices, replace(recipe, annotated=None), seed),
+        training_batches(cache, slices, replace(recipe, annotated=None), seed, channels=channels_of(adapted)),
         steps_per_epoch=recipe.updates_per_epoch, epochs=epochs, shuffle=False, verbose=0, callbacks=[told],
     )  # fmt: skip
     return adapted
@@ -143,6 +143,6 @@ def adaptation_curve(
     for done, (number, annotated) in enumerate(chosen.items()):
         progress(done, len(chosen), f"{number} slices")
         adapted = adapt(model, cache, annotated, seed, recipe) if number else model
-        found[number] = count(cache.masks[rest], info.mark(predict_slices(adapted, cache.images[rest])))
+        found[number] = count(cache.masks[rest], info.mark(predict_cached(adapted, cache, rest)))
     progress(len(chosen), len(chosen), "done")
     return found

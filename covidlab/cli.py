@@ -257,6 +257,8 @@ def _run_options(sub: argparse.ArgumentParser) -> None:
                      "with, or all (default: 0 as in the paper, 0.3 on the phantom)")  # fmt: skip
     sub.add_argument("--augment", type=float, metavar="X", help="how far training slices are turned, zoomed, shifted\n"
                      "and brightened: 0 not, 2 twice as far (default: 1)")  # fmt: skip
+    sub.add_argument("--neighbours", type=int, default=0, metavar="N",
+                     help="slices on either side that the network looks at, too\n(default: 0)")  # fmt: skip
     sub.add_argument("--drop-specks", action="store_true", help="take small spots away; how small is chosen on\n"
                      "validation")  # fmt: skip
     sub.add_argument("--out", type=Path, metavar="DIR", help="(default: runs/DATA-PROTOCOL-seedN)")
@@ -370,7 +372,7 @@ def _config(options, model: str, main, extra=(), test=()):
     grid = experiment.GRIDS[options.profile]
     return experiment.Config(
         cohort=cohort.name, grid=grid, protocol=options.protocol, seed=options.seed, model=model,
-        options=experiment.OPTIONS[options.profile].get(model, {}),
+        options=experiment.options_for(model, options.profile, options.neighbours),
         test_patients=tuple(name for name in options.test_patients.split(",") if name),
         recipe=experiment.change_recipe(
             experiment.recipe_for(main.is_phantom, options.updates, model),
@@ -738,9 +740,9 @@ def _export(options) -> None:
     export.check_target(options.out, options.int8)
     cohort = _run_cohort(options, run.config) if run else _cohort(options.data, "*")
     cache = slice_cache.open_slice_cache(cohort, options.size or info.grid)
-    slices = export.calibration_slices(cache)
+    slices = export.calibration_slices(cache, channels=model.input_shape[-1])
     done = export.export_model(model, options.out, slices, options.int8, info.threshold)
-    shape = (1, done.size, done.size, 1)
+    shape = (1, *slices.shape[1:])
     print(f"{done.path}: {done.form}, {done.bytes / 1e6:.2f} MB, takes float32 {shape} in 0..1")
     print(
         f"  against Keras on {done.slices} slices of {cache.cohort}: probabilities differ by up to "

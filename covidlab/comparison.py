@@ -16,7 +16,7 @@ from covidlab.models.patch_cnn import classifier_in
 from covidlab.slice_cache import SliceCache
 from covidlab.specks import drop_specks
 from covidlab.topology import topology_figure
-from covidlab.training import THRESHOLDS, predict_slices
+from covidlab.training import THRESHOLDS, predict_cached
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,11 @@ def read_test_slices(runs: Mapping[str, Run], cache: SliceCache) -> TestSlices:
     """Let each model of several runs of the same split see the test part once."""
     config = next(iter(runs.values())).config
     positions = config.split(cache).test
-    images = cache.images[positions]
     models = {name: run.model() for name, run in runs.items()}
-    probabilities = {name: predict_slices(model, images) for name, (model, _) in models.items()}
+    probabilities = {name: predict_cached(model, cache, positions) for name, (model, _) in models.items()}
     thresholds = {name: info.threshold for name, (_, info) in models.items()}
     smallest = {name: info.smallest for name, (_, info) in models.items()}
-    return TestSlices(positions, images, cache.masks[positions], probabilities, thresholds, smallest)
+    return TestSlices(positions, cache.images[positions], cache.masks[positions], probabilities, thresholds, smallest)
 
 
 def typical_slices(test: TestSlices, cases: np.ndarray, number: int = 3) -> np.ndarray:

@@ -35,11 +35,11 @@ from covidlab.training import (
     Recipe,
     best_threshold,
     count_slices,
-    predict_slices,
+    predict_cached,
     read_history,
     train,
 )
-from covidlab.weights_file import WeightsInfo, load_model, save_weights
+from covidlab.weights_file import WeightsInfo, give_neighbours, load_model, save_weights
 
 # The phantom is easier than patients and a lesson is short; on real slices more updates come before anything clever.
 PHANTOM_UPDATES, REAL_UPDATES = 1000, 7500
@@ -52,6 +52,19 @@ GRIDS = {"lesson": 128, "paper": paper.SLICE_SIZE}
 FOLDS = 4
 # FCN-8s at its published width has 134 million parameters; at a quarter, 8 million, a CPU can train it.
 OPTIONS = {"lesson": {"fcn8s": {"width": 0.25}}, "paper": {}}
+
+
+def options_for(model: str, profile: str, neighbours: int = 0) -> dict:
+    """What a model's function is called with in a profile, with some slices on either side as further channels.
+
+    Raises
+    ------
+    CovidlabError
+        If the number of neighbours is negative, or the patch CNN is to see any: its windows are cut from one slice.
+    """
+    if neighbours < 0 or (neighbours and model == "patch_cnn"):
+        raise CovidlabError("--neighbours", f"{neighbours} for {model}", "0 or more, 0 for patch_cnn", "correct it")
+    return OPTIONS[profile].get(model, {}) | ({"channels": 2 * neighbours + 1} if neighbours else {})
 
 
 def recipe_for(is_phantom: bool, updates: int | None = None, model: str = "light_unet") -> Recipe:
@@ -362,7 +375,7 @@ def _marked(model: keras.Model, info: WeightsInfo, cache: SliceCache, slices: np
     """What a model marks on slices of a cache, in portions: the probabilities of a 630-pixel cohort are never held."""
     portions = np.array_split(slices, max(1, len(slices) // 64))
     return np.concatenate([
-        info.mark(predict_slices(model, cache.images[portion], mirror=info.mirror)) for portion in portions
+        info.mark(predict_cached(model, cache, portion, info.mirror)) for portion in portions
     ])  # fmt: skip
 
 
@@ -371,12 +384,16 @@ def _pretrained(config: Config, start: Path) -> tuple[keras.Model, Sequence[str]
     a digest of the numbers."""
     model, info = load_model(start)
     there, wanted = (info.model, dict(info.options)), (config.model, dict(config.options))
-    if json.dumps(there) != json.dumps(wanted):
+    digest = hashlib.sha256(b"".join(weights.tobytes() for weights in model.get_weights())).hexdigest()
+    alone = {name: value for name, value in wanted[1].items() if name != "channels"}
+    if json.dumps(there) == json.dumps((wanted[0], alone)) != json.dumps(wanted):
+        narrow, model = model, MODELS[config.model](**config.options)
+        give_neighbours(narrow, model)
+    elif json.dumps(there) != json.dumps(wanted):
         raise CovidlabError(
             start, f"weights of {there[0]} {there[1] or ''}".rstrip(), f"of {wanted[0]} {wanted[1] or ''}".rstrip(),
             "name weights of the same model, or train from fresh ones",
         )  # fmt: skip
-    digest = hashlib.sha256(b"".join(weights.tobytes() for weights in model.get_weights())).hexdigest()
     return model, info.seen, f"{info.trained_on} ({digest[:8]})"
 
 

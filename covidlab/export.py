@@ -104,10 +104,10 @@ def export_model(
     Parameters
     ----------
     model : keras.Model
-        float32 (batch, height, width, 1) in 0..1 -> probabilities of the same shape.
+        float32 (batch, height, width, channels) in 0..1 -> probabilities (batch, height, width, 1).
     path : Path
         Ends in .onnx or .tflite. Written under a temporary name first, and only if the check passes.
-    slices : float32 array (n, size, size, 1) in 0..1
+    slices : float32 array (n, size, size, channels) in 0..1
         What the model is used on: all of them calibrate int8, the first eight are checked. Their size becomes the
         file's.
     int8 : bool
@@ -227,12 +227,12 @@ def _convert(model: keras.Model, path: Path, size: int, calibration: np.ndarray 
             "target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
         }
     # Of one fixed size, padding and cropping are constants in the file.
-    slice_ = tf.TensorSpec((1, size, size, 1), tf.float32, name="slice")
+    slice_ = tf.TensorSpec((1, size, size, model.input_shape[-1]), tf.float32, name="slice")
     form = "onnx" if path.suffix == ".onnx" else "litert"
     model.export(str(path), format=form, input_signature=[slice_], verbose=False, **options)
 
 
-def calibration_slices(cache: SliceCache, number: int = 32) -> np.ndarray:
+def calibration_slices(cache: SliceCache, number: int = 32, channels: int = 1) -> np.ndarray:
     """Slices of a cohort to calibrate and check with: with and without lesion in turns, from all over the cohort.
 
     Parameters
@@ -240,17 +240,19 @@ def calibration_slices(cache: SliceCache, number: int = 32) -> np.ndarray:
     cache : SliceCache
     number : int
         At most.
+    channels : int
+        What the model takes: see `SliceCache.inputs`.
 
     Returns
     -------
-    float32 array (n, size, size, 1) in 0..1
+    float32 array (n, size, size, channels) in 0..1
     """
     half = number // 2
     with_lesion, without = np.flatnonzero(cache.positive), np.flatnonzero(~cache.positive)
     pair = [some[np.linspace(0, len(some) - 1, min(half, len(some))).astype(int)] for some in (with_lesion, without)]
     shared = min(map(len, pair))
     chosen = np.concatenate([np.stack([some[:shared] for some in pair], axis=1).ravel(), *(s[shared:] for s in pair)])
-    return cache.images[chosen][..., None].astype(np.float32) / 255
+    return cache.inputs(chosen, channels).astype(np.float32) / 255
 
 
 def open_exported(path: Path, threads: int = 0, engine: str = "") -> Runner:
@@ -321,10 +323,11 @@ def predict_exported(run: Runner, slices: Sequence[np.ndarray]) -> np.ndarray:
     ----------
     run : callable
         From `open_exported`.
-    slices : uint8 array (n, size, size)
+    slices : uint8 array (n, size, size), or (n, size, size, channels) with neighbours
 
     Returns
     -------
     float32 array (n, size, size) in 0..1
     """
-    return np.stack([run(slice_[None, ..., None].astype(np.float32) / 255)[0, ..., 0] for slice_ in slices])
+    slices = (slice_ if slice_.ndim == 3 else slice_[..., None] for slice_ in slices)
+    return np.stack([run(slice_[None].astype(np.float32) / 255)[0, ..., 0] for slice_ in slices])

@@ -231,6 +231,8 @@ def uncertainty_figure(
 ) -> Figure:
     """Rows of slice with reference, mean of many predictions, their standard deviation, and what the mean gets wrong.
 
+    Doubt is a thread a pixel wide, so only what lies around what is marked or should be is drawn.
+
     Parameters
     ----------
     slices : uint8 array (n, rows, columns)
@@ -245,7 +247,10 @@ def uncertainty_figure(
     -------
     Figure
     """
-    figure, grid = new_figure(4, len(slices), 2.5, 2.65)
+    near = (slice(None), *_around((references > 0) | (means >= threshold), margin=8))
+    slices, references, means, deviations = slices[near], references[near], means[near], deviations[near]
+    height, width = slices.shape[1:]
+    figure, grid = new_figure(4, len(slices), 2.5, max(1.4, 2.4 * height / width + 0.7))
     pictures = []
     for axes, slice_, reference, mean, deviation, title in zip(grid, slices, references, means, deviations, titles):
         reference = reference.astype(bool)
@@ -267,6 +272,15 @@ def uncertainty_figure(
     handles = [Patch(color=REFERENCE, label="reference"), *OUTCOME_HANDLES]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
     return figure
+
+
+def _around(marked: np.ndarray, margin: int) -> tuple[slice, slice]:
+    """Rows and columns that hold all that is marked on any of several slices, and a margin; all where nothing is."""
+    box = []
+    for axis in (1, 0):
+        where = np.flatnonzero(marked.any(axis=0).any(axis=axis))
+        box.append(slice(max(where[0] - margin, 0), where[-1] + margin + 1) if len(where) else slice(None))
+    return tuple(box)
 
 
 def history_figure(history: "Sequence[Epoch]", title: str) -> Figure:

@@ -15,7 +15,7 @@ from covidlab.evaluation import SliceTable, negative_slices, patient_interval, s
 from covidlab.experiment import Run, rounded
 from covidlab.progress import Progress, silent
 from covidlab.slice_cache import SliceCache
-from covidlab.training import predict_slices
+from covidlab.training import predict_cached
 
 
 def are_folds(runs: Sequence[Run], cache: SliceCache) -> bool:
@@ -57,7 +57,7 @@ def judge_held_out(runs: Sequence[Run], cache: SliceCache, progress: Progress = 
     for done, (run, test) in enumerate(zip(runs, tests)):
         progress(done, len(runs), f"fold {run.config.seed}")
         model, info = run.model()
-        marked[test] = info.mark(predict_slices(model, cache.images[test]))
+        marked[test] = info.mark(predict_cached(model, cache, test))
     progress(len(runs), len(runs), "done")
     return slice_table(cache.masks[rows], marked[rows], cache.cases[rows], cache.patients[rows], cache.z[rows])
 

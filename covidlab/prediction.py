@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from covidlab import figures
 from covidlab.cohorts import EXTENSIONS, IMAGE_FOLDERS, case_name
@@ -14,7 +15,7 @@ from covidlab.errors import CovidlabError
 from covidlab.grid import GridFit
 from covidlab.progress import Progress, silent
 from covidlab.tensorflow_quiet import keras
-from covidlab.training import predict_slices
+from covidlab.training import channels_of, predict_slices
 from covidlab.volumes import Volume, read_volume, write_mask
 from covidlab.weights_file import WeightsInfo
 
@@ -92,11 +93,13 @@ def _on_grid(volume: Volume, fit: GridFit, model: keras.Model, info: WeightsInfo
 
     The model works on the next slices while these are made ready for it, and taken back by whoever asked.
     """
-    number = volume.voxels.shape[volume.slice_axis]
+    number, channels = volume.voxels.shape[volume.slice_axis], channels_of(model)
     with ThreadPoolExecutor(1) as worker:
         ahead = None
         for start in range(0, number, PORTION):
-            portion = fit.to_grid(volume.slices(slice(start, start + PORTION)))
+            wanted = np.arange(start - channels // 2, min(start + PORTION, number) + channels // 2)
+            portion = fit.to_grid(volume.slices(np.clip(wanted, 0, number - 1)))
+            portion = sliding_window_view(portion, channels, axis=0)  # each slice between its neighbours
             behind, ahead = ahead, worker.submit(predict_slices, model, portion, mirror=info.mirror)
             if behind:
                 yield behind.result()

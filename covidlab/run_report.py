@@ -30,7 +30,7 @@ from covidlab.slice_cache import SliceCache
 from covidlab.splits import PARTS
 from covidlab.surfaces import border_shares, surface_scores
 from covidlab.tensorflow_quiet import keras
-from covidlab.training import THRESHOLDS, predict_slices
+from covidlab.training import THRESHOLDS, channels_of, predict_cached
 from covidlab.weights_file import WeightsInfo
 
 # 3 mm is what the record's benchmark takes. Where no spacing is known, as in reduced copies of the record, a pixel of
@@ -119,7 +119,7 @@ def _predicted(model: keras.Model, cache: SliceCache, progress: Progress, mirror
     for done, case in enumerate(cases):
         progress(done, len(cases), case)
         rows = cache.case(case)
-        yield rows, predict_slices(model, cache.images[rows], mirror=mirror)
+        yield rows, predict_cached(model, cache, rows, mirror)
     progress(len(cases), len(cases), "judging")
 
 
@@ -401,8 +401,9 @@ def score_exported(path: Path, run: Run, cache: SliceCache) -> Counts:
         Pooled over all slices of the part; `run.counts["test"]` are Keras' own.
     """
     test = run.config.split(cache).test
-    found = predict_exported(open_exported(path), cache.images[test])
-    return count(cache.masks[test], run.model()[1].mark(found))
+    model, info = run.model()
+    found = predict_exported(open_exported(path), cache.inputs(test, channels_of(model)))
+    return count(cache.masks[test], info.mark(found))
 
 
 def judge_weights(model: keras.Model, info: WeightsInfo, cache: SliceCache, progress: Progress = silent) -> SliceTable:

@@ -67,6 +67,30 @@ class SliceCache:
         """Whether each slice shows any lesion, bool (slices,)."""
         return self.positive_pixels > 0
 
+    def inputs(self, rows: np.ndarray, channels: int = 1) -> np.ndarray:
+        """What a model is given for some slices: each alone, or between its neighbours as channels.
+
+        Parameters
+        ----------
+        rows : 1-D int array
+            Positions of slices.
+        channels : int, odd
+            1 is the slice alone; 3 has one neighbour on either side of it, and so on. Beyond an end of a scan its last
+            slice stands in.
+
+        Returns
+        -------
+        uint8 array (rows, size, size, channels), the foot side first
+        """
+        if channels == 1:
+            return self.images[rows][..., None]
+        reach, places = channels // 2, np.arange(len(self))
+        starts = np.flatnonzero(np.r_[True, self.cases[1:] != self.cases[:-1]])
+        scan = np.searchsorted(starts, places, side="right") - 1
+        first, last = starts[scan][rows], np.r_[starts[1:], len(self)][scan][rows] - 1
+        beside = [np.clip(rows + step, first, last) for step in range(-reach, reach + 1)]
+        return np.stack([self.images[neighbours] for neighbours in beside], axis=-1)
+
     def case(self, name: str) -> np.ndarray:
         """The positions of one case's slices, from feet to head."""
         found = np.flatnonzero(self.cases == name)

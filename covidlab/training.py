@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -123,7 +123,9 @@ def slice_order(slices: np.ndarray, seed: int) -> Iterator[int]:
         yield from random.permutation(slices)
 
 
-def training_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int, first_update: int = 0):
+def training_batches(
+    cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int, first_update: int = 0, channels: int = 1
+):
     """The batches of a training, from any update on.
 
     Parameters
@@ -135,10 +137,12 @@ def training_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed
     seed : int
     first_update : int
         Where to start: a resumed run sees exactly what it would have seen.
+    channels : int
+        1 for a slice alone, more for its neighbours, too: see `SliceCache.inputs`.
 
     Returns
     -------
-    tf.data.Dataset of (float32 (batch, size, size, 1) in 0..1, float32 of the same shape, 0 or 1)
+    tf.data.Dataset of (float32 (batch, size, size, channels) in 0..1, float32 (batch, size, size, 1), 0 or 1)
     """
     order = slice_order(slices, seed)
     wanted = recipe.epochs * recipe.updates_per_epoch * recipe.batch_size
@@ -147,12 +151,13 @@ def training_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed
     reference = annotations(cache, slices, recipe, seed)
 
     def read(batch):
-        return cache.images[batch], reference[batch]
+        return cache.inputs(batch, channels), reference[batch][..., None]
+
+    shape = (recipe.batch_size, cache.size, cache.size)
 
     def prepare(update, batch):
         images, masks = tf.numpy_function(read, [batch], (tf.uint8, tf.uint8), stateful=False)
-        shape = (recipe.batch_size, cache.size, cache.size)
-        images, masks = tf.ensure_shape(images, shape)[..., None], tf.ensure_shape(masks, shape)[..., None]
+        images, masks = tf.ensure_shape(images, (*shape, channels)), tf.ensure_shape(masks, (*shape, 1))
         images, masks = tf.cast(images, tf.float32) / 255, tf.cast(masks, tf.float32)
         return augmented(images, masks, tf.stack([seed, update]), recipe.augment) if recipe.augment else (images, masks)
 
@@ -210,7 +215,8 @@ def augmented(images, masks, seed, strength: float = 1.0):
 
     Parameters
     ----------
-    images, masks : float32 (batch, size, size, 1)
+    images : float32 (batch, size, size, channels)
+    masks : float32 (batch, size, size, 1)
     seed : int64 (2,)
         The same seed gives the same result.
     strength : float
@@ -262,7 +268,7 @@ def predict_slices(
     Parameters
     ----------
     model : keras.Model
-    images : uint8 array (slices, height, width)
+    images : uint8 array (slices, height, width), or (slices, height, width, channels) with neighbours
     batch_size : int
     mirror : bool
         Let the model see each slice's mirror image too, and take the mean of both answers: twice the time.
@@ -275,7 +281,8 @@ def predict_slices(
         seen_from_behind = predict_slices(model, images[:, :, ::-1], batch_size)[:, :, ::-1]
         return (predict_slices(model, images, batch_size) + seen_from_behind) / 2
     call = _compiled(model)
-    probabilities = np.empty(images.shape, dtype=np.float32)
+    images = images if images.ndim == 4 else images[..., None]
+    probabilities = np.empty(images.shape[:3], dtype=np.float32)
     for start in range(0, len(images), batch_size):
         stop = start + batch_size
         probabilities[start:stop] = call(tf.constant(images[start:stop])).numpy()[..., 0]
@@ -287,11 +294,22 @@ def _compiled(model: keras.Model):
     """One traced graph a model, for slices of any number and size: `model.predict` costs about twice as much on
     small batches, and tracing anew for each call costs seconds."""
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None], tf.uint8)])
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, None], tf.uint8)])
     def call(batch):
-        return model(tf.cast(batch, tf.float32)[..., None] / 255, training=False)
+        return model(tf.cast(batch, tf.float32) / 255, training=False)
 
     return call
+
+
+def predict_cached(model: keras.Model, cache: SliceCache, rows: np.ndarray, mirror: bool = False) -> np.ndarray:
+    """Probabilities for slices of a cache, with the neighbours that the model wants: `predict_slices` of
+    `SliceCache.inputs`."""
+    return predict_slices(model, cache.inputs(rows, channels_of(model)), mirror=mirror)
+
+
+def channels_of(model: keras.Model) -> int:
+    """How many slices a model looks at: 1, or more with neighbours on either side."""
+    return model.input_shape[-1]
 
 
 def count_slices(
@@ -301,7 +319,7 @@ def count_slices(
     total = [Counts()] * len(thresholds)
     # In portions, so that a 630-pixel cohort never has all its probabilities in memory.
     for portion in np.array_split(slices, max(1, len(slices) // 64)):
-        counts = count_at(thresholds, cache.masks[portion], predict_slices(model, cache.images[portion], mirror=mirror))
+        counts = count_at(thresholds, cache.masks[portion], predict_cached(model, cache, portion, mirror))
         total = [one + more for one, more in zip(total, counts)]
     return total
 
@@ -318,7 +336,9 @@ def best_threshold(counts: list[Counts], thresholds: np.ndarray) -> tuple[float,
 def learner_and_batches(model: keras.Model):
     """What learns, and the function that makes its batches: the patch CNN's windows, or any other model's slices."""
     classifier = classifier_in(model)
-    return (model, training_batches) if classifier is None else (classifier, window_batches)
+    if classifier is not None:
+        return classifier, window_batches
+    return model, partial(training_batches, channels=channels_of(model))
 
 
 def train(

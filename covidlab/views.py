@@ -190,8 +190,8 @@ def threshold_view(series: ThresholdSeries, threshold: float) -> View:
     right.axvline(threshold, color=PREDICTION, linewidth=2)
     right.set(xlim=(0, 1), ylim=(0, 1.02), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1), xlabel="threshold")
     right.set_title(f"scores, {series.scope}", fontsize=9)
-    right.legend(frameon=False, fontsize=8, loc="lower center")
-    right.set_position([0.57, 0.15, 0.4, 0.75])
+    right.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
+    right.set_position([0.57, 0.24, 0.4, 0.66])
     where = f"{series.title}, " if series.title else ""
     marked = f"{where}threshold {threshold:.2f}: {np.count_nonzero(found)} pixels marked here"
     return View(figure, f"{marked}; {series.scope}: {_scores(pooled)}; {COLOURS}.")

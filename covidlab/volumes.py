@@ -124,11 +124,11 @@ class Volume:
         """The exact inverse of `to_display`."""
         return self.orientation.from_display(array)
 
-    def slices(self, part: slice = slice(None)) -> np.ndarray:
+    def slices(self, part: slice | np.ndarray = slice(None)) -> np.ndarray:
         """The volume for display and for models: uint8 (slices, rows, columns), [-1250, 250] HU as 0..255.
 
-        Where slices were stretched one by one, HU are estimated: see `unstretch`. A `part` of the slices costs only
-        its share of the work.
+        Where slices were stretched one by one, HU are estimated: see `unstretch`. A `part` of the slices, or
+        positions of some, cost only their share of the work.
         """
         displayed, kind = self.to_display(self.voxels)[part], self.intensities.kind
         if kind == "stretched":

@@ -144,3 +144,15 @@ def test_without_a_spacing_in_the_file_the_grid_has_none(tmp_path):
     bare.set_sform(None, 0), bare.set_qform(None, 0)
     nib.save(bare, image)
     assert grid_spacing(read_cohort(tmp_path).cases[0], 32) is None
+
+
+def test_a_slice_comes_between_its_neighbours_and_a_scan_ends_with_itself(cache):
+    last, first = cache.case("radiopaedia_10_85902_1")[-1], cache.case("radiopaedia_10_85902_3")[0]
+    assert first == last + 1  # two scans, one behind the other
+    rows = np.array([first, last, 5])
+    found = cache.inputs(rows, channels=3)
+    expected = [[first, first, first + 1], [last - 1, last, last], [4, 5, 6]]
+    np.testing.assert_array_equal(found, np.moveaxis(cache.images[np.array(expected)], 1, -1))
+    np.testing.assert_array_equal(cache.inputs(rows)[..., 0], cache.images[rows])
+    wide = cache.inputs(np.array([1]), channels=5)[0]
+    np.testing.assert_array_equal(np.moveaxis(wide, -1, 0), cache.images[np.array([0, 0, 1, 2, 3])])

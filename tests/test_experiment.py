@@ -9,6 +9,7 @@ from covidlab.errors import CovidlabError
 from covidlab.experiment import (
     Config,
     change_recipe,
+    options_for,
     read_run,
     rounded,
     run_experiment,
@@ -18,7 +19,7 @@ from covidlab.experiment import (
 from covidlab.metrics import Counts
 from covidlab.slice_cache import open_slice_cache
 from covidlab.splits import split_by_slice
-from covidlab.training import Recipe, predict_slices
+from covidlab.training import Recipe, predict_cached, predict_slices
 from covidlab.weights_file import load_model
 from tests.conftest import write_scan
 
@@ -92,6 +93,24 @@ def test_training_starts_from_given_weights_of_the_same_model_only(cache, tmp_pa
     assert "three scans" in second.config.pretrained and second.config.pretrained in second.config.sentence
     with pytest.raises(CovidlabError, match="weights of light_unet"):
         run_experiment(replace(CONFIG, options={"widths": (2, 4)}), cache, tmp_path / "third", start=first.weights)
+
+
+def test_a_training_with_neighbours_starts_from_weights_that_know_none(cache, tmp_path):
+    first = run_experiment(CONFIG, cache, tmp_path / "first")
+    wide = replace(CONFIG, options={**CONFIG.options, **options_for("light_unet", "lesson", neighbours=1)})
+    same = run_experiment(
+        replace(wide, recipe=replace(RECIPE, learning_rate=0.0)), cache, tmp_path / "same", start=first.weights
+    )
+    model, rows = same.model()[0], np.arange(3)
+    # Batch normalisation's moving means have moved on; nothing else has. At first no neighbour counts.
+    alone = np.repeat(cache.images[rows][..., None], 3, axis=-1)
+    np.testing.assert_allclose(predict_cached(model, cache, rows), predict_slices(model, alone), atol=1e-6)
+    for there, here in zip(first.model()[0].trainable_weights[1:], model.trainable_weights[1:]):
+        np.testing.assert_allclose(there.numpy(), here.numpy(), atol=1e-6)
+    learnt = run_experiment(wide, cache, tmp_path / "learnt", start=first.weights).model()[0]
+    assert np.abs(predict_cached(learnt, cache, rows) - predict_slices(learnt, alone)).max() > 0
+    with pytest.raises(CovidlabError, match="0 for patch_cnn"):
+        options_for("patch_cnn", "lesson", neighbours=1)
 
 
 def test_several_seeds_are_summed_up_as_mean_and_range(cache, tmp_path):

@@ -2,9 +2,12 @@ import numpy as np
 import pytest
 
 from covidlab import prediction
+from covidlab.grid import GridFit
 from covidlab.models import light_unet
+from covidlab.training import predict_cached, predict_slices
 from covidlab.volumes import read_volume
 from covidlab.weights_file import WeightsInfo
+from tests.conftest import SIDE
 
 
 def test_a_mask_made_in_portions_is_the_volumes_probabilities_at_the_threshold(cohort_folder, monkeypatch):
@@ -18,6 +21,18 @@ def test_a_mask_made_in_portions_is_the_volumes_probabilities_at_the_threshold(c
         chosen = WeightsInfo("light_unet", 16, float(threshold), "nothing")
         np.testing.assert_array_equal(prediction.predict_mask(volume, model, chosen), whole >= chosen.threshold)
     np.testing.assert_allclose(prediction.predict_volume(volume, model, info), whole, atol=1e-6)
+
+
+def test_a_scan_is_predicted_with_neighbours_as_the_cache_is(cache, cohort_folder, monkeypatch):
+    volume = read_volume(cohort_folder / "images" / "someone_else.nii.gz")
+    model, info = light_unet(widths=(2, 3), channels=3), WeightsInfo("light_unet", SIDE, 0.02, "nothing")
+    monkeypatch.setattr(prediction, "PORTION", 5)
+    assert cache.size == SIDE and volume.slice_shape == (32, 32)
+    cached = predict_cached(model, cache, cache.case("someone_else"))
+    fit = GridFit(SIDE, *volume.slice_shape)
+    np.testing.assert_allclose(prediction.predict_volume(volume, model, info), fit.from_grid(cached), atol=1e-6)
+    alone = predict_slices(model, np.repeat(cache.images[cache.case("someone_else")][..., None], 3, axis=-1))
+    assert np.abs(alone - cached).max() > 1e-4  # so the neighbours do count
 
 
 def test_marked_volume_is_in_millilitres_where_the_voxel_is_known(cohort_folder, tmp_path):
