@@ -56,6 +56,18 @@ def test_a_committed_table_is_the_one_that_its_page_shows_with_what_repeats_it(p
     assert not re.search(r"/(work|home|root|tmp|Users)/", page)
 
 
+def test_the_paper_map_says_what_the_tables_that_it_links_to_say():
+    checked = 0
+    for row in (RESULTS.parent / "docs" / "paper-map.md").read_text(encoding="utf-8").splitlines():
+        linked = re.findall(r"\(\.\./results/([\w-]+\.md)\)", row)
+        if linked and row.startswith("| "):
+            known = " ".join((RESULTS / name).read_text(encoding="utf-8") for name in linked)
+            scores = re.findall(r"\b0\.\d{3}\b(?! s\b)", row)
+            assert not [score for score in scores if score not in known], row
+            checked += len(scores)
+    assert checked > 40
+
+
 def test_results_hold_tables_and_measured_figures_only():
     """No picture of a patient: of figures, only those that are drawn from numbers."""
     for path in RESULTS.glob("*.*"):
