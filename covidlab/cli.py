@@ -142,7 +142,8 @@ def _parser() -> argparse.ArgumentParser:
         "fcn8s has a quarter of its published width in the lesson profile",
     )
     sub.add_argument("--seeds", metavar="A,B", help="several, instead of --seed; with protocol patient 0,1,2,3 hold\n"
-                     "every patient of four or more out once")  # fmt: skip
+                     "every patient of four or more out once; seeds beyond go around\n"
+                     "again, and the answers are averaged")  # fmt: skip
 
     sub = command(
         "study", _study, "answer one of the paper's open questions by runs that differ in one thing",
@@ -517,7 +518,7 @@ def _adapt(options) -> None:
     cohort = _run_cohort(options, runs[0].config)
     with progress_bar("slice cache") as progress:
         cache = slice_cache.open_slice_cache(cohort, runs[0].config.grid, progress=progress)
-    if len(runs) > 1 and not folds.are_folds(runs, cache):
+    if len(runs) > 1 and len(folds.by_fold(runs, cache)) < len(runs):
         raise CovidlabError("RUN", "two runs that test the same patient", "each patient once", "name one of them")
     curves, left_out = {}, []
     for run in runs:
@@ -595,11 +596,13 @@ def _reproduce(options) -> None:
     found = experiment.summary_over_seeds(by_seed)
     for name in names:
         runs = [by_seed[seed][name] for seed in seeds]
-        if folds.are_folds(runs, cache):
-            table = folds.judge_held_out(runs, cache)
+        if held_out := folds.by_fold(runs, cache):
+            table = folds.judge_held_out(held_out, cache)
             found.setdefault("held_out", {})[name] = folds.held_out_summary(table)
             title = f"{name}: {len(set(table.patients))} of {len(chosen[0].patients)} patients held out"
             note = "Every slice is judged by the fold that did not train on its patient, at that fold's threshold."
+            if len(held_out) < len(runs):
+                note += " Where several seeds hold out the same patients, the mean of their probabilities is judged."
             rows = run_report.case_rows(table)
             print(f"{title}\n\n{results.markdown(rows)}\n")
             _write_table(folder / f"held-out-{name}", title, rows, _provenance(options, runs[0].config, seeds), note)

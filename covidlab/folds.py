@@ -6,6 +6,7 @@ train on its patient, and the counts of all folds are pooled (not in the paper, 
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,21 +19,32 @@ from covidlab.slice_cache import SliceCache
 from covidlab.training import predict_cached
 
 
-def are_folds(runs: Sequence[Run], cache: SliceCache) -> bool:
-    """Whether runs are several folds of the protocol "patient": no slice is in two test parts."""
-    if len(runs) < 2 or any(run.config.protocol != "patient" for run in runs):
-        return False
-    rows = np.concatenate([run.config.split(cache).test for run in runs])
-    return len(rows) == len(set(rows.tolist()))
+def by_fold(runs: Sequence[Run], cache: SliceCache) -> list[list[Run]]:
+    """Runs of the protocol "patient", grouped by the patients that they test; one group has several where seeds go
+    around the folds more than once.
+
+    Returns
+    -------
+    list of list of Run
+        Empty if these are no folds: another protocol, fewer than two groups, or a slice in two groups' test parts.
+    """
+    if any(run.config.protocol != "patient" for run in runs):
+        return []
+    groups: dict[tuple[int, ...], list[Run]] = {}
+    for run in runs:
+        groups.setdefault(tuple(run.config.split(cache).test.tolist()), []).append(run)
+    tested = [row for rows in groups for row in rows]
+    return list(groups.values()) if len(groups) > 1 and len(tested) == len(set(tested)) else []
 
 
-def judge_held_out(runs: Sequence[Run], cache: SliceCache, progress: Progress = silent) -> SliceTable:
-    """What each run gets right and wrong on its own test part, at its own threshold, as one table.
+def judge_held_out(folds: Sequence[Sequence[Run]], cache: SliceCache, progress: Progress = silent) -> SliceTable:
+    """What the run of each fold gets right and wrong on its own test part, at its own threshold, as one table.
 
     Parameters
     ----------
-    runs : sequence of Run
-        One a fold.
+    folds : sequence of sequences of Run
+        From `by_fold`. Where a fold has several runs, the mean of their probabilities is judged, at the mean of their
+        thresholds and smallest spots: each was chosen on patients that its run did not train on.
     cache : SliceCache
         Of the runs' cohort and grid.
     progress : callable (done, total, text)
@@ -42,23 +54,18 @@ def judge_held_out(runs: Sequence[Run], cache: SliceCache, progress: Progress = 
     -------
     SliceTable
         In the order of the cache.
-
-    Raises
-    ------
-    ValueError
-        If a slice is in two test parts: it would count twice.
     """
-    tests = [run.config.split(cache).test for run in runs]
-    rows, times = np.unique(np.concatenate(tests), return_counts=True)
-    if times.max() > 1:
-        twice = sorted(set(cache.patients[rows[times > 1]].tolist()))
-        raise ValueError(f"folds that test patients {', '.join(twice)} twice: give each seed of a fold once")
-    marked = np.zeros(cache.images.shape, bool)
-    for done, (run, test) in enumerate(zip(runs, tests)):
-        progress(done, len(runs), f"fold {run.config.seed}")
-        model, info = run.model()
-        marked[test] = info.mark(predict_cached(model, cache, test))
-    progress(len(runs), len(runs), "done")
+    marked, judged = np.zeros(cache.images.shape, bool), np.zeros(len(cache), bool)
+    for done, runs in enumerate(folds):
+        progress(done, len(folds), f"fold {runs[0].config.seed}")
+        test = runs[0].config.split(cache).test
+        models, infos = zip(*(run.model() for run in runs))
+        probabilities = np.mean([predict_cached(model, cache, test) for model in models], axis=0)
+        threshold, smallest = (float(np.mean([getattr(i, name) for i in infos])) for name in ("threshold", "smallest"))
+        marked[test] = replace(infos[0], threshold=threshold, smallest=round(smallest)).mark(probabilities)
+        judged[test] = True
+    progress(len(folds), len(folds), "done")
+    rows = np.flatnonzero(judged)
     return slice_table(cache.masks[rows], marked[rows], cache.cases[rows], cache.patients[rows], cache.z[rows])
 
 
@@ -96,6 +103,8 @@ def held_out_summary(table: SliceTable) -> dict:
 def compare_rows(folders: Sequence[Path]) -> list[dict[str, str]]:
     """Several recipes side by side: what `covidlab reproduce --seeds` wrote of each.
 
+    Seeds may differ: they say which patients are held out, and those must be the same.
+
     Parameters
     ----------
     folders : sequence of Path
@@ -117,7 +126,7 @@ def compare_rows(folders: Sequence[Path]) -> list[dict[str, str]]:
             held_out = found["held_out"]
             scores_of = {model: _as_text(scores) for model, scores in held_out.items()}
             cases = (tuple(scores["per_volume"]) for scores in held_out.values())
-            asked.add((found["data"].split("+")[0], found["grid"], tuple(found["seeds"]), *cases))
+            asked.add((found["data"].split("+")[0], found["grid"], *cases))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise CovidlabError(
                 folder, "no scores.json with held-out patients", "a folder that `reproduce --seeds` wrote",
@@ -126,7 +135,7 @@ def compare_rows(folders: Sequence[Path]) -> list[dict[str, str]]:
         rows += [{"recipe": folder.name, "model": model, **scores} for model, scores in scores_of.items()]
     if len(asked) > 1:
         raise CovidlabError(
-            "FOLDER", "recipes with other data, held-out cases, seeds or grids", "the same in each",
+            "FOLDER", "recipes with other data, held-out cases or grids", "the same in each",
             "compare like with like",
         )  # fmt: skip
     return rows

@@ -7,10 +7,11 @@ import pytest
 from covidlab.cohorts import read_cohort
 from covidlab.errors import CovidlabError
 from covidlab.experiment import Config, run_experiment
-from covidlab.folds import are_folds, compare_rows, held_out_summary, judge_held_out
+from covidlab.folds import by_fold, compare_rows, held_out_summary, judge_held_out
+from covidlab.metrics import count
 from covidlab.run_report import case_rows
 from covidlab.slice_cache import open_slice_cache
-from covidlab.training import Recipe
+from covidlab.training import Recipe, predict_slices
 from tests.conftest import write_scan
 
 RECIPE = Recipe(updates=2, updates_per_epoch=2)
@@ -28,7 +29,7 @@ def folds(tmp_path_factory):
 
 def test_all_folds_together_judge_every_slice_once_by_the_run_that_did_not_see_it(folds):
     cache, runs = folds
-    table = judge_held_out(runs, cache)
+    table = judge_held_out(by_fold(runs, cache), cache)
     assert table.cases.tolist() == cache.cases.tolist() and table.z.tolist() == cache.z.tolist()
     for run in runs:
         test = run.config.split(cache).test
@@ -38,7 +39,7 @@ def test_all_folds_together_judge_every_slice_once_by_the_run_that_did_not_see_i
 
 def test_the_summary_is_json_and_agrees_with_its_lines(folds):
     cache, runs = folds
-    table = judge_held_out(runs, cache)
+    table = judge_held_out(by_fold(runs, cache), cache)
     found = held_out_summary(table)
     json.dumps(found, allow_nan=False)
     assert found["f1"] == pytest.approx(table.pooled().f1, abs=1e-6)
@@ -51,18 +52,33 @@ def test_the_summary_is_json_and_agrees_with_its_lines(folds):
     assert rows["positive slices only"]["slices"] == str(int(cache.positive.sum()))
 
 
-def test_a_patient_tested_twice_is_refused_and_slices_drawn_at_random_are_no_folds(folds):
+def test_runs_are_folds_if_they_test_other_patients_and_slices_drawn_at_random_are_none(folds):
     cache, runs = folds
-    with pytest.raises(ValueError, match="test patients .* twice"):
-        judge_held_out([runs[0], runs[0]], cache)
-    assert are_folds(runs, cache) and not are_folds(runs[:1], cache) and not are_folds([runs[0]] * 2, cache)
+    assert by_fold(runs, cache) == [[run] for run in runs]
+    assert by_fold(runs[:1], cache) == [] == by_fold([runs[0]] * 2, cache)
+    assert by_fold([*runs, runs[2]], cache) == [[runs[0]], [runs[1]], [runs[2], runs[2]], [runs[3]]]
     by_slice = [replace(run, config=replace(run.config, protocol="slice")) for run in runs]
-    assert not are_folds(by_slice, cache)
+    assert by_fold(by_slice, cache) == []
+    overlapping = replace(runs[1], config=replace(runs[1].config, test_patients=("a", "b")))
+    assert by_fold([*runs, overlapping], cache) == []
+
+
+def test_seeds_that_go_around_the_folds_again_are_averaged(folds, tmp_path):
+    cache, runs = folds
+    again = run_experiment(replace(CONFIG, seed=4), cache, tmp_path / "4")  # holds the patient of seed 0 out again
+    rows = again.config.split(cache).test
+    np.testing.assert_array_equal(rows, runs[0].config.split(cache).test)
+    table = judge_held_out(by_fold([*runs, again], cache), cache)
+    (one, first), (other, second) = runs[0].model(), again.model()
+    mean = (predict_slices(one, cache.images[rows]) + predict_slices(other, cache.images[rows])) / 2
+    marked = mean >= (first.threshold + second.threshold) / 2
+    assert table[rows].pooled() == count(cache.masks[rows], marked)
+    assert table.cases.tolist() == cache.cases.tolist()
 
 
 def test_recipes_stand_side_by_side_and_only_like_with_like(folds, tmp_path):
     cache, runs = folds
-    scores = held_out_summary(judge_held_out(runs, cache)) | {"slice_specificity": None}
+    scores = held_out_summary(judge_held_out(by_fold(runs, cache), cache)) | {"slice_specificity": None}
     found = {"data": "x", "seeds": [0, 1, 2, 3], "grid": 32, "held_out": {"light_unet": scores}}
     for name in ("plain", "richer"):
         (tmp_path / name).mkdir()
