@@ -258,6 +258,8 @@ def _run_options(sub: argparse.ArgumentParser) -> None:
                      "with, or all (default: 0 as in the paper, 0.3 on the phantom)")  # fmt: skip
     sub.add_argument("--augment", type=float, metavar="X", help="how far training slices are turned, zoomed, shifted\n"
                      "and brightened: 0 not, 2 twice as far (default: 1)")  # fmt: skip
+    sub.add_argument("--crop", type=int, metavar="N", help="train on squares of N pixels cut from the slices, so that\n"
+                     "630 px need no GPU (default: whole slices)")  # fmt: skip
     sub.add_argument("--neighbours", type=int, default=0, metavar="N",
                      help="slices on either side that the network looks at, too\n(default: 0)")  # fmt: skip
     sub.add_argument("--drop-specks", action="store_true", help="take small spots away; how small is chosen on\n"
@@ -377,7 +379,7 @@ def _config(options, model: str, main, extra=(), test=()):
         test_patients=tuple(name for name in options.test_patients.split(",") if name),
         recipe=experiment.change_recipe(
             experiment.recipe_for(main.is_phantom, options.updates, model),
-            options.loss, options.negatives, options.augment,
+            options.loss, options.negatives, options.augment, options.crop,
         ),
         extra_train=names(extra), test_data=names(test), drop_specks=options.drop_specks,
     )  # fmt: skip

@@ -83,9 +83,11 @@ def recipe_for(is_phantom: bool, updates: int | None = None, model: str = "light
 
 
 def change_recipe(
-    recipe: Recipe, loss: str | None = None, negatives: str | None = None, augment: float | None = None
+    recipe: Recipe, loss: str | None = None, negatives: str | None = None, augment: float | None = None,
+    crop: int | None = None,
 ) -> Recipe:
-    """A recipe with another loss, number of negative slices for each positive one, or augmentation; None leaves each.
+    """A recipe with another loss, number of negative slices for each positive one, augmentation or crop; None leaves
+    each.
 
     Parameters
     ----------
@@ -93,7 +95,7 @@ def change_recipe(
     loss : str, optional
     negatives : str, optional
         A number in words of a command line, or "all".
-    augment : float, optional
+    augment, crop : optional
         See `covidlab.training.Recipe`.
 
     Raises
@@ -111,6 +113,10 @@ def change_recipe(
         if not 0 <= augment <= 4:
             raise CovidlabError("--augment", f"{augment:g}", "a number from 0, none, to 4", "1 is the usual strength")
         recipe = replace(recipe, augment=augment)
+    if crop is not None:
+        if crop < 32:
+            raise CovidlabError("--crop", f"{crop}", "32 pixels a side or more", "128 to 256 suit slices of 630")
+        recipe = replace(recipe, crop=crop)
     return recipe
 
 

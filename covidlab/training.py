@@ -52,6 +52,9 @@ class Recipe:
         Pixels by which the borders of the training masks are wrong; see `covidlab.imbalance.disturb_borders`.
     annotated : int, optional
         How many positive training slices there are reference masks for; all by default. Fewer are a part of more.
+    crop : int, optional
+        Pixels a side of a square cut out of each slice, in every other one around a lesion pixel; whole slices by
+        default. What a network learns from squares it does on whole slices: large ones become affordable.
     updates_per_epoch : int
         Validation, the weights to keep and the point to resume from come after each epoch.
     """
@@ -65,6 +68,7 @@ class Recipe:
     loss: str = "cross_entropy_and_dice"
     border_error: float = 0.0
     annotated: int | None = None
+    crop: int | None = None
 
     @property
     def epochs(self) -> int:
@@ -143,6 +147,7 @@ def training_batches(
     Returns
     -------
     tf.data.Dataset of (float32 (batch, size, size, channels) in 0..1, float32 (batch, size, size, 1), 0 or 1)
+        Of the recipe's crop instead of the cache's size, where there is one.
     """
     order = slice_order(slices, seed)
     wanted = recipe.epochs * recipe.updates_per_epoch * recipe.batch_size
@@ -150,13 +155,19 @@ def training_batches(
 
     reference = annotations(cache, slices, recipe, seed)
 
-    def read(batch):
-        return cache.inputs(batch, channels), reference[batch][..., None]
+    size = min(recipe.crop or cache.size, cache.size)
+    shape = (recipe.batch_size, size, size)
 
-    shape = (recipe.batch_size, cache.size, cache.size)
+    def read(update, batch):
+        images, masks = cache.inputs(batch, channels), reference[batch][..., None]
+        if size < cache.size:
+            corners = crop_corners(masks[..., 0], size, np.random.default_rng([seed, int(update), 2]))
+            squares = [np.s_[k, row : row + size, column : column + size] for k, (row, column) in enumerate(corners)]
+            images, masks = (np.stack([whole[square] for square in squares]) for whole in (images, masks))
+        return images, masks
 
     def prepare(update, batch):
-        images, masks = tf.numpy_function(read, [batch], (tf.uint8, tf.uint8), stateful=False)
+        images, masks = tf.numpy_function(read, [update, batch], (tf.uint8, tf.uint8), stateful=False)
         images, masks = tf.ensure_shape(images, (*shape, channels)), tf.ensure_shape(masks, (*shape, 1))
         images, masks = tf.cast(images, tf.float32) / 255, tf.cast(masks, tf.float32)
         return augmented(images, masks, tf.stack([seed, update]), recipe.augment) if recipe.augment else (images, masks)
@@ -164,6 +175,29 @@ def training_batches(
     numbered = tf.data.Dataset.from_tensor_slices((np.arange(len(positions), dtype=np.int64), positions))
     # Two workers keep ahead of the model; their order is kept, as the run must be repeatable.
     return numbered.skip(first_update).map(prepare, num_parallel_calls=2, deterministic=True).prefetch(4)
+
+
+def crop_corners(masks: np.ndarray, size: int, random: np.random.Generator) -> list[tuple[int, int]]:
+    """Where to cut a square out of each slice: anywhere, or, in every other slice, so that it holds a lesion pixel.
+
+    Parameters
+    ----------
+    masks : 0/1 array (slices, rows, columns)
+    size : int
+        Pixels a side of the square; at most those of the slice.
+    random : numpy Generator
+
+    Returns
+    -------
+    list of (row, column) of the squares' upper left corners
+    """
+    most = np.subtract(masks.shape[1:], size)
+    corners = random.integers(0, most + 1, (len(masks), 2))
+    for k in range(0, len(masks), 2):
+        lesion = np.argwhere(masks[k])
+        if len(lesion):
+            corners[k] = np.clip(random.choice(lesion) - random.integers(0, size, 2), 0, most)
+    return [(int(row), int(column)) for row, column in corners]
 
 
 def window_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int, first_update: int = 0):

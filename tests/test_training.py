@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
 
 from covidlab.imbalance import undersample
 from covidlab.metrics import Counts
@@ -13,6 +14,7 @@ from covidlab.training import (
     Recipe,
     augmented,
     best_threshold,
+    crop_corners,
     predict_slices,
     read_history,
     train,
@@ -135,6 +137,32 @@ def test_batches_hold_only_the_slices_they_were_given(cache):
         assert images.shape == (4, 32, 32, 1)
         for image in np.round(images.numpy() * 255).astype(np.uint8):
             assert image.tobytes() in known
+
+
+def test_squares_are_cut_from_their_slices_every_other_one_around_a_lesion(cache):
+    slices = np.flatnonzero(cache.positive)[:3]
+    recipe = Recipe(updates=3, batch_size=4, updates_per_epoch=3, augment=0, crop=8)
+    batches = list(training_batches(cache, slices, recipe, seed=0))
+    whole = np.concatenate([cache.images[slices], cache.masks[slices] * 255])
+    known = {square.tobytes() for square in sliding_window_view(whole, (8, 8), (1, 2)).reshape(-1, 8, 8)}
+    for images, masks in batches:
+        assert images.shape == masks.shape == (4, 8, 8, 1)
+        assert masks.numpy()[::2].any(axis=(1, 2, 3)).all()
+        for square in (*np.rint(images.numpy() * 255).astype(np.uint8), *(masks.numpy() * 255).astype(np.uint8)):
+            assert square.tobytes() in known
+    again = list(training_batches(cache, slices, recipe, seed=0, first_update=2))
+    np.testing.assert_array_equal(again[0][0], batches[2][0])
+
+
+def test_a_lesion_pixel_may_lie_anywhere_in_its_square_and_squares_stay_inside():
+    masks = np.zeros((400, 20, 30), np.uint8)
+    masks[:, 10, 15] = 1
+    masks[1::2, 0, 0] = 1
+    corners = np.array(crop_corners(masks, 4, np.random.default_rng(0)))
+    assert corners.min() >= 0 and corners[:, 0].max() <= 16 and corners[:, 1].max() <= 26
+    assert {(10 - row, 15 - column) for row, column in corners[::2]} == {(r, c) for r in range(4) for c in range(4)}
+    assert np.ptp(corners[1::2], axis=0).tolist() == [16, 26]  # anywhere, both ends included
+    assert crop_corners(np.zeros((1, 4, 4)), 4, np.random.default_rng(0)) == [(0, 0)]
 
 
 def test_augmentation_moves_slice_and_mask_together_and_keeps_masks_binary():
