@@ -328,7 +328,8 @@ def _compiled(model: keras.Model):
     """One traced graph a model, for slices of any number and size: `model.predict` costs about twice as much on
     small batches, and tracing anew for each call costs seconds."""
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, None], tf.uint8)])
+    # The channels are named: Keras sends a convolution of unknown ones to another compiler.
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, channels_of(model)], tf.uint8)])
     def call(batch):
         return model(tf.cast(batch, tf.float32) / 255, training=False)
 

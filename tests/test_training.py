@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -210,3 +212,10 @@ def test_many_models_in_one_session_bring_no_warning(caplog):
     for _ in range(7):
         predict_slices(small_patch_cnn(), slices)
     assert not caplog.records
+
+
+def test_neither_import_nor_prediction_lets_tensorflow_write_on_the_terminal():
+    code = "import numpy; from covidlab.models import light_unet; from covidlab.training import predict_slices; "
+    code += "predict_slices(light_unet(widths=(2, 3)), numpy.zeros((2, 16, 16), numpy.uint8))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")
