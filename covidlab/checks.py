@@ -465,6 +465,7 @@ def check_bottleneck_field(answer: int | None) -> str:
         reach_after(levels)[0]: "that is before the bottleneck's own two convolutions, 2 x 16 pixels each.",
         reach_after([*levels, (3, 1)])[0]: "one more: the bottleneck has two convolutions.",
         1 + 2 * 10 + 4: "that forgets the strides: after a pooling, a step on the map is worth twice as many pixels.",
+        reach_after(levels)[0] + 2 + 2: "a step in the bottleneck is worth its stride, 16 pixels.",
         1 + 2 * 10: "that forgets the poolings: they see a pixel more themselves, and double every later step.",
         reach_after([(3, 1), (3, 1), (1, 2)] * 4 + [(3, 1), (3, 1)])[0]: "a pooling of 2 x 2 sees a place more itself.",
         right - 1: "start from 1: a pixel sees itself.",

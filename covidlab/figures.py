@@ -9,6 +9,7 @@ Ito's, told apart by colour-blind readers; the line styles differ too, for print
 import base64
 import io
 import os
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,7 +43,7 @@ LUNG_WINDOW = (-500, 1500)  # level and width, HU: the one in which lungs are re
 WINDOW_SENTENCE = f"window: level {LUNG_WINDOW[0]} HU, width {LUNG_WINDOW[1]} HU"
 
 
-def show(figure: Figure, alt: str) -> None:
+def show(figure: Figure, alt: str, what: str = "Figure") -> None:
     """Put a figure into a notebook with its alt text, and print the same words as its caption.
 
     JupyterLab shows no alt text, so the words are printed as well; the notebook file keeps both.
@@ -52,16 +53,19 @@ def show(figure: Figure, alt: str) -> None:
     figure : Figure
     alt : str
         What a reader who cannot see the figure must know.
+    what : str
+        Begins the caption.
     """
     from IPython.display import publish_display_data
 
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=90, bbox_inches="tight")
     publish_display_data(
-        {"image/png": base64.b64encode(png.getvalue()).decode(), "text/plain": f"Figure: {alt}"},
+        {"image/png": base64.b64encode(png.getvalue()).decode(), "text/plain": f"{what}: {alt}"},
         metadata={"image/png": {"alt": alt}, "alt": alt},
     )
-    print(f"Figure: {alt}")
+    # Broken here: a page breaks printed lines in the middle of a word.
+    print(textwrap.fill(f"{what}: {alt}", 100))
 
 
 def new_figure(columns: int = 1, rows: int = 1, width: float = 3.0, height: float = 3.0):

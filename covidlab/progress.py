@@ -68,7 +68,8 @@ def _widget_bar(title: str) -> Iterator[Progress]:
         label.value = f"{title}: {done}/{total} {text}"
 
     yield show
-    bar.bar_style = "success"
+    # Work that was already done calls nobody; an unmoved bar would look stuck, an old score would look like the last.
+    bar.value, bar.bar_style, label.value = bar.max, "success", f"{title}: done"
 
 
 def _terminal_bar(title: str) -> Iterator[Progress]:

@@ -45,6 +45,7 @@ def student_copy(notebook: NotebookNode) -> NotebookNode:
     for cell in student.cells:
         if TAG in cell.metadata.get("tags", ()):
             cell.source = ANSWER
+            cell.metadata.pop("jupyter", None)  # in the course it is folded
             cell.metadata["tags"] = [tag for tag in cell.metadata["tags"] if tag != TAG]
         elif cell.cell_type == "markdown":
             cell.source = BADGE.sub("", FOLDED.sub("", cell.source)).rstrip()

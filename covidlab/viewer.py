@@ -47,10 +47,12 @@ class Viewer:
         import ipywidgets
 
         # No value yet: the text form of a widget would otherwise hold bytes that differ from version to version.
-        object.__setattr__(self, "picture", ipywidgets.Image(format="png"))
+        # At its own size: stretched over a wide page, it would push the words out of sight.
+        natural = ipywidgets.Layout(align_self="flex-start", max_width="100%")
+        object.__setattr__(self, "picture", ipywidgets.Image(format="png", layout=natural))
         object.__setattr__(self, "readout", ipywidgets.HTML())
         rows = ipywidgets.VBox(list(self.controls.values()))
-        object.__setattr__(self, "box", ipywidgets.VBox([rows, self.picture, self.readout]))
+        object.__setattr__(self, "box", ipywidgets.VBox([rows, self.readout, self.picture]))
         for control in self.controls.values():
             control.observe(self._follow, names="value")
 
@@ -100,7 +102,7 @@ class Viewer:
         """
         from IPython.display import publish_display_data
 
-        show(self.view().figure, alt)
+        show(self.view().figure, alt, "Still picture (the one below moves)")
         self._follow()
         self.try_ends()
         # Not display(box): its text form differs between ipywidgets 7 and 8, and nbval compares text.

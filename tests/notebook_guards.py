@@ -226,6 +226,16 @@ def long_cells(notebook: NotebookNode) -> list[str]:
     ]
 
 
+def open_solutions(notebook: NotebookNode) -> list[str]:
+    """Solutions that stand open below their exercise in JupyterLab."""
+    return [
+        f"code cell {number} is a solution that is not folded: set jupyter.source_hidden and jupyter.outputs_hidden"
+        for number, cell in enumerate(code_cells(notebook), start=1)
+        if "solution" in cell.metadata.get("tags", ())
+        and cell.metadata.get("jupyter") != {"source_hidden": True, "outputs_hidden": True}
+    ]
+
+
 # All that need nothing but the notebook; the three below need to know its file or its repository.
 GUARDS = (
     never_run,
@@ -240,6 +250,7 @@ GUARDS = (
     machine_paths,
     headings,
     long_cells,
+    open_solutions,
 )
 
 

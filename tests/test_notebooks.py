@@ -139,6 +139,7 @@ PLANTED = [
     ("headings", "no title", lambda notebook: notebook.cells[0].update(source="## Look at a scan")),
     ("headings", "a level skipped", lambda notebook: notebook.cells[1].update(source="#### 1. Read it")),
     ("long_cells", "26 lines", source("x = 1\n" * 26)),
+    ("open_solutions", "never folded", tags("solution")),
 ]  # fmt: skip
 
 

@@ -62,7 +62,7 @@ def test_a_still_picture_comes_first_with_its_words(name, published, capsys):
     still, live = published
     assert still[1]["image/png"]["alt"] == ALT
     assert base64.b64decode(still[0]["image/png"]).startswith(b"\x89PNG")
-    assert capsys.readouterr().out == f"Figure: {ALT}\n"
+    assert capsys.readouterr().out == f"Still picture (the one below moves): {ALT}\n"
     assert live[0]["application/vnd.jupyter.widget-view+json"]["version_major"] == 2
     assert live[0]["text/plain"] == f"[{name}: run this notebook to move it]"
 
