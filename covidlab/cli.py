@@ -252,6 +252,7 @@ def _run_options(sub: argparse.ArgumentParser) -> None:
                      help="lesson: 128 px; paper: 630 px, a GPU or patience (default: lesson)")  # fmt: skip
     sub.add_argument("--updates", type=int, metavar="N",
                      help="gradient steps (default: 1000 on the phantom, 7500 on other data)")  # fmt: skip
+    sub.add_argument("--rate", type=float, metavar="X", help="peak learning rate (default: 0.002)")
     sub.add_argument("--loss", metavar="NAME", help="cross_entropy, weighted_cross_entropy, focal, dice, tversky or\n"
                      "cross_entropy_and_dice (default: the last)")  # fmt: skip
     sub.add_argument("--negatives", metavar="RATIO", help="slices without lesion to train on for each one\n"
@@ -379,7 +380,7 @@ def _config(options, model: str, main, extra=(), test=()):
         test_patients=tuple(name for name in options.test_patients.split(",") if name),
         recipe=experiment.change_recipe(
             experiment.recipe_for(main.is_phantom, options.updates, model),
-            options.loss, options.negatives, options.augment, options.crop,
+            options.loss, options.negatives, options.augment, options.crop, options.rate,
         ),
         extra_train=names(extra), test_data=names(test), drop_specks=options.drop_specks,
     )  # fmt: skip

@@ -84,10 +84,10 @@ def recipe_for(is_phantom: bool, updates: int | None = None, model: str = "light
 
 def change_recipe(
     recipe: Recipe, loss: str | None = None, negatives: str | None = None, augment: float | None = None,
-    crop: int | None = None,
+    crop: int | None = None, rate: float | None = None,
 ) -> Recipe:
-    """A recipe with another loss, number of negative slices for each positive one, augmentation or crop; None leaves
-    each.
+    """A recipe with another loss, number of negative slices for each positive one, augmentation, crop or peak learning
+    rate; None leaves each.
 
     Parameters
     ----------
@@ -95,13 +95,13 @@ def change_recipe(
     loss : str, optional
     negatives : str, optional
         A number in words of a command line, or "all".
-    augment, crop : optional
+    augment, crop, rate : optional
         See `covidlab.training.Recipe`.
 
     Raises
     ------
     CovidlabError
-        If there is no such loss or no such number.
+        If there is no such loss or number.
     """
     if loss is not None:
         if loss not in LOSSES:
@@ -117,6 +117,10 @@ def change_recipe(
         if crop < 32:
             raise CovidlabError("--crop", f"{crop}", "32 pixels a side or more", "128 to 256 suit slices of 630")
         recipe = replace(recipe, crop=crop)
+    if rate is not None:
+        if not 0 < rate < 1:
+            raise CovidlabError("--rate", f"{rate:g}", "a number between 0 and 1", "0.002 is the usual one")
+        recipe = replace(recipe, learning_rate=rate)
     return recipe
 
 

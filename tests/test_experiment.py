@@ -48,6 +48,10 @@ def test_a_recipe_is_changed_where_asked_and_kept_elsewhere():
     assert (changed.loss, changed.negatives_per_positive, changed.updates) == ("focal", 0.5, RECIPE.updates)
     assert change_recipe(RECIPE) == RECIPE and change_recipe(RECIPE, negatives=0.0).negatives_per_positive == 0
     assert change_recipe(RECIPE, augment=0).augment == 0
+    assert change_recipe(RECIPE, crop=64, rate=1e-3) == replace(RECIPE, crop=64, learning_rate=1e-3)
+    for wrong in ({"crop": 8}, {"rate": 0.0}, {"rate": float("nan")}):
+        with pytest.raises(CovidlabError, match=f"--{next(iter(wrong))}"):
+            change_recipe(RECIPE, **wrong)
     with pytest.raises(CovidlabError, match="--augment"):
         change_recipe(RECIPE, augment=-1)
     for wrong in (-1, float("nan")):
