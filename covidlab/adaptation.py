@@ -66,7 +66,7 @@ def adapt(
     Parameters
     ----------
     model : keras.Model
-        float32 (batch, height, width, 1) in 0..1 -> probabilities. It stays as it is.
+        float32 (batch, height, width, channels) in 0..1 -> probabilities. It stays as it is.
     cache : SliceCache
     slices : 1-D ndarray of int
         Positions of the annotated slices.

@@ -374,6 +374,10 @@ def _config(options, model: str, main, extra=(), test=()):
 
     cohort = cohorts.combine([main, *extra, *test])
     grid = experiment.GRIDS[options.profile]
+    if options.crop and (options.crop >= grid or model == "patch_cnn"):
+        raise CovidlabError("--crop", f"{options.crop} for {model} on {grid} px",
+                            f"less than {grid}, and another model than patch_cnn, which learns from windows",
+                            "leave --crop out")  # fmt: skip
     return experiment.Config(
         cohort=cohort.name, grid=grid, protocol=options.protocol, seed=options.seed, model=model,
         options=experiment.options_for(model, options.profile, options.neighbours),
@@ -497,13 +501,18 @@ def _compare(options) -> None:
     rows = folds.compare_rows(options.folder)
     print(results.markdown(rows))
     if options.table:
-        found = json.loads((options.folder[0] / "scores.json").read_text())
+        scores = [json.loads((folder / "scores.json").read_text()) for folder in options.folder]
+        found, seeds = scores[0], [", ".join(map(str, one["seeds"])) for one in scores]
         provenance = results.Provenance.here(
             command="covidlab compare " + " ".join(folder.name for folder in options.folder) + " --table STEM",
             data=found["data"], protocol=found["protocol"], grid=f"{found['grid']} px",
-            seeds=", ".join(map(str, found["seeds"])),
+            seeds=seeds[0] if len(set(seeds)) == 1 else "; ".join(
+                f"{folder.name}: {own}" for folder, own in zip(options.folder, seeds)
+            ),
         )  # fmt: skip
         note = "Every slice is judged by the fold that did not train on its patient, at that fold's threshold; pooled."
+        if len(set(seeds)) > 1:
+            note += f" {folds.AVERAGED}"
         _write_table(options.table, "What helps on patients never seen", rows, provenance, note)
 
 
@@ -605,7 +614,7 @@ def _reproduce(options) -> None:
             title = f"{name}: {len(set(table.patients))} of {len(chosen[0].patients)} patients held out"
             note = "Every slice is judged by the fold that did not train on its patient, at that fold's threshold."
             if len(held_out) < len(runs):
-                note += " Where several seeds hold out the same patients, the mean of their probabilities is judged."
+                note += f" {folds.AVERAGED}"
             rows = run_report.case_rows(table)
             print(f"{title}\n\n{results.markdown(rows)}\n")
             _write_table(folder / f"held-out-{name}", title, rows, _provenance(options, runs[0].config, seeds), note)
@@ -632,6 +641,9 @@ def _study(options) -> int:
     study = studies.find_study(options.name)
     variants = studies.choose(study, [name for name in options.variants.split(",") if name])
     seeds = _whole_numbers("--seeds", options.seeds) if options.seeds else [options.seed]
+    if options.neighbours and any("options" in changes for changes in variants.values()):
+        raise CovidlabError("--neighbours", f"study {options.name}", "a study that leaves the network as it is",
+                            "leave --neighbours out")  # fmt: skip
     cohort, *chosen = _cohorts(options)
     folder = options.out or Path("runs") / f"{cohort.name}-{options.protocol}-study" / options.name
     experiment.check_models([options.model])
@@ -739,14 +751,14 @@ def _training_rate(options, name: str):
 
 
 def _export(options) -> None:
-    from covidlab import experiment, export, run_report, slice_cache, weights_file
+    from covidlab import experiment, export, run_report, slice_cache, training, weights_file
 
     run = experiment.read_run(Path(options.weights)) if Path(options.weights).is_dir() else None
     model, info = run.model() if run else weights_file.load_model(shipped_weights.find_weights(options.weights))
     export.check_target(options.out, options.int8)
     cohort = _run_cohort(options, run.config) if run else _cohort(options.data, "*")
     cache = slice_cache.open_slice_cache(cohort, options.size or info.grid)
-    slices = export.calibration_slices(cache, channels=model.input_shape[-1])
+    slices = export.calibration_slices(cache, channels=training.channels_of(model))
     done = export.export_model(model, options.out, slices, options.int8, info.threshold)
     shape = (1, *slices.shape[1:])
     print(f"{done.path}: {done.form}, {done.bytes / 1e6:.2f} MB, takes float32 {shape} in 0..1")

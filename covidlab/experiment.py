@@ -304,7 +304,7 @@ def run_experiment(
         Made if missing. Holding a finished run of the same config, it is read; an interrupted one, gone on with.
     progress : callable (done, total, text)
     start : Path, optional
-        Weights of the same model to start from, instead of fresh ones.
+        Weights of the same model to start from, instead of fresh ones. They may know no neighbouring slices.
 
     Returns
     -------

@@ -29,7 +29,7 @@ PACKAGES = {
     "ai_edge_litert": "ai-edge-litert",
 }
 
-# One slice, float32 (1, size, size, 1) in 0..1 -> its probabilities, of the same shape.
+# One slice, float32 (1, size, size, channels) in 0..1 -> its probabilities, (1, size, size, 1).
 Runner = Callable[[np.ndarray], np.ndarray]
 
 
@@ -175,7 +175,7 @@ def balance_skips(model: keras.Model, slices: np.ndarray) -> keras.Model:
     ----------
     model : keras.Model
         Untouched. One without concatenated skips is returned as it is.
-    slices : float32 array (n, size, size, 1) in 0..1
+    slices : float32 array (n, size, size, channels) in 0..1
         Show the ranges.
 
     Returns
@@ -271,7 +271,7 @@ def open_exported(path: Path, threads: int = 0, engine: str = "") -> Runner:
     Returns
     -------
     callable
-        float32 (1, size, size, 1) in 0..1 -> float32 probabilities of the same shape.
+        float32 (1, size, size, channels) in 0..1 -> float32 probabilities (1, size, size, 1).
     """
     with quiet():
         if path.suffix == ".tflite":

@@ -254,7 +254,7 @@ def uncertainty_figure(
     near = (slice(None), *_around((references > 0) | (means >= threshold), margin=8))
     slices, references, means, deviations = slices[near], references[near], means[near], deviations[near]
     height, width = slices.shape[1:]
-    figure, grid = new_figure(4, len(slices), 2.5, max(1.4, 2.4 * height / width + 0.7))
+    figure, grid = new_figure(4, len(slices), 2.5, float(np.clip(2.4 * height / width + 0.7, 1.4, 4.0)))
     pictures = []
     for axes, slice_, reference, mean, deviation, title in zip(grid, slices, references, means, deviations, titles):
         reference = reference.astype(bool)

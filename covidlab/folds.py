@@ -18,6 +18,8 @@ from covidlab.progress import Progress, silent
 from covidlab.slice_cache import SliceCache
 from covidlab.training import predict_cached
 
+AVERAGED = "Where several seeds hold out the same patients, the mean of their probabilities is judged."
+
 
 def by_fold(runs: Sequence[Run], cache: SliceCache) -> list[list[Run]]:
     """Runs of the protocol "patient", grouped by the patients that they test; one group has several where seeds go
@@ -60,9 +62,11 @@ def judge_held_out(folds: Sequence[Sequence[Run]], cache: SliceCache, progress: 
         progress(done, len(folds), f"fold {runs[0].config.seed}")
         test = runs[0].config.split(cache).test
         models, infos = zip(*(run.model() for run in runs))
-        probabilities = np.mean([predict_cached(model, cache, test) for model in models], axis=0)
         threshold, smallest = (float(np.mean([getattr(i, name) for i in infos])) for name in ("threshold", "smallest"))
-        marked[test] = replace(infos[0], threshold=threshold, smallest=round(smallest)).mark(probabilities)
+        info = replace(infos[0], threshold=threshold, smallest=round(smallest))
+        # In portions: the probabilities of a 630-pixel cohort are never held.
+        for portion in np.array_split(test, max(1, len(test) // 64)):
+            marked[portion] = info.mark(sum(predict_cached(model, cache, portion) for model in models) / len(models))
         judged[test] = True
     progress(len(folds), len(folds), "done")
     rows = np.flatnonzero(judged)

@@ -93,17 +93,28 @@ def _on_grid(volume: Volume, fit: GridFit, model: keras.Model, info: WeightsInfo
 
     The model works on the next slices while these are made ready for it, and taken back by whoever asked.
     """
-    number, channels = volume.voxels.shape[volume.slice_axis], channels_of(model)
     with ThreadPoolExecutor(1) as worker:
         ahead = None
-        for start in range(0, number, PORTION):
-            wanted = np.arange(start - channels // 2, min(start + PORTION, number) + channels // 2)
-            portion = fit.to_grid(volume.slices(np.clip(wanted, 0, number - 1)))
-            portion = sliding_window_view(portion, channels, axis=0)  # each slice between its neighbours
+        for portion in slices_for(model, volume, fit):
             behind, ahead = ahead, worker.submit(predict_slices, model, portion, mirror=info.mirror)
             if behind:
                 yield behind.result()
         yield ahead.result()
+
+
+def slices_for(model: keras.Model, volume: Volume, fit: GridFit) -> Iterator[np.ndarray]:
+    """What a model is given of a scan, a portion of slices at a time.
+
+    Yields
+    ------
+    uint8 array (slices, grid, grid, channels)
+        Each slice between as many neighbours as the model looks at; beyond an end of the scan its last slice stands in.
+    """
+    number, channels = volume.voxels.shape[volume.slice_axis], channels_of(model)
+    for start in range(0, number, PORTION):
+        wanted = np.arange(start - channels // 2, min(start + PORTION, number) + channels // 2)
+        portion = fit.to_grid(volume.slices(np.clip(wanted, 0, number - 1)))
+        yield sliding_window_view(portion, channels, axis=0)
 
 
 def predict_file(

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from covidlab.grid import GridFit
-from covidlab.prediction import predict_file
+from covidlab.prediction import predict_file, slices_for
 from covidlab.progress import Progress, silent
 from covidlab.slice_cache import SliceCache
 from covidlab.splits import Split
@@ -177,7 +177,7 @@ def volume_time(scan: Path, model: keras.Model, info: WeightsInfo, rounds: int =
     """
     volume = read_volume(scan)
     fit = GridFit(info.grid, *volume.slice_shape)
-    on_grid = fit.to_grid(volume.slices())
+    on_grid = np.concatenate(list(slices_for(model, volume, fit)))
     probabilities = predict_slices(model, on_grid, mirror=info.mirror)
     times: dict[str, list[np.ndarray]] = {}
 

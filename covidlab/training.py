@@ -54,7 +54,8 @@ class Recipe:
         How many positive training slices there are reference masks for; all by default. Fewer are a part of more.
     crop : int, optional
         Pixels a side of a square cut out of each slice, in every other one around a lesion pixel; whole slices by
-        default. What a network learns from squares it does on whole slices: large ones become affordable.
+        default. What a network learns from squares it does on whole slices: large ones become affordable. Turned and
+        shifted, a square has some air at its edges.
     updates_per_epoch : int
         Validation, the weights to keep and the point to resume from come after each epoch.
     """

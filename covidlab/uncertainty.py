@@ -103,7 +103,7 @@ def predict_passes(
     dropouts = [layer for layer in noisy.layers if isinstance(layer, _DropoutLeftOn)]
     # A dropout of nothing draws nothing.
     generators = [layer.seed_generator for layer in dropouts if layer.rate]
-    total, squares = np.zeros(images.shape), np.zeros(images.shape)
+    total, squares = np.zeros(images.shape[:3]), np.zeros(images.shape[:3])
     for k in range(number):
         for place, generator in enumerate(generators):
             generator.state.assign(np.random.default_rng([seed, k, place]).integers(0, 2**31, 2))

@@ -317,7 +317,7 @@ def write_mask(path: str | os.PathLike, mask: np.ndarray, like: Volume) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         content = image.to_bytes()
-        scratch.write_bytes(igzip.compress(content, 1) if path.suffix == ".gz" else content)
+        scratch.write_bytes(igzip.compress(content, 1, mtime=0) if path.suffix == ".gz" else content)
         os.replace(scratch, path)
     except OSError as error:
         raise VolumeError(

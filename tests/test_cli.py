@@ -172,6 +172,23 @@ def test_help_teaches(capsys):
     assert "not a medical device" in capsys.readouterr().out
 
 
+def test_a_network_with_neighbours_trained_on_squares_is_used_like_any_other(capsys, tmp_path):
+    for name in ("a", "b"):
+        write_scan(tmp_path / "cohort", name)
+    scan, run_folder = tmp_path / "cohort" / "images" / "a.nii.gz", tmp_path / "run"
+    weights = ("--weights", run_folder / "best.weights.h5")
+    options = ("--neighbours", 1, "--crop", 64, "--rate", 0.001, "--updates", 2)
+    assert run(capsys, "train", "--data", tmp_path / "cohort", *options, "--out", run_folder)[0] == 0
+    config = json.loads((run_folder / "config.json").read_text())
+    assert config["options"] == {"channels": 3}
+    assert (config["recipe"]["crop"], config["recipe"]["learning_rate"]) == (64, 0.001)
+    assert run(capsys, "predict", scan, "-o", tmp_path / "mask.nii.gz", *weights)[0] == 0
+    assert nib.load(tmp_path / "mask.nii.gz").shape == nib.load(scan).shape
+    status, out, _ = run(capsys, "time", "--volume", scan, *weights)
+    assert status == 0 and "file to file" in out
+    assert run(capsys, "score", "--data", tmp_path / "cohort", *weights)[0] == 0
+
+
 def test_folds_recipes_and_adaptation_by_command(capsys, tmp_path):
     """Two of four patients held out, a case of another folder trained on; recipes compared, and networks adapted."""
     for name in ("a", "b", "c", "d"):
@@ -207,6 +224,10 @@ def test_folds_recipes_and_adaptation_by_command(capsys, tmp_path):
         (("reproduce", *shared, "--extra-train", tmp_path / "absent"), "absent"),
         (("reproduce", *shared, "--extra-train", ":e*"), "no folder before the colon"),
         (("reproduce", *shared, "--models", "patch_cnn", "--pretrained"), "weights of light_unet"),
+        (("reproduce", *shared, "--models", "patch_cnn", "--crop", "64"), "leave --crop out"),
+        (("reproduce", *shared, "--crop", "128"), "less than 128"),
+        (("reproduce", *shared, "--models", "patch_cnn", "--neighbours", "1"), "0 for patch_cnn"),
+        (("study", "widths", *shared, "--neighbours", "1"), "leave --neighbours out"),
         (("score", "--weights", "nonsense"), "light_unet, nano_unet, phantom"),
         (("time", "--training", "--table", tmp_path / "t"), "leave --table"),
     ):

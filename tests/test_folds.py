@@ -87,8 +87,13 @@ def test_recipes_stand_side_by_side_and_only_like_with_like(folds, tmp_path):
     assert [row["recipe"] for row in rows] == ["plain", "richer"]
     assert rows[0]["negative slices left empty"] == "not defined"
     assert rows[0]["F1"] == f"{found['held_out']['light_unet']['f1']:.3f}"
-    (tmp_path / "richer" / "scores.json").write_text(json.dumps(found | {"grid": 64}))
-    with pytest.raises(CovidlabError, match="like with like"):
-        compare_rows([tmp_path / "plain", tmp_path / "richer"])
+    # Seeds may differ, what is held out may not.
+    (tmp_path / "richer" / "scores.json").write_text(json.dumps(found | {"seeds": [0, 1, 2, 3, 4]}))
+    assert len(compare_rows([tmp_path / "plain", tmp_path / "richer"])) == 2
+    fewer = {"light_unet": scores | {"per_volume": dict(list(scores["per_volume"].items())[1:])}}
+    for other in ({"grid": 64}, {"held_out": fewer}):
+        (tmp_path / "richer" / "scores.json").write_text(json.dumps(found | other))
+        with pytest.raises(CovidlabError, match="like with like"):
+            compare_rows([tmp_path / "plain", tmp_path / "richer"])
     with pytest.raises(CovidlabError, match="no scores.json"):
         compare_rows([tmp_path])

@@ -290,7 +290,7 @@ def test_a_file_reads_as_nibabel_reads_it(tmp_path, kind, ending):
 
 
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
-def test_a_written_mask_is_a_file_that_nibabel_reads(tmp_path, ending):
+def test_a_written_mask_is_a_file_that_nibabel_reads(tmp_path, ending, monkeypatch):
     volume = read_volume(save(tmp_path / "scan.nii.gz", stored(chest())))
     mask = np.random.default_rng(0).integers(0, 2, volume.voxels.shape)
     write_mask(tmp_path / f"mask{ending}", mask, like=volume)
@@ -298,6 +298,10 @@ def test_a_written_mask_is_a_file_that_nibabel_reads(tmp_path, ending):
     np.testing.assert_array_equal(theirs.dataobj, mask)
     np.testing.assert_array_equal(theirs.affine, volume.affine)
     assert theirs.get_data_dtype() == np.uint8
+    written = (tmp_path / f"mask{ending}").read_bytes()
+    monkeypatch.setattr("time.time", lambda: 2e9)
+    write_mask(tmp_path / f"again{ending}", mask, like=volume)
+    assert (tmp_path / f"again{ending}").read_bytes() == written  # on another day, too
 
 
 def test_some_slices_are_those_of_the_whole_volume(tmp_path):
@@ -328,6 +332,10 @@ def test_a_truncated_file_is_refused(tmp_path):
         whole = save(tmp_path / f"whole {name}", noise).read_bytes()
         (tmp_path / name).write_bytes(whole[: len(whole) // 2])
         refused(tmp_path / name, "damaged or cut-off", "again")
+    save(tmp_path / "scan.nii.gz", noise)
+    whole = (tmp_path / "scan.nii.gz").read_bytes()
+    (tmp_path / "scan.nii.gz").write_bytes(whole[:-8] + bytes(4) + whole[-4:])  # another checksum
+    refused(tmp_path / "scan.nii.gz", "damaged or cut-off", "again")
 
 
 def test_text_an_empty_file_a_folder_and_nothing_are_refused(tmp_path):

@@ -1,6 +1,7 @@
 """The models of the course: functions that return a Keras model, one signature for all.
 
-Each takes slices, float32 (batch, height, width, 1) in 0..1 (the [-1250, 250] HU window), and returns
+Each takes slices, float32 (batch, height, width, channels) in 0..1 (the [-1250, 250] HU window; one channel, or more
+for neighbouring slices), and returns
 probabilities of infection, float32 (batch, height, width, 1), at the input's own height and width.
 """
 

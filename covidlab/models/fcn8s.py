@@ -54,7 +54,7 @@ def fcn8s(
     classes : int
         1 gives a sigmoid, more a softmax.
     channels : int
-        1 for a slice.
+        1 for a slice, 3 for a slice between its neighbours.
     dropout : float in 0..1
         After fc6 and after fc7.
     name : str

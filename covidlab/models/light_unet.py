@@ -31,7 +31,7 @@ def light_unet(
     dropout : float in 0..1
         Share of bottleneck features dropped in training; the paper names no rate.
     channels : int
-        1 for a slice.
+        1 for a slice, 3 for a slice between its neighbours.
     join : "concatenate" or "sum"
         How a skip meets what comes up. The paper names concatenation as what sets the U-Net apart from FCN-8s; the
         sum is here to be compared with it.
