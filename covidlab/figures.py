@@ -262,16 +262,16 @@ def uncertainty_figure(
         outline(axes[0], reference, REFERENCE)
         pictures = [
             axes[1].imshow(mean, cmap="magma", vmin=0, vmax=1, interpolation="nearest"),
-            # 0.5 is the most that numbers in 0..1 can spread; half of that is rare.
-            axes[2].imshow(deviation, cmap="viridis", vmin=0, vmax=0.25, interpolation="nearest"),
+            # 0.5 is the most that numbers in 0..1 can spread; a fifth of that is rare.
+            axes[2].imshow(deviation, cmap="viridis", vmin=0, vmax=0.1, interpolation="nearest"),
         ]
         draw_slice(axes[3], slice_, "found, missed, false")
         tint_errors(axes[3], reference, mean >= threshold)
         for place, words in zip(axes[1:3], ("mean probability", "standard deviation")):
             place.set_title(words, fontsize=9)
             place.set_axis_off()
-    for column, picture in zip((1, 2), pictures):
-        figure.colorbar(picture, ax=grid[:, column], location="bottom", shrink=0.8, fraction=0.05)
+    for column, picture, beyond in zip((1, 2), pictures, ("neither", "max")):
+        figure.colorbar(picture, ax=grid[:, column], location="bottom", shrink=0.8, fraction=0.05, extend=beyond)
     figure.suptitle(WINDOW_SENTENCE, fontsize=8)
     handles = [Patch(color=REFERENCE, label="reference"), *OUTCOME_HANDLES]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
