@@ -263,6 +263,8 @@ def _run_options(sub: argparse.ArgumentParser) -> None:
                      "630 px need no GPU (default: whole slices)")  # fmt: skip
     sub.add_argument("--neighbours", type=int, default=0, metavar="N",
                      help="slices on either side that the network looks at, too\n(default: 0)")  # fmt: skip
+    sub.add_argument("--pool-threshold", action="store_true", help="choose the threshold on the training slices, too:\n"
+                     "few validation patients choose badly")  # fmt: skip
     sub.add_argument("--drop-specks", action="store_true", help="take small spots away; how small is chosen on\n"
                      "validation")  # fmt: skip
     sub.add_argument("--out", type=Path, metavar="DIR", help="(default: runs/DATA-PROTOCOL-seedN)")
@@ -387,6 +389,7 @@ def _config(options, model: str, main, extra=(), test=()):
             options.loss, options.negatives, options.augment, options.crop, options.rate,
         ),
         extra_train=names(extra), test_data=names(test), drop_specks=options.drop_specks,
+        pool_threshold=options.pool_threshold,
     )  # fmt: skip
 
 

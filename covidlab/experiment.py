@@ -176,6 +176,9 @@ class Config:
         Cases, as of another source, that alone are tested on; protocol "patient".
     drop_specks : bool
         Whether small spots are taken away; how small is chosen on validation (`covidlab.specks`).
+    pool_threshold : bool
+        Whether the threshold is chosen on the training slices, too: those of the cohort, not of `extra_train`. The
+        slices of two or three validation patients choose it badly. The epoch is chosen on validation all the same.
     pretrained : str
         What the weights are that training starts from; empty for fresh ones.
     """
@@ -192,6 +195,7 @@ class Config:
     extra_train: Sequence[str] = ()
     test_data: Sequence[str] = ()
     drop_specks: bool = False
+    pool_threshold: bool = False
     pretrained: str = ""
 
     def split(self, cache: SliceCache) -> Split:
@@ -357,8 +361,10 @@ def run_experiment(
 
     history = train(model, cache, split, config.recipe, folder, save_best, progress)
     best, info = load_model(weights)
+    if config.pool_threshold:
+        info = replace(info, threshold=_choose_threshold(best, cache, split, config))
     info, counts = _count_parts(best, info, cache, split, config.drop_specks)
-    if config.drop_specks:
+    if config.drop_specks or config.pool_threshold:
         save_weights(weights, best, info)
     run = Run(folder, config, counts, info.threshold, tuple(history), leak)
     (folder / "figures").mkdir(exist_ok=True)
@@ -367,6 +373,17 @@ def run_experiment(
     # Last, since it says that the run is finished.
     write_json(folder / "scores.json", _as_json(run))
     return run
+
+
+def _choose_threshold(
+    model: keras.Model, cache: SliceCache, split: Split, config: Config, mirror: bool = False
+) -> float:
+    """The threshold with the best pooled F1 on validation, and on the cohort's training slices where a run asks so."""
+    slices = split.validation
+    if config.pool_threshold:
+        own = split.train[~np.isin(cache.cases[split.train], list(config.extra_train))]
+        slices = np.concatenate([own, slices])
+    return best_threshold(count_slices(model, cache, slices, THRESHOLDS, mirror), THRESHOLDS)[0]
 
 
 def _count_parts(
@@ -429,7 +446,7 @@ def score_mirrored(run: Run, cache: SliceCache) -> Run:
         return replace(run, counts=counts, threshold=found["threshold"])
     model, info = run.model()
     split = run.config.split(cache)
-    threshold, _ = best_threshold(count_slices(model, cache, split.validation, THRESHOLDS, mirror=True), THRESHOLDS)
+    threshold = _choose_threshold(model, cache, split, run.config, mirror=True)
     info = replace(info, mirror=True, threshold=threshold)
     info, counts = _count_parts(model, info, cache, split, run.config.drop_specks)
     save_weights(run.folder / "mirrored.weights.h5", model, info)
@@ -540,6 +557,7 @@ def summary(runs: Mapping[str, Run]) -> dict:
         "test_data": list(first.test_data),
         "pretrained": first.pretrained,
         "drop_specks": first.drop_specks,
+        "pool_threshold": first.pool_threshold,
         "models": {name: {part: rounded(scores) for part, scores in run.scores.items()} for name, run in runs.items()},
     }
 

@@ -16,10 +16,10 @@ from covidlab.experiment import (
     score_mirrored,
     summary_over_seeds,
 )
-from covidlab.metrics import Counts
+from covidlab.metrics import Counts, count
 from covidlab.slice_cache import open_slice_cache
 from covidlab.splits import split_by_slice
-from covidlab.training import Recipe, predict_cached, predict_slices
+from covidlab.training import THRESHOLDS, Recipe, predict_cached, predict_slices
 from covidlab.weights_file import load_model
 from tests.conftest import write_scan
 
@@ -115,6 +115,21 @@ def test_a_training_with_neighbours_starts_from_weights_that_know_none(cache, tm
     assert np.abs(predict_cached(learnt, cache, rows) - predict_slices(learnt, alone)).max() > 0
     with pytest.raises(CovidlabError, match="0 for patch_cnn"):
         options_for("patch_cnn", "lesson", neighbours=1)
+
+
+def test_a_threshold_is_chosen_on_training_slices_of_the_own_cohort_too_where_asked(cache, tmp_path):
+    theirs = cache.cases[-1]
+    config = replace(CONFIG, extra_train=(theirs,), pool_threshold=True)
+    run = run_experiment(config, cache, tmp_path / "run")
+    model, info = run.model()
+    split = config.split(cache)
+    own = np.union1d(split.validation, split.train[cache.cases[split.train] != theirs])
+    assert len(own) < len(split.train) + len(split.validation)
+    marked = [predict_slices(model, cache.images[own]) >= threshold for threshold in THRESHOLDS]
+    best = max(np.nan_to_num([count(cache.masks[own], one).f1 for one in marked]))
+    at_chosen = count(cache.masks[own], marked[THRESHOLDS.tolist().index(info.threshold)]).f1
+    assert run.threshold == info.threshold and at_chosen == pytest.approx(best)
+    assert read_run(tmp_path / "run").config.pool_threshold
 
 
 def test_several_seeds_are_summed_up_as_mean_and_range(cache, tmp_path):
