@@ -84,6 +84,7 @@ def test_the_readme_says_what_the_table_of_models_says():
 
 @pytest.mark.parametrize("name", [
     "phantom-to-real", "patient-radiopaedia", "patient-radiopaedia-phantom", "patient-coronacases",
+    "patient-both", "patient-both-pooled",
 ])
 def test_the_readme_says_what_patients_never_seen_gave(name):
     readme = (RESULTS.parent / "README.md").read_text(encoding="utf-8")
