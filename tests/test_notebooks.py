@@ -258,8 +258,9 @@ def test_nbval_fails_a_broken_notebook_and_only_that(tmp_path):
     write("stripped", "print(1 + 2)", count=None)
 
     # Nobody moves a slider under nbval; showing a viewer moves each to its ends.
-    stored = [picture(), printed(f"Figure: {ALT}\n")]
-    stored[0].data["text/plain"] = f"Figure: {ALT}"
+    caption = f"Still picture (the one below moves): {ALT}"
+    stored = [picture(), printed(f"{caption}\n")]
+    stored[0].data["text/plain"] = caption
     stored.append(new_output("display_data", data={"text/plain": "[slice viewer: run this notebook to move it]"}))
     write("viewer", VIEWER, *stored)
     write("broken_callback", VIEWER.replace("View(Figure(), str(k))", "[View(Figure(), '')][k]"), *stored)
