@@ -104,6 +104,7 @@ def test_the_readme_says_what_another_source_and_a_few_slices_gave():
     f1 = {row["recipe"]: row["F1"] for row in rows}
     assert f"{f1['1-from-scratch']} from fresh weights, {f1['7-and-specks-dropped']} with all of it." in readme
     assert f"neighbouring slices as channels give {f1['12-or-neighbouring-slices-seen']}," in readme
+    assert f"cross-entropy without Dice {f1['14-or-cross-entropy-alone']}:" in readme
     gain = read_table(RESULTS / "adaptation.csv")[-1]
     assert f"8 slices raise F1 on that patient's other slices by {gain['8 slices'].lstrip('+')}" in readme
     assert gain["patient"] == "mean gain" and float(gain["2 slices"]) < 0
