@@ -11,10 +11,11 @@ import numpy as np
 
 from covidlab.imbalance import LOSSES
 from covidlab.metrics import Counts, count
+from covidlab.models import channels_of
 from covidlab.progress import Progress, silent
 from covidlab.slice_cache import SliceCache
 from covidlab.tensorflow_quiet import keras
-from covidlab.training import Recipe, channels_of, predict_cached, training_batches
+from covidlab.training import Recipe, predict_cached, training_batches
 from covidlab.weights_file import WeightsInfo
 
 # Of a rate of 2e-3 that trains from scratch: small steps, as the weights are good already.

@@ -754,14 +754,14 @@ def _training_rate(options, name: str):
 
 
 def _export(options) -> None:
-    from covidlab import experiment, export, run_report, slice_cache, training, weights_file
+    from covidlab import experiment, export, models, run_report, slice_cache, weights_file
 
     run = experiment.read_run(Path(options.weights)) if Path(options.weights).is_dir() else None
     model, info = run.model() if run else weights_file.load_model(shipped_weights.find_weights(options.weights))
     export.check_target(options.out, options.int8)
     cohort = _run_cohort(options, run.config) if run else _cohort(options.data, "*")
     cache = slice_cache.open_slice_cache(cohort, options.size or info.grid)
-    slices = export.calibration_slices(cache, channels=training.channels_of(model))
+    slices = export.calibration_slices(cache, channels=models.channels_of(model))
     done = export.export_model(model, options.out, slices, options.int8, info.threshold)
     shape = (1, *slices.shape[1:])
     print(f"{done.path}: {done.form}, {done.bytes / 1e6:.2f} MB, takes float32 {shape} in 0..1")

@@ -35,6 +35,7 @@ from covidlab.training import (
     Recipe,
     best_threshold,
     count_slices,
+    portions,
     predict_cached,
     read_history,
     train,
@@ -399,10 +400,9 @@ def _count_parts(
 
 
 def _marked(model: keras.Model, info: WeightsInfo, cache: SliceCache, slices: np.ndarray) -> np.ndarray:
-    """What a model marks on slices of a cache, in portions: the probabilities of a 630-pixel cohort are never held."""
-    portions = np.array_split(slices, max(1, len(slices) // 64))
+    """What a model marks on slices of a cache."""
     return np.concatenate([
-        info.mark(predict_cached(model, cache, portion, info.mirror)) for portion in portions
+        info.mark(predict_cached(model, cache, portion, info.mirror)) for portion in portions(slices)
     ])  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from covidlab.errors import CovidlabError
+from covidlab.models import channels_of
 from covidlab.slice_cache import SliceCache
 from covidlab.tensorflow_quiet import keras, quiet, tf
 
@@ -227,7 +228,7 @@ def _convert(model: keras.Model, path: Path, size: int, calibration: np.ndarray 
             "target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
         }
     # Of one fixed size, padding and cropping are constants in the file.
-    slice_ = tf.TensorSpec((1, size, size, model.input_shape[-1]), tf.float32, name="slice")
+    slice_ = tf.TensorSpec((1, size, size, channels_of(model)), tf.float32, name="slice")
     form = "onnx" if path.suffix == ".onnx" else "litert"
     model.export(str(path), format=form, input_signature=[slice_], verbose=False, **options)
 

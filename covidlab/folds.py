@@ -16,7 +16,7 @@ from covidlab.evaluation import SliceTable, negative_slices, patient_interval, s
 from covidlab.experiment import Run, rounded
 from covidlab.progress import Progress, silent
 from covidlab.slice_cache import SliceCache
-from covidlab.training import predict_cached
+from covidlab.training import portions, predict_cached
 
 AVERAGED = "Where several seeds hold out the same patients, the mean of their probabilities is judged."
 
@@ -57,19 +57,17 @@ def judge_held_out(folds: Sequence[Sequence[Run]], cache: SliceCache, progress: 
     SliceTable
         In the order of the cache.
     """
-    marked, judged = np.zeros(cache.images.shape, bool), np.zeros(len(cache), bool)
+    marked, tests = np.zeros(cache.images.shape, bool), []
     for done, runs in enumerate(folds):
         progress(done, len(folds), f"fold {runs[0].config.seed}")
-        test = runs[0].config.split(cache).test
+        tests.append(runs[0].config.split(cache).test)
         models, infos = zip(*(run.model() for run in runs))
         threshold, smallest = (float(np.mean([getattr(i, name) for i in infos])) for name in ("threshold", "smallest"))
         info = replace(infos[0], threshold=threshold, smallest=round(smallest))
-        # In portions: the probabilities of a 630-pixel cohort are never held.
-        for portion in np.array_split(test, max(1, len(test) // 64)):
+        for portion in portions(tests[-1]):
             marked[portion] = info.mark(sum(predict_cached(model, cache, portion) for model in models) / len(models))
-        judged[test] = True
     progress(len(folds), len(folds), "done")
-    rows = np.flatnonzero(judged)
+    rows = np.sort(np.concatenate(tests))
     return slice_table(cache.masks[rows], marked[rows], cache.cases[rows], cache.patients[rows], cache.z[rows])
 
 

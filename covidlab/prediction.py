@@ -13,9 +13,10 @@ from covidlab.cohorts import EXTENSIONS, IMAGE_FOLDERS, case_name
 from covidlab.dicom import read_series
 from covidlab.errors import CovidlabError
 from covidlab.grid import GridFit
+from covidlab.models import channels_of
 from covidlab.progress import Progress, silent
 from covidlab.tensorflow_quiet import keras
-from covidlab.training import channels_of, predict_slices
+from covidlab.training import predict_slices
 from covidlab.volumes import Volume, read_volume, write_mask
 from covidlab.weights_file import WeightsInfo
 

@@ -24,13 +24,14 @@ from covidlab.evaluation import (
 from covidlab.experiment import Run, rounded, write_json
 from covidlab.export import open_exported, predict_exported
 from covidlab.metrics import Counts, count, count_at
+from covidlab.models import channels_of
 from covidlab.progress import Progress, silent
 from covidlab.results import mean_and_range
 from covidlab.slice_cache import SliceCache
 from covidlab.splits import PARTS
 from covidlab.surfaces import border_shares, surface_scores
 from covidlab.tensorflow_quiet import keras
-from covidlab.training import THRESHOLDS, channels_of, predict_cached
+from covidlab.training import THRESHOLDS, predict_cached
 from covidlab.weights_file import WeightsInfo
 
 # 3 mm is what the record's benchmark takes. Where no spacing is known, as in reduced copies of the record, a pixel of

@@ -84,12 +84,17 @@ class SliceCache:
         """
         if channels == 1:
             return self.images[rows][..., None]
-        reach, places = channels // 2, np.arange(len(self))
-        starts = np.flatnonzero(np.r_[True, self.cases[1:] != self.cases[:-1]])
-        scan = np.searchsorted(starts, places, side="right") - 1
-        first, last = starts[scan][rows], np.r_[starts[1:], len(self)][scan][rows] - 1
-        beside = [np.clip(rows + step, first, last) for step in range(-reach, reach + 1)]
+        below = above = rows = np.asarray(rows)
+        beside = [rows]
+        for _ in range(channels // 2):
+            below, above = self._step(below, -1), self._step(above, 1)
+            beside = [below, *beside, above]
         return np.stack([self.images[neighbours] for neighbours in beside], axis=-1)
+
+    def _step(self, rows: np.ndarray, step: int) -> np.ndarray:
+        """The slices one step further, or the same ones where their scan ends."""
+        further = np.clip(rows + step, 0, len(self) - 1)
+        return np.where(self.cases[further] == self.cases[rows], further, rows)
 
     def case(self, name: str) -> np.ndarray:
         """The positions of one case's slices, from feet to head."""

@@ -23,7 +23,7 @@ import numpy as np
 
 from covidlab.errors import CovidlabError
 from covidlab.export import ExportError, export_model, install, missing_packages, open_exported
-from covidlab.models import MODELS
+from covidlab.models import MODELS, channels_of
 from covidlab.progress import Progress, silent
 from covidlab.results import markdown, processor
 from covidlab.tensorflow_quiet import keras, tf
@@ -240,7 +240,7 @@ def gflop_per_slice(model: keras.Model, size: int) -> float:
     >>> round(gflop_per_slice(light_unet(), 630), 2)
     9.45
     """
-    slice_ = tf.TensorSpec((1, size, size, model.input_shape[-1]), tf.float32)
+    slice_ = tf.TensorSpec((1, size, size, channels_of(model)), tf.float32)
     graph = tf.function(lambda batch: model(batch, training=False)).get_concrete_function(slice_).graph
     # Where each kind's kernel is applied once a place: at each output of a convolution, each input of a transposed one.
     places = {

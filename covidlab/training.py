@@ -18,6 +18,7 @@ import numpy as np
 from covidlab import paper
 from covidlab.imbalance import LOSSES, disturb_borders, undersample
 from covidlab.metrics import Counts, count_at
+from covidlab.models import channels_of
 from covidlab.models.patch_cnn import classifier_in
 from covidlab.patches import PatchPlaces, cut_patches, sample_places
 from covidlab.progress import Progress, silent
@@ -343,9 +344,9 @@ def predict_cached(model: keras.Model, cache: SliceCache, rows: np.ndarray, mirr
     return predict_slices(model, cache.inputs(rows, channels_of(model)), mirror=mirror)
 
 
-def channels_of(model: keras.Model) -> int:
-    """How many slices a model looks at: 1, or more with neighbours on either side."""
-    return model.input_shape[-1]
+def portions(slices: np.ndarray) -> list[np.ndarray]:
+    """Positions of slices, a few at a time, so that the probabilities of a 630-pixel cohort are never held at once."""
+    return np.array_split(slices, max(1, len(slices) // 64))
 
 
 def count_slices(
@@ -353,8 +354,7 @@ def count_slices(
 ) -> list[Counts]:
     """Pooled counts of a model on slices of a cache, at each threshold; `mirror` as in `predict_slices`."""
     total = [Counts()] * len(thresholds)
-    # In portions, so that a 630-pixel cohort never has all its probabilities in memory.
-    for portion in np.array_split(slices, max(1, len(slices) // 64)):
+    for portion in portions(slices):
         counts = count_at(thresholds, cache.masks[portion], predict_cached(model, cache, portion, mirror))
         total = [one + more for one, more in zip(total, counts)]
     return total
