@@ -501,17 +501,16 @@ def _score(options) -> None:
 def _compare(options) -> None:
     from covidlab import folds, results
 
-    rows = folds.compare_rows(options.folder)
+    recipes = folds.read_recipes(options.folder)
+    rows = folds.compare_rows(recipes)
     print(results.markdown(rows))
     if options.table:
-        scores = [json.loads((folder / "scores.json").read_text()) for folder in options.folder]
+        names, scores = zip(*recipes)
         found, seeds = scores[0], [", ".join(map(str, one["seeds"])) for one in scores]
         provenance = results.Provenance.here(
-            command="covidlab compare " + " ".join(folder.name for folder in options.folder) + " --table STEM",
+            command=f"covidlab compare {' '.join(names)} --table STEM",
             data=found["data"], protocol=found["protocol"], grid=f"{found['grid']} px",
-            seeds=seeds[0] if len(set(seeds)) == 1 else "; ".join(
-                f"{folder.name}: {own}" for folder, own in zip(options.folder, seeds)
-            ),
+            seeds=seeds[0] if len(set(seeds)) == 1 else "; ".join(map(": ".join, zip(names, seeds))),
         )  # fmt: skip
         note = "Every slice is judged by the fold that did not train on its patient, at that fold's threshold; pooled."
         if len(set(seeds)) > 1:

@@ -102,8 +102,8 @@ def held_out_summary(table: SliceTable) -> dict:
     }
 
 
-def compare_rows(folders: Sequence[Path]) -> list[dict[str, str]]:
-    """Several recipes side by side: what `covidlab reproduce --seeds` wrote of each.
+def read_recipes(folders: Sequence[Path]) -> list[tuple[str, dict]]:
+    """What `covidlab reproduce --seeds` wrote of several recipes that were asked the same.
 
     Seeds may differ: they say which patients are held out, and those must be the same.
 
@@ -114,33 +114,40 @@ def compare_rows(folders: Sequence[Path]) -> list[dict[str, str]]:
 
     Returns
     -------
-    list of dict of column -> text
+    list of (name, content of scores.json)
 
     Raises
     ------
     CovidlabError
         If a folder has no such file, or the recipes were not asked the same: other data, cases or held-out patients.
     """
-    rows, asked = [], set()
+    recipes, asked = [], set()
     for folder in folders:
         try:
             found = json.loads((folder / "scores.json").read_text())
-            held_out = found["held_out"]
-            scores_of = {model: _as_text(scores) for model, scores in held_out.items()}
-            cases = (tuple(scores["per_volume"]) for scores in held_out.values())
+            cases = (tuple(scores["per_volume"]) for scores in found["held_out"].values())
             asked.add((found["data"].split("+")[0], found["grid"], *cases))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise CovidlabError(
                 folder, "no scores.json with held-out patients", "a folder that `reproduce --seeds` wrote",
                 "run `covidlab reproduce --protocol patient --seeds 0,1,2,3 --out FOLDER` first",
             ) from error  # fmt: skip
-        rows += [{"recipe": folder.name, "model": model, **scores} for model, scores in scores_of.items()]
+        recipes.append((folder.name, found))
     if len(asked) > 1:
         raise CovidlabError(
             "FOLDER", "recipes with other data, held-out cases or grids", "the same in each",
             "compare like with like",
         )  # fmt: skip
-    return rows
+    return recipes
+
+
+def compare_rows(recipes: Sequence[tuple[str, dict]]) -> list[dict[str, str]]:
+    """Recipes from `read_recipes` side by side: a line a recipe and model, as column -> text."""
+    return [
+        {"recipe": name, "model": model, **_as_text(scores)}
+        for name, found in recipes
+        for model, scores in found["held_out"].items()
+    ]
 
 
 def _as_text(scores: Mapping) -> dict[str, str]:

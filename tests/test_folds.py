@@ -7,7 +7,7 @@ import pytest
 from covidlab.cohorts import read_cohort
 from covidlab.errors import CovidlabError
 from covidlab.experiment import Config, run_experiment
-from covidlab.folds import by_fold, compare_rows, held_out_summary, judge_held_out
+from covidlab.folds import by_fold, compare_rows, held_out_summary, judge_held_out, read_recipes
 from covidlab.metrics import count
 from covidlab.run_report import case_rows
 from covidlab.slice_cache import open_slice_cache
@@ -83,17 +83,17 @@ def test_recipes_stand_side_by_side_and_only_like_with_like(folds, tmp_path):
     for name in ("plain", "richer"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "scores.json").write_text(json.dumps(found))
-    rows = compare_rows([tmp_path / "plain", tmp_path / "richer"])
+    rows = compare_rows(read_recipes([tmp_path / "plain", tmp_path / "richer"]))
     assert [row["recipe"] for row in rows] == ["plain", "richer"]
     assert rows[0]["negative slices left empty"] == "not defined"
     assert rows[0]["F1"] == f"{found['held_out']['light_unet']['f1']:.3f}"
     # Seeds may differ, what is held out may not.
     (tmp_path / "richer" / "scores.json").write_text(json.dumps(found | {"seeds": [0, 1, 2, 3, 4]}))
-    assert len(compare_rows([tmp_path / "plain", tmp_path / "richer"])) == 2
+    assert len(read_recipes([tmp_path / "plain", tmp_path / "richer"])) == 2
     fewer = {"light_unet": scores | {"per_volume": dict(list(scores["per_volume"].items())[1:])}}
     for other in ({"grid": 64}, {"held_out": fewer}):
         (tmp_path / "richer" / "scores.json").write_text(json.dumps(found | other))
         with pytest.raises(CovidlabError, match="like with like"):
-            compare_rows([tmp_path / "plain", tmp_path / "richer"])
+            read_recipes([tmp_path / "plain", tmp_path / "richer"])
     with pytest.raises(CovidlabError, match="no scores.json"):
-        compare_rows([tmp_path])
+        read_recipes([tmp_path])
