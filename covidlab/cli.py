@@ -378,7 +378,7 @@ def _config(options, model: str, main, extra=(), test=()):
     grid = experiment.GRIDS[options.profile]
     if options.crop and (options.crop >= grid or model == "patch_cnn"):
         raise CovidlabError("--crop", f"{options.crop} for {model} on {grid} px",
-                            f"less than {grid}, and another model than patch_cnn, which learns from windows",
+                            f"less than {grid}, and another model than patch_cnn, which learns from patches",
                             "leave --crop out")  # fmt: skip
     return experiment.Config(
         cohort=cohort.name, grid=grid, protocol=options.protocol, seed=options.seed, model=model,

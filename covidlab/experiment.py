@@ -45,8 +45,8 @@ from covidlab.weights_file import WeightsInfo, give_neighbours, load_model, save
 # The phantom is easier than patients and a lesson is short; on real slices more updates come before anything clever.
 PHANTOM_UPDATES, REAL_UPDATES = 1000, 7500
 WEIGHTS = "best.weights.h5"
-# A window costs about a five-hundredth of what a slice of 128 px costs the U-Net.
-WINDOWS = 512
+# A patch costs about a five-hundredth of what a slice of 128 px costs the U-Net.
+PATCHES = 512
 # Pixels a side. The record's own 630 is no multiple of 16: the U-Net pads it to 640 inside.
 GRIDS = {"lesson": 128, "paper": paper.SLICE_SIZE}
 # Of the protocol patient; the seed says which of them is held out.
@@ -61,7 +61,7 @@ def options_for(model: str, profile: str, neighbours: int = 0) -> dict:
     Raises
     ------
     CovidlabError
-        If the number of neighbours is negative, or the patch CNN is to see any: its windows are cut from one slice.
+        If the number of neighbours is negative, or the patch CNN is to see any: its patches are cut from one slice.
     """
     if neighbours < 0 or (neighbours and model == "patch_cnn"):
         raise CovidlabError("--neighbours", f"{neighbours} for {model}", "0 or more, 0 for patch_cnn", "correct it")
@@ -71,7 +71,7 @@ def options_for(model: str, profile: str, neighbours: int = 0) -> dict:
 def recipe_for(is_phantom: bool, updates: int | None = None, model: str = "light_unet") -> Recipe:
     """The default recipe for a cohort and a model, at the cohort's own number of updates or at another."""
     if model == "patch_cnn":
-        return replace(recipe_for(is_phantom, updates), batch_size=WINDOWS)
+        return replace(recipe_for(is_phantom, updates), batch_size=PATCHES)
     if is_phantom:
         # Few updates: small batches, and some negative slices, since there is no time to learn from positive ones alone
         # what is no lesion.

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
 
 from covidlab.metrics import PAPER_SCORES, Counts, count
 from covidlab.volumes import window
@@ -71,7 +71,10 @@ def show(figure: Figure, alt: str, what: str = "Figure") -> None:
 def new_figure(columns: int = 1, rows: int = 1, width: float = 3.0, height: float = 3.0):
     """A figure and its axes, (rows, columns), without pyplot: nothing stays open or is shown twice."""
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
-    return figure, figure.subplots(rows, columns, squeeze=False)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.set_prop_cycle(color=MODEL_COLOURS)
+    return figure, grid
 
 
 def draw_slice(axes: Axes, slice_: np.ndarray, title: str = "", level_width: tuple[float, float] = LUNG_WINDOW) -> None:
@@ -182,8 +185,17 @@ def models_figure(
     return figure
 
 
-def outline_figure(slices: np.ndarray, references: np.ndarray, titles: Sequence[str]) -> Figure:
-    """A row of slices with the outline of their reference.
+def mark_centre(axes: Axes, slice_: np.ndarray) -> None:
+    """A square around the middle pixel of a slice or patch."""
+    # Pixel centres lie at whole numbers, so a pixel reaches half a unit to each side.
+    corner = [side // 2 - 0.5 for side in reversed(slice_.shape)]
+    axes.add_patch(Rectangle(corner, 1, 1, fill=False, color=PREDICTION, linewidth=2))
+
+
+def outline_figure(
+    slices: np.ndarray, references: np.ndarray, titles: Sequence[str], centre: bool = False
+) -> Figure:
+    """A row of slices or patches with the outline of their reference.
 
     Parameters
     ----------
@@ -191,12 +203,17 @@ def outline_figure(slices: np.ndarray, references: np.ndarray, titles: Sequence[
     references : 0/1 array of the same shape
     titles : sequence of n str
         Case and slice of each.
+    centre : bool
+        Whether the middle pixel of each is marked: of a patch it is the one in question.
 
     Returns
     -------
     Figure
     """
-    return _outlined(slices, references, titles, len(slices), REFERENCE)
+    figure = _outlined(slices, references, titles, len(slices), REFERENCE)
+    for axes, slice_ in zip(figure.axes if centre else (), slices):
+        mark_centre(axes, slice_)
+    return figure
 
 
 def prediction_figure(slices: np.ndarray, masks: np.ndarray, titles: Sequence[str]) -> Figure:
@@ -402,7 +419,7 @@ def time_figure(
     rows = sum(len(times) for times in seconds.values()) + len(seconds)
     figure, ((axes,),) = new_figure(1, 1, 7.5, 1.1 + 0.19 * rows)
     if paper_range:
-        axes.axvspan(*(1e3 * side for side in paper_range), color="0.85", label="the paper's range")
+        axes.axvspan(*(1e3 * side for side in paper_range), color="0.6", alpha=0.5, zorder=3, label="the paper's range")
     place, ticks = 0.0, []
     for times in seconds.values():
         first = place

@@ -96,7 +96,7 @@ LOSSES = {
 
 
 def disturb_borders(masks: np.ndarray, pixels: float, seed: int = 0) -> np.ndarray:
-    """Masks as a hurried expert may draw them: each border wanders in and out, the lesions stay where they are.
+    """Masks as a hurried expert may draw them: each border wanders in and out, and a small lesion moves.
 
     Every pixel takes its value from a place nearby, and a smooth random field says which. Each place is as likely as
     its opposite, so lesions neither grow nor shrink on average, however small they are. A border that moved along its

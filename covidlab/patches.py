@@ -1,6 +1,6 @@
-"""Windows of 11 x 11 pixels, classified by their centre pixel (paper, section II), and their balanced sampling.
+"""Patches of 11 x 11 pixels, classified by their centre pixel (paper, section II), and their balanced sampling.
 
-Nothing here makes all windows of a slice at once except `slice_patches`, which is a view and costs no memory.
+Nothing here makes all patches of a slice at once except `slice_patches`, which is a view and costs no memory.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class PatchPlaces:
 
 
 def patch_count(height: int, width: int, size: int = paper.PATCH_SIZE) -> int:
-    """How many windows lie wholly inside a slice: 384,400 of 11 x 11 in 630 x 630 (section II).
+    """How many patches lie wholly inside a slice: 384,400 of 11 x 11 in 630 x 630 (section II).
 
     Examples
     --------
@@ -45,7 +45,7 @@ def patch_count(height: int, width: int, size: int = paper.PATCH_SIZE) -> int:
 
 
 def slice_patches(slice_: np.ndarray, size: int = paper.PATCH_SIZE) -> np.ndarray:
-    """The window around **every** pixel of a slice; beyond the border the slice is reflected.
+    """The patch around **every** pixel of a slice; beyond the border the slice is reflected.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def slice_patches(slice_: np.ndarray, size: int = paper.PATCH_SIZE) -> np.ndarra
     Returns
     -------
     array (height, width, size, size)
-        A view of the reflected slice: element (row, column) is the window around that pixel.
+        A view of the reflected slice: element (row, column) is the patch around that pixel.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def slice_patches(slice_: np.ndarray, size: int = paper.PATCH_SIZE) -> np.ndarra
     """
     half = _half(size)
     if min(slice_.shape) <= half:
-        raise ValueError(f"a slice of {slice_.shape} is too small for windows of {size} x {size}")
+        raise ValueError(f"a slice of {slice_.shape} is too small for patches of {size} x {size}")
     return np.lib.stride_tricks.sliding_window_view(np.pad(slice_, half, mode="reflect"), (size, size))
 
 
@@ -124,7 +124,7 @@ def sample_places(masks: np.ndarray, slices: np.ndarray, patches: int, random: n
 
 
 def cut_patches(images: np.ndarray, places: PatchPlaces, size: int = paper.PATCH_SIZE) -> np.ndarray:
-    """Cut the windows around sampled centres, reflecting beyond the border.
+    """Cut the patches around sampled centres, reflecting beyond the border.
 
     Parameters
     ----------

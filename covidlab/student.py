@@ -45,7 +45,8 @@ def student_copy(notebook: NotebookNode) -> NotebookNode:
     for cell in student.cells:
         if TAG in cell.metadata.get("tags", ()):
             cell.source = ANSWER
-            cell.metadata.pop("jupyter", None)  # in the course it is folded
+            for folded in ("jupyter", "cellView"):  # in the course it is, by JupyterLab and by Colab
+                cell.metadata.pop(folded, None)
             cell.metadata["tags"] = [tag for tag in cell.metadata["tags"] if tag != TAG]
         elif cell.cell_type == "markdown":
             cell.source = BADGE.sub("", FOLDED.sub("", cell.source)).rstrip()

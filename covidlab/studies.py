@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from covidlab.errors import CovidlabError
-from covidlab.experiment import OPTIONS, WINDOWS, Config, Run, run_experiment, score_mirrored
+from covidlab.experiment import OPTIONS, PATCHES, Config, Run, run_experiment, score_mirrored
 from covidlab.imbalance import LOSSES
 from covidlab.metrics import PAPER_SCORES
 from covidlab.progress import Progress, silent
@@ -44,7 +44,7 @@ STUDIES = {
         "How do the models compare on training, validation and test slices?",
         "III.C, Figs. 5 and 6: the U-Net is below FCN-8s on training and validation slices and above it on test slices",
         {
-            "patch_cnn": {"model": "patch_cnn", "options": {}, "recipe": {"batch_size": WINDOWS, "crop": None}},
+            "patch_cnn": {"model": "patch_cnn", "options": {}, "recipe": {"batch_size": PATCHES, "crop": None}},
             "fcn8s": {"model": "fcn8s", "options": OPTIONS["lesson"]["fcn8s"]},
             "light_unet": {"model": "light_unet", "options": {}},
             "nano_unet": {"model": "nano_unet", "options": {}},

@@ -26,7 +26,7 @@ from covidlab.slice_cache import SliceCache
 from covidlab.splits import Split
 from covidlab.tensorflow_quiet import keras, tf
 
-# Close together at the end: a model that has learnt from balanced windows calls half of all pixels likely lesion.
+# Close together at the end: a model that has learnt from balanced patches calls half of all pixels likely lesion.
 THRESHOLDS = np.round(np.concatenate([np.arange(0.05, 0.95, 0.05), np.arange(0.95, 0.996, 0.005)]), 3)
 
 
@@ -39,12 +39,12 @@ class Recipe:
     updates : int
         Gradient steps in all.
     batch_size : int
-        Slices an update; windows for the patch CNN.
+        Slices an update; patches for the patch CNN.
     learning_rate : float
         Adam's peak rate: warmed up over the first 5 % of updates, then a cosine to a hundredth.
     augment : float
         How far turned, zoomed, shifted, brightened, beside mirror images: 1 is what may differ between two scans of
-        one hospital, 2 twice as far; 0 takes slices as they are, which windows always are: there are millions of them.
+        one hospital, 2 twice as far; 0 takes slices as they are, which patches always are: there are millions of them.
     negatives_per_positive : float or None
         Training slices without lesion kept for each one with; 0 as in the paper (section III.B), None for all.
     loss : str
@@ -202,8 +202,8 @@ def crop_corners(masks: np.ndarray, size: int, random: np.random.Generator) -> l
     return [(int(row), int(column)) for row, column in corners]
 
 
-def window_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int, first_update: int = 0):
-    """The batches of the patch CNN's training, half of the windows around a lesion pixel, from any update on.
+def patch_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int, first_update: int = 0):
+    """The batches of the patch CNN's training, half of the patches around a lesion pixel, from any update on.
 
     Parameters
     ----------
@@ -211,7 +211,7 @@ def window_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: 
     slices : 1-D ndarray of int
         Positions of the training slices.
     recipe : Recipe
-        `batch_size` windows an update.
+        `batch_size` patches an update.
     seed : int
     first_update : int
         Where to start: a resumed run sees exactly what it would have seen.
@@ -231,14 +231,14 @@ def window_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: 
     def cut(update):
         epoch, number = divmod(int(update), recipe.updates_per_epoch)
         places = places_of(epoch)[number * recipe.batch_size : (number + 1) * recipe.batch_size]
-        windows = cut_patches(cache.images, places)[..., None].astype(np.float32) / 255
-        return windows, places.positive[:, None, None, None].astype(np.float32)
+        patches = cut_patches(cache.images, places)[..., None].astype(np.float32) / 255
+        return patches, places.positive[:, None, None, None].astype(np.float32)
 
     def prepare(update):
-        windows, positive = tf.numpy_function(cut, [update], (tf.float32, tf.float32), stateful=False)
+        patches, positive = tf.numpy_function(cut, [update], (tf.float32, tf.float32), stateful=False)
         size = paper.PATCH_SIZE
         return (
-            tf.ensure_shape(windows, (recipe.batch_size, size, size, 1)),
+            tf.ensure_shape(patches, (recipe.batch_size, size, size, 1)),
             tf.ensure_shape(positive, (recipe.batch_size, 1, 1, 1)),
         )
 
@@ -370,10 +370,10 @@ def best_threshold(counts: list[Counts], thresholds: np.ndarray) -> tuple[float,
 
 
 def learner_and_batches(model: keras.Model):
-    """What learns, and the function that makes its batches: the patch CNN's windows, or any other model's slices."""
+    """What learns, and the function that makes its batches: the patch CNN's patches, or any other model's slices."""
     classifier = classifier_in(model)
     if classifier is not None:
-        return classifier, window_batches
+        return classifier, patch_batches
     return model, partial(training_batches, channels=channels_of(model))
 
 
@@ -392,7 +392,7 @@ def train(
     ----------
     model : keras.Model
         With fresh weights; it ends with the weights of the last epoch, not of the best. The patch CNN in its dense
-        form learns from windows and is validated on slices; all other models learn from what they are used on.
+        form learns from patches and is validated on slices; all other models learn from what they are used on.
     cache : SliceCache
     split : Split
     recipe : Recipe

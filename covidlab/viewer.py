@@ -168,6 +168,7 @@ def threshold_viewer(
     shown: int = 0,
     title: str = "",
     start: float = 0.5,
+    chosen: float | None = None,
 ) -> Viewer:
     """Move a threshold: the mask that it makes, and precision, recall and F1.
 
@@ -181,7 +182,9 @@ def threshold_viewer(
     title : str
         Case and number of the drawn slice.
     start : float
-        The threshold at first, 0.01 to 0.99.
+        The threshold at first, 0.005 to 0.995.
+    chosen : float, optional
+        The threshold that validation chose; a line of its own among the scores.
 
     Returns
     -------
@@ -192,12 +195,12 @@ def threshold_viewer(
     ValueError
         If the shapes differ.
     """
-    series = threshold_series(images, references, probabilities, shown, title)
+    series = threshold_series(images, references, probabilities, shown, title, chosen)
     return Viewer(
         "threshold viewer",
-        lambda percent: threshold_view(series, percent / 100),
-        # Whole hundredths: a float slider's steps do not meet 0.3 exactly.
-        {"percent": _slider("threshold, hundredths", round(100 * start), 1, 99)},
+        lambda thousandths: threshold_view(series, thousandths / 1000),
+        # Whole thousandths: a float slider's steps do not meet 0.3 exactly.
+        {"thousandths": _slider("threshold, thousandths", 5 * round(200 * start), 5, 995, 5)},
     )
 
 
@@ -209,7 +212,7 @@ def patch_picker(
     title: str = "",
     size: int = paper.PATCH_SIZE,
 ) -> Viewer:
-    """Choose a pixel: the window around it, and the class of its centre.
+    """Choose a pixel: the patch around it, and the class of its centre.
 
     Parameters
     ----------
@@ -220,7 +223,7 @@ def patch_picker(
     title : str
         Case and number of the slice.
     size : int, odd
-        Pixels a side of the window.
+        Pixels a side of the patch.
 
     Returns
     -------

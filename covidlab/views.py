@@ -13,13 +13,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from covidlab import paper
-from covidlab.figures import PREDICTION, REFERENCE, draw_slice, outline, tint_errors
+from covidlab.figures import PREDICTION, REFERENCE, WINDOW_SENTENCE, draw_slice, mark_centre, outline, tint_errors
 from covidlab.metrics import Counts, count, count_at
 from covidlab.patches import slice_patches
 
 PANEL = 3.2  # inches a side
 COLOURS = "green: found, purple: missed, yellow: marked falsely"
-THRESHOLDS = np.arange(1, 100) / 100  # of the threshold viewer: 0.01 to 0.99
+# Of the threshold viewer, as far up as those that a training tries.
+THRESHOLDS = np.round(np.arange(0.005, 0.9975, 0.005), 3)
 
 
 @dataclass(frozen=True)
@@ -127,12 +128,14 @@ class ThresholdSeries:
     title: str
     counts: tuple[Counts, ...]
     scope: str
+    chosen: float | None
 
 
 def threshold_series(
-    images: np.ndarray, references: np.ndarray, probabilities: np.ndarray, shown: int = 0, title: str = ""
+    images: np.ndarray, references: np.ndarray, probabilities: np.ndarray, shown: int = 0, title: str = "",
+    chosen: float | None = None,
 ) -> ThresholdSeries:
-    """Count slices at every threshold from 0.01 to 0.99.
+    """Count slices at every threshold from 0.005 to 0.995.
 
     Parameters
     ----------
@@ -143,6 +146,8 @@ def threshold_series(
         Which of the slices is drawn; the scores pool all of them.
     title : str
         Case and number of the drawn slice.
+    chosen : float, optional
+        The threshold that validation chose; a line of its own among the scores.
 
     Returns
     -------
@@ -163,6 +168,7 @@ def threshold_series(
         title=title,
         counts=tuple(count_at(THRESHOLDS, references, probabilities)),
         scope="this slice" if len(images) == 1 else f"{len(images)} slices, pooled",
+        chosen=chosen,
     )
 
 
@@ -173,13 +179,13 @@ def threshold_view(series: ThresholdSeries, threshold: float) -> View:
     ----------
     series : ThresholdSeries
     threshold : float
-        0.01 to 0.99, in hundredths: a pixel is marked where its probability is at least that.
+        0.005 to 0.995, in steps of 0.005: a pixel is marked where its probability is at least that.
 
     Returns
     -------
     View
     """
-    place = int(np.clip(round(100 * threshold), 1, len(THRESHOLDS))) - 1
+    place = int(np.clip(round(200 * threshold), 1, len(THRESHOLDS))) - 1
     threshold, pooled = THRESHOLDS[place], series.counts[place]
     figure, (left, right) = _panels(2)
     found = series.probabilities >= np.float32(threshold)
@@ -188,19 +194,22 @@ def threshold_view(series: ThresholdSeries, threshold: float) -> View:
     for name, label, style in (("precision", "precision", "-"), ("recall", "recall", "--"), ("f1", "F1", ":")):
         right.plot(THRESHOLDS, [getattr(counts, name) for counts in series.counts], style, color="black", label=label)
     right.axvline(threshold, color=PREDICTION, linewidth=2)
+    if series.chosen is not None:
+        right.axvline(series.chosen, color="0.5", linewidth=1, linestyle="--", label="chosen")
     right.set(xlim=(0, 1), ylim=(0, 1.02), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1), xlabel="threshold")
     right.set_title(f"scores, {series.scope}", fontsize=9)
-    right.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
+    right.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4,
+                 columnspacing=1, handlelength=1.6)  # fmt: skip
     right.set_position([0.57, 0.24, 0.4, 0.66])
     where = f"{series.title}, " if series.title else ""
-    marked = f"{where}threshold {threshold:.2f}: {np.count_nonzero(found)} pixels marked here"
-    return View(figure, f"{marked}; {series.scope}: {_scores(pooled)}; {COLOURS}.")
+    marked = f"{where}threshold {threshold:g}: {np.count_nonzero(found)} pixels marked here"
+    return View(figure, f"{marked}; {series.scope}: {_scores(pooled)}; {COLOURS}; {WINDOW_SENTENCE}.")
 
 
 def patch_view(
     image: np.ndarray, reference: np.ndarray, row: int, column: int, title: str = "", size: int = paper.PATCH_SIZE
 ) -> View:
-    """A pixel, the window around it, and the class of its centre.
+    """A pixel, the patch around it, and the class of its centre.
 
     Parameters
     ----------
@@ -211,7 +220,7 @@ def patch_view(
     title : str
         Case and number of the slice.
     size : int, odd
-        Pixels a side of the window.
+        Pixels a side of the patch.
 
     Returns
     -------
@@ -225,11 +234,11 @@ def patch_view(
     left.add_patch(Rectangle((column - half - 0.5, row - half - 0.5), size, size, fill=False, color=PREDICTION))
     patch = slice_patches(image, size)[row, column]
     lesion = slice_patches(np.asarray(reference), size)[row, column].astype(bool)
-    draw_slice(right, patch, f"the window, {size} x {size} pixels")
-    right.add_patch(Rectangle((half - 0.5, half - 0.5), 1, 1, fill=False, color=PREDICTION, linewidth=2))
+    draw_slice(right, patch, f"the patch, {size} x {size} pixels")
+    mark_centre(right, patch)
     outline(right, lesion, REFERENCE)
     centre = "lesion" if lesion[half, half] else "healthy"
-    words = f"row {row}, column {column}: the centre is {centre}; {np.count_nonzero(lesion)} of the window's {size**2}"
+    words = f"row {row}, column {column}: the centre is {centre}; {np.count_nonzero(lesion)} of the patch's {size**2}"
     return View(figure, f"{title}, {words} pixels are lesion." if title else f"{words} pixels are lesion.")
 
 

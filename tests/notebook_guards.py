@@ -14,6 +14,7 @@ from nbformat import NotebookNode
 
 MOST_BYTES = 1_500_000
 MOST_CELL_LINES = 25
+TITLE = "# @title Solution\n"  # Colab folds a cell with this line and shows the title
 MOST_OUTPUT_LINES = 25
 # At most one code cell in this many may keep its outputs from being compared.
 CELLS_PER_OPT_OUT = 6
@@ -227,12 +228,13 @@ def long_cells(notebook: NotebookNode) -> list[str]:
 
 
 def open_solutions(notebook: NotebookNode) -> list[str]:
-    """Solutions that stand open below their exercise in JupyterLab."""
+    """Solutions that stand open below their exercise in JupyterLab or in Colab."""
+    folded = {"jupyter": {"source_hidden": True, "outputs_hidden": True}, "cellView": "form"}
     return [
-        f"code cell {number} is a solution that is not folded: set jupyter.source_hidden and jupyter.outputs_hidden"
+        f"code cell {number} is a solution that is not folded: set its metadata to {folded}, first line {TITLE}"
         for number, cell in enumerate(code_cells(notebook), start=1)
         if "solution" in cell.metadata.get("tags", ())
-        and cell.metadata.get("jupyter") != {"source_hidden": True, "outputs_hidden": True}
+        and ({name: cell.metadata.get(name) for name in folded} != folded or not cell.source.startswith(TITLE))
     ]
 
 

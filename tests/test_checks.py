@@ -12,6 +12,7 @@ from covidlab.checks import (
     check_f1,
     check_grey_to_hu,
     check_int8_megabytes,
+    check_patch_count,
     check_patient_interval,
     check_patient_split,
     check_receptive_field,
@@ -20,7 +21,6 @@ from covidlab.checks import (
     check_threshold_for_recall,
     check_true_share,
     check_window,
-    check_window_count,
     check_window_ends,
 )
 from covidlab.evaluation import SliceTable, detection, patient_interval
@@ -83,7 +83,7 @@ def test_the_reference_f1_is_right():
         (lambda r, p: (np.sum(r & p) / p.sum() + np.sum(r & p) / r.sum()) / 2, "harmonic"),
         (python_numbers, "divides by zero"),
         (lambda r, p: np.nan_to_num(right(r, p)), "has no F1"),
-        (by_precision_and_recall, "all of a lesion is missed"),
+        (by_precision_and_recall, "all of a lesion is missed. Here F1 is 0."),
         (lambda r, p: r & p, "one number"),
         (lambda r, p: r + missing, "NameError"),  # noqa: F821
         (lambda r, p: 0.123, "give 0.123"),
@@ -134,6 +134,11 @@ def scalar_only(hu, level, width):
     return 0 if hu < level - width / 2 else 1
 
 
+def ends_only(hu, level, width, between):
+    """Black below and white above, and whatever one likes between."""
+    return np.where(hu < level - width / 2, 0, np.where(hu > level + width / 2, 1, between))
+
+
 @pytest.mark.parametrize("answer", [windowed, in_place, window])
 def test_right_windows(answer):
     assert check_window(answer).startswith("Right")
@@ -142,15 +147,23 @@ def test_right_windows(answer):
 @pytest.mark.parametrize(
     "answer, word",
     [
-        (lambda hu, level, width: (hu - (level - width / 2)) / width, "gives -0.67"),
-        (lambda hu, level, width: np.maximum((hu - (level - width / 2)) / width, 0), "bone"),
+        (lambda hu, level, width: np.minimum((hu - (level - width / 2)) / width, 1), "-1000 HU it gives -0.667. Below"),
+        (lambda hu, level, width: np.maximum((hu - (level - width / 2)) / width, 0), "3000 HU it gives 3.778. Below"),
         (lambda hu, level, width: np.clip((hu - level) / width, 0, 1), "starts at the level"),
         (lambda hu, level, width: np.clip((hu - (level - width)) / (2 * width), 0, 1), "twice as wide"),
         (lambda hu, level, width: np.clip((hu - (level - width / 4)) / (width / 2), 0, 1), "half as wide"),
         (lambda hu, level, width: np.clip(hu, level - width / 2, level + width / 2), "still in HU"),
-        (lambda hu, level, width: 255 * windowed(hu, level, width), "255"),
+        (lambda hu, level, width: 255 * windowed(hu, level, width), "up to 255"),
+        (lambda hu, level, width: (255 * windowed(hu, level, width)).astype(np.uint8), "up to 255"),
+        (lambda hu, level, width: np.round(255 * windowed(hu, level, width)), "up to 255"),
+        (lambda hu, level, width: ends_only(hu, level, width, hu), "in between it is still in HU"),
+        (lambda hu, level, width: ends_only(hu, level, width, hu - level + width / 2), "in between it is still in HU"),
+        (lambda hu, level, width: ends_only(hu, level, width, 9), "at -175 HU it gives 9.000; 0.250 is expected"),
+        (lambda hu, level, width: hu - (level - width / 2) / width, "Subtract first"),
+        (lambda hu, level, width: np.clip(hu - (level - width / 2) / width, 0, 1), "Subtract first"),
         (lambda hu, level, width: 1 - windowed(hu, level, width), "changed places"),
         (lambda hu, level, width: hu > level, "only black and white"),
+        (lambda hu, level, width: hu >= level, "only black and white"),
         (lambda hu, level, width: windowed(hu, level, width)[0], "shape (3,)"),
         (lambda hu, level, width: windowed(hu, level, width) ** 2, "is expected"),
         (scalar_only, "ValueError"),
@@ -247,16 +260,16 @@ def test_a_wrong_split_is_explained(answer, word):
     assert not sentence.startswith("Right") and word in sentence, sentence
 
 
-def test_the_windows_inside_a_slice_are_counted_by_making_them():
-    windows = np.lib.stride_tricks.sliding_window_view(np.zeros((128, 128), np.uint8), (11, 11))
-    assert check_window_count(windows.shape[0] * windows.shape[1]).startswith("Right")
+def test_the_patches_inside_a_slice_are_counted_by_making_them():
+    patches = np.lib.stride_tricks.sliding_window_view(np.zeros((128, 128), np.uint8), (11, 11))
+    assert check_patch_count(patches.shape[0] * patches.shape[1]).startswith("Right")
 
 
 @pytest.mark.parametrize(
     "answer, word",
     [
         (slice_patches(np.zeros((128, 128))).shape[0] ** 2, "stick out"),
-        ((128 - 11) ** 2, "one short"),
+        ((128 - 11) ** 2, "one row and one column short"),
         ((128 - 5) ** 2, "edge across"),
         ((128 - 22) ** 2, "5 pixels from"),
         (121, "fit beside"),
@@ -265,8 +278,8 @@ def test_the_windows_inside_a_slice_are_counted_by_making_them():
         (13_925, "count the rows"),
     ],
 )
-def test_a_wrong_number_of_windows_is_explained(answer, word):
-    sentence = check_window_count(answer)
+def test_a_wrong_number_of_patches_is_explained(answer, word):
+    sentence = check_patch_count(answer)
     assert sentence.startswith("Not quite") and word in sentence, sentence
 
 
@@ -276,12 +289,16 @@ def by_odds(balanced, share):
 
 
 def by_counting(balanced, share):
-    """A million windows of each probability, drawn as the slices have them."""
+    """A million patches of each probability, drawn as the slices have them."""
     lesion, healthy = balanced * 1e6, (1 - balanced) * 1e6
     return lesion * share / (lesion * share + healthy * (1 - share))
 
 
-@pytest.mark.parametrize("answer", [by_odds, by_counting])
+def rounded(balanced, share):
+    return by_odds(balanced, share).round(3)
+
+
+@pytest.mark.parametrize("answer", [by_odds, by_counting, rounded])
 def test_the_true_share_is_right_in_any_form(answer):
     assert check_true_share(answer).startswith("Right")
 
@@ -295,7 +312,10 @@ def test_the_true_share_is_right_in_any_form(answer):
         (lambda p, share: p / (1 - p) * share / (1 - share), "odds"),
         (lambda p, share: p * share / (p * share + 1 - p), "only lesion"),
         (lambda p, share: p * share / 0.5, "rise above"),
-        (lambda p, share: p**2, "must become 0.2"),
+        (lambda p, share: p * share / (p * share + 0.5 * (1 - share)), "in place of 1 - balanced"),
+        (lambda p, share: np.full_like(p, share), "0.9 at a share of 0.2 must become 0.692; yours becomes 0.2."),
+        (lambda p, share: p - (0.5 - share), "0.1 at a share of 0.2 must become 0.027; yours becomes -0.2."),
+        (lambda p, share: p**2, "0.8 at a share of 0.2 must become 0.5; yours becomes 0.64."),
         (lambda p, share: 0.2, "shape"),
         (lambda p, share: p + missing, "NameError"),  # noqa: F821
     ],
@@ -312,8 +332,8 @@ def test_the_bottlenecks_field_is_the_models_own():
 
 @pytest.mark.parametrize(
     "answer, word",
-    [(16, "stride"), (76, "before"), (108, "two convolutions"), (25, "forgets the strides"), (21, "poolings"),
-     (125, "itself"), (128, "layer by layer")],
+    [(16, "stride"), (76, "before"), (108, "or each adds 16 in place of"),
+     (25, "forgets the strides"), (21, "poolings"), (125, "itself"), (128, "layer by layer")],
 )  # fmt: skip
 def test_a_wrong_field_of_the_bottleneck_is_explained(answer, word):
     sentence = check_bottleneck_field(answer)
@@ -372,7 +392,7 @@ def test_a_wrong_receptive_field_is_explained(answer, word):
 
 @pytest.mark.parametrize("answer", [None, ...])
 def test_no_answer_to_the_model_notebooks_is_not_an_error(answer):
-    assert check_window_count(answer).startswith("Not yet")
+    assert check_patch_count(answer).startswith("Not yet")
     assert check_bottleneck_field(answer).startswith("Not yet")
     assert check_true_share(lambda balanced, share: answer).startswith("Not yet")
     assert check_receptive_field(lambda windows: answer).startswith("Not yet")
@@ -384,8 +404,9 @@ def test_an_empty_mask_is_right_wherever_there_is_no_lesion():
 
 @pytest.mark.parametrize(
     "answer, word",
-    [(0.2, "wrong"), (80, "percent"), (0, "recall"), (0.999, "small"), (0.5, "guess"), (1, "without"), (0.7, "which")],
-)
+    [(0.2, "wrong"), (80, "percent"), (0, "recall"), (0.999, "small"), (0.99, "all slices"), (0.9903, "all slices"),
+     (0.5, "guess"), (1, "without"), (0.7, "which")],
+)  # fmt: skip
 def test_a_wrong_accuracy_of_an_empty_mask_is_explained(answer, word):
     sentence = check_empty_mask_accuracy(answer)
     assert sentence.startswith("Not quite") and word in sentence
@@ -418,6 +439,7 @@ def test_soft_dice_by_hand_and_from_keras_are_right(answer):
         (lambda r, p: 1 - (r * p).sum() / r.sum(), "soft recall"),
         (lambda r, p: 1 - (r * p).sum() / p.sum(), "soft precision"),
         (lambda r, p: [soft_dice(*both) for both in zip(r, p)], "one number"),
+        (lambda r, p: 1 - 2 * np.sum(r & p) / (r.sum() + p.sum()), "multiply instead of `&`"),
         (lambda r, p: soft_dice(r, missing), "NameError"),  # noqa: F821
         (lambda r, p: 0.123, "give 0.123"),
     ],
@@ -431,8 +453,13 @@ def highest(thresholds, counts, recall):
     return max(threshold for threshold, one in zip(thresholds, counts) if one.recall >= recall)
 
 
-def test_the_highest_threshold_with_enough_recall_is_right():
-    assert check_threshold_for_recall(highest).startswith("Right")
+def highest_by_numpy(thresholds, counts, recall):
+    return thresholds[np.array([one.recall for one in counts]) >= recall].max()
+
+
+@pytest.mark.parametrize("answer", [highest, highest_by_numpy])
+def test_the_highest_threshold_with_enough_recall_is_right(answer):
+    assert check_threshold_for_recall(answer).startswith("Right")
 
 
 @pytest.mark.parametrize(
@@ -443,6 +470,7 @@ def test_the_highest_threshold_with_enough_recall_is_right():
         (lambda t, c, r: max(a for a, b in zip(t, c) if b.precision >= r), "less than wanted"),
         (lambda t, c, r: t[int(np.argmax([one.f1 for one in c]))], "does it use"),
         (lambda t, c, r: [one.recall >= r for one in c].index(False) - 1, "place"),
+        (lambda t, c, r: t[np.argmin([abs(one.recall - r) for one in c])], "nearest recall; it may fall short"),
         (lambda t, c, r: r, "none of"),
         (lambda t, c, r: [a for a, b in zip(t, c) if b.recall >= r], "one threshold"),
         (lambda t, c, r: c.recall, "AttributeError"),
@@ -577,7 +605,7 @@ def test_no_answer_to_notebook_07_is_not_an_error(answer):
 
 def test_one_byte_a_weight_of_the_model_itself_is_the_right_answer():
     assert check_int8_megabytes(MODELS["light_unet"]().count_params() / 1e6).startswith("Right")
-    assert check_int8_megabytes(0.5).startswith("Right")
+    assert check_int8_megabytes(0.5).endswith("The file adds names and scales, and keeps biases in 32 bits.")
 
 
 @pytest.mark.parametrize(
@@ -596,6 +624,13 @@ def far_enough(slices, annotated, gap):
 
 def loop(slices, annotated, gap):
     return [z for z in slices if all(abs(z - a) > gap for a in annotated)]
+
+
+def by_place(slices, annotated, gap):
+    """Right only where slice numbers do not jump."""
+    places = np.searchsorted(slices, annotated)
+    near = np.abs(np.arange(len(slices))[:, None] - places) <= gap
+    return slices[~near.any(axis=1)]
 
 
 @pytest.mark.parametrize("answer", [far_enough, loop])
@@ -618,6 +653,7 @@ def test_slices_far_from_annotated_ones_may_be_scored(answer):
         (lambda s, a, gap: np.setdiff1d(s, np.concatenate([a, a + 1, a + 2])), "Look below"),
         (lambda s, a, gap: np.setdiff1d(s, np.concatenate([a, a - 1, a - 2])), "Look above"),
         (lambda s, a, gap: (np.abs(s[:, None] - a) > gap), "mask"),
+        (by_place, "goes by place in the array; slice numbers may jump"),
         (lambda s, a, gap: s[missing], "NameError"),  # noqa: F821
         (lambda s, a, gap: s[:5], "5 slices are returned"),
     ],

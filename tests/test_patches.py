@@ -25,10 +25,10 @@ def test_the_paper_counts_384400_windows_in_a_slice():
 
 def test_every_pixel_has_a_window_with_itself_in_the_middle():
     image = np.arange(13 * 17).reshape(13, 17)
-    windows = slice_patches(image)
-    assert windows.shape == (13, 17, 11, 11)
-    np.testing.assert_array_equal(windows[..., 5, 5], image)
-    np.testing.assert_array_equal(windows[6, 8], image[1:12, 3:14])
+    patches = slice_patches(image)
+    assert patches.shape == (13, 17, 11, 11)
+    np.testing.assert_array_equal(patches[..., 5, 5], image)
+    np.testing.assert_array_equal(patches[6, 8], image[1:12, 3:14])
 
 
 @pytest.mark.parametrize("size", [2, 0, 10])
@@ -81,8 +81,8 @@ def test_cut_patches_are_the_windows_of_their_pixels():
 def test_the_dense_form_equals_patch_by_patch():
     model = patch_cnn()
     image = np.random.default_rng(3).random((24, 31)).astype(np.float32)
-    windows = slice_patches(image).reshape(-1, 11, 11, 1)
-    one_by_one = model.predict(windows, verbose=0).reshape(image.shape)
+    patches = slice_patches(image).reshape(-1, 11, 11, 1)
+    one_by_one = model.predict(patches, verbose=0).reshape(image.shape)
     dense = dense_form(model)(image[None, ..., None]).numpy()[0, ..., 0]
     np.testing.assert_allclose(dense, one_by_one, atol=1e-5)
 
@@ -94,5 +94,5 @@ def test_a_window_gives_one_probability():
 
 @pytest.mark.parametrize("size, widths", [(10, (8,)), (5, (8, 8, 8))])
 def test_a_window_that_does_not_fit_its_network_is_refused(size, widths):
-    with pytest.raises(ValueError, match="need an odd window"):
+    with pytest.raises(ValueError, match="need an odd patch"):
         patch_cnn(widths=widths, size=size)

@@ -17,12 +17,12 @@ from covidlab.training import (
     augmented,
     best_threshold,
     crop_corners,
+    patch_batches,
     predict_slices,
     read_history,
     train,
     training_batches,
     training_slices,
-    window_batches,
 )
 
 RECIPE = Recipe(updates=6, batch_size=4, updates_per_epoch=2)
@@ -103,7 +103,7 @@ def test_the_best_epoch_is_chosen_by_validation(cache, tmp_path):
     assert len(kept) >= 1
 
 
-@pytest.mark.parametrize("batches", [training_batches, window_batches])
+@pytest.mark.parametrize("batches", [training_batches, patch_batches])
 def test_batches_do_not_depend_on_where_one_starts(cache, batches):
     slices = np.flatnonzero(cache.positive)
     every = list(batches(cache, slices, RECIPE, seed=3))
@@ -121,13 +121,13 @@ def test_fewer_annotated_slices_are_a_part_of_more(cache):
     np.testing.assert_array_equal(all_, undersample(split.train, cache.positive))
 
 
-def test_half_of_the_windows_are_lesion_and_their_centres_say_so(cache):
+def test_half_of_the_patches_are_lesion_and_their_centres_say_so(cache):
     # The tests' scans have lesions 600 HU brighter than lung: 0.4 of the window's 1500 HU.
     recipe = Recipe(updates=2, batch_size=64, updates_per_epoch=1)
-    for windows, positive in window_batches(cache, np.flatnonzero(cache.positive), recipe, seed=0):
-        assert windows.shape == (64, 11, 11, 1) and positive.shape == (64, 1, 1, 1)
-        assert windows.numpy().max() <= 1 and positive.numpy().mean() == 0.5
-        centres = windows.numpy()[:, 5, 5, 0]
+    for patches, positive in patch_batches(cache, np.flatnonzero(cache.positive), recipe, seed=0):
+        assert patches.shape == (64, 11, 11, 1) and positive.shape == (64, 1, 1, 1)
+        assert patches.numpy().max() <= 1 and positive.numpy().mean() == 0.5
+        centres = patches.numpy()[:, 5, 5, 0]
         assert centres[positive.numpy().ravel() == 1].mean() > centres[positive.numpy().ravel() == 0].mean() + 0.3
 
 

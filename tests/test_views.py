@@ -91,7 +91,7 @@ def test_a_threshold_moves_the_mask_and_the_scores():
     images = np.full_like(reference, GREY)
     series = threshold_series(images, reference, probabilities, title="a, slice 0")
     low, high = threshold_view(series, 0.3), threshold_view(series, 0.31)
-    assert "threshold 0.30: 64 pixels marked here; this slice: precision 0.50, recall 1.00, F1 0.67" in low.words
+    assert "threshold 0.3: 64 pixels marked here; this slice: precision 0.50, recall 1.00, F1 0.67" in low.words
     assert "threshold 0.31: 16 pixels marked here; this slice: precision 1.00, recall 0.50, F1 0.67" in high.words
     assert amount(low, FALSE) > 0 == amount(high, FALSE)
 
@@ -102,14 +102,14 @@ def test_a_thresholds_scores_pool_all_slices():
     probabilities = np.zeros(reference.shape)
     probabilities[0, 0] = 1
     words = threshold_view(threshold_series(np.zeros_like(reference), reference, probabilities, shown=1), 0.5).words
-    assert words.startswith("threshold 0.50: 0 pixels marked here; 2 slices, pooled: precision 1.00, recall 0.50")
+    assert words.startswith("threshold 0.5: 0 pixels marked here; 2 slices, pooled: precision 1.00, recall 0.50")
 
 
 def test_the_threshold_stays_where_it_was_counted():
     ones = np.ones((1, 16, 16), np.uint8)
     series = threshold_series(ones, ones, ones.astype(float))
-    assert threshold_view(series, 0.0).words.startswith("threshold 0.01")
-    assert threshold_view(series, 1.0).words.startswith("threshold 0.99")
+    assert threshold_view(series, 0.0).words.startswith("threshold 0.005")
+    assert threshold_view(series, 1.0).words.startswith("threshold 0.995")
     with pytest.raises(ValueError, match="one shape"):
         threshold_series(ones, ones, np.ones((1, 16, 15)))
 
@@ -118,15 +118,15 @@ def test_a_patch_tells_the_class_of_its_centre():
     image = np.zeros((32, 32), np.uint8)
     reference = np.zeros_like(image)
     reference[10, 10:13] = 1
-    assert "row 10, column 10: the centre is lesion; 3 of the window's 121 pixels" in patch_view(
+    assert "row 10, column 10: the centre is lesion; 3 of the patch's 121 pixels" in patch_view(
         image, reference, 10, 10
     ).words
-    assert "the centre is healthy; 3 of the window's 121 pixels" in patch_view(image, reference, 12, 10).words
-    assert "healthy; 0 of the window's 9 pixels" in patch_view(image, reference, 12, 10, size=3).words
+    assert "the centre is healthy; 3 of the patch's 121 pixels" in patch_view(image, reference, 12, 10).words
+    assert "healthy; 0 of the patch's 9 pixels" in patch_view(image, reference, 12, 10, size=3).words
 
 
 def test_a_patch_at_the_border_is_reflected():
     image = np.zeros((32, 32), np.uint8)
     reference = np.zeros_like(image)
     reference[0, 1] = 1  # a 3 x 3 window around the corner sees column 1 twice, left and right of it
-    assert "2 of the window's 9 pixels" in patch_view(image, reference, 0, 0, size=3).words
+    assert "2 of the patch's 9 pixels" in patch_view(image, reference, 0, 0, size=3).words

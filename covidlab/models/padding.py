@@ -41,7 +41,7 @@ class CropLike(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("covidlab")
 class ReflectBorder(keras.layers.Layer):
-    """Reflect the slice beyond each edge by `pixels`, so that a window fits around every pixel."""
+    """Reflect the slice beyond each edge by `pixels`, so that a patch fits around every pixel."""
 
     def __init__(self, pixels: int, **options):
         super().__init__(**options)

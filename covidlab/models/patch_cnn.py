@@ -1,7 +1,7 @@
-"""The patch CNN, the paper's baseline (section II): is the pixel in the middle of an 11 x 11 window lesion?
+"""The patch CNN, the paper's baseline (section II): is the pixel in the middle of an 11 x 11 patch lesion?
 
-One network in two forms. `patch_cnn` takes windows. `dense_form` takes whole slices and does the same arithmetic
-once for each pixel instead of once for each window that holds it.
+One network in two forms. `patch_cnn` takes patches. `dense_form` takes whole slices and does the same arithmetic
+once for each pixel instead of once for each patch that holds it.
 """
 
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ layers = keras.layers
 def patch_cnn(
     widths: Sequence[int] = (16, 32, 32), size: int = paper.PATCH_SIZE, dropout: float = 0.2, name: str = "patch_cnn"
 ) -> keras.Model:
-    """Build the classifier of windows, with fresh weights.
+    """Build the classifier of patches, with fresh weights.
 
-    Convolutions of 3 x 3 without padding shrink the window by two pixels each; one more, as large as what is left,
+    Convolutions of 3 x 3 without padding shrink the patch by two pixels each; one more, as large as what is left,
     is the dense layer in the form of a convolution. Without pooling, so that the dense form is exact.
 
     Parameters
@@ -34,24 +34,24 @@ def patch_cnn(
     -------
     keras.Model
         float32 (batch, size, size, 1) in 0..1 -> float32 (batch, 1, 1, 1): the probability that the centre is
-        lesion. A larger input gives the probabilities of all centres of windows inside it.
+        lesion. A larger input gives the probabilities of all centres of patches inside it.
 
     Raises
     ------
     ValueError
-        If the window is even, or too small for that many convolutions.
+        If the patch is even, or too small for that many convolutions.
     """
     left = size - 2 * len(widths)
     if size % 2 == 0 or left < 1:
-        raise ValueError(f"{len(widths)} convolutions of 3 x 3 need an odd window of {2 * len(widths) + 1} or more")
-    windows = keras.Input((None, None, 1), name="window")
-    x = layers.Rescaling(4.0, offset=-1.2, name="scale")(windows)
+        raise ValueError(f"{len(widths)} convolutions of 3 x 3 need an odd patch of {2 * len(widths) + 1} or more")
+    patches = keras.Input((None, None, 1), name="patch")
+    x = layers.Rescaling(4.0, offset=-1.2, name="scale")(patches)
     for number, width in enumerate(widths, start=1):
         x = layers.Conv2D(width, 3, activation="relu", kernel_initializer="he_normal", name=f"conv{number}")(x)
     x = layers.Conv2D(64, left, activation="relu", kernel_initializer="he_normal", name="dense1")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
     x = layers.Conv2D(1, 1, activation="sigmoid", name="probability")(x)
-    return keras.Model(windows, x, name=name)
+    return keras.Model(patches, x, name=name)
 
 
 def dense_form(classifier: keras.Model, size: int = paper.PATCH_SIZE) -> keras.Model:
@@ -62,7 +62,7 @@ def dense_form(classifier: keras.Model, size: int = paper.PATCH_SIZE) -> keras.M
     classifier : keras.Model
         From `patch_cnn`; the weights are shared, not copied.
     size : int
-        Of its window.
+        Of its patch.
 
     Returns
     -------
@@ -92,5 +92,5 @@ def dense_patch_cnn(**options) -> keras.Model:
 
 
 def classifier_in(model: keras.Model) -> keras.Model | None:
-    """The classifier of windows that a dense form runs; None for a model that has none."""
+    """The classifier of patches that a dense form runs; None for a model that has none."""
     return next((layer for layer in model.layers if isinstance(layer, keras.Model)), None)
