@@ -1,18 +1,53 @@
-"""One CT series in DICOM, a folder of single slices, read as a `Volume`: what a hospital's archive gives out.
+"""One CT series in DICOM, a folder of single slices, read as a `Volume`: what a hospital's archive gives out. And the
+one place that tells such a folder from a NIfTI file.
 
 Needs pydicom, the extra `dicom`. Enhanced multi-frame files and segmentations are not read: convert those to NIfTI.
 """
 
+import struct
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 
-from covidlab.volumes import Volume, VolumeError, as_volume
+from covidlab.volumes import NIFTI, Volume, VolumeError, as_volume, read_volume
 
 SERIES = "a folder with the .dcm slices of one CT series"
 CONVERT = "convert the series to NIfTI with dcm2niix and name that file"
+# What a slice must say, and in how many numbers.
+NEEDED = {
+    "Modality": 1, "Rows": 1, "Columns": 1, "ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2,
+    "PixelData": 1,
+}  # fmt: skip
+
+
+def read_scan(path: Path) -> Volume:
+    """Read one scan, in whichever form it is.
+
+    Parameters
+    ----------
+    path : Path
+        A NIfTI file, or a folder with the DICOM slices of one series.
+
+    Returns
+    -------
+    Volume
+
+    Raises
+    ------
+    VolumeError
+        As `read_series` and `covidlab.volumes.read_volume`.
+    """
+    if path.name.lower().endswith(NIFTI) and not path.name.endswith(NIFTI):
+        raise VolumeError(path, "an ending in capitals", " or ".join(NIFTI), "rename the file")
+    return read_series(path) if path.is_dir() and not path.name.endswith(NIFTI) else read_volume(path)
+
+
+def holds_slices(folder: Path) -> bool:
+    """Whether any file of a folder is DICOM, by how it begins; pydicom is not needed."""
+    return any(True for _ in _dicom_files(folder))
 
 
 def read_series(folder: Path) -> Volume:
@@ -21,7 +56,8 @@ def read_series(folder: Path) -> Volume:
     Parameters
     ----------
     folder : Path
-        Holds one file a slice, with any names; files that are no DICOM are passed over.
+        Holds one file a slice, with any names. What is no DICOM, or no CT, is passed over; a finding says how many
+        slices were left out because they are cut off or do not say where they lie.
 
     Returns
     -------
@@ -31,7 +67,7 @@ def read_series(folder: Path) -> Volume:
     Raises
     ------
     VolumeError
-        If pydicom is not installed; if there is no CT slice; if slices differ in size, are missing, or are
+        If pydicom is not installed; if there is no CT slice; if slices are missing, cut off within their pixels, or
         compressed in a way that cannot be read here.
     """
     slices, findings = _largest_series(folder)
@@ -43,8 +79,9 @@ def read_series(folder: Path) -> Volume:
     gaps = np.diff(np.sort(height))
     if len(slices) < 2 or gaps.min() <= 0 or gaps.max() > 1.1 * np.median(gaps):
         found = f"distances of {gaps.min():.2f} to {gaps.max():.2f} mm between slices" if len(gaps) else "one slice"
+        found = "; ".join([found, *findings])
         raise VolumeError(folder, found, "evenly spaced slices, each once", "export the whole series again")
-    voxels = np.stack([_hounsfield(folder, one) for one in slices], axis=-1)
+    voxels = np.stack([_hounsfield(one) for one in slices], axis=-1)
 
     # DICOM's x and y grow to the patient's left and back, NIfTI's to the right and front.
     origin, last = (np.array(one.ImagePositionPatient, float) for one in (slices[0], slices[-1]))
@@ -53,6 +90,9 @@ def read_series(folder: Path) -> Volume:
     affine[:3, 0], affine[:3, 1] = across * column_distance, down * row_distance
     affine[:3, 2], affine[:3, 3] = (last - origin) / (len(slices) - 1), origin
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
+    if not np.abs(np.linalg.det(affine)) > 0:  # nor where a number is none
+        found = f"PixelSpacing {first.PixelSpacing}, ImageOrientationPatient {first.ImageOrientationPatient}"
+        raise VolumeError(folder, found, "millimetres, and two directions at right angles", CONVERT)
 
     image = nib.Nifti1Image(voxels, affine)
     image.set_qform(affine, 1)
@@ -67,32 +107,71 @@ def _largest_series(folder: Path):
     except ImportError as error:
         raise VolumeError(folder, "a folder of DICOM files, and no pydicom to read it", SERIES,
                           "pip install pydicom, or convert the series to NIfTI") from error  # fmt: skip
-    series = defaultdict(list)
-    for path in sorted(folder.iterdir()):
-        if not path.is_file() or path.name.startswith("."):
-            continue
+    series, left_out = defaultdict(list), []
+    paths = list(_dicom_files(folder))
+    for path in paths:
         try:
-            one = pydicom.dcmread(path)
-        except (pydicom.errors.InvalidDicomError, OSError, EOFError):
-            continue
-        if one.get("Modality") == "CT" and "ImagePositionPatient" in one and "PixelData" in one:
+            one = pydicom.dcmread(path, force=True)
+            lacking = _lacking(one)
+        # What pydicom raises depends on where a file is cut off.
+        except (OSError, EOFError, ValueError, struct.error, pydicom.errors.BytesLengthException):
+            one, lacking = None, "readable header"
+        if lacking:
+            left_out.append(f"{path.name} has no {lacking}")
+        elif one.Modality == "CT":
             shape = (one.Rows, one.Columns, tuple(np.round(one.ImageOrientationPatient, 4)))
-            series[(one.SeriesInstanceUID, shape)].append(one)
+            series[(one.get("SeriesInstanceUID") or "", shape)].append(one)
+    findings = []
+    if left_out:
+        findings.append(f"{len(left_out)} of {len(paths)} files left out, cut off or incomplete: {left_out[0]}")
     if not series:
-        raise VolumeError(folder, "no CT slice in DICOM", SERIES, f"name the folder of the slices, or {CONVERT}")
-    largest = max(series.values(), key=len)
-    findings = [] if len(series) == 1 else [f"{len(series)} series: read the one with most slices ({len(largest)})"]
+        found = "; ".join(["no CT slice in DICOM", *findings])
+        raise VolumeError(folder, found, SERIES, f"name the folder of the slices, or {CONVERT}")
+    (uid, _), largest = max(series.items(), key=lambda item: len(item[1]))
+    if len(series) > 1:
+        findings.append(f"{len(series)} series: read the one with most slices ({len(largest)})")
+    if not uid:
+        findings.append("no SeriesInstanceUID: the slices are taken for one series")
     return largest, findings
 
 
-def _hounsfield(folder: Path, one) -> np.ndarray:
+def _dicom_files(folder: Path) -> Iterator[Path]:
+    """The files of a folder that begin as DICOM does: after a preamble, or, in old archives, at once with group 2 or 8.
+    Not the index of a CD; and a file that may not be opened, so that whoever reads it says so."""
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and path.name[0] != "." and path.name != "DICOMDIR" and not path.name.endswith(NIFTI):
+            try:
+                with path.open("rb") as file:
+                    head = file.read(132)
+            except OSError:
+                yield path
+            else:
+                if head[128:] == b"DICM" or head[:2] in (b"\x02\x00", b"\x08\x00"):
+                    yield path
+
+
+def _lacking(one) -> str:
+    """The first thing that a slice needs and does not have; of another modality than CT nothing is asked."""
+    if one.get("Modality") not in ("CT", "", None):
+        return ""
+    return next((name for name, size in NEEDED.items() if not one.get(name) or np.size(one.get(name)) != size), "")
+
+
+def _hounsfield(one) -> np.ndarray:
     """int16 (column, row) of one slice."""
+    if "TransferSyntaxUID" not in one.file_meta:  # as old archives leave it out; pydicom has seen how it is written
+        from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+        implicit, _ = one.original_encoding
+        one.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
     try:
-        stored = one.pixel_array
+        stored = one.pixel_array.astype(np.float32)
+        if stored.ndim != 2:
+            raise ValueError(f"an array {stored.shape} for one slice")
+        values = stored * float(one.get("RescaleSlope") or 1) + float(one.get("RescaleIntercept") or 0)
     except (RuntimeError, NotImplementedError, AttributeError, ValueError) as error:
-        raise VolumeError(folder, f"pixels that cannot be unpacked ({str(error).splitlines()[0]})", SERIES,
+        raise VolumeError(one.filename, f"pixels that cannot be unpacked ({str(error).splitlines()[0]})", SERIES,
                           CONVERT) from error  # fmt: skip
-    values = stored.astype(np.float32) * float(one.get("RescaleSlope", 1)) + float(one.get("RescaleIntercept", 0))
     return np.rint(values).astype(np.int16).T
 
 

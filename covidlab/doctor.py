@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from covidlab.cohorts import Case, Cohort, case_name
-from covidlab.dicom import read_series
+from covidlab.dicom import read_scan
 from covidlab.progress import Progress, silent
-from covidlab.volumes import Volume, VolumeError, read_mask, read_volume
+from covidlab.volumes import Volume, VolumeError, read_mask_with_findings, read_volume
 
 
 @dataclass(frozen=True)
@@ -137,13 +137,13 @@ def inspect_case(case: Case) -> CaseReport:
     """Read one case and report what it is, broken or not."""
     try:
         volume = read_volume(case.image)
-        mask = read_mask(case.mask, like=volume)
+        mask, findings = read_mask_with_findings(case.mask, like=volume)
     except VolumeError as error:
         return CaseReport(case.name, case.patient, findings=(str(error),), usable=False)
     positive = int(np.count_nonzero(volume.to_display(mask).any(axis=(1, 2))))
-    findings = ()
+    findings = tuple(f"mask: {finding}" for finding in findings)
     if positive <= 2:
-        findings = (f"only {positive} positive slices: its own F1 means little; never drop it silently",)
+        findings += (f"only {positive} positive slices: its own F1 means little; never drop it silently",)
     return _report(case.name, case.patient, volume, positive, findings)
 
 
@@ -164,7 +164,7 @@ def inspect_scan(path: Path) -> CohortReport:
     VolumeError
         If it cannot be read.
     """
-    volume = read_series(path) if path.is_dir() else read_volume(path)
+    volume = read_scan(path)
     name = case_name(path)
     return CohortReport(str(path), (_report(name, name, volume, None),))
 

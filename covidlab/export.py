@@ -19,6 +19,7 @@ from covidlab.errors import CovidlabError
 from covidlab.models import channels_of
 from covidlab.slice_cache import SliceCache
 from covidlab.tensorflow_quiet import keras, quiet, tf
+from covidlab.whole_file import whole_file
 
 # What float32 arithmetic in another order may change; a wrong conversion changes far more.
 LARGEST_DIFFERENCE = 1e-4
@@ -107,7 +108,7 @@ def export_model(
     model : keras.Model
         float32 (batch, height, width, channels) in 0..1 -> probabilities (batch, height, width, 1).
     path : Path
-        Ends in .onnx or .tflite. Written under a temporary name first, and only if the check passes.
+        Ends in .onnx or .tflite. Written only if the check passes.
     slices : float32 array (n, size, size, channels) in 0..1
         What the model is used on: all of them calibrate int8, the first eight are checked. Their size becomes the
         file's.
@@ -124,15 +125,14 @@ def export_model(
     Raises
     ------
     ExportError
-        As `check_target`; and if the folder cannot be written, or a float32 file differs from the model by more than
-        1e-4.
+        As `check_target`; and if a float32 file differs from the model by more than 1e-4.
+    CovidlabError
+        If the file cannot be written.
     """
     path = Path(path)
     check_target(path, int8)
     size = slices.shape[1]
-    scratch = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as scratch:
         # Converters write pages of progress to descriptor 2, and some to the logger.
         with quiet(), _warnings_only():
             if int8:
@@ -151,13 +151,6 @@ def export_model(
                 f"at most {LARGEST_DIFFERENCE:.0e}",
                 "nothing was written; keep the weights file and report this with the versions of `pip list`",
             )
-        os.replace(scratch, path)
-    except OSError as error:
-        raise ExportError(
-            path, f"a place that cannot be written ({error.strerror})", "room for a file", "choose another with -o"
-        ) from error
-    finally:
-        scratch.unlink(missing_ok=True)
     form = "ONNX" if path.suffix == ".onnx" else "LiteRT int8" if int8 else "LiteRT"
     changed = float(((found >= threshold) != (expected >= threshold)).mean())
     return Exported(path, form, size, path.stat().st_size, difference, changed, len(checked))

@@ -8,7 +8,6 @@ Ito's, told apart by colour-blind readers; the line styles differ too, for print
 
 import base64
 import io
-import os
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from covidlab.metrics import PAPER_SCORES, Counts, count
 from covidlab.volumes import window
+from covidlab.whole_file import whole_file
 
 if TYPE_CHECKING:  # a history is only read here, and TensorFlow takes seconds
     from covidlab.training import Epoch
@@ -304,16 +304,16 @@ def _around(marked: np.ndarray, margin: int) -> tuple[slice, slice]:
     return tuple(box)
 
 
-def history_figure(history: "Sequence[Epoch]", title: str) -> Figure:
-    """Loss and validation F1 over the updates, with the epoch that was kept."""
+def history_figure(history: "Sequence[Epoch]", title: str, keep_last: bool = False) -> Figure:
+    """Loss and validation F1 over the updates, with the epoch that was kept: the best one, or the last."""
     figure, ((loss, score),) = new_figure(2, 1, 4.0, 2.9)
     updates = [epoch.updates for epoch in history]
     loss.plot(updates, [epoch.loss for epoch in history], color=PART_COLOURS["train"])
     loss.set(xlabel="updates", ylabel="training loss", ylim=(0, None))
     values = [epoch.validation_f1 for epoch in history]
-    best = int(np.argmax(values))
+    kept = len(values) - 1 if keep_last else int(np.argmax(values))
     score.plot(updates, values, color=PART_COLOURS["validation"])
-    score.plot(updates[best], values[best], "o", color="black", label=f"kept: {values[best]:.2f}")
+    score.plot(updates[kept], values[kept], "o", color="black", label=f"kept: {values[kept]:.2f}")
     score.set(xlabel="updates", ylabel="validation F1", ylim=(0, 1))
     score.legend(frameon=False, loc="lower right")
     figure.suptitle(title, fontsize=9)
@@ -444,7 +444,6 @@ def time_figure(
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, under a temporary name first."""
-    scratch = path.with_name(f".{path.name}")
-    figure.savefig(scratch, format="png", dpi=120, bbox_inches="tight")
-    os.replace(scratch, path)
+    """Write a figure as PNG, whole or not at all: see `covidlab.whole_file`."""
+    with whole_file(path) as scratch:
+        figure.savefig(scratch, format="png", dpi=120, bbox_inches="tight")

@@ -1,8 +1,8 @@
 """In-plane resampling between a scan's own pixels and the square grid that a model was trained on.
 
-The longer side of a slice is scaled to the grid, the shorter one padded with air on both sides, so that
-anatomy keeps its proportions. Resampling is a matrix product along each axis: exact and easy to check; and fast,
-because the matrices are almost empty.
+The longer side of a slice is scaled to the grid, the shorter one padded with air on both sides, so that anatomy keeps
+its proportions, also where pixels are not square. Resampling is a matrix product along each axis: exact and easy to
+check; and fast, because the matrices are almost empty.
 """
 
 from dataclasses import dataclass
@@ -21,11 +21,16 @@ class GridFit:
     size : int
         Pixels a side of the grid.
     height, width : int
-        Of the scan's slices.
+        Of the scan's slices, pixels.
+    aspect : float
+        A pixel's height over its width; see `covidlab.volumes.Volume.pixel_aspect`.
 
     Examples
     --------
     >>> fit = GridFit(128, 630, 401)
+    >>> fit.inner_height, fit.inner_width, fit.top, fit.left
+    (128, 81, 0, 23)
+    >>> fit = GridFit(128, 315, 401, aspect=2.0)  # the same picture, every other row of it
     >>> fit.inner_height, fit.inner_width, fit.top, fit.left
     (128, 81, 0, 23)
     """
@@ -33,20 +38,23 @@ class GridFit:
     size: int
     height: int
     width: int
+    aspect: float = 1.0
 
     def __post_init__(self):
+        if not self.aspect > 0:
+            raise ValueError(f"a pixel's height over its width must be above 0; found {self.aspect}")
         if min(self.size, self.height, self.width) < 1:
             raise ValueError(f"sides must be at least 1 pixel; found {self.size}, {self.height} x {self.width}")
 
     @property
     def inner_height(self) -> int:
         """Rows of the grid that the slice covers."""
-        return max(1, round(self.height * self.size / max(self.height, self.width)))
+        return max(1, round(self.height * self.aspect * self.size / self._longer_side))
 
     @property
     def inner_width(self) -> int:
         """Columns of the grid that the slice covers."""
-        return max(1, round(self.width * self.size / max(self.height, self.width)))
+        return max(1, round(self.width * self.size / self._longer_side))
 
     @property
     def top(self) -> int:
@@ -61,7 +69,12 @@ class GridFit:
     @property
     def is_identity(self) -> bool:
         """Whether the slices already are on the grid."""
-        return self.height == self.width == self.size
+        return self.height == self.width == self.size and self.aspect == 1
+
+    @property
+    def _longer_side(self) -> float:
+        """In widths of a pixel."""
+        return max(self.height * self.aspect, self.width)
 
     def to_grid(self, slices: np.ndarray) -> np.ndarray:
         """Slices, uint8 (n, height, width) -> uint8 (n, size, size); untouched where the grid is their own."""

@@ -10,14 +10,14 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from covidlab import figures
 from covidlab.cohorts import EXTENSIONS, IMAGE_FOLDERS, case_name
-from covidlab.dicom import read_series
+from covidlab.dicom import holds_slices, read_scan
 from covidlab.errors import CovidlabError
 from covidlab.grid import GridFit
 from covidlab.models import channels_of
 from covidlab.progress import Progress, silent
 from covidlab.tensorflow_quiet import keras
 from covidlab.training import predict_slices
-from covidlab.volumes import Volume, read_volume, write_mask
+from covidlab.volumes import Volume, write_mask
 from covidlab.weights_file import WeightsInfo
 
 # Slices held as probabilities at once: 300 slices of 512 x 512 are 315 MB.
@@ -65,7 +65,7 @@ def predict_volume(volume: Volume, model: keras.Model, info: WeightsInfo) -> np.
     float32 array (slices, rows, columns) in 0..1
         In display orientation, on the scan's own pixel grid; `volume.from_display` takes it to voxel order.
     """
-    fit = GridFit(info.grid, *volume.slice_shape)
+    fit = GridFit(info.grid, *volume.slice_shape, volume.pixel_aspect)
     return np.concatenate([fit.from_grid(portion) for portion in _on_grid(volume, fit, model, info)])
 
 
@@ -77,7 +77,7 @@ def predict_mask(volume: Volume, model: keras.Model, info: WeightsInfo) -> np.nd
     bool array (slices, rows, columns)
         In display orientation, as `predict_volume`.
     """
-    fit = GridFit(info.grid, *volume.slice_shape)
+    fit = GridFit(info.grid, *volume.slice_shape, volume.pixel_aspect)
     masks = []
     for probabilities in _on_grid(volume, fit, model, info):
         portion = info.without_specks(probabilities)
@@ -136,7 +136,7 @@ def predict_file(
     VolumeError
         If the scan cannot be read or the mask cannot be written; no partial file is left.
     """
-    volume = read_series(scan) if scan.is_dir() else read_volume(scan)
+    volume = read_scan(scan)
     found = predict_mask(volume, model, info)
     write_mask(mask, volume.from_display(found), like=volume)
     by_slice = np.count_nonzero(found, axis=(1, 2))
@@ -182,7 +182,8 @@ def predict_all(
     Parameters
     ----------
     source : Path
-        A NIfTI file, a folder of them, or a folder with the DICOM slices of one series.
+        A NIfTI file, a folder of them, or a folder with the DICOM slices of one series. A folder with both is the
+        series where the target is a file.
     target : Path
         A file name ending in .nii or .nii.gz for one scan; a folder for several, made if missing.
     model, info
@@ -198,33 +199,64 @@ def predict_all(
     Raises
     ------
     CovidlabError
-        If the folder holds no scan, or the target is the wrong kind of name.
+        If the folder holds no scan, or the target is the wrong kind of name. A scan of several that cannot be read
+        does not stop the others: the error comes after the last one, and names each.
     """
-    scans = []
-    if source.is_dir():
-        scans = sorted(path for path in source.iterdir() if path.name.endswith(EXTENSIONS) and path.name[0] != ".")
-        inside = next((source / name for name in IMAGE_FOLDERS if (source / name).is_dir()), None)
-        if not scans and inside:
-            raise CovidlabError(source, "a cohort with scans and masks", "a folder of scans", f"name {inside}")
-        if not scans and not any(path.is_file() for path in source.iterdir()):
-            raise CovidlabError(
-                source, "no scan", "NIfTI files, or the DICOM slices of one series", "name the folder that holds them"
-            )
-    if scans:
-        if target.name.endswith(EXTENSIONS):
-            raise CovidlabError(
-                target, f"a file name for {len(scans)} scans", "a folder", "leave the extension out of -o"
-            )
-        pairs = [(scan, target / f"{case_name(scan)}.nii.gz") for scan in scans]
-    else:
-        if not target.name.endswith(EXTENSIONS):
-            raise CovidlabError(
-                target, "a name without .nii or .nii.gz", "the name of a NIfTI file", "add .nii.gz to -o"
-            )
-        pairs = [(source, target)]
-    if same := [scan for scan, mask in pairs if scan.resolve() == mask.resolve()]:
-        raise CovidlabError(same[0], "the scan itself as the mask to write", "another name or folder", "change -o")
+    pairs = _pairs(source, target)
+    failed = []
     for done, (scan, mask) in enumerate(pairs):
         progress(done, len(pairs), scan.name)
-        yield predict_file(scan, mask, model, info, mask.parent / f"{case_name(mask)}.png" if overlay else None)
+        overlaid = mask.parent / f"{case_name(mask)}.png" if overlay else None
+        try:
+            prediction = predict_file(scan, mask, model, info, overlaid)
+        except CovidlabError as error:
+            failed.append(error)
+            if error.subject == str(mask):  # what cannot be written is segmented in vain, and so would be the next
+                break
+        else:
+            yield prediction
     progress(len(pairs), len(pairs), "done")
+    if len(failed) == 1:
+        raise failed[0]
+    if failed:
+        raise CovidlabError(
+            source, f"{len(failed)} of {len(pairs)} scans that have no mask now", "a mask for each",
+            "\n  ".join(["see to these:", *map(str, failed)]).removesuffix("."),
+        )  # fmt: skip
+
+
+def _pairs(source: Path, target: Path) -> list[tuple[Path, Path]]:
+    """Which scan becomes which mask."""
+    scans, to_a_file = _scans_in(source) if source.is_dir() else [], target.name.endswith(EXTENSIONS)
+    if scans and holds_slices(source):
+        if not to_a_file:
+            raise CovidlabError(
+                source, f"DICOM slices, and {scans[0].name} beside them", "one or the other",
+                "end -o in .nii.gz if the slices are the scan, else move them elsewhere",
+            )  # fmt: skip
+        scans = []
+    if scans and to_a_file:
+        raise CovidlabError(target, f"a file name for {len(scans)} scans", "a folder", "leave the extension out of -o")
+    if not scans and not to_a_file:
+        raise CovidlabError(target, "a name without .nii or .nii.gz", "the name of a NIfTI file", "add .nii.gz to -o")
+    pairs = {} if scans else {target: source}
+    for scan in scans:
+        if (twin := pairs.setdefault(target / f"{case_name(scan)}.nii.gz", scan)) != scan:
+            raise CovidlabError(scan, f"{twin.name} too", "one file a scan", "remove one of the two")
+    if same := [scan for mask, scan in pairs.items() if scan.resolve() == mask.resolve()]:
+        raise CovidlabError(same[0], "the scan itself as the mask to write", "another name or folder", "change -o")
+    return [(scan, mask) for mask, scan in pairs.items()]
+
+
+def _scans_in(folder: Path) -> list[Path]:
+    """The NIfTI files of a folder; none where something else in it may be a series."""
+    # An ending in capitals is not left out: reading such a file says what to do about it.
+    scans = sorted(path for path in folder.iterdir() if path.name.lower().endswith(EXTENSIONS) and path.name[0] != ".")
+    inside = next((folder / name for name in IMAGE_FOLDERS if (folder / name).is_dir()), None)
+    if not scans and inside:
+        raise CovidlabError(folder, "a cohort with scans and masks", "a folder of scans", f"name {inside}")
+    if not any(path.is_file() or path in scans for path in folder.iterdir()):
+        raise CovidlabError(
+            folder, "no scan", "NIfTI files, or the DICOM slices of one series", "name the folder that holds them"
+        )
+    return scans

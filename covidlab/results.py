@@ -1,7 +1,6 @@
 """Measured tables that may be committed: numbers, with the command, data, seeds, machine and date behind them."""
 
 import csv
-import io
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from covidlab.errors import CovidlabError
+from covidlab.whole_file import whole_file
 
 
 @dataclass(frozen=True)
@@ -89,15 +89,20 @@ def write_table(
     provenance : Provenance
     note : str
         How to read the table.
+
+    Raises
+    ------
+    CovidlabError
+        If a file cannot be written there.
     """
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    _replace(stem.with_suffix(".csv"), text.getvalue())
+    # Not with_suffix: of a stem v1.2 it would take the .2 away.
+    with whole_file(stem.with_name(f"{stem.name}.csv")) as path, path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
     parts = [f"# {title}", note, markdown(rows), "\n".join(f"- {k}: {v}" for k, v in asdict(provenance).items())]
-    _replace(stem.with_suffix(".md"), "\n\n".join(part for part in parts if part) + "\n")
+    with whole_file(stem.with_name(f"{stem.name}.md")) as path:
+        path.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
@@ -126,9 +131,3 @@ def read_table(path: Path) -> list[dict[str, str]]:
     if not rows:
         raise CovidlabError(path, "a table without a row", "a line of column names and rows", "write it again")
     return rows
-
-
-def _replace(path: Path, text: str) -> None:
-    scratch = path.with_name(f".{path.name}")
-    scratch.write_text(text)
-    os.replace(scratch, path)

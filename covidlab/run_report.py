@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,6 +32,7 @@ from covidlab.surfaces import border_shares, surface_scores
 from covidlab.tensorflow_quiet import keras
 from covidlab.training import THRESHOLDS, predict_cached
 from covidlab.weights_file import WeightsInfo
+from covidlab.whole_file import whole_file
 
 # 3 mm is what the record's benchmark takes. Where no spacing is known, as in reduced copies of the record, a pixel of
 # the grid is all that can be said.
@@ -213,8 +213,7 @@ def _plain(values):
 
 def _write_slices(path: Path, table: SliceTable, borders: SliceBorders, split) -> None:
     part_of = {int(k): part for part in PARTS for k in split.part(part)}
-    scratch = path.with_name(f".{path.name}")
-    with scratch.open("w", newline="") as file:
+    with whole_file(path) as scratch, scratch.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["case", "patient", "slice", "part", "tp", "fp", "fn", "tn", "hd95", "nsd", "unit"])
         for k in range(len(table)):
@@ -222,7 +221,6 @@ def _write_slices(path: Path, table: SliceTable, borders: SliceBorders, split) -
             at_borders = [round(float(borders.hd95[k]), 4), round(float(borders.nsd[k]), 4), borders.units[k]]
             row = [table.cases[k], table.patients[k], int(table.z[k]), part_of.get(k, ""), *counts]
             writer.writerow(row + (at_borders if table.positive[k] else [""] * 3))
-    os.replace(scratch, path)
 
 
 @dataclass(frozen=True)

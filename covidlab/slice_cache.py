@@ -20,10 +20,10 @@ from filelock import FileLock
 from covidlab.cohorts import Case, Cohort, CohortError, data_home
 from covidlab.grid import GridFit
 from covidlab.progress import Progress, silent
-from covidlab.volumes import read_mask, read_volume
+from covidlab.volumes import VolumeError, read_mask, read_volume
 
 # Raise it when the reading or resampling of slices changes: old caches are then built anew.
-FORMAT = 4
+FORMAT = 5
 
 
 @dataclass(frozen=True)
@@ -127,26 +127,26 @@ def open_slice_cache(
     VolumeError
         If a file cannot be read; nothing is left behind then.
     CohortError
-        If the cache folder cannot be written.
+        If the cache folder cannot be written, or read.
     """
     root = root or data_home() / "cache"
     folder = root / f"{cohort.name}-{size}-{_content_key(cohort, size)[:16]}"
-    if not (folder / "cache.json").exists():
-        try:
+    try:
+        if not (folder / "cache.json").exists():
             root.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(f"{folder}.lock")
-            with lock:
+            # Whoever shares the folder may build, too: so their lock is not private.
+            with FileLock(f"{folder}.lock", mode=0o666):
                 # Whoever waited for the lock finds the work done.
                 if not (folder / "cache.json").exists():
                     _build(cohort, size, folder, progress)
-        except OSError as error:
-            raise CohortError(
-                root,
-                f"a folder that cannot be written ({error.strerror})",
-                "room for the slice cache",
-                "free space or permissions there, or set COVIDLAB_HOME to another folder",
-            ) from error
-    return _load(folder, cohort.name)
+        return _load(folder, cohort.name)
+    except OSError as error:
+        raise CohortError(
+            root,
+            f"a folder that cannot be written, or read ({error.strerror})",
+            "room for the slice cache",
+            "free space or permissions there, or set COVIDLAB_HOME to another folder",
+        ) from error
 
 
 def grid_spacing(case: Case, size: int) -> tuple[float, float, float] | None:
@@ -166,7 +166,7 @@ def grid_spacing(case: Case, size: int) -> tuple[float, float, float] | None:
     volume = read_volume(case.image)
     if volume.spacing is None:
         return None
-    fit = GridFit(size, *volume.slice_shape)
+    fit = GridFit(size, *volume.slice_shape, volume.pixel_aspect)
     between, down, across = (float(volume.spacing[axis]) for axis in volume.orientation.axes)
     return between, down * fit.height / fit.inner_height, across * fit.width / fit.inner_width
 
@@ -176,8 +176,14 @@ def _content_key(cohort: Cohort, size: int) -> str:
     for case in cohort.cases:
         digest.update(f"\n{case.name} {case.patient}".encode())
         for path in (case.image, case.mask):
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+            try:
+                with path.open("rb") as file:
+                    digest.update(hashlib.file_digest(file, "sha256").digest())
+            except OSError as error:
+                raise VolumeError(
+                    path, f"a file that cannot be read ({error.strerror})", "a NIfTI file",
+                    "put the file there, or leave the case out with --cases",
+                ) from error  # fmt: skip
     return digest.hexdigest()
 
 
@@ -188,7 +194,7 @@ def _build(cohort: Cohort, size: int, folder: Path, progress: Progress) -> None:
         for done, case in enumerate(cohort.cases):
             progress(done, len(cohort.cases), case.name)
             volume = read_volume(case.image)
-            fit = GridFit(size, *volume.slice_shape)
+            fit = GridFit(size, *volume.slice_shape, volume.pixel_aspect)
             case_masks = fit.mask_to_grid(volume.to_display(read_mask(case.mask, like=volume)))
             images.append(fit.to_grid(volume.slices()))
             masks.append(case_masks)
@@ -203,6 +209,7 @@ def _build(cohort: Cohort, size: int, folder: Path, progress: Progress) -> None:
             writer.writerow(("case", "patient", "z", "positive_pixels"))
             writer.writerows(rows)
         (scratch / "cache.json").write_text(json.dumps({"format": FORMAT, "cohort": cohort.name, "size": size}))
+        os.chmod(scratch, 0o755)  # mkdtemp makes it private
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(scratch, folder)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from covidlab.dicom import read_scan
 from covidlab.grid import GridFit
 from covidlab.prediction import predict_file, slices_for
 from covidlab.progress import Progress, silent
@@ -19,7 +20,6 @@ from covidlab.slice_cache import SliceCache
 from covidlab.splits import Split
 from covidlab.tensorflow_quiet import keras, tf
 from covidlab.training import Recipe, learner_and_batches, predict_slices, train, training_slices
-from covidlab.volumes import read_volume
 from covidlab.weights_file import WeightsInfo
 
 
@@ -161,7 +161,7 @@ def volume_time(scan: Path, model: keras.Model, info: WeightsInfo, rounds: int =
     Parameters
     ----------
     scan : Path
-        A NIfTI file.
+        A NIfTI file, or a folder with the DICOM slices of one series.
     model, info
         See `covidlab.weights_file.load_model`.
     rounds : int
@@ -175,8 +175,8 @@ def volume_time(scan: Path, model: keras.Model, info: WeightsInfo, rounds: int =
     VolumeError
         If the scan cannot be read.
     """
-    volume = read_volume(scan)
-    fit = GridFit(info.grid, *volume.slice_shape)
+    volume = read_scan(scan)
+    fit = GridFit(info.grid, *volume.slice_shape, volume.pixel_aspect)
     on_grid = np.concatenate(list(slices_for(model, volume, fit)))
     probabilities = predict_slices(model, on_grid, mirror=info.mirror)
     times: dict[str, list[np.ndarray]] = {}
@@ -192,7 +192,7 @@ def volume_time(scan: Path, model: keras.Model, info: WeightsInfo, rounds: int =
         for _ in range(rounds):
             timed("all", lambda: predict_file(scan, mask, model, info))
             timed("model", lambda: predict_slices(model, on_grid, mirror=info.mirror))
-            timed("reading", lambda: read_volume(scan))
+            timed("reading", lambda: read_scan(scan))
             timed("grid and back", lambda: (fit.to_grid(volume.slices()), fit.from_grid(probabilities)))
     found = {part: np.array(values) for part, values in times.items()}
     ratio = np.median(found["all"] / found["model"], axis=0)

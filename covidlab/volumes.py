@@ -7,6 +7,7 @@ resample (see `covidlab.grid`) and knows nothing of cohorts or models.
 
 import os
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import nibabel as nib
@@ -15,6 +16,7 @@ from isal import igzip, isal_zlib
 from scipy import ndimage
 
 from covidlab.errors import CovidlabError
+from covidlab.whole_file import whole_file
 
 # The record's window: its uint8 files hold [-1250, 250] HU as 0..255, and so do all slices of the course.
 LOWEST_HU, HIGHEST_HU = -1250.0, 250.0
@@ -22,6 +24,11 @@ LOWEST_HU, HIGHEST_HU = -1250.0, 250.0
 # the field of view, and the median of its soft tissue, muscle and organs mixed with some fat and bone.
 DARKEST_HU, SOFT_TISSUE_HU = -1024.0, 20.0
 NIFTI = (".nii.gz", ".nii")
+# What of a header says where voxels lie; all else of a scan's header may name the patient and is never copied.
+GEOMETRY = (
+    "dim", "pixdim", "xyzt_units", "qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d",
+    "qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z",
+)  # fmt: skip
 
 
 class VolumeError(CovidlabError):
@@ -89,7 +96,7 @@ class Volume:
     affine : float array (4, 4)
         As nibabel reads it; means something only where `spacing` is known.
     spacing : tuple of three float, or None
-        Voxel size in mm along x, y, z; None where the file does not say.
+        Voxel size in mm along x, y, z by the affine; None where there is no affine to believe.
     intensities : Intensities
     orientation : Orientation
     findings : tuple of str
@@ -116,6 +123,15 @@ class Volume:
         _, rows, columns = self.orientation.axes
         return self.voxels.shape[rows], self.voxels.shape[columns]
 
+    @property
+    def pixel_aspect(self) -> float:
+        """A displayed pixel's height over its width: 1 where the file does not say, and where only rounding differs."""
+        if self.spacing is None:
+            return 1.0
+        _, rows, columns = self.orientation.axes
+        aspect = self.spacing[rows] / self.spacing[columns]
+        return 1.0 if abs(aspect - 1) < 0.01 else aspect
+
     def to_display(self, array: np.ndarray) -> np.ndarray:
         """Any array in stored order -> (slice, row, column): foot to head, spine down, patient's right on the left."""
         return self.orientation.to_display(array)
@@ -132,7 +148,7 @@ class Volume:
         """
         displayed, kind = self.to_display(self.voxels)[part], self.intensities.kind
         if kind == "stretched":
-            displayed, kind = np.moveaxis(unstretch(np.moveaxis(displayed, 0, 2)), 2, 0), "hu"
+            displayed, kind = unstretch(displayed), "hu"
         windowed = np.empty(displayed.shape, np.uint8)
         for target, slice_ in zip(windowed, displayed):  # one by one: a slice stays in the processor's cache
             target[:] = _to_record_window(slice_, kind)
@@ -144,7 +160,7 @@ class Volume:
         if self.intensities.kind == "hu":
             return self.voxels.astype(np.float32)
         if self.intensities.kind == "stretched":
-            return unstretch(self.voxels)
+            return self.from_display(unstretch(self.to_display(self.voxels)))
         full_scale = 255.0 if self.intensities.kind == "record_window" else 1.0
         return self.voxels.astype(np.float32) / full_scale * (HIGHEST_HU - LOWEST_HU) + LOWEST_HU
 
@@ -224,7 +240,7 @@ def as_volume(
     Raises
     ------
     VolumeError
-        If voxels are missing, or their values are neither HU nor the record's window.
+        If voxels are missing, or their values are neither HU nor the record's window, or a mask's.
     """
     if voxels.dtype.kind == "f" and not np.isfinite(voxels).all():
         bad = int(np.count_nonzero(~np.isfinite(voxels)))
@@ -235,13 +251,16 @@ def as_volume(
             "write the scan again from its source; air is -1000 HU, not NaN",
         )
     intensities = _intensities(path, voxels)
-    if intensities.kind == "record_window" and (stretched := _stretched(voxels)):
+    if intensities.kind == "hu":
+        findings = findings + _check_hounsfield(path, voxels)
+    orientation, spacing, more = _orientation(path, header, affine, voxels, intensities)
+    # Which axis the slices follow each other along is known only now.
+    if intensities.kind == "record_window" and (stretched := _stretched(orientation.to_display(voxels))):
         intensities = stretched
-        findings.append(
+        findings = findings + [
             "grey values are scaled per slice, not by the record's window: HU are estimated from each slice's darkest "
             "voxel and its soft tissue, and dense tissue above it may be some tens of HU off"
-        )
-    orientation, spacing, more = _orientation(path, header, affine, voxels, intensities)
+        ]
     return Volume(path, voxels, header, affine, spacing, intensities, orientation, tuple(findings + more))
 
 
@@ -252,26 +271,28 @@ def read_mask(path: str | os.PathLike, like: Volume | None = None) -> np.ndarray
     ----------
     path : path
     like : Volume, optional
-        The scan that it belongs to, whose shape it must have.
+        The scan that it belongs to, on whose voxels it must lie. A mask that is stored in another order, by its affine
+        and the scan's, is turned to the scan's.
 
     Returns
     -------
-    uint8 array (x, y, z), stored order, 0 and 1
+    uint8 array (x, y, z), the scan's stored order, 0 and 1
 
     Raises
     ------
     VolumeError
-        As `read_volume`; and for another shape than the scan's or values other than 0 and 1.
+        As `read_volume`; and for another shape or another place than the scan's, or values other than 0 and 1.
     """
+    return read_mask_with_findings(path, like)[0]
+
+
+def read_mask_with_findings(path: str | os.PathLike, like: Volume | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
+    """`read_mask`, and what is odd about the file, in plain sentences."""
     path = Path(path)
-    _, _, voxels, _ = _read(path)
-    if like is not None and voxels.shape != like.voxels.shape:
-        raise VolumeError(
-            path,
-            f"a mask of shape {_sides(voxels.shape)}",
-            f"{_sides(like.voxels.shape)}, as {like.path.name} has",
-            "pair each scan with its own mask",
-        )
+    header, affine, voxels, findings = _read(path)
+    if like is not None:
+        voxels, more = _on_the_scans_voxels(path, header, affine, voxels, like)
+        findings = findings + more
     values = np.unique(voxels)
     if not np.isin(values, (0, 1)).all():
         shown = ", ".join(f"{value:g}" for value in values[:5]) + (" …" if len(values) > 5 else "")
@@ -279,16 +300,16 @@ def read_mask(path: str | os.PathLike, like: Volume | None = None) -> np.ndarray
         if np.isin(values, (0, 1, 2, 3)).all():
             remedy = "take the record's Infection_Mask: here 1 and 2 are the lungs and 3 is infection"
         raise VolumeError(path, f"a mask with the values {shown}", "only 0 and 1", remedy)
-    return voxels.astype(np.uint8)
+    return voxels.astype(np.uint8), tuple(findings)
 
 
 def write_mask(path: str | os.PathLike, mask: np.ndarray, like: Volume) -> None:
-    """Write a mask with its scan's exact affine, shape and header codes.
+    """Write a mask with its scan's exact affine, shape and header codes, and nothing else of the scan's header.
 
     Parameters
     ----------
     path : path ending in .nii or .nii.gz
-        Its folder is made if missing. Written under a temporary name first, so no half file is ever left.
+        Written whole or not at all (`covidlab.whole_file`); its folder is made if missing.
     mask : 0/1 or bool array (x, y, z)
         In stored order: see `Volume.from_display`.
     like : Volume
@@ -297,7 +318,9 @@ def write_mask(path: str | os.PathLike, mask: np.ndarray, like: Volume) -> None:
     Raises
     ------
     VolumeError
-        If the mask has another shape than the scan, the name has another ending, or the folder cannot be written.
+        If the mask has another shape than the scan, or the name another ending.
+    CovidlabError
+        If the place cannot be written.
     """
     path = Path(path)
     if mask.shape != like.voxels.shape:
@@ -306,29 +329,17 @@ def write_mask(path: str | os.PathLike, mask: np.ndarray, like: Volume) -> None:
         )
     if not path.name.endswith(NIFTI):
         raise VolumeError(path, "a name of another kind", "an ending .nii or .nii.gz", "add .nii.gz")
-    header = like.header.copy()
-    # Of the scan's header only the geometry is true of the mask.
+    header = nib.Nifti1Header()
+    for field in GEOMETRY:
+        header[field] = like.header[field]
     header.set_data_dtype(np.uint8)
     header.set_slope_inter(1, 0)
-    header["cal_min"], header["cal_max"], header["descrip"] = 0, 0, b"covidlab infection mask"
+    header["descrip"] = b"covidlab infection mask"
     # The affine is left to the header: passing one would make nibabel set codes that the scan does not have.
     image = nib.Nifti1Image(mask.astype(np.uint8).reshape(like.header.get_data_shape()), None, header)
-    scratch = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        content = image.to_bytes()
+    content = image.to_bytes()
+    with whole_file(path) as scratch:
         scratch.write_bytes(igzip.compress(content, 1, mtime=0) if path.suffix == ".gz" else content)
-        os.replace(scratch, path)
-    except OSError as error:
-        raise VolumeError(
-            path,
-            f"a place that cannot be written ({error.strerror})",
-            "a folder with write permission",
-            "choose another folder",
-        ) from error
-    finally:
-        if scratch.exists():
-            scratch.unlink()
 
 
 def spine_side(slices: np.ndarray) -> str:
@@ -397,6 +408,9 @@ def _read(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, list[st
         raise VolumeError(path, "a file of another kind by its name", nifti, "convert the scan to NIfTI")
     if path.stat().st_size == 0:
         raise VolumeError(path, "an empty file", nifti, again)
+    if name := _right_name(path):
+        found = "a compressed file named as a plain one" if name.endswith(".gz") else "a plain file named as compressed"
+        raise VolumeError(path, found, nifti, f"rename it to {name}")
     try:
         # nibabel repairs small header faults and logs each; what matters is found below.
         with nib.imageglobals.LoggingOutputSuppressor():
@@ -411,7 +425,7 @@ def _read(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, list[st
                     path,
                     f"{len(shape)} dimensions ({_sides(shape)})",
                     "three: x, y, z",
-                    "save one volume a file",
+                    "stack a scan's slices into one volume" if len(shape) < 3 else "save one volume a file",
                 )
             if 0 in shape:
                 raise VolumeError(path, f"a volume without voxels ({_sides(shape)})", "at least one slice", again)
@@ -432,34 +446,136 @@ def _read(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, list[st
     return image.header, image.affine, voxels, findings
 
 
+def _right_name(path: Path) -> str | None:
+    """The name that fits the content where the ending .gz, or its absence, does not; None where it does."""
+    with path.open("rb") as file:
+        start = file.read(nib.Nifti2Header.sizeof_hdr)
+    if start.startswith(b"\x1f\x8b"):
+        return None if path.suffix == ".gz" else f"{path.name}.gz"
+    return path.stem if path.suffix == ".gz" and _nifti_kind(start) else None
+
+
+def _nifti_kind(content: bytes) -> type[nib.Nifti1Image] | None:
+    kinds = (nib.Nifti1Image, nib.Nifti2Image)
+    return next((kind for kind in kinds if kind.header_class.may_contain_header(content)), None)
+
+
 def _unzipped(path: Path) -> nib.Nifti1Image:
     """A zipped file, read at once: nibabel would unzip piece by piece, which takes longer than a network on 128 px."""
     content = igzip.decompress(path.read_bytes())
-    kinds = [kind for kind in (nib.Nifti1Image, nib.Nifti2Image) if kind.header_class.may_contain_header(content)]
-    if not kinds:
+    kind = _nifti_kind(content)
+    if not kind:
         raise nib.filebasedimages.ImageFileError(f"no NIfTI header in {path}")
-    return kinds[0].from_bytes(content)
+    return kind.from_bytes(content)
+
+
+def _on_the_scans_voxels(
+    path: Path, header: nib.Nifti1Header, affine: np.ndarray, voxels: np.ndarray, like: Volume
+) -> tuple[np.ndarray, list[str]]:
+    """A mask's voxels in its scan's stored order, and what is odd about that; refused where they lie elsewhere."""
+    shape, findings, placed = voxels.shape, [], None
+    believed = (like.spacing is not None, _disbelief(header, affine) is None)
+    if all(believed):
+        to_scan = np.linalg.inv(like.affine) @ affine  # the mask's voxels -> the scan's
+        turn = nib.io_orientation(to_scan)
+        voxels = nib.apply_orientation(voxels, turn)
+        placed = to_scan @ nib.orientations.inv_ornt_aff(turn, shape)
+    elif any(believed):
+        findings.append(
+            "of scan and mask only one has an affine to believe: they are taken to be stored in the same order"
+        )
+    if voxels.shape != like.voxels.shape:
+        raise VolumeError(
+            path,
+            f"a mask of shape {_sides(shape)}",
+            f"{_sides(like.voxels.shape)}, as {like.path.name} has",
+            "pair each scan with its own mask",
+        )
+    if placed is not None:
+        corners = np.array(list(product(*((0, side - 1) for side in voxels.shape))))
+        off = float(np.abs(nib.affines.apply_affine(placed, corners) - corners).max())
+        # Software rounds affines; up to a quarter of a voxel each voxel of the mask still lies on its own.
+        if off > 0.25:
+            raise VolumeError(
+                path,
+                f"a mask ({_geometry(affine)}) that by its affine lies up to {off:.1f} voxels beside its scan",
+                f"the place of {like.path.name} ({_geometry(like.affine)})",
+                "pair each scan with its own mask; one drawn on these very voxels is saved with the scan's affine",
+            )
+    return voxels, findings
+
+
+def _geometry(affine: np.ndarray) -> str:
+    return f"stored {''.join(nib.aff2axcodes(affine))}, voxels of {_millimetres(nib.affines.voxel_sizes(affine))}"
+
+
+def _millimetres(sizes: np.ndarray) -> str:
+    return " x ".join(f"{size:.4g}" for size in sizes) + " mm"
 
 
 def _intensities(path: Path, voxels: np.ndarray) -> Intensities:
     low, high = float(voxels.min()), float(voxels.max())
     span = f"{voxels.dtype} from {low:g} to {high:g}"
-    if voxels.dtype == np.uint8:
-        return Intensities("record_window", f"record window: {span}, so [-1250, 250] HU as 0..255")
     if low == high:
         raise VolumeError(path, f"the same value {low:g} in every voxel", "a picture", "write the scan again")
     if low < -100:
-        return Intensities("hu", f"HU: {span}, and only HU go below -100")
-    if voxels.dtype.kind == "f" and low >= 0 and high <= 1:
-        return Intensities("unit", f"unit: {span}, so [-1250, 250] HU as 0..1")
-    if voxels.dtype.kind in "iu" and low >= 0 and high <= 255:
-        return Intensities("record_window", f"record window: {span}, whole numbers within 0..255: [-1250, 250] HU")
+        return Intensities("hu", f"HU: {span}, and neither the record's window nor 0..1 goes below 0")
+    if low >= 0 and high <= 255:
+        whole = voxels.dtype.kind in "iu" or np.array_equal(voxels, np.rint(voxels))
+        if (whole and high <= 3) or _has_few_values(voxels):
+            raise VolumeError(
+                path,
+                f"a mask: {span}, a few values only",
+                "a scan",
+                "name the CT volume that the mask belongs to",
+            )
+        if whole:  # as floating point, too: what nibabel's get_fdata gives and saves
+            return Intensities("record_window", f"record window: {span}, whole numbers within 0..255: [-1250, 250] HU")
+        if high <= 1:
+            return Intensities("unit", f"unit: {span}, so [-1250, 250] HU as 0..1")
     raise VolumeError(
         path,
         f"values of {span}",
         "HU (air near -1000), the record's 0..255 window, or 0..1",
         "apply the scanner's rescale slope and intercept, so that air is about -1000 and water 0",
     )
+
+
+def _has_few_values(voxels: np.ndarray) -> bool:
+    """Whether there are three values or fewer; a part of the voxels of a scan shows more at once."""
+    return all(len(np.unique(part)) <= 3 for part in (voxels[::5, ::5, ::5], voxels))
+
+
+def _check_hounsfield(path: Path, voxels: np.ndarray) -> list[str]:
+    """Whether tissue lies where HU have it: refused where it surely lies elsewhere, a finding where there is none.
+
+    A scan may be cropped to the lungs or lie below them, hold metal, or be blackened outside the lungs: each has air
+    or tissue in its place. Scanner units (water at 1024) have neither, but much that would be bone; HU less 1024 have
+    no tissue, but much that would be thinner than air. The lowest value is left out: it may be padding.
+    """
+    steps = tuple(slice(None, None, max(1, side // 64)) for side in voxels.shape)  # some hundred thousand voxels tell
+    thinned = voxels[steps]
+    inside = thinned[thinned > voxels.min()].astype(np.float32)
+
+    def share(low: float, high: float) -> float:
+        return np.count_nonzero((inside > low) & (inside < high)) / max(1, inside.size)
+
+    tissue, gas, dense, thinner = share(-150, 200), share(-1100, -200), share(300, np.inf), share(-np.inf, -1200)
+    found = None
+    if gas < 0.05 and dense > 0.1:
+        found = f"{dense:.0%} of the voxels above 300 and hardly any between -1100 and -200"
+    elif tissue < 0.05 and thinner > 0.1:
+        found = f"{thinner:.0%} of the voxels below -1200, padding left out, and hardly any near 0"
+    if found:
+        raise VolumeError(
+            path,
+            f"values that go below -100 but are no HU: {found}",
+            "air near -1000 and soft tissue near 0 to 60 HU",
+            "apply the scanner's rescale slope and intercept, once, to all but the padding",
+        )
+    if tissue < 0.01:
+        return ["hardly a voxel is between -150 and 200 HU, where fat and soft tissue lie: check that these are HU"]
+    return []
 
 
 def _to_record_window(voxels: np.ndarray, kind: str) -> np.ndarray:
@@ -474,18 +590,19 @@ def _to_record_window(voxels: np.ndarray, kind: str) -> np.ndarray:
     return np.rint(scaled, out=scaled).astype(np.uint8)
 
 
-def _stretched(voxels: np.ndarray) -> Intensities | None:
-    """Tell slices that were each stretched to 0..255 from the record's window; None for the window.
+def _stretched(slices: np.ndarray) -> Intensities | None:
+    """Tell slices (slice, row, column) that were each stretched to 0..255 from the record's window; None for that.
 
-    The window ends at 250 HU, so bone reaches 255 in every slice that shows a body. Where slices were stretched
-    one by one (and then reduced), hardly any does, and the grey of soft tissue drifts from slice to slice. Fewer
-    than eight slices do not show a drift: they are taken for windowed.
+    In the window soft tissue lies at grey 200 or above, 40 % to 80 % of what is lighter than air in a chest, however
+    it was averaged; air lies near 42, and what is darker is padding, mostly black. A slice stretched up to its densest
+    bone or metal has hardly anything above 200, its air and lungs just above black, and a soft tissue whose grey drifts
+    from slice to slice. Fewer than eight slices do not show a drift: they are taken for windowed.
     """
-    highest = voxels.max(axis=(0, 1))
-    share = float(np.mean(highest == 255))
-    if len(highest) < 8 or share > 0.5:
+    if len(slices) < 8 or np.count_nonzero(slices >= 200) > 0.05 * np.count_nonzero(slices >= 64):
         return None
-    tissue = soft_tissue(voxels)
+    if np.count_nonzero((slices > 0) & (slices <= 32)) < 0.25 * np.count_nonzero(slices):
+        return None
+    tissue = soft_tissue(slices)
     if np.isnan(tissue).all():
         return None
     low, middle, high = np.nanpercentile(tissue, (5, 50, 95))
@@ -493,23 +610,23 @@ def _stretched(voxels: np.ndarray) -> Intensities | None:
         return None
     return Intensities(
         "stretched",
-        f"stretched: {voxels.dtype}, only {share:.0%} of the slices reach 255 and soft tissue drifts from grey "
-        f"{low:.0f} to {high:.0f}, so each slice was scaled by itself; undone by its darkest voxel and its soft tissue",
+        f"stretched: {slices.dtype}, soft tissue drifts from grey {low:.0f} to {high:.0f}, where the record's window "
+        "has it above 200, so each slice was scaled by itself; undone by its darkest voxel and its soft tissue",
     )
 
 
-def soft_tissue(voxels: np.ndarray) -> np.ndarray:
-    """The grey of soft tissue in each slice along the last axis of an array (x, y, z); nan where a slice is black.
+def soft_tissue(slices: np.ndarray) -> np.ndarray:
+    """The grey of soft tissue in each of some slices (slice, row, column); nan where a slice is black.
 
     Muscle, organs, fat and bone are the upper three quarters of a slice's grey levels; most of them is soft tissue, so
     their median is.
     """
     return np.array([
-        np.median(slice_[slice_ > slice_.max() / 4]) if slice_.max() else np.nan for slice_ in np.moveaxis(voxels, 2, 0)
+        np.median(slice_[slice_ > slice_.max() / 4]) if slice_.max() else np.nan for slice_ in slices
     ])  # fmt: skip
 
 
-def unstretch(voxels: np.ndarray) -> np.ndarray:
+def unstretch(slices: np.ndarray) -> np.ndarray:
     """Estimate HU of slices that were each scaled from their darkest to their brightest voxel.
 
     Two points of the scale are known again: 0 is the darkest voxel, taken for air, and the grey of soft tissue. A
@@ -517,8 +634,7 @@ def unstretch(voxels: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    voxels : array (x, y, z), 0 or more
-        Slices along the last axis.
+    slices : array (slice, row, column), 0 or more
 
     Returns
     -------
@@ -526,25 +642,34 @@ def unstretch(voxels: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> slice_ = np.array([0.0, 9.0, 100.0, 100.0, 100.0]).reshape(1, 5, 1)
-    >>> unstretch(slice_).ravel().round().tolist()
+    >>> unstretch(np.array([[[0.0, 9.0, 100.0, 100.0, 100.0]]])).ravel().round().tolist()
     [-1024.0, -930.0, 20.0, 20.0, 20.0]
     """
-    tissue = soft_tissue(voxels)
+    tissue = soft_tissue(slices)
     # A black slice stays air, whatever its scale.
     slopes = (SOFT_TISSUE_HU - DARKEST_HU) / np.where(np.isnan(tissue), 1.0, tissue)
-    return voxels.astype(np.float32) * slopes.astype(np.float32) + np.float32(DARKEST_HU)
+    return slices.astype(np.float32) * slopes.astype(np.float32)[:, None, None] + np.float32(DARKEST_HU)
+
+
+def _disbelief(header: nib.Nifti1Header, affine: np.ndarray) -> str | None:
+    """Why an affine cannot be believed; None where it can."""
+    if int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0:
+        return "sform and qform code 0"
+    if not np.isfinite(affine).all():
+        return "an affine with NaN or infinite numbers"
+    if np.linalg.matrix_rank(affine[:3, :3]) < 3 or np.isnan(nib.io_orientation(affine)).any():
+        return "an affine that gives voxels no volume"
+    unit = np.allclose(affine, np.eye(4)) and tuple(header.get_zooms()[:3]) == (1.0, 1.0, 1.0)
+    # The lowest three bits are the unit of length; 0 is unknown.
+    return "an identity affine, unit zooms, no units" if unit and int(header["xyzt_units"]) % 8 == 0 else None
 
 
 def _orientation(
     path: Path, header: nib.Nifti1Header, affine: np.ndarray, voxels: np.ndarray, intensities: Intensities
 ) -> tuple[Orientation, tuple[float, float, float] | None, list[str]]:
-    unset = int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0
-    zooms = tuple(float(side) for side in header.get_zooms()[:3])
-    unitless = header.get_xyzt_units()[0] == "unknown"
-    empty = np.allclose(affine, np.eye(4)) and zooms == (1.0, 1.0, 1.0) and unitless
-    directions = nib.io_orientation(affine)
-    if not (unset or empty or np.isnan(directions).any()):
+    why = _disbelief(header, affine)
+    if why is None:
+        directions = nib.io_orientation(affine)
         axes = tuple(int(np.flatnonzero(directions[:, 0] == world)[0]) for world in (2, 1, 0))
         # Stored towards the feet, the front or the right is the way of display for slice, row, column respectively
         # when reversed: head last, back last, left last.
@@ -552,8 +677,12 @@ def _orientation(
         codes = "".join(nib.aff2axcodes(affine))
         orientation = Orientation("affine", f"affine: stored {codes}", axes, flips)
         slices = _some_slices(orientation, voxels, intensities)
-        return orientation, zooms, _warn_unless_down(slices, "the affine")
-    why = "sform and qform code 0" if unset else "an identity affine, unit zooms, no units"
+        findings = _warn_unless_down(slices, "the affine")
+        spacing, zooms = nib.affines.voxel_sizes(affine), np.array(header.get_zooms()[:3], float)
+        if not np.allclose(zooms, spacing, rtol=0.01):
+            given = f"pixdim gives voxels of {_millimetres(zooms)}, the affine {_millimetres(spacing)}"
+            findings.append(f"{given}: the affine is believed")
+        return orientation, tuple(float(side) for side in spacing), findings
     findings = [f"no affine to believe ({why}): spacing unknown, orientation by rule"]
     # np.rot90(array[:, :, z]) is rows = y backwards, columns = x; from there each collection has its own turn.
     name = path.name.lower()

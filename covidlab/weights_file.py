@@ -6,7 +6,6 @@ as large) and carries one JSON attribute, so that a weights file alone is enough
 """
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from covidlab.models import MODELS
 from covidlab.shipped_weights import SHIPPED
 from covidlab.specks import drop_specks
 from covidlab.tensorflow_quiet import keras
+from covidlab.whole_file import whole_file
 
 ATTRIBUTE = "covidlab"
 
@@ -80,17 +80,13 @@ class WeightsInfo:
 
 
 def save_weights(path: Path, model: keras.Model, info: WeightsInfo) -> None:
-    """Write the weights, without optimiser state, under a temporary name first."""
+    """Write the weights, without optimiser state, whole or not at all: see `covidlab.whole_file`."""
     plain = MODELS[info.model](**info.options)
     plain.set_weights(model.get_weights())
-    scratch = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
+    with whole_file(path) as scratch:
         plain.save_weights(scratch)
         with h5py.File(scratch, "a") as file:
             file.attrs[ATTRIBUTE] = json.dumps(asdict(info))
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def read_info(path: Path) -> WeightsInfo:

@@ -1,11 +1,16 @@
+import warnings
+
 import nibabel as nib
 import numpy as np
 import pytest
 
 from covidlab.cli import main
-from covidlab.dicom import read_series
+from covidlab.dicom import holds_slices, read_scan, read_series
 from covidlab.dicom import write_series as write_volume
+from covidlab.models import light_unet
+from covidlab.throughput import volume_time
 from covidlab.volumes import VolumeError, read_volume
+from covidlab.weights_file import WeightsInfo
 
 pydicom = pytest.importorskip("pydicom", reason="the extra `dicom` is not installed")
 
@@ -83,6 +88,136 @@ def test_a_folder_without_ct_slices_is_refused(tmp_path, voxels, modality):
         write_series(folder, voxels, modality=modality)
     with pytest.raises(VolumeError, match="no CT slice in DICOM"):
         read_series(folder)
+
+
+def files(folder):
+    """From feet to head."""
+    return sorted(folder.glob("*.dcm"), key=lambda path: pydicom.dcmread(path).ImagePositionPatient[2])
+
+
+def change(paths, **tags):
+    """Give slices other values; None takes the tag away."""
+    for path in paths:
+        one = pydicom.dcmread(path)
+        for name, value in tags.items():
+            one.pop(name, None)
+            if value is not None:
+                setattr(one, name, value)
+        one.save_as(path)
+
+
+@pytest.mark.parametrize("value", [None, ""])
+@pytest.mark.parametrize("tag", ["PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient"])
+def test_slices_that_do_not_say_where_they_lie_are_named_with_what_they_lack(tmp_path, voxels, tag, value):
+    folder = write_series(tmp_path / "series", voxels)
+    change(files(folder), **{tag: value})
+    with pytest.raises(VolumeError, match=f"no CT slice in DICOM; 6 of 6 files left out.* has no {tag}"):
+        read_series(folder)
+
+
+def test_an_empty_slope_is_none_and_so_is_an_empty_intercept(tmp_path, voxels):
+    folder = write_series(tmp_path / "series", voxels)
+    plain = read_series(folder).voxels
+    change(files(folder), RescaleSlope="")
+    np.testing.assert_array_equal(read_series(folder).voxels, plain)
+    change(files(folder), RescaleIntercept="")
+    with pytest.raises(VolumeError, match="from 24 to 1724"):
+        read_series(folder)
+
+
+def test_slices_without_the_series_they_belong_to_are_one_series_and_that_is_said(tmp_path, voxels):
+    folder = write_series(tmp_path / "series", voxels)
+    change(files(folder), SeriesInstanceUID=None)
+    volume = read_series(folder)
+    np.testing.assert_array_equal(volume.voxels, voxels)
+    assert any("no SeriesInstanceUID" in finding for finding in volume.findings)
+
+
+def test_a_file_cut_off_anywhere_is_counted_and_named_or_refused(tmp_path, voxels):
+    folder = write_series(tmp_path / "series", voxels)
+    path = files(folder)[-1]
+    # Cut off within a name, a file may say something invalid, and pydicom warns.
+    warnings.simplefilter("ignore")
+    whole, pixels = path.read_bytes(), 2 * 12 * 10
+    for length in range(132, len(whole) - pixels + 1, 3):
+        path.write_bytes(whole[:length])
+        volume = read_series(folder)
+        np.testing.assert_array_equal(volume.voxels, voxels[:, :, :-1])
+        assert volume.findings[0].startswith(f"1 of 6 files left out, cut off or incomplete: {path.name} has no ")
+    path.write_bytes(whole[:-1])
+    with pytest.raises(VolumeError, match=f"{path.name}: found pixels that cannot be unpacked"):
+        read_series(folder)
+
+
+@pytest.mark.parametrize("tags", [{"PixelSpacing": [0, 2]}, {"ImageOrientationPatient": [0, 0, 0, 0, 1, 0]}])
+def test_a_geometry_that_is_none_is_refused(tmp_path, voxels, tags):
+    folder = write_series(tmp_path / "series", voxels)
+    change(files(folder), **tags)
+    with pytest.raises(VolumeError, match="found (PixelSpacing|distances)"):
+        read_series(folder)
+
+
+def test_a_gap_says_which_file_was_left_out(tmp_path, voxels):
+    folder = write_series(tmp_path / "series", voxels)
+    path = files(folder)[2]
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(VolumeError, match=f"distances of 4.00 to 8.00 mm.*1 of 6 files left out.*{path.name}"):
+        read_series(folder)
+
+
+@pytest.mark.parametrize("form", ["with its file header", "explicit", "implicit"])
+def test_a_series_without_preambles_is_read(tmp_path, voxels, form):
+    folder = write_series(tmp_path / "series", voxels)
+    for path in folder.iterdir():
+        if form == "with its file header":
+            path.write_bytes(path.read_bytes()[132:])
+        else:
+            one = pydicom.dcmread(path)
+            del one.file_meta, one.preamble
+            one.save_as(path, implicit_vr=form == "implicit", little_endian=True)
+            assert path.read_bytes()[:2] == b"\x08\x00"
+    (folder / "notes.txt").write_text("no DICOM")
+    volume = read_series(folder)
+    np.testing.assert_array_equal(volume.voxels, voxels)
+    assert volume.findings == () and holds_slices(folder)
+
+
+def test_a_scan_is_a_file_or_a_folder_of_slices(tmp_path, voxels):
+    folder = write_series(tmp_path / "series", voxels)
+    np.testing.assert_array_equal(read_scan(folder).voxels, voxels)
+    scan = tmp_path / "one.nii.gz"
+    nib.save(nib.Nifti1Image(voxels, read_series(folder).affine), scan)
+    np.testing.assert_array_equal(read_scan(scan).voxels, voxels)
+    scan.rename(tmp_path / "ONE.NII.GZ")
+    with pytest.raises(VolumeError, match="ONE.NII.GZ: found an ending in capitals"):
+        read_scan(tmp_path / "ONE.NII.GZ")
+    scan.mkdir()
+    with pytest.raises(VolumeError, match="found a folder"):
+        read_scan(scan)
+    assert not holds_slices(tmp_path)
+
+
+def test_the_index_of_a_cd_and_other_pictures_are_no_slices(tmp_path, voxels):
+    folder = write_series(tmp_path / "series", voxels)
+    (folder / "DICOMDIR").write_bytes(128 * b"\0" + b"DICM")
+    write_series(folder, voxels[:, :, :1], uid="7.7", modality="SR")
+    assert read_series(folder).findings == ()
+
+
+def test_a_series_is_timed_from_file_to_file(tmp_path, voxels):
+    folder = write_series(tmp_path / "series", voxels)
+    info = WeightsInfo("light_unet", 16, 0.5, "nothing")
+    assert "series, 12 x 10 x 6, on 16 px" in volume_time(folder, light_unet(widths=(2, 3)), info, rounds=1).sentence
+
+
+def test_an_old_mask_beside_the_slices_does_not_hide_them(tmp_path, voxels, capsys):
+    folder = write_series(tmp_path / "series", voxels)
+    nib.save(nib.Nifti1Image((voxels > 0).astype(np.uint8), np.eye(4)), folder / "old.nii.gz")
+    assert main(["predict", str(folder), "-o", str(tmp_path / "mask.nii.gz")]) == 0
+    assert nib.load(tmp_path / "mask.nii.gz").shape == voxels.shape
+    # A folder to write to would mean a scan a file: then nobody can say which of the two was meant.
+    assert main(["predict", str(folder), "-o", str(tmp_path / "masks")]) == 2
+    assert "DICOM slices, and old.nii.gz beside them" in capsys.readouterr().err and not (tmp_path / "masks").exists()
 
 
 def test_predict_takes_a_series_and_writes_a_mask_in_its_place(tmp_path, voxels, capsys):

@@ -58,6 +58,24 @@ def test_masks_keep_their_area_and_stay_binary():
     assert small.sum() * 9 == pytest.approx(masks.sum(), rel=0.15)
 
 
+def test_pixels_twice_as_high_as_wide_keep_the_pictures_proportions_there_and_back():
+    rows, columns = np.mgrid[:64, :64]
+    disc = (250 * np.clip(21 - np.hypot(rows - 31.5, columns - 31.5), 0, 1)).astype(np.uint8)[None]
+    every_other_row = disc[:, ::2]
+    grid = GridFit(48, 32, 64, aspect=2.0).to_grid(every_other_row)
+    height, width = (np.ptp(np.flatnonzero(grid[0].max(axis=axis) > 125)) for axis in (1, 0))
+    assert abs(int(height) - int(width)) <= 1
+    back = GridFit(48, 32, 64, aspect=2.0).from_grid(grid.astype(np.float32))
+    assert back.shape == every_other_row.shape and np.abs(back - every_other_row).mean() < 8
+
+
+def test_a_slice_as_large_as_the_grid_is_resampled_where_its_pixels_are_not_square():
+    fit = GridFit(8, 8, 8, aspect=0.5)
+    assert not fit.is_identity and (fit.inner_height, fit.inner_width, fit.top) == (4, 8, 2)
+
+
 def test_a_side_without_pixels_is_refused():
     with pytest.raises(ValueError, match="at least 1 pixel"):
         GridFit(128, 0, 5)
+    with pytest.raises(ValueError, match="above 0"):
+        GridFit(128, 5, 5, aspect=0.0)

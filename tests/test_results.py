@@ -24,6 +24,21 @@ def test_a_table_says_where_its_numbers_come_from(tmp_path):
     assert {path.name for path in (tmp_path / "new").iterdir()} == {"models.csv", "models.md"}
 
 
+def test_a_point_in_a_tables_name_is_part_of_it(tmp_path):
+    where = Provenance.here(command="x", data="phantom", protocol="slice", grid="128 px", seeds="0")
+    for name in ("v1.1", "v1.2"):
+        write_table(tmp_path / name, name, ROWS, where)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["v1.1.csv", "v1.1.md", "v1.2.csv", "v1.2.md"]
+    assert read_table(tmp_path / "v1.1.csv") == ROWS
+
+
+def test_a_place_where_no_table_can_be_written_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    where = Provenance.here(command="x", data="phantom", protocol="slice", grid="128 px", seeds="0")
+    with pytest.raises(CovidlabError, match="file/models.csv: found a place that cannot be written"):
+        write_table(tmp_path / "file" / "models", "Which model?", ROWS, where)
+
+
 def test_markdown_has_a_rule_under_its_header():
     assert markdown(ROWS).splitlines()[1] == "|---|---|"
 

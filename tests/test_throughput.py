@@ -1,5 +1,9 @@
+"""Times are told by a clock that the work itself moves, so that each number can be worked out by hand."""
+
+import numpy as np
 import pytest
 
+from covidlab import throughput, training
 from covidlab.models import light_unet
 from covidlab.splits import split_by_slice
 from covidlab.throughput import TrainingRate, training_rate, volume_time
@@ -7,13 +11,23 @@ from covidlab.training import Recipe
 from covidlab.weights_file import WeightsInfo
 
 
-def test_training_takes_turns_with_the_same_update_from_memory(cache):
+def test_training_takes_turns_with_the_same_update_from_memory(cache, monkeypatch):
+    model, validations, count_slices = light_unet(widths=(2, 3)), [], training.count_slices
+    monkeypatch.setattr(training, "count_slices", lambda *given: validations.append(1) or count_slices(*given))
+
+    def clocks():
+        """An update takes a second on either clock, a validation ten, and five of the processor."""
+        return int(model.optimizer.iterations.value) + len(validations) * np.array([10.0, 5.0])
+
+    monkeypatch.setattr(throughput, "_clocks", clocks)
     recipe = Recipe(updates=40, batch_size=2, updates_per_epoch=20)
-    rate = training_rate(light_unet(widths=(2, 3)), cache, split_by_slice(len(cache)), recipe, turn=10)
+    rate = training_rate(model, cache, split_by_slice(len(cache)), recipe, turn=10)
     assert (rate.grid, rate.batch_size) == (32, 2)
     assert rate.updates == 30, "the first turn traces the graph and is not counted"
-    assert rate.share == pytest.approx(rate.trained / rate.fed)
-    assert 0 < rate.batches_share and 0 < rate.processor_share
+    # Three turns of ten updates on either side, and one of two validations: the last comes after the last turn.
+    assert (rate.trained, rate.fed) == (60 / (30 + 10), 60 / 30)
+    assert (rate.share, rate.processor_share) == (30 / (30 + 10), 30 / (30 + 5))
+    assert rate.batches_share == 1, "a turn with a validation says nothing of the batches"
 
 
 def test_the_sentence_gives_both_rates_and_their_share():
@@ -21,9 +35,27 @@ def test_the_sentence_gives_both_rates_and_their_share():
     assert "train 57.0 slices/s, the same update from memory 60.0; share 0.95" in rate.sentence
 
 
-def test_a_scan_from_file_to_file_is_compared_with_its_model(cohort_folder):
+def test_a_scan_from_file_to_file_is_compared_with_its_model(cohort_folder, monkeypatch):
+    clock = np.zeros(2)
+    # Seconds that pass, and seconds of all cores.
+    costs = {"predict_file": (7, 9), "predict_slices": (2, 3), "read_scan": (1, 1)}
+
+    def slowed(name):
+        work = getattr(throughput, name)
+
+        def run(*given, **more):
+            clock[:] += costs[name]
+            return work(*given, **more)
+
+        return run
+
+    for name in costs:
+        monkeypatch.setattr(throughput, name, slowed(name))
+    monkeypatch.setattr(throughput, "_clocks", clock.copy)
     scan = cohort_folder / "images" / "someone_else.nii.gz"
     found = volume_time(scan, light_unet(widths=(2, 3)), WeightsInfo("light_unet", 16, 0.5, "nothing"), rounds=2)
     assert (found.shape, found.grid) == ((32, 32, 12), 16)
-    assert found.seconds > 0 and found.model_seconds > 0 and set(found.parts) == {"reading", "grid and back"}
-    assert "32 x 32 x 12, on 16 px" in found.sentence
+    assert (found.seconds, found.model_seconds) == (7, 2)
+    assert found.parts == {"reading": 1, "grid and back": 0}
+    assert (found.ratio, found.processor_ratio) == pytest.approx((7 / 2, 9 / 3))
+    assert "32 x 32 x 12, on 16 px: file to file 7.00 s, the model alone 2.00 s; ratio 3.50" in found.sentence

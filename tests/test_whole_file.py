@@ -1,0 +1,70 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from covidlab.errors import CovidlabError
+from covidlab.whole_file import whole_file
+
+
+def test_a_file_is_new_when_the_block_ends_and_not_before(tmp_path):
+    path = tmp_path / "new" / "run.weights.h5"
+    with whole_file(path) as scratch:
+        scratch.write_text("new")
+        assert not path.exists()
+        assert scratch.parent == path.parent and scratch.name[0] == "." and scratch.name.endswith(".weights.h5")
+    assert path.read_text() == "new" and os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_failure_leaves_nothing_behind_and_the_old_file_as_it_was(tmp_path, error):
+    path = tmp_path / "table.csv"
+    path.write_text("old")
+    with pytest.raises(error), whole_file(path) as scratch:
+        scratch.write_text("ne")
+        raise error
+    assert path.read_text() == "old" and os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize("name", ["file/table.csv", "file/sub/table.csv", "folder"])
+def test_a_place_that_cannot_be_written_is_named(tmp_path, name):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(CovidlabError, match=f"{name}: found a place that cannot be written"):
+        with whole_file(tmp_path / name) as scratch:
+            scratch.write_text("new")
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+
+
+def test_an_error_without_a_system_message_says_what_it_is(tmp_path):
+    with pytest.raises(CovidlabError, match="cannot be written .no HDF5 today"), whole_file(tmp_path / "a"):
+        raise OSError("no HDF5 today")
+
+
+# Each writes, waits until the other has written, too, and only then lets the file take its name.
+WRITER = """
+import sys
+from pathlib import Path
+from covidlab.whole_file import whole_file
+
+with whole_file(Path(sys.argv[1])) as scratch:
+    scratch.write_text(1000 * sys.argv[2])
+    print("written", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_two_processes_that_write_one_file_do_not_collide(tmp_path):
+    path = tmp_path / "table.csv"
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, path, letter], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for letter in "ab"
+    ]
+    assert [writer.stdout.readline() for writer in writers] == ["written\n", "written\n"]
+    for writer, letter in zip(writers, "ab"):
+        writer.communicate("\n")
+        assert writer.returncode == 0 and path.read_text() == 1000 * letter
+    assert os.listdir(tmp_path) == [path.name]
