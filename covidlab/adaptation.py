@@ -93,7 +93,7 @@ def adapt(
         layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
     epochs = recipe.epochs
     # Down to nothing, so that the last few slices seen do not decide where it ends.
-    rate = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, epochs * recipe.updates_per_epoch)
+    rate = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, recipe.updates)
     adapted.compile(keras.optimizers.Adam(rate, clipnorm=1.0), loss=LOSSES[recipe.loss]())
     told = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: progress(epoch + 1, epochs, f"adapting, loss {logs['loss']:.2f}")

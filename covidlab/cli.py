@@ -9,6 +9,7 @@ import json
 import re
 import shlex
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -26,6 +27,8 @@ Teaching material, not a medical device.
   covidlab predict SCAN.nii.gz -o MASK.nii.gz segment one scan with the shipped weights
 """
 
+# NumPy's global generator, which Keras seeds too, takes no more.
+LARGEST_SEED = 2**32 - 1
 LAYOUT = "a folder with COVID-19-CT-Seg_20cases/ (or images/) and Infection_Mask/ (or masks/), files of the same names"
 
 
@@ -39,8 +42,39 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"covidlab: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("covidlab: interrupted; give the same command again and it goes on from there", file=sys.stderr)
+        more = "; give the same command again and it goes on from there" if options.goes_on else ""
+        print(f"covidlab: interrupted{more}", file=sys.stderr)
         return 130
+
+
+def positive_int(text: str) -> int:
+    """A whole number of 1 or more, for argparse."""
+    return _checked(text, int, lambda number: number >= 1, "a whole number of 1 or more")
+
+
+def whole_int(text: str) -> int:
+    """A whole number of 0 or more, for argparse."""
+    return _checked(text, int, lambda number: number >= 0, "a whole number of 0 or more")
+
+
+def seed_int(text: str) -> int:
+    """A seed that every library takes, for argparse."""
+    return _checked(text, int, lambda number: 0 <= number <= LARGEST_SEED, f"a whole number from 0 to {LARGEST_SEED}")
+
+
+def share(text: str) -> float:
+    """A number above 0 and at most 1, for argparse."""
+    return _checked(text, float, lambda number: 0 < number <= 1, "a number above 0 and at most 1")
+
+
+def _checked(text: str, kind: type, is_right: Callable, expected: str):
+    try:
+        number = kind(text)
+        if is_right(number):
+            return number
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"found {text!r}; expected {expected}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,12 +84,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"covidlab {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    def command(name: str, function, help: str, epilog: str = "") -> argparse.ArgumentParser:
+    def command(name: str, function, help: str, epilog: str = "", goes_on: bool = False) -> argparse.ArgumentParser:
         sub = commands.add_parser(
             name, help=help, description=help[0].upper() + help[1:] + ".", epilog=epilog,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )  # fmt: skip
-        sub.set_defaults(command=function)
+        sub.set_defaults(command=function, goes_on=goes_on)
         return sub
 
     sub = command(
@@ -63,12 +97,14 @@ def _parser() -> argparse.ArgumentParser:
         "The lesson cohort: 10 scans of 128 px, seconds. The paper cohort: the record's 939 slices of 630 px, minutes.",
     )  # fmt: skip
     sub.add_argument("--profile", choices=("lesson", "paper"), default="lesson", help="how large (default: lesson)")
-    sub.add_argument("--seed", type=int, default=0, help="another seed is another set of patients (default: 0)")
-    sub.add_argument("--out", type=Path, metavar="DIR", help="where to (default: phantom-PROFILE in the data folder)")
+    sub.add_argument("--seed", type=whole_int, default=0, help="another seed is another set of patients (default: 0)")
+    sub.add_argument("--out", type=Path, metavar="DIR", help="where to (default: phantom-PROFILE in the data\n"
+                     "folder, of a seed other than 0 phantom-PROFILE-seedN)")  # fmt: skip
 
     sub = command(
         "fetch", _fetch, "download the published record (Zenodo 3757476, about 1.1 GB), checked and resumable",
         "Interrupted, it goes on where it stopped. The data are CC BY-NC-SA: attribution, non-commercial, share alike.",
+        goes_on=True,
     )  # fmt: skip
     sub.add_argument("--out", type=Path, metavar="DIR", help="where to (default: covid19-ct-seg in the data folder)")
 
@@ -83,8 +119,9 @@ def _parser() -> argparse.ArgumentParser:
     sub = command(
         "train", _train, "train one model and score it on train, validation and test",
         "Give the same command again after an interruption: it goes on from the last epoch.",
+        goes_on=True,
     )  # fmt: skip
-    _run_options(sub)
+    _run_options(sub, "-seedN/MODEL")
     sub.add_argument("--model", default="light_unet",
                      help="patch_cnn, fcn8s, light_unet or nano_unet (default: light_unet)")  # fmt: skip
 
@@ -133,8 +170,9 @@ def _parser() -> argparse.ArgumentParser:
         "reproduce", _reproduce, "the paper's experiment: train the models, score them, write scores.json",
         "Scores are pooled over all pixels of a part. The slice protocol is the paper's and leaks between\n"
         "neighbouring slices; the patient protocol says how a model does on a new patient.",
+        goes_on=True,
     )  # fmt: skip
-    _run_options(sub)
+    _run_options(sub, "-seedN, of several seeds runs/DATA-PROTOCOL")
     sub.add_argument(
         "--models",
         default="light_unet",
@@ -151,9 +189,10 @@ def _parser() -> argparse.ArgumentParser:
         "ones go on. Writes NAME.csv and NAME.md with the command, data and machine.\n\n"
         "  covidlab study list\n  covidlab study widths --seeds 0,1,2 --updates 3000\n"
         "  covidlab study losses --model nano_unet --seeds 0,1",
+        goes_on=True,
     )  # fmt: skip
     sub.add_argument("name", metavar="NAME", help="which; `covidlab study list` shows them")
-    _run_options(sub)
+    _run_options(sub, "-study/NAME")
     sub.add_argument("--model", default="light_unet",
                      help="whose training is varied (default: light_unet; nano_unet is quicker)")  # fmt: skip
     sub.add_argument("--variants", default="", metavar="A,B", help="only these of the study's variants (default: all)")
@@ -178,7 +217,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--data", metavar="FOLDER", help="the runs' cohort (default: $COVIDLAB_DATA, else the phantom)")
     _extra_option(sub)
     sub.add_argument("--slices", default="0,2,4,8,16", metavar="A,B", help="how many (default: 0,2,4,8,16)")
-    sub.add_argument("--seed", type=int, default=0, help="of the order and the turning of slices (default: 0)")
+    sub.add_argument("--seed", type=seed_int, default=0, help="of the order and the turning of slices (default: 0)")
     _table_option(sub)
 
     sub = command(
@@ -190,11 +229,12 @@ def _parser() -> argparse.ArgumentParser:
         "  covidlab time --volume SCAN.nii.gz",
     )  # fmt: skip
     sub.add_argument("--models", help="comma-separated (default: all; light_unet with --training)")
-    sub.add_argument("--size", type=int, default=630, metavar="N", help="pixels a side (default: 630, the record's)")
+    sub.add_argument("--size", type=positive_int, default=630, metavar="N",
+                     help="pixels a side (default: 630, the record's)")  # fmt: skip
     sub.add_argument("--threads", default="1,2,all", metavar="A,B", help="each in its own process (default: 1,2,all)")
-    sub.add_argument("--width", type=float, default=0.25, metavar="W",
+    sub.add_argument("--width", type=share, default=0.25, metavar="W",
                      help="of fcn8s; 1 is the published network, 134 million parameters (default: 0.25)")  # fmt: skip
-    sub.add_argument("--rounds", type=int, default=10, metavar="N", help="(default: 10)")
+    sub.add_argument("--rounds", type=positive_int, default=10, metavar="N", help="(default: 10)")
     sub.add_argument("--json", action="store_true", help="for programs")
     sub.add_argument("--figure", type=Path, metavar="PNG", help="draw it too, as the paper's Fig. 4")
     sub.add_argument("--training", action="store_true", help="instead: how busy training keeps the processor")
@@ -212,8 +252,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("weights", metavar="WEIGHTS", help="best.weights.h5 of a run, the run's folder, or a shipped name")
     sub.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="ends in .onnx or .tflite")
     sub.add_argument("--int8", action="store_true", help="whole numbers of 8 bits inside; LiteRT only")
-    sub.add_argument("--size", type=int, metavar="N", help="pixels a side of the slices it takes (default: the grid "
-                     "that the weights were trained on)")  # fmt: skip
+    sub.add_argument("--size", type=positive_int, metavar="N", help="pixels a side of the slices it takes (default: "
+                     "the grid that the weights were trained on)")  # fmt: skip
     sub.add_argument("--data", metavar="FOLDER", help="cohort to check and calibrate with (default: $COVIDLAB_DATA, "
                      "else the phantom)")  # fmt: skip
     _extra_option(sub)
@@ -234,7 +274,7 @@ def _weights_option(sub: argparse.ArgumentParser, when: str = "") -> None:
                      f"{', '.join(shipped_weights.SHIPPED)} (default: {shipped_weights.DEFAULT})")  # fmt: skip
 
 
-def _run_options(sub: argparse.ArgumentParser) -> None:
+def _run_options(sub: argparse.ArgumentParser, place: str) -> None:
     sub.add_argument("--data", metavar="FOLDER", help=f"{LAYOUT} (default: $COVIDLAB_DATA, else the phantom)")
     sub.add_argument("--cases", default="*", metavar="GLOB", help="only cases named like this, such as 'radiopaedia*'")
     sub.add_argument("--protocol", choices=("slice", "patient"), default="slice", help="(default: slice, the paper's)")
@@ -247,10 +287,10 @@ def _run_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--pretrained", nargs="?", const="phantom", metavar="F",
                      help="start from these weights, a file or a shipped name; without F:\n"
                      "phantom")  # fmt: skip
-    sub.add_argument("--seed", type=int, default=0, help="of the split and of the training (default: 0)")
+    sub.add_argument("--seed", type=seed_int, default=0, help="of the split and of the training (default: 0)")
     sub.add_argument("--profile", choices=("lesson", "paper"), default="lesson",
                      help="lesson: 128 px; paper: 630 px, a GPU or patience (default: lesson)")  # fmt: skip
-    sub.add_argument("--updates", type=int, metavar="N",
+    sub.add_argument("--updates", type=positive_int, metavar="N",
                      help="gradient steps (default: 1000 on the phantom, 7500 on other data)")  # fmt: skip
     sub.add_argument("--rate", type=float, metavar="X", help="peak learning rate (default: 0.002)")
     sub.add_argument("--loss", metavar="NAME", help="cross_entropy, weighted_cross_entropy, focal, dice, tversky or\n"
@@ -263,17 +303,19 @@ def _run_options(sub: argparse.ArgumentParser) -> None:
                      "630 px need no GPU (default: whole slices)")  # fmt: skip
     sub.add_argument("--neighbours", type=int, default=0, metavar="N",
                      help="slices on either side that the network looks at, too\n(default: 0)")  # fmt: skip
+    sub.add_argument("--keep-last", action="store_true", help="keep the last epoch, not the one that is best on\n"
+                     "validation: few patients choose badly")  # fmt: skip
     sub.add_argument("--pool-threshold", action="store_true", help="choose the threshold on the training slices, too:\n"
                      "few validation patients choose badly")  # fmt: skip
     sub.add_argument("--drop-specks", action="store_true", help="take small spots away; how small is chosen on\n"
                      "validation")  # fmt: skip
-    sub.add_argument("--out", type=Path, metavar="DIR", help="(default: runs/DATA-PROTOCOL-seedN)")
+    sub.add_argument("--out", type=Path, metavar="DIR", help=f"(default: runs/DATA-PROTOCOL{place})")
 
 
 def _phantom(options) -> None:
     from covidlab import cohorts, phantom
 
-    folder = options.out or cohorts.data_home() / f"phantom-{options.profile}"
+    folder = options.out or cohorts.phantom_folder(options.profile, options.seed)
     with progress_bar("making the phantom") as progress:
         folder = phantom.write_cohort(folder, profile=options.profile, seed=options.seed, progress=progress)
     print(f"{folder}: look at it with `covidlab inspect {folder}`")
@@ -302,11 +344,11 @@ def _inspect(options) -> int:
     return 2 if broken else 0
 
 
-def _cohort(source, cases: str, profile: str = "lesson"):
+def _cohort(source, cases, profile: str = "lesson"):
     from covidlab import cohorts
 
     with progress_bar("making the phantom") as progress:
-        return cohorts.open_cohort(source, profile, progress).select(cases)
+        return cohorts.open_cohort(source, profile, progress, cases)
 
 
 def _cohorts(options):
@@ -339,7 +381,7 @@ def _run_cohort(options, config):
     from covidlab import cohorts
 
     profile = "paper" if config.grid == paper.SLICE_SIZE else "lesson"
-    main = _cohort(options.data, "*", profile)
+    main = _cohort(options.data, config.cases, profile)
     known = {case.name for case in main.cases}
     more = [_selected(given, profile) for given in options.extra_train]
     more = [replace(one, cases=tuple(case for case in one.cases if case.name not in known)) for one in more]
@@ -376,17 +418,14 @@ def _config(options, model: str, main, extra=(), test=()):
 
     cohort = cohorts.combine([main, *extra, *test])
     grid = experiment.GRIDS[options.profile]
-    if options.crop and (options.crop >= grid or model == "patch_cnn"):
-        raise CovidlabError("--crop", f"{options.crop} for {model} on {grid} px",
-                            f"less than {grid}, and another model than patch_cnn, which learns from patches",
-                            "leave --crop out")  # fmt: skip
     return experiment.Config(
         cohort=cohort.name, grid=grid, protocol=options.protocol, seed=options.seed, model=model,
         options=experiment.options_for(model, options.profile, options.neighbours),
         test_patients=tuple(name for name in options.test_patients.split(",") if name),
         recipe=experiment.change_recipe(
             experiment.recipe_for(main.is_phantom, options.updates, model),
-            options.loss, options.negatives, options.augment, options.crop, options.rate,
+            options.loss, options.negatives, options.augment,
+            experiment.crop_for(model, grid, options.crop), options.rate, options.keep_last,
         ),
         extra_train=names(extra), test_data=names(test), drop_specks=options.drop_specks,
         pool_threshold=options.pool_threshold,
@@ -404,7 +443,7 @@ def _train(options) -> None:
     from covidlab import experiment
 
     cohort, *chosen = _cohorts(options)
-    experiment.check_models([options.model])
+    experiment.check_models([options.model], "--model")
     folder = options.out or Path("runs") / f"{cohort.name}-{options.protocol}-seed{options.seed}" / options.model
     start = _start(options, [options.model])
     config = _config(options, options.model, *chosen)
@@ -602,8 +641,10 @@ def _reproduce(options) -> None:
         }
         _print_runs(runs)
         experiment.write_json(place / "scores.json", experiment.summary(runs))
-        comparison.write_figures(runs, cache, place / "figures")
+        left_out = comparison.write_figures(runs, cache, place / "figures")
         print(f"\n{place / 'scores.json'}, and the paper's figures in {place / 'figures'}")
+        for name, reason in left_out.items():
+            print(f"left out: {name}, since {reason}")
         print(f"judge it closer: covidlab evaluate {place / names[0]} --full\n")
     if len(seeds) == 1:
         return
@@ -648,7 +689,7 @@ def _study(options) -> int:
                             "leave --neighbours out")  # fmt: skip
     cohort, *chosen = _cohorts(options)
     folder = options.out or Path("runs") / f"{cohort.name}-{options.protocol}-study" / options.name
-    experiment.check_models([options.model])
+    experiment.check_models([options.model], "--model")
     start = _start(options, [options.model])
     base, cache = _config(options, options.model, *chosen), _cache(options, cohort)
     with progress_bar(options.name) as progress:
@@ -700,7 +741,7 @@ def _whole_numbers(option: str, text: str) -> list[int]:
         found = [int(one) for one in text.split(",")]
     except ValueError as error:
         raise CovidlabError(option, repr(text), expected, "correct it") from error
-    if len(set(found)) < len(found) or min(found) < 0:
+    if len(set(found)) < len(found) or min(found) < 0 or max(found) > LARGEST_SEED:
         raise CovidlabError(option, repr(text), expected, "correct it")
     return found
 

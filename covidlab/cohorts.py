@@ -7,7 +7,7 @@ but names; reading a file is `covidlab.volumes`, and the array that training rea
 import csv
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
@@ -60,16 +60,15 @@ class Cohort:
         "phantom" for the synthetic default, else the folder's name; scores carry it.
     folder : Path
     cases : tuple of Case
+    is_phantom : bool
+        Whether no real patient is in it: only then may a picture of it be stored. The folder's marker says so, not its
+        name.
     """
 
     name: str
     folder: Path
     cases: tuple[Case, ...]
-
-    @property
-    def is_phantom(self) -> bool:
-        """Whether no real patient is in it: only then may a picture of it be stored."""
-        return all(name.startswith("phantom") for name in self.name.split("+"))
+    is_phantom: bool = False
 
     @property
     def patients(self) -> tuple[str, ...]:
@@ -84,15 +83,7 @@ class Cohort:
         CohortError
             If none does.
         """
-        chosen = tuple(case for case in self.cases if fnmatch(case.name, pattern))
-        if not chosen:
-            raise CohortError(
-                self.folder,
-                f"no case named like {pattern!r} among {len(self.cases)} (the first is {self.cases[0].name})",
-                "a pattern that matches at least one case",
-                "quote the pattern and check it against `covidlab inspect`",
-            )
-        return replace(self, cases=chosen)
+        return self.named(_named_like(self.folder, [case.name for case in self.cases], pattern))
 
     def named(self, names: Sequence[str]) -> "Cohort":
         """Exactly the named cases, such as those that a run was made with.
@@ -140,7 +131,8 @@ def combine(cohorts: Sequence[Cohort]) -> Cohort:
                 "choose other --cases, --extra-train or --test-data, or rename one of the two files",
             )  # fmt: skip
         seen[case.name] = case
-    return Cohort("+".join(dict.fromkeys(cohort.name for cohort in cohorts)), cohorts[0].folder, cases)
+    name = "+".join(dict.fromkeys(cohort.name for cohort in cohorts))
+    return Cohort(name, cohorts[0].folder, cases, all(cohort.is_phantom for cohort in cohorts))
 
 
 def patient_of(case_name: str) -> str:
@@ -176,8 +168,14 @@ def data_home() -> Path:
     return checkout if (checkout / "README.md").exists() else Path(pooch.os_cache("covidlab"))
 
 
+def phantom_folder(profile: str = "lesson", seed: int = 0) -> Path:
+    """Where a phantom lies unless another place is named; each seed has a folder of its own."""
+    return data_home() / (f"phantom-{profile}" + (f"-seed{seed}" if seed else ""))
+
+
 def open_cohort(
-    source: str | os.PathLike | None = None, profile: str = "lesson", progress: Progress = silent
+    source: str | os.PathLike | None = None, profile: str = "lesson", progress: Progress = silent,
+    cases: str | Collection[str] = "*",
 ) -> Cohort:
     """Open the cohort that the reader chose, or make the phantom.
 
@@ -190,6 +188,8 @@ def open_cohort(
         How large the phantom is (see `covidlab.phantom`); other cohorts are as they are.
     progress : callable (done, total, text)
         Called while a phantom is made, which happens on first use.
+    cases : str or collection of str
+        Only these: see `read_cohort`.
 
     Returns
     -------
@@ -207,13 +207,24 @@ def open_cohort(
         # Only here: reading somebody's own scans needs none of the phantom's imports.
         from covidlab import phantom
 
-        folder = phantom.write_cohort(data_home() / f"phantom-{profile}", profile=profile, progress=progress)
-        return replace(read_cohort(folder), name=f"phantom-{profile}")
-    return read_cohort(Path(source).expanduser())
+        folder = phantom.write_cohort(phantom_folder(profile), profile=profile, progress=progress)
+        return replace(read_cohort(folder, cases), name=f"phantom-{profile}")
+    return read_cohort(Path(source).expanduser(), cases)
 
 
-def read_cohort(folder: Path) -> Cohort:
+def read_cohort(folder: Path, cases: str | Collection[str] = "*") -> Cohort:
     """Pair the images and masks of a folder by name.
+
+    Parameters
+    ----------
+    folder : Path
+    cases : str or collection of str
+        A shell pattern such as ``radiopaedia*``, which must match; or names, of which those that are here are taken.
+        Only a scan that is taken needs a mask.
+
+    Returns
+    -------
+    Cohort
 
     Raises
     ------
@@ -221,10 +232,12 @@ def read_cohort(folder: Path) -> Cohort:
         As `open_cohort`.
     """
     images, masks = _image_and_mask_folders(folder)
-    patients = _named_patients(folder)
     image_files, mask_files = _nifti_files(images), _nifti_files(masks)
     if not image_files:
         raise CohortError(images, "no .nii or .nii.gz file", "at least one scan", "put the scans there")
+    patients = _named_patients(folder / "patients.csv", image_files)
+    wanted = set(_named_like(folder, image_files, cases) if isinstance(cases, str) else cases)
+    image_files = {name: path for name, path in image_files.items() if name in wanted}
     missing = sorted(set(image_files) - set(mask_files))
     if missing:
         raise CohortError(
@@ -233,11 +246,11 @@ def read_cohort(folder: Path) -> Cohort:
             f"a mask of the same name as {image_files[missing[0]]}",
             "add the mask, or leave the scan out with --cases",
         )
-    cases = tuple(
+    found = tuple(
         Case(name, patients.get(name, patient_of(name)), image_files[name], mask_files[name]) for name in image_files
     )
     is_phantom = (folder / PHANTOM_MARKER).exists()
-    return Cohort("phantom" if is_phantom else folder.resolve().name, folder, cases)
+    return Cohort("phantom" if is_phantom else folder.resolve().name, folder, found, is_phantom)
 
 
 def is_single_scan(path: Path) -> bool:
@@ -272,12 +285,44 @@ def _nifti_files(folder: Path) -> dict[str, Path]:
     return named
 
 
-def _named_patients(folder: Path) -> dict[str, str]:
-    path = folder / "patients.csv"
+def _named_like(folder: Path, names: Collection[str], pattern: str) -> list[str]:
+    """The names that match a shell pattern: at least one."""
+    found = [name for name in names if fnmatch(name, pattern)]
+    if not found:
+        raise CohortError(
+            folder,
+            f"no case named like {pattern!r} among {len(names)} (the first is {next(iter(names))})",
+            "a pattern that matches at least one case",
+            "quote the pattern and check it against `covidlab inspect`",
+        )
+    return found
+
+
+def _named_patients(path: Path, names: Collection[str]) -> dict[str, str]:
+    """Case -> patient, as a patients.csv has it. A row that is not understood would part two scans of one patient."""
     if not path.exists():
         return {}
-    with path.open(newline="") as file:
-        rows = csv.DictReader(file)
-        if not {"case", "patient"} <= set(rows.fieldnames or ()):
-            raise CohortError(path, f"columns {rows.fieldnames}", "columns case and patient", "name them in line 1")
-        return {row["case"]: row["patient"] for row in rows}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # Excel puts a mark before UTF-8
+            rows = csv.DictReader(file)
+            if not {"case", "patient"} <= set(rows.fieldnames or ()):
+                raise CohortError(path, f"columns {rows.fieldnames}", "columns case and patient", "name them in line 1")
+            pairs = [(rows.line_num, (row["case"] or "").strip(), (row["patient"] or "").strip()) for row in rows]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise CohortError(path, f"no UTF-8 text ({error})", "a table as CSV in UTF-8", "save it as that") from error
+    patients: dict[str, str] = {}
+    for line, case, patient in pairs:
+        if not case and not patient:
+            continue  # a spreadsheet's empty rows
+        row = f"{case!r} in line {line}"
+        if case not in names:
+            raise CohortError(
+                path, f"{row}, of which there is no scan", f"names of files such as {next(iter(names))}",
+                "correct the name, or delete the row",
+            )  # fmt: skip
+        if not patient:
+            raise CohortError(path, f"{row} without a patient", "a case and a patient in each row", "name the patient")
+        if case in patients:
+            raise CohortError(path, f"{row} a second time", "each case once", "delete one of the rows")
+        patients[case] = patient
+    return patients

@@ -18,6 +18,9 @@ from covidlab.specks import drop_specks
 from covidlab.topology import topology_figure
 from covidlab.training import THRESHOLDS, predict_cached
 
+# Of lesion in a slice that may be shown as a failure; smaller ones would fill the figure.
+LEAST_PIXELS = 20
+
 
 @dataclass(frozen=True)
 class TestSlices:
@@ -81,21 +84,22 @@ def typical_slices(test: TestSlices, cases: np.ndarray, number: int = 3) -> np.n
     Returns
     -------
     1-D int array of places among the test slices
+        Empty if none is positive.
     """
     size = test.references.sum(axis=(1, 2))
     positive = np.flatnonzero(size)
     ordered = positive[np.argsort(size[positive], kind="stable")]
     chosen: list[int] = []
-    for share in np.linspace(0.3, 0.9, number):
+    for share in np.linspace(0.3, 0.9, number if len(ordered) else 0):
         # Of a case that is not shown yet, the slice whose size comes nearest to the wanted one.
         wanted = int(share * (len(ordered) - 1))
         candidates = ordered[np.argsort(np.abs(np.arange(len(ordered)) - wanted), kind="stable")]
         shown = {cases[k] for k in chosen}
         chosen.append(next((k for k in candidates if cases[k] not in shown), candidates[0]))
-    return np.array(chosen)
+    return np.array(chosen, dtype=int)
 
 
-def worst_slices(test: TestSlices, cases: np.ndarray, each: int = 2, least_pixels: int = 20) -> np.ndarray:
+def worst_slices(test: TestSlices, cases: np.ndarray, each: int = 2, least_pixels: int = LEAST_PIXELS) -> np.ndarray:
     """The slices that each model does worst on, lesions of a few pixels left aside (the paper's Fig. 7).
 
     Parameters
@@ -106,11 +110,12 @@ def worst_slices(test: TestSlices, cases: np.ndarray, each: int = 2, least_pixel
     each : int
         How many a model.
     least_pixels : int
-        Of lesion; smaller ones would fill the figure.
+        Of lesion.
 
     Returns
     -------
     1-D int array of places among the test slices
+        Empty if none has a lesion of so many pixels.
     """
     large = np.flatnonzero(test.references.sum(axis=(1, 2)) >= least_pixels)
     worst: list[int] = []
@@ -123,7 +128,7 @@ def worst_slices(test: TestSlices, cases: np.ndarray, each: int = 2, least_pixel
     return np.array(worst, dtype=int)
 
 
-def write_figures(runs: Mapping[str, Run], cache: SliceCache, folder: Path) -> list[Path]:
+def write_figures(runs: Mapping[str, Run], cache: SliceCache, folder: Path) -> dict[str, str]:
     """Draw the paper's Figs. 1 to 3 and 5 to 7, and precision against recall.
 
     Parameters
@@ -136,14 +141,17 @@ def write_figures(runs: Mapping[str, Run], cache: SliceCache, folder: Path) -> l
 
     Returns
     -------
-    list of Path
-        What was written.
+    dict of figure -> reason
+        What could not be drawn; usually nothing.
     """
     config = next(iter(runs.values())).config
     test = read_test_slices(runs, cache)
     cases = cache.cases[test.positions]
 
     def rows(which: np.ndarray):
+        """None where there is no slice to show."""
+        if not len(which):
+            return None
         titles = [f"{cache.cases[k]}, slice {cache.z[k]}" for k in test.positions[which]]
         masks = {model: test.masks(model, which) for model in runs}
         return figures.models_figure(test.images[which], test.references[which], masks, titles)
@@ -169,8 +177,11 @@ def write_figures(runs: Mapping[str, Run], cache: SliceCache, folder: Path) -> l
         title = f"{name}: {model.count_params():,} parameters"
         made[f"fig-3-{name}"] = topology_figure(classifier or model, side, title)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
     for name, figure in made.items():
-        paths.append(folder / f"{name}.png")
-        figures.save(figure, paths[-1])
-    return paths
+        if figure is not None:
+            figures.save(figure, folder / f"{name}.png")
+    reasons = {
+        "fig-1-2-slices": "no test slice shows a lesion",
+        "fig-7-worst-slices": f"no test slice shows a lesion of {LEAST_PIXELS} pixels or more",
+    }
+    return {name: reason for name, reason in reasons.items() if made[name] is None}

@@ -1,6 +1,6 @@
 """One run: a cohort, a protocol, a model and a seed in; a folder with everything that came of it out.
 
-    config.json       what was asked for; a folder with another config is refused
+    config.json       what was asked for, of which slices; a folder with another config, or of other slices, is refused
     history.csv       a line an epoch
     best.weights.h5   the epoch that validation chose, with its grid and threshold, without optimiser state
     scores.json       train, validation and test by the paper's four scores, and the counts they come from
@@ -11,12 +11,13 @@ A finished run is read, not repeated; an interrupted one goes on.
 
 import hashlib
 import json
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from covidlab import __version__, figures, paper
 from covidlab.cohorts import patient_of
@@ -39,8 +40,10 @@ from covidlab.training import (
     predict_cached,
     read_history,
     train,
+    training_slices,
 )
 from covidlab.weights_file import WeightsInfo, give_neighbours, load_model, save_weights
+from covidlab.whole_file import whole_file
 
 # The phantom is easier than patients and a lesson is short; on real slices more updates come before anything clever.
 PHANTOM_UPDATES, REAL_UPDATES = 1000, 7500
@@ -69,26 +72,51 @@ def options_for(model: str, profile: str, neighbours: int = 0) -> dict:
 
 
 def recipe_for(is_phantom: bool, updates: int | None = None, model: str = "light_unet") -> Recipe:
-    """The default recipe for a cohort and a model, at the cohort's own number of updates or at another."""
+    """The default recipe for a cohort and a model, at the cohort's own number of updates or at another.
+
+    Raises
+    ------
+    CovidlabError
+        If the number of updates is below 1.
+    """
     if model == "patch_cnn":
         return replace(recipe_for(is_phantom, updates), batch_size=PATCHES)
+    if updates is None:
+        updates = PHANTOM_UPDATES if is_phantom else REAL_UPDATES
+    if updates < 1:
+        raise CovidlabError("--updates", f"{updates}", "1 or more", "leave it out for the usual number")
     if is_phantom:
         # Few updates: small batches, and some negative slices, since there is no time to learn from positive ones alone
         # what is no lesion.
-        updates = updates or PHANTOM_UPDATES
         return Recipe(
             updates=updates, updates_per_epoch=min(updates, 100), batch_size=4, negatives_per_positive=0.3
         )
-    updates = updates or REAL_UPDATES
     return Recipe(updates=updates, updates_per_epoch=min(updates, 250))
+
+
+def crop_for(model: str, grid: int, crop: int | None = None) -> int | None:
+    """Pixels a side of the squares that a model trains on, as asked; None for whole slices.
+
+    Raises
+    ------
+    CovidlabError
+        If the squares are too small, no smaller than the slices, or for the patch CNN, which learns from patches.
+    """
+    if crop is not None and (not 32 <= crop < grid or model == "patch_cnn"):
+        raise CovidlabError(
+            "--crop", f"{crop} for {model} on {grid} px",
+            f"32 or more and less than {grid}, and another model than patch_cnn, which learns from patches",
+            "leave --crop out, or correct it: 128 to 256 suit slices of 630",
+        )  # fmt: skip
+    return crop
 
 
 def change_recipe(
     recipe: Recipe, loss: str | None = None, negatives: str | None = None, augment: float | None = None,
-    crop: int | None = None, rate: float | None = None,
+    crop: int | None = None, rate: float | None = None, keep_last: bool = False,
 ) -> Recipe:
-    """A recipe with another loss, number of negative slices for each positive one, augmentation, crop or peak learning
-    rate; None leaves each.
+    """A recipe with another loss, number of negative slices for each positive one, augmentation, crop (`crop_for`) or
+    peak learning rate; None leaves each.
 
     Parameters
     ----------
@@ -96,7 +124,7 @@ def change_recipe(
     loss : str, optional
     negatives : str, optional
         A number in words of a command line, or "all".
-    augment, crop, rate : optional
+    augment, crop, rate, keep_last : optional
         See `covidlab.training.Recipe`.
 
     Raises
@@ -115,14 +143,12 @@ def change_recipe(
             raise CovidlabError("--augment", f"{augment:g}", "a number from 0, none, to 4", "1 is the usual strength")
         recipe = replace(recipe, augment=augment)
     if crop is not None:
-        if crop < 32:
-            raise CovidlabError("--crop", f"{crop}", "32 pixels a side or more", "128 to 256 suit slices of 630")
         recipe = replace(recipe, crop=crop)
     if rate is not None:
         if not 0 < rate < 1:
             raise CovidlabError("--rate", f"{rate:g}", "a number between 0 and 1", "0.002 is the usual one")
         recipe = replace(recipe, learning_rate=rate)
-    return recipe
+    return replace(recipe, keep_last=keep_last)
 
 
 def _ratio(word: str) -> float | None:
@@ -136,8 +162,8 @@ def _ratio(word: str) -> float | None:
     return ratio
 
 
-def check_models(names: Sequence[str]) -> list[str]:
-    """The named models, if all exist.
+def check_models(names: Sequence[str], option: str = "--models") -> list[str]:
+    """The named models, if all exist; the option is the one that named them.
 
     Raises
     ------
@@ -146,7 +172,7 @@ def check_models(names: Sequence[str]) -> list[str]:
     """
     for name in names:
         if name not in MODELS:
-            raise CovidlabError("--models", repr(name), f"names among {', '.join(MODELS)}", "correct the name")
+            raise CovidlabError(option, repr(name), f"names among {', '.join(MODELS)}", "correct the name")
     return list(names)
 
 
@@ -306,7 +332,8 @@ def run_experiment(
     cache : SliceCache
         Of the cohort and the grid that the config names.
     folder : Path
-        Made if missing. Holding a finished run of the same config, it is read; an interrupted one, gone on with.
+        Made if missing. Holding a finished run of the same config and slices, it is read; an interrupted one, gone on
+        with.
     progress : callable (done, total, text)
     start : Path, optional
         Weights of the same model to start from, instead of fresh ones. They may know no neighbouring slices.
@@ -318,8 +345,9 @@ def run_experiment(
     Raises
     ------
     CovidlabError
-        If the folder holds a run of another config, or cannot be written; if weights to start from are another
-        model's; if a patient would be trained and tested on under the protocol "patient".
+        If the folder holds a run of another config or of other slices, if another process is at work in it, or it
+        cannot be written; if weights to start from are another model's; if a patient would be trained and tested on
+        under the protocol "patient"; if no training slice shows a lesion.
     """
     first, known, described = _pretrained(config, start) if start else (None, (), "")
     config = replace(config, pretrained=described)
@@ -337,16 +365,42 @@ def run_experiment(
             start, f"weights that have seen the test patients {', '.join(met)}", "weights that have not",
             "start from others, or hold out other patients with --test-patients",
         )  # fmt: skip
-    _claim(folder, config)
-    if (folder / "scores.json").exists():
-        run = read_run(folder)
-        if any(run.counts[part].total != len(split.part(part)) * cache.size**2 for part in PARTS):
-            raise CovidlabError(
-                folder, "a run of another split, made by an older covidlab", "one of this version's split",
-                "name another folder with --out, or delete this one",
-            )  # fmt: skip
-        return run
+    try:
+        training_slices(cache, split, config.recipe)
+    except ValueError as problem:
+        raise CovidlabError(
+            config.sentence, str(problem), "slices with lesion in the training part",
+            "change --cases, --protocol, --test-patients or --seed, or add some with --extra-train",
+        ) from problem
+    if (folder / "scores.json").exists():  # reading it needs no right to write there
+        return _finished(folder, config, cache, split)
+    with _claimed(folder, config, cache):
+        # Whoever was at work a moment ago may have finished it.
+        if (folder / "scores.json").exists():
+            return _finished(folder, config, cache, split)
+        return _train_and_score(config, cache, split, folder, first, known, leak, progress)
 
+
+def _finished(folder: Path, config: Config, cache: SliceCache, split: Split) -> Run:
+    """Read a finished run, if it is what this version would make."""
+    _check_same(folder, config, cache)
+    run = read_run(folder)
+    same_split = all(run.counts[part].total == len(split.part(part)) * cache.size**2 for part in PARTS)
+    # Updates were once rounded to whole epochs.
+    same_updates = not run.history or run.history[-1].updates == config.recipe.updates
+    if not (same_split and same_updates):
+        raise CovidlabError(
+            folder, f"a run of another {'number of updates' if same_split else 'split'}, made by an older covidlab",
+            "one of this version's", "name another folder with --out, or delete this one",
+        )  # fmt: skip
+    return run
+
+
+def _train_and_score(
+    config: Config, cache: SliceCache, split: Split, folder: Path, first: keras.Model | None, known: Sequence[str],
+    leak: str, progress: Progress,
+) -> Run:
+    """Train from a first model, that has seen the known cases, or from fresh weights; score, and write it all down."""
     weights = folder / WEIGHTS
     keras.utils.set_random_seed(config.seed)
     model = first or MODELS[config.model](**config.options)
@@ -369,7 +423,8 @@ def run_experiment(
         save_weights(weights, best, info)
     run = Run(folder, config, counts, info.threshold, tuple(history), leak)
     (folder / "figures").mkdir(exist_ok=True)
-    figures.save(figures.history_figure(history, config.sentence), folder / "figures" / "history.png")
+    history_figure = figures.history_figure(history, config.sentence, config.recipe.keep_last)
+    figures.save(history_figure, folder / "figures" / "history.png")
     figures.save(figures.scores_figure(counts, f"{config.model}: {config.sentence}"), folder / "figures" / "scores.png")
     # Last, since it says that the run is finished.
     write_json(folder / "scores.json", _as_json(run))
@@ -465,6 +520,9 @@ def read_run(folder: Path) -> Run:
     try:
         config = _config_of(folder)
         found = json.loads((folder / "scores.json").read_text())
+        counts = {part: Counts(**values["counts"]) for part, values in found["parts"].items()}
+        history = tuple(read_history(folder / "history.csv"))
+        return Run(folder, config, counts, found["threshold"], history, found["leak"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CovidlabError(
             folder,
@@ -472,9 +530,6 @@ def read_run(folder: Path) -> Run:
             "a folder with config.json and scores.json",
             _runs_below(folder) or "name the folder of a run, or finish it with `covidlab train`",
         ) from error
-    counts = {part: Counts(**values["counts"]) for part, values in found["parts"].items()}
-    history = tuple(read_history(folder / "history.csv"))
-    return Run(folder, config, counts, found["threshold"], history, found["leak"])
 
 
 def _runs_below(folder: Path) -> str:
@@ -483,38 +538,76 @@ def _runs_below(folder: Path) -> str:
     return f"name one of those in it, such as {found[0]}" if found else ""
 
 
-def _claim(folder: Path, config: Config) -> None:
+@contextmanager
+def _claimed(folder: Path, config: Config, cache: SliceCache) -> Iterator[None]:
+    """Make a run's folder, or see that it goes on as it began; keep other processes out of it, since two trainings
+    would write the same files."""
+    with ExitStack() as held:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(FileLock(folder / ".run.lock", timeout=0, mode=0o666))
+            if not (folder / "config.json").exists():
+                about = {"slices": _content(cache), "covidlab": __version__}
+                write_json(folder / "config.json", {**asdict(config), **about})
+        except Timeout as problem:
+            raise CovidlabError(
+                folder, "a run that another process is at work on", "one at a time",
+                "wait until it has ended and give the same command again, or name another folder with --out",
+            ) from problem
+        except OSError as error:
+            raise CovidlabError(
+                folder, f"a folder that cannot be written ({error.strerror})", "room for a run",
+                "choose another folder with --out",
+            ) from error
+        _check_same(folder, config, cache)
+        yield
+
+
+def _check_same(folder: Path, config: Config, cache: SliceCache) -> None:
+    """Refuse a folder whose run was asked for something else, or made of other slices."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if (folder / "config.json").exists():
-            # Compared as JSON keeps them: a tuple of widths comes back as a list.
-            there, wanted = (json.loads(json.dumps(asdict(one))) for one in (_config_of(folder), config))
-            if there != wanted:
-                different = [key for key, value in wanted.items() if there[key] != value]
-                raise CovidlabError(
-                    folder,
-                    f"a run with another {', '.join(different)}",
-                    "an empty folder or a run of the same config",
-                    "name another folder with --out, or delete this one",
-                )
-        else:
-            write_json(folder / "config.json", {**asdict(config), "covidlab": __version__})
-    except OSError as error:
+        # Compared as JSON keeps them: a tuple of widths comes back as a list.
+        there, wanted = (json.loads(json.dumps(asdict(one))) for one in (_config_of(folder), config))
+        slices = _read_config(folder).get("slices")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CovidlabError(
+            folder / "config.json", "a file that no run of covidlab wrote", "an empty folder or a run's",
+            "name another folder with --out",
+        ) from error
+    different = [key for key, value in wanted.items() if there[key] != value]
+    if different:
         raise CovidlabError(
             folder,
-            f"a folder that cannot be written ({error.strerror})",
-            "room for a run",
-            "choose another folder with --out",
-        ) from error
+            f"a run with another {', '.join(different)}",
+            "an empty folder or a run of the same config",
+            "name another folder with --out, or delete this one",
+        )
+    # Runs from before it was written down are not checked.
+    if slices not in (None, _content(cache)):
+        raise CovidlabError(
+            folder, "a run of other slices, though of the same names",
+            f"the images, masks and patients of {config.cohort} as they are now, and as this version reads them",
+            "name another folder with --out, delete this one, or bring the former files back",
+        )  # fmt: skip
+
+
+def _content(cache: SliceCache) -> str:
+    """What stands for the slices: the digest of all files and patients, which ends the name of the cache's folder."""
+    return cache.folder.name.rpartition("-")[2]
 
 
 def _config_of(folder: Path) -> Config:
-    found = json.loads((folder / "config.json").read_text())
+    found = _read_config(folder)
     found.pop("covidlab")
+    found.pop("slices", None)
     found["recipe"] = Recipe(**found["recipe"])
     for name in ("test_patients", "cases", "extra_train", "test_data"):
         found[name] = tuple(found.get(name, ()))
     return Config(**found)
+
+
+def _read_config(folder: Path) -> dict:
+    return json.loads((folder / "config.json").read_text())
 
 
 def _as_json(run: Run) -> dict:
@@ -536,10 +629,9 @@ def rounded(scores: Mapping[str, float]) -> dict[str, float | None]:
 
 
 def write_json(path: Path, content: dict) -> None:
-    """Write JSON under a temporary name first, so that a reader never sees half of it."""
-    scratch = path.with_name(f".{path.name}")
-    scratch.write_text(json.dumps(content, indent=2) + "\n")
-    os.replace(scratch, path)
+    """Write JSON, whole or not at all: see `covidlab.whole_file`."""
+    with whole_file(path) as scratch:
+        scratch.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def summary(runs: Mapping[str, Run]) -> dict:

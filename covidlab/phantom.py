@@ -203,6 +203,8 @@ def write_cohort(
 ) -> Path:
     """Write a cohort in the record's layout, or return at once where it already stands.
 
+    One of an older version is drawn again. Nothing is deleted that this function has not written.
+
     Parameters
     ----------
     folder : Path
@@ -221,18 +223,13 @@ def write_cohort(
     Raises
     ------
     CovidlabError
-        If the folder cannot be written, or holds something else.
+        If the folder cannot be written, or holds something else: a phantom of another profile or seed, too.
     """
     folder = Path(folder)
     plans = cohort_plans(profile, seed)
     identity = {"profile": profile, "seed": seed, "version": VERSION, "plans": [asdict(plan) for plan in plans]}
-    marker = folder / MARKER
-    if marker.exists() and json.loads(marker.read_text()) == identity:
+    if _standing(folder, identity) == identity:
         return folder
-    if folder.exists() and not marker.exists() and any(folder.iterdir()):
-        raise CovidlabError(
-            folder, "a folder with other files", "an empty or a new folder", "choose another with --out"
-        )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -249,12 +246,54 @@ def write_cohort(
         _write_scans(plans, scratch, workers or os.cpu_count() or 1, progress)
         (scratch / MARKER).write_text(json.dumps(identity, indent=1))
         os.chmod(scratch, 0o755)  # mkdtemp makes it private
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(scratch, folder)
+        _put_in_place(scratch, folder, identity)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return folder
+
+
+def _standing(folder: Path, identity: dict) -> dict:
+    """What the marker says of a cohort of this profile and seed that stands in the folder; empty if none does."""
+    marker = folder / MARKER
+    try:
+        found = json.loads(marker.read_text())
+        if (found["profile"], found["seed"]) == (identity["profile"], identity["seed"]):
+            return found
+        there = f"the {found['profile']} phantom of seed {found['seed']}"
+    except (FileNotFoundError, NotADirectoryError):
+        if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+            return {}
+        there = "a folder with other files" if folder.is_dir() else "a file"
+    except (ValueError, KeyError, TypeError):
+        there = f"a {MARKER} that is not ours"
+    raise CovidlabError(folder, there, "an empty or a new folder", "choose another with --out, or move this one away")
+
+
+def _put_in_place(scratch: Path, folder: Path, identity: dict) -> None:
+    """Move a drawn cohort to its folder. No lock is needed: several processes that draw it at once draw the same
+    voxels, and each step is either done or not. A lock held while drawing would stop the worker processes of a script
+    whose calls are unguarded, for ever, before they can say what is wrong."""
+    older = _standing(folder, identity)
+    if not older:
+        try:
+            if folder.exists():
+                folder.rmdir()
+            os.replace(scratch, folder)
+            return
+        except OSError:  # another process was quicker, or the folder is one that cannot be replaced
+            older = _standing(folder, identity)
+    if older == identity:
+        return
+    for path in sorted(scratch.rglob("*.nii.gz")):
+        place = folder / path.relative_to(scratch)
+        place.parent.mkdir(exist_ok=True)
+        os.replace(path, place)
+    names = {plan["name"] for plan in older.get("plans", ())} - {plan["name"] for plan in identity["plans"]}
+    for name in names:
+        for sub in (IMAGES, MASKS, LUNGS):
+            (folder / sub / f"{name}.nii.gz").unlink(missing_ok=True)
+    # Last, so that a kill leaves the older marker, and the cohort is drawn again.
+    os.replace(scratch / MARKER, folder / MARKER)
 
 
 def _write_scans(plans: tuple[ScanPlan, ...], folder: Path, workers: int, progress: Progress) -> None:

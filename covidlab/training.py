@@ -6,7 +6,6 @@ that was killed goes on where it stopped and ends where it would have ended.
 """
 
 import csv
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from covidlab.progress import Progress, silent
 from covidlab.slice_cache import SliceCache
 from covidlab.splits import Split
 from covidlab.tensorflow_quiet import keras, tf
+from covidlab.whole_file import whole_file
 
 # Close together at the end: a model that has learnt from balanced patches calls half of all pixels likely lesion.
 THRESHOLDS = np.round(np.concatenate([np.arange(0.05, 0.95, 0.05), np.arange(0.95, 0.996, 0.005)]), 3)
@@ -57,8 +57,12 @@ class Recipe:
         Pixels a side of a square cut out of each slice, in every other one around a lesion pixel; whole slices by
         default. What a network learns from squares it does on whole slices: large ones become affordable. Turned and
         shifted, a square has some air at its edges.
+    keep_last : bool
+        Keep the weights of the last epoch, in which the learning rate has come to rest, instead of those with the best
+        validation F1: two validation patients choose an epoch badly.
     updates_per_epoch : int
-        Validation, the weights to keep and the point to resume from come after each epoch.
+        Validation, the weights to keep and the point to resume from come after each epoch. The last epoch is shorter
+        where `updates` is no multiple.
     """
 
     updates: int = 7500
@@ -71,11 +75,16 @@ class Recipe:
     border_error: float = 0.0
     annotated: int | None = None
     crop: int | None = None
+    keep_last: bool = False
 
     @property
     def epochs(self) -> int:
-        """Rounds of training and validation."""
-        return max(1, round(self.updates / self.updates_per_epoch))
+        """Rounds of training and validation, the last one whole or not."""
+        return -(-self.updates // self.updates_per_epoch)
+
+    def updates_after(self, epochs: int) -> int:
+        """How many updates some epochs are."""
+        return min(epochs * self.updates_per_epoch, self.updates)
 
 
 @dataclass(frozen=True)
@@ -151,8 +160,7 @@ def training_batches(
     tf.data.Dataset of (float32 (batch, size, size, channels) in 0..1, float32 (batch, size, size, 1), 0 or 1)
         Of the recipe's crop instead of the cache's size, where there is one.
     """
-    order = slice_order(slices, seed)
-    wanted = recipe.epochs * recipe.updates_per_epoch * recipe.batch_size
+    order, wanted = slice_order(slices, seed), recipe.updates * recipe.batch_size
     positions = np.fromiter(order, dtype=np.int64, count=wanted).reshape(-1, recipe.batch_size)
 
     reference = annotations(cache, slices, recipe, seed)
@@ -242,7 +250,7 @@ def patch_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: i
             tf.ensure_shape(positive, (recipe.batch_size, 1, 1, 1)),
         )
 
-    updates = tf.data.Dataset.range(first_update, recipe.epochs * recipe.updates_per_epoch)
+    updates = tf.data.Dataset.range(first_update, recipe.updates)
     return updates.map(prepare).prefetch(4)
 
 
@@ -399,7 +407,7 @@ def train(
     folder : Path
         Holds history.csv and, until the training has ended, state.weights.h5 (weights, optimiser, random state).
     save_best : callable (Epoch) -> None
-        Called after each epoch that is better on validation than all before it.
+        Called after each epoch that is better on validation than all before it; after each, if the last is kept.
     progress : callable (done, total, text)
 
     Returns
@@ -421,18 +429,21 @@ def train(
     learner.compile(keras.optimizers.Adam(rate, clipnorm=1.0), loss=LOSSES[recipe.loss]())
     learner.optimizer.build(learner.trainable_variables)
     history = _resume(learner, recipe, folder)
-    start = len(history)
-    if start < recipe.epochs:
-        keeper = _Keeper(model, cache, split, recipe, folder, history, save_best, progress)
-        learner.fit(
-            batches(cache, slices, recipe, split.seed, start * recipe.updates_per_epoch),
-            steps_per_epoch=recipe.updates_per_epoch,
-            initial_epoch=start,
-            epochs=recipe.epochs,
-            callbacks=[keeper],
-            shuffle=False,
-            verbose=0,
-        )
+    keeper = _Keeper(model, cache, split, recipe, folder, history, save_best, progress)
+    # All whole epochs, then the shorter one if there is one: in one call Keras would warn that data ran out.
+    for epochs in (recipe.updates // recipe.updates_per_epoch, recipe.epochs):
+        start = len(history)
+        if start < epochs:
+            first = recipe.updates_after(start)
+            learner.fit(
+                batches(cache, slices, recipe, split.seed, first),
+                steps_per_epoch=min(recipe.updates_per_epoch, recipe.updates - first),
+                initial_epoch=start,
+                epochs=epochs,
+                callbacks=[keeper],
+                shuffle=False,
+                verbose=0,
+            )
     (folder / "state.weights.h5").unlink(missing_ok=True)
     return history
 
@@ -457,26 +468,25 @@ class _Keeper(keras.callbacks.Callback):
                 layer.seed_generator.state.assign([self.split.seed, epoch])
 
     def on_train_batch_end(self, batch, logs=None):
-        done = len(self.history) * self.recipe.updates_per_epoch + batch + 1
+        done = self.recipe.updates_after(len(self.history)) + batch + 1
         if done % 10 == 0:
             last = f"validation F1 {self.history[-1].validation_f1:.2f}" if self.history else ""
-            self.progress(done, self.recipe.epochs * self.recipe.updates_per_epoch, last)
+            self.progress(done, self.recipe.updates, last)
 
     def on_epoch_end(self, epoch, logs=None):
         counts = count_slices(self.slice_model, self.cache, self.split.validation, THRESHOLDS)
         threshold, f1 = best_threshold(counts, THRESHOLDS)
         line = Epoch(
-            epoch + 1, (epoch + 1) * self.recipe.updates_per_epoch, float(logs["loss"]), f1, threshold,
+            epoch + 1, self.recipe.updates_after(epoch + 1), float(logs["loss"]), f1, threshold,
             self.seconds_before + time.perf_counter() - self.started,
         )  # fmt: skip
-        if f1 > self.best:
+        if f1 > self.best or self.recipe.keep_last:
             self.best = f1
             self.save_best(line)
         self.history.append(line)
         _write_history(self.folder / "history.csv", self.history)
-        scratch = self.folder / ".state.weights.h5"
-        self.model.save_weights(scratch)
-        os.replace(scratch, self.folder / "state.weights.h5")
+        with whole_file(self.folder / "state.weights.h5") as scratch:
+            self.model.save_weights(scratch)
 
 
 def _resume(model: keras.Model, recipe: Recipe, folder: Path) -> list[Epoch]:
@@ -492,12 +502,10 @@ def _resume(model: keras.Model, recipe: Recipe, folder: Path) -> list[Epoch]:
 
 
 def _write_history(path: Path, history: list[Epoch]) -> None:
-    scratch = path.with_name(f".{path.name}")
-    with scratch.open("w", newline="") as file:
+    with whole_file(path) as scratch, scratch.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(Epoch.__dataclass_fields__)
         writer.writerows(tuple(vars(epoch).values()) for epoch in history)
-    os.replace(scratch, path)
 
 
 def read_history(path: Path) -> list[Epoch]:

@@ -196,7 +196,7 @@ def threshold_view(series: ThresholdSeries, threshold: float) -> View:
     right.axvline(threshold, color=PREDICTION, linewidth=2)
     if series.chosen is not None:
         right.axvline(series.chosen, color="0.5", linewidth=1, linestyle="--", label="chosen")
-    right.set(xlim=(0, 1), ylim=(0, 1.02), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1), xlabel="threshold")
+    right.set(xlim=(0, 1.02), ylim=(0, 1.02), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1), xlabel="threshold")
     right.set_title(f"scores, {series.scope}", fontsize=9)
     right.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4,
                  columnspacing=1, handlelength=1.6)  # fmt: skip

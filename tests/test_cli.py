@@ -65,7 +65,7 @@ def test_reproduce_trains_scores_and_can_be_read_again(capsys, cohort_folder, tm
         "fig-7-worst-slices.png", "precision-against-recall.png",
     }  # fmt: skip
     made = {path.name for path in (tmp_path / "run" / "light_unet").iterdir()}
-    assert made == {"config.json", "history.csv", "best.weights.h5", "scores.json", "figures"}
+    assert made == {"config.json", "history.csv", "best.weights.h5", "scores.json", "figures", ".run.lock"}
     assert run(capsys, *options)[0] == 0  # read, not trained again
     status, out, _ = run(capsys, "evaluate", tmp_path / "run" / "light_unet")
     assert status == 0 and "| light_unet | test |" in out
@@ -132,7 +132,9 @@ def test_study_writes_a_table_whose_command_repeats_it_and_names_no_folder_of_th
         (("predict", "absent.nii.gz", "-o", "m.png"), "add .nii.gz to -o"),
         (("evaluate", "absent"), "no finished run"),
         (("evaluate", "absent", "--table", "t"), "add --full"),
-        (("reproduce", "--models", "resnet"), "names among patch_cnn, fcn8s, light_unet"),
+        (("reproduce", "--models", "resnet"), "--models: found 'resnet'; expected names among patch_cnn, fcn8s"),
+        (("study", "joins", "--model", "resnet"), "--model: found 'resnet'"),
+        (("reproduce", "--seeds", "4294967296"), "--seeds: found '4294967296'"),
     ],
 )
 def test_what_the_user_got_wrong_is_one_line_and_status_2(capsys, tmp_path, arguments, words):
@@ -153,6 +155,68 @@ def test_a_recipe_that_cannot_be_is_refused_before_anything_is_built(capsys, coh
     status, _, err = run(capsys, "train", "--data", cohort_folder, *wrong)
     assert status == 2 and words in err
     assert not list(tmp_path.glob("*"))
+
+
+@pytest.mark.parametrize(
+    "command, option, number, expected",
+    [
+        ("phantom", "--seed", "-1", "a whole number of 0 or more"),
+        ("train", "--seed", "-1", "a whole number from 0 to 4294967295"),
+        ("train", "--seed", "4294967296", "a whole number from 0 to 4294967295"),
+        ("train", "--updates", "-5", "a whole number of 1 or more"),
+        ("study", "--updates", "0", "a whole number of 1 or more"),
+        ("time", "--rounds", "0", "a whole number of 1 or more"),
+        ("time", "--size", "0", "a whole number of 1 or more"),
+        ("time", "--width", "0", "a number above 0 and at most 1"),
+        ("export", "--size", "0", "a whole number of 1 or more"),
+        ("adapt", "--seed", "one", "a whole number from 0 to 4294967295"),
+    ],
+)
+def test_a_number_out_of_range_is_refused_at_once(capsys, command, option, number, expected):
+    with pytest.raises(SystemExit) as end:
+        main([command, option, number])
+    assert end.value.code == 2
+    assert f"argument {option}: found '{number}'; expected {expected}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command, goes_on", [(("fetch",), True), (("inspect",), False)])
+def test_only_a_command_that_goes_on_says_so_when_it_is_interrupted(capsys, monkeypatch, command, goes_on):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("covidlab.record.fetch_record", interrupted)
+    monkeypatch.setattr("covidlab.cohorts.open_cohort", interrupted)
+    assert main([*command]) == 130
+    assert ("goes on from there" in capsys.readouterr().err) is goes_on
+
+
+@pytest.mark.parametrize(
+    "command, place",
+    [
+        ("train", "runs/DATA-PROTOCOL-seedN/MODEL)"),
+        ("reproduce", "runs/DATA-PROTOCOL-seedN, of several seeds runs/DATA-PROTOCOL)"),
+        ("study", "runs/DATA-PROTOCOL-study/NAME)"),
+        ("phantom", "of a seed other than 0 phantom-PROFILE-seedN)"),
+    ],
+)
+def test_help_names_the_folder_that_is_written(capsys, monkeypatch, command, place):
+    monkeypatch.setenv("COLUMNS", "500")
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    assert place in " ".join(capsys.readouterr().out.split())
+
+
+def test_train_writes_where_its_help_says_and_evaluates_what_only_its_cases_allow(capsys, tmp_path):
+    """A scan without a mask is left out with --cases, as the message says, and the run can be judged afterwards."""
+    for name in ("a", "b", "half"):
+        _, mask = write_scan(tmp_path / "cohort", name)
+    mask.unlink()
+    options = ("train", "--data", tmp_path / "cohort", "--model", "nano_unet", "--updates", 1)
+    status, _, err = run(capsys, *options)
+    assert status == 2 and "or leave the scan out with --cases" in err
+    assert run(capsys, *options, "--cases", "?")[0] == 0
+    folder = tmp_path / "runs" / "cohort-slice-seed0" / "nano_unet"
+    assert run(capsys, "evaluate", folder, "--full", "--data", tmp_path / "cohort")[0] == 0
 
 
 def test_importing_the_package_is_quick_because_tensorflow_stays_out():
@@ -226,6 +290,7 @@ def test_folds_recipes_and_adaptation_by_command(capsys, tmp_path):
         (("reproduce", *shared, "--models", "patch_cnn", "--pretrained"), "weights of light_unet"),
         (("reproduce", *shared, "--models", "patch_cnn", "--crop", "64"), "leave --crop out"),
         (("reproduce", *shared, "--crop", "128"), "less than 128"),
+        (("reproduce", *shared, "--crop", "0"), "32 or more"),
         (("reproduce", *shared, "--models", "patch_cnn", "--neighbours", "1"), "0 for patch_cnn"),
         (("study", "widths", *shared, "--neighbours", "1"), "leave --neighbours out"),
         (("score", "--weights", "nonsense"), "light_unet, nano_unet, phantom"),

@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 
 import nibabel as nib
 import numpy as np
@@ -25,6 +26,32 @@ def test_a_patients_file_overrules_the_names(tmp_path):
         read_cohort(tmp_path)
 
 
+def test_a_patients_file_may_name_some_and_come_from_a_spreadsheet(tmp_path):
+    write_scan(tmp_path, "a"), write_scan(tmp_path, "b"), write_scan(tmp_path, "c")
+    (tmp_path / "patients.csv").write_text("case,patient\r\na,Zoë \r\nc,Zoë\r\n,\r\n", encoding="utf-8-sig", newline="")
+    assert [case.patient for case in read_cohort(tmp_path).cases] == ["Zoë", "b", "Zoë"]
+    # Rows of cases that are not taken this time are no mistakes.
+    assert read_cohort(tmp_path, "c").patients == read_cohort(tmp_path).select("c").patients == ("Zoë",)
+
+
+@pytest.mark.parametrize(
+    "text, found",
+    [
+        ("case,patient\na,Ada\nB,Ada\n", "'B' in line 3, of which there is no scan"),
+        ("case,patient\na.nii.gz,Ada\n", "'a.nii.gz' in line 2, of which there is no scan"),
+        ("case,patient\na\n", "'a' in line 2 without a patient"),
+        ("case,patient\na, \n", "'a' in line 2 without a patient"),
+        ("case,patient\na,Ada\na,Eva\n", "'a' in line 3 a second time"),
+        ("case,patient\na,Zoë\n".encode("latin-1"), "no UTF-8 text"),
+    ],
+)
+def test_a_row_of_the_patients_file_that_is_not_understood_is_refused(tmp_path, text, found):
+    write_scan(tmp_path, "a"), write_scan(tmp_path, "b")
+    (tmp_path / "patients.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(CohortError, match=f"patients.csv: found {found}"):
+        read_cohort(tmp_path)
+
+
 def test_cases_are_selected_by_pattern(cohort):
     assert [case.name for case in cohort.select("*_3").cases] == ["radiopaedia_10_85902_3"]
     with pytest.raises(CohortError, match="no case named like 'corona"):
@@ -41,6 +68,15 @@ def test_cohorts_combine_in_order_and_no_case_twice(cohort, tmp_path):
     assert combine([cohort.select("*_1"), cohort.select("*_3")]).name == cohort.name
     with pytest.raises(CohortError, match="each case once"):
         combine([cohort, cohort.select("*_3")])
+    assert other.select("*").is_phantom and combine([other]).is_phantom
+
+
+def test_the_phantom_is_known_by_its_marker_not_by_its_name(tmp_path):
+    for name in ("phantom leg CTs", "mine"):
+        write_scan(tmp_path / name, "phantom_01_1")
+    (tmp_path / "mine" / "phantom.json").write_text("{}")
+    assert not read_cohort(tmp_path / "phantom leg CTs").is_phantom
+    assert replace(read_cohort(tmp_path / "mine"), name="anything").is_phantom
 
 
 @pytest.mark.parametrize("make", ["missing", "empty", "a file", "images only", "no scans"])
@@ -63,6 +99,16 @@ def test_a_missing_mask_is_named(tmp_path):
     mask.unlink()
     with pytest.raises(CohortError, match="one.nii.gz: found no mask for 1 of 1 scans"):
         read_cohort(tmp_path)
+
+
+def test_a_scan_that_is_not_taken_needs_no_mask(tmp_path):
+    _, mask = write_scan(tmp_path, "one")
+    write_scan(tmp_path, "two")
+    mask.unlink()
+    for cases in ("two", ("two", "of another folder")):
+        assert [case.name for case in open_cohort(tmp_path, cases=cases).cases] == ["two"]
+    with pytest.raises(CohortError, match="no case named like 'three'"):
+        open_cohort(tmp_path, cases="three")
 
 
 def test_the_environment_variable_switches_the_data(cohort_folder, monkeypatch):
@@ -135,7 +181,7 @@ def test_the_grid_knows_how_many_millimetres_a_pixel_has(tmp_path):
     oblong = nib.Nifti1Image(nib.load(image).get_fdata()[:, :20].astype(np.int16), np.diag([2.0, 3.0, 4.0, 1.0]))
     oblong.header.set_xyzt_units("mm")
     nib.save(oblong, image)
-    assert grid_spacing(case, 64) == (4.0, 1.5, 1.0)  # 32 columns of 2 mm, 20 rows of 3 mm: the longer side fills 64
+    assert grid_spacing(case, 64) == (4.0, 1.0, 1.0)  # 32 columns of 2 mm, 20 rows of 3 mm: square pixels on the grid
 
 
 def test_without_a_spacing_in_the_file_the_grid_has_none(tmp_path):

@@ -1,6 +1,11 @@
-import numpy as np
+from dataclasses import replace
 
-from covidlab.comparison import TestSlices, typical_slices, worst_slices
+import numpy as np
+import pytest
+
+from covidlab.comparison import TestSlices, typical_slices, worst_slices, write_figures
+from covidlab.experiment import Config, run_experiment
+from covidlab.training import Recipe
 
 
 def some_slices():
@@ -47,3 +52,26 @@ def test_a_case_without_a_large_lesion_gives_its_largest():
     assert typical_slices(test, cases[::-1], number=2).tolist() == [2, 6]
     first_taken = np.array(["b", "a", "a", "a", "b", "a", "a", "a"])
     assert typical_slices(test, first_taken, number=2).tolist() == [2, 4]
+
+
+def test_where_no_slice_has_a_lesion_or_a_large_one_there_is_none_to_show():
+    test, cases = some_slices(), np.array(["a", "a", "b", "b"])
+    assert worst_slices(test, cases, least_pixels=37).tolist() == []
+    empty = replace(test, references=np.zeros_like(test.references))
+    assert typical_slices(empty, cases).tolist() == worst_slices(empty, cases).tolist() == []
+
+
+@pytest.mark.parametrize("side, left_out", [(0, {"fig-1-2-slices", "fig-7-worst-slices"}), (4, {"fig-7-worst-slices"})])
+def test_figures_without_a_slice_to_show_are_left_out_with_the_reason(cache, tmp_path, side, left_out):
+    """A test part without lesions, or with lesions of 16 pixels."""
+    config = Config("three scans", 32, "slice", 0, options={"widths": (2, 3)}, recipe=Recipe(2, updates_per_epoch=2))
+    test = config.split(cache).test
+    masks = np.array(cache.masks)
+    masks[test] = 0
+    masks[test, :side, :side] = 1
+    changed = replace(cache, masks=masks, positive_pixels=masks.sum(axis=(1, 2)))
+    run = run_experiment(config, changed, tmp_path / "run")
+    found = write_figures({"light_unet": run}, changed, tmp_path / "figures")
+    assert set(found) == left_out and all("no test slice" in reason for reason in found.values())
+    drawn = {path.stem for path in (tmp_path / "figures").iterdir()}
+    assert "fig-6-accuracy-f1" in drawn and not drawn & left_out

@@ -1,6 +1,7 @@
 """The table of time and memory is in step with what was measured."""
 
 import json
+import re
 from pathlib import Path
 
 import nbformat
@@ -54,6 +55,22 @@ def test_what_was_measured_is_of_this_course():
         pytest.skip("nothing is measured yet: `make course-table`")
     measured = json.loads((ROOT / RESULTS).read_text(encoding="utf-8"))["notebooks"]
     assert sorted(measured) == sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+
+
+# As a notebook's first cell says it, in seconds.
+SPOKEN = {
+    "a quarter of a minute": 15, "three quarters of a minute": 45, "a minute": 60, "a minute and a half": 90,
+    "two minutes": 120, "two and a half minutes": 150, "three minutes": 180,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("0[1-8]*.ipynb")), ids=lambda path: path.stem)
+def test_a_notebooks_first_cell_says_what_was_measured(path):
+    measured = json.loads((ROOT / RESULTS).read_text(encoding="utf-8"))["notebooks"][path.stem]
+    first = " ".join(nbformat.read(path, as_version=4).cells[0].source.split())
+    words, gigabytes = re.search(r"Measured on two cores: about ([a-z ]+), ([\d.]+) GB of memory\.", first).groups()
+    assert SPOKEN[words] == pytest.approx(measured["seconds"], rel=0.35)
+    assert float(gigabytes) == pytest.approx(measured["megabytes"] / 1000, abs=0.15)
 
 
 def test_the_table_sums_time_and_takes_the_largest_memory():

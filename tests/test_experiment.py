@@ -3,14 +3,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from covidlab.cohorts import read_cohort
 from covidlab.errors import CovidlabError
 from covidlab.experiment import (
     Config,
     change_recipe,
+    crop_for,
     options_for,
     read_run,
+    recipe_for,
     rounded,
     run_experiment,
     score_mirrored,
@@ -49,14 +52,98 @@ def test_a_recipe_is_changed_where_asked_and_kept_elsewhere():
     assert change_recipe(RECIPE) == RECIPE and change_recipe(RECIPE, negatives=0.0).negatives_per_positive == 0
     assert change_recipe(RECIPE, augment=0).augment == 0
     assert change_recipe(RECIPE, crop=64, rate=1e-3) == replace(RECIPE, crop=64, learning_rate=1e-3)
-    for wrong in ({"crop": 8}, {"rate": 0.0}, {"rate": float("nan")}):
-        with pytest.raises(CovidlabError, match=f"--{next(iter(wrong))}"):
-            change_recipe(RECIPE, **wrong)
+    for rate in (0.0, float("nan")):
+        with pytest.raises(CovidlabError, match="--rate"):
+            change_recipe(RECIPE, rate=rate)
     with pytest.raises(CovidlabError, match="--augment"):
         change_recipe(RECIPE, augment=-1)
     for wrong in (-1, float("nan")):
         with pytest.raises(CovidlabError, match="--negatives"):
             change_recipe(RECIPE, negatives=wrong)
+
+
+@pytest.mark.parametrize("model, crop", [("light_unet", 8), ("light_unet", 0), ("light_unet", 128), ("patch_cnn", 64)])
+def test_squares_must_suit_the_slices_and_the_model(model, crop):
+    assert crop_for("light_unet", 128, 64) == 64 and crop_for("patch_cnn", 128) is None
+    with pytest.raises(CovidlabError, match=f"--crop: found {crop} for {model} on 128 px"):
+        crop_for(model, 128, crop)
+
+
+@pytest.mark.parametrize("is_phantom, usual", [(True, 100), (False, 250)])
+def test_every_number_of_updates_is_taken_as_it_is(is_phantom, usual):
+    for updates in (1, 149, 374, 380, 1600, 4 * usual):
+        recipe = recipe_for(is_phantom, updates)
+        assert recipe.updates == recipe.updates_after(recipe.epochs) == updates
+        assert recipe.updates_per_epoch == min(usual, updates)
+    assert recipe_for(is_phantom, 4 * usual).epochs == 4
+    for updates in (0, -5):
+        with pytest.raises(CovidlabError, match=f"--updates: found {updates}; expected 1 or more"):
+            recipe_for(is_phantom, updates, "patch_cnn")
+
+
+def three_scans(folder, root):
+    return open_slice_cache(read_cohort(folder), 32, root)
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_run_is_tied_to_the_content_of_its_data(tmp_path, finished):
+    for seed, name in enumerate("abc"):
+        write_scan(tmp_path / "data", name, seed)
+    before, run = three_scans(tmp_path / "data", tmp_path / "cache"), tmp_path / "run"
+    run_experiment(CONFIG, before, run)
+    if not finished:
+        (run / "scores.json").unlink()
+    write_scan(tmp_path / "data", "c", seed=9)
+    after = three_scans(tmp_path / "data", tmp_path / "cache")
+    with pytest.raises(CovidlabError, match="run: found a run of other slices"):
+        run_experiment(CONFIG, after, run)
+    assert (run / "scores.json").exists() == finished
+    # A run from before this was written down is taken as it is.
+    config = json.loads((run / "config.json").read_text())
+    del config["slices"]
+    (run / "config.json").write_text(json.dumps(config))
+    assert run_experiment(CONFIG, after, run).counts == read_run(run).counts
+
+
+def test_two_processes_do_not_train_in_one_folder(cache, tmp_path):
+    (tmp_path / "run").mkdir()
+    with FileLock(tmp_path / "run" / ".run.lock"):
+        with pytest.raises(CovidlabError, match="run: found a run that another process is at work on"):
+            run_experiment(CONFIG, cache, tmp_path / "run")
+    finished = run_experiment(CONFIG, cache, tmp_path / "run")
+    with FileLock(tmp_path / "run" / ".run.lock"):  # a finished run is only read
+        assert run_experiment(CONFIG, cache, tmp_path / "run").counts == finished.counts
+    hidden = {path.name for path in (tmp_path / "run").iterdir() if path.name.startswith(".")}
+    assert hidden == {".run.lock"}, "no scratch file is left"
+
+
+@pytest.mark.parametrize("theirs", ["{", "[]", "{}", '{"covidlab": "1", "recipe": {"epochs": 3}}'])
+def test_a_folder_with_somebody_elses_config_is_refused_and_left_alone(cache, tmp_path, theirs):
+    (tmp_path / "config.json").write_text(theirs)
+    with pytest.raises(CovidlabError, match="config.json: found a file that no run of covidlab wrote"):
+        run_experiment(CONFIG, cache, tmp_path)
+    assert (tmp_path / "config.json").read_text() == theirs
+    (tmp_path / "scores.json").write_text("{}")
+    for read in (read_run, lambda folder: run_experiment(CONFIG, cache, folder)):
+        with pytest.raises(CovidlabError):
+            read(tmp_path)
+
+
+def test_a_finished_run_whose_updates_were_once_rounded_is_not_taken_for_what_is_asked(cache, tmp_path):
+    config = replace(CONFIG, recipe=replace(RECIPE, updates=3))
+    run_experiment(config, cache, tmp_path / "run")
+    history = tmp_path / "run" / "history.csv"
+    history.write_text("".join(history.read_text().splitlines(keepends=True)[:2]))  # as if it had ended after 2
+    assert read_run(tmp_path / "run").history[-1].updates == 2
+    with pytest.raises(CovidlabError, match="a run of another number of updates, made by an older covidlab"):
+        run_experiment(config, cache, tmp_path / "run")
+
+
+def test_without_a_lesion_to_learn_from_nothing_is_written(cache, tmp_path):
+    empty = replace(cache, positive_pixels=np.zeros(len(cache), int))
+    with pytest.raises(CovidlabError, match="three scans.*found no training slice shows a lesion"):
+        run_experiment(CONFIG, empty, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_extra_cases_are_only_trained_on_and_cases_of_another_source_only_tested_on(cache):

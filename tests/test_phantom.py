@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,7 +10,8 @@ import pytest
 from scipy import ndimage
 
 from covidlab import chest, paper, phantom
-from covidlab.cohorts import read_cohort
+from covidlab.cli import main
+from covidlab.cohorts import phantom_folder, read_cohort
 from covidlab.errors import CovidlabError
 from covidlab.metrics import count
 from covidlab.phantom_report import RECORD, grey_band_f1, load_slices, measure
@@ -128,11 +130,15 @@ def test_the_lungs_are_two_bodies_that_meet_nowhere():
     assert sizes[:2].sum() > 0.98 * scan.lungs.sum() and sizes[1] > 0.5 * sizes[0]
 
 
-def test_a_patient_scanned_twice_has_the_same_bones_and_other_lesions():
-    first, second = (plan for plan in phantom.cohort_plans() if plan.patient == 3)
-    one, two = (phantom.Anatomy(plan.seed, plan.patient) for plan in (first, second))
-    assert (one.width, one.height, one.heart) == (two.width, two.height, two.heart)
-    assert one.width != phantom.Anatomy(first.seed, 1).width
+def test_a_patient_scanned_twice_has_the_same_chest_and_other_lesions():
+    plan = next(plan for plan in phantom.cohort_plans() if plan.patient == 3)
+    first, second, another = (
+        phantom.make_scan(one) for one in (plan, replace(plan, scan=2), replace(plan, patient=2))
+    )
+    lungs = [np.count_nonzero(scan.lungs) * np.diag(scan.affine)[:3].prod() for scan in (first, second, another)]
+    # The same lungs on another grid; another patient's differ by a fifth.
+    assert lungs[1] == pytest.approx(lungs[0], rel=0.01) and abs(lungs[2] / lungs[0] - 1) > 0.05
+    assert count(first.mask, second.mask).f1 < 0.5
 
 
 def test_a_complete_cohort_is_not_made_again(folder):
@@ -171,9 +177,79 @@ def test_a_folder_that_cannot_be_written_or_holds_other_things_is_named(tmp_path
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(CovidlabError, match="cannot be written"):
         phantom.write_cohort(tmp_path / "file" / "cohort")
+    with pytest.raises(CovidlabError, match="found a file; expected an empty or a new folder"):
+        phantom.write_cohort(tmp_path / "file")
     with pytest.raises(CovidlabError, match="other files"):
         phantom.write_cohort(tmp_path)
     assert (tmp_path / "file").read_text() == "in the way"
+
+
+@pytest.fixture
+def quick_scans(folder, monkeypatch):
+    """Scans that are copied from the made cohort, not drawn."""
+
+    def copy(plan, to):
+        source = phantom_plans[int(plan.name[-1]) - 1].name if plan.seed else plan.name
+        for sub in (phantom.IMAGES, phantom.MASKS, phantom.LUNGS):
+            shutil.copy(folder / sub / f"{source}.nii.gz", to / sub / f"{plan.name}.nii.gz")
+
+    monkeypatch.setattr(phantom, "_write_scan", copy)
+
+
+def test_another_seed_has_a_folder_of_its_own_by_command(quick_scans, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COVIDLAB_HOME", str(tmp_path))
+    monkeypatch.setattr(phantom.os, "cpu_count", lambda: 1)
+    assert main(["phantom"]) == main(["phantom", "--seed", "1"]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"phantom-lesson", "phantom-lesson-seed1"}
+    seeds = [json.loads((path / phantom.MARKER).read_text())["seed"] for path in sorted(tmp_path.iterdir())]
+    assert seeds == [0, 1] and phantom_folder("paper", 2).name == "phantom-paper-seed2"
+    # Nor is it put in the place of another one that is named.
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["phantom", "--seed", "2", "--out", str(tmp_path / "phantom-lesson")]) == 2
+    assert "found the lesson phantom of seed 0; expected an empty or a new folder" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_marker_that_is_not_ours_protects_its_folder(tmp_path):
+    for text in ("{", "{}", "[]"):
+        (tmp_path / phantom.MARKER).write_text(text)
+        with pytest.raises(CovidlabError, match="a phantom.json that is not ours"):
+            phantom.write_cohort(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [phantom.MARKER]
+
+
+def test_an_older_version_is_drawn_again_and_what_the_user_put_there_stays(quick_scans, tmp_path):
+    made = phantom.write_cohort(tmp_path / "cohort", workers=1)
+    new = sorted(path.relative_to(made) for path in made.rglob("*.nii.gz"))
+    marker = json.loads((made / phantom.MARKER).read_text())
+    marker["version"] -= 1
+    marker["plans"][0]["name"] = "phantom_99_1"  # a scan that this version has no more
+    (made / phantom.MARKER).write_text(json.dumps(marker))
+    former = made / phantom.IMAGES / "phantom_01_1.nii.gz"
+    former.rename(former.with_name("phantom_99_1.nii.gz"))
+    (made / phantom.MASKS / "phantom_02_1.nii.gz").write_text("older voxels")
+    (made / "notes.txt").write_text("mine")
+    phantom.write_cohort(made, workers=1)
+    assert (made / "notes.txt").read_text() == "mine"
+    assert sorted(path.relative_to(made) for path in made.rglob("*.nii.gz")) == new
+    assert np.asarray(nib.load(made / phantom.MASKS / "phantom_02_1.nii.gz").dataobj).any()
+    assert json.loads((made / phantom.MARKER).read_text())["version"] == phantom.VERSION
+    assert [path.name for path in tmp_path.iterdir()] == ["cohort"]
+
+
+def test_two_first_uses_at_once_make_one_whole_cohort(quick_scans, tmp_path):
+    """The second begins, and ends, while the first one draws."""
+    second = []
+
+    def meanwhile(done, total, text):
+        if not second:
+            second.append(None)
+            second[0] = phantom.write_cohort(tmp_path / "cohort", workers=1)
+            second.append((second[0] / phantom.MARKER).stat().st_ino)
+
+    made = phantom.write_cohort(tmp_path / "cohort", workers=1, progress=meanwhile)
+    assert second == [made, (made / phantom.MARKER).stat().st_ino], "what stands is not replaced under a reader"
+    assert len(read_cohort(made).cases) == 10 and [path.name for path in tmp_path.iterdir()] == ["cohort"]
 
 
 def test_an_unknown_profile_is_refused():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
+from covidlab.figures import history_figure
 from covidlab.imbalance import undersample
 from covidlab.metrics import Counts
 from covidlab.models import light_unet
@@ -17,6 +18,7 @@ from covidlab.training import (
     augmented,
     best_threshold,
     crop_corners,
+    learner_and_batches,
     patch_batches,
     predict_slices,
     read_history,
@@ -50,15 +52,14 @@ class Killed(Exception):
 
 
 @pytest.mark.parametrize("build", [small_unet, small_patch_cnn])
-def test_a_killed_training_ends_where_it_would_have_ended(cache, tmp_path, build):
+@pytest.mark.parametrize("updates", [6, 5])  # whole epochs; a last one that is shorter
+def test_a_killed_training_ends_where_it_would_have_ended(cache, tmp_path, build, updates):
+    recipe = replace(RECIPE, updates=updates)
     split = split_by_slice(len(cache), seed=0)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     whole.mkdir(), parts.mkdir()
     straight = fresh_model(build)
-    history = train(straight, cache, split, RECIPE, whole, do_nothing)
-
-    def killer(done, total, text):
-        raise Killed
+    history = train(straight, cache, split, recipe, whole, do_nothing)
 
     # A power cut in the second epoch: the callback of the first batch after the first epoch raises.
     from covidlab import training
@@ -71,18 +72,38 @@ def test_a_killed_training_ends_where_it_would_have_ended(cache, tmp_path, build
     original, training._Keeper = training._Keeper, CutShort
     try:
         with pytest.raises(Killed):
-            train(fresh_model(build), cache, split, RECIPE, parts, do_nothing)
+            train(fresh_model(build), cache, split, recipe, parts, do_nothing)
     finally:
         training._Keeper = original
     assert len(read_history(parts / "history.csv")) == 1
 
     keras.utils.set_random_seed(99)  # whatever the second process starts with must not matter
     resumed = build()
-    again = train(resumed, cache, split, RECIPE, parts, do_nothing)
+    again = train(resumed, cache, split, recipe, parts, do_nothing)
     assert [epoch.loss for epoch in again] == pytest.approx([epoch.loss for epoch in history], rel=1e-4)
     for one, other in zip(straight.get_weights(), resumed.get_weights()):
         np.testing.assert_allclose(one, other, atol=1e-4)
     assert not (parts / "state.weights.h5").exists()
+
+
+@pytest.mark.parametrize("build", [small_unet, small_patch_cnn])
+@pytest.mark.parametrize("updates, epochs", [(1, [1]), (5, [2, 4, 5]), (6, [2, 4, 6])])
+def test_exactly_the_updates_that_were_asked_for_are_made(cache, tmp_path, recwarn, build, updates, epochs):
+    model, seen = fresh_model(build), []
+    recipe = replace(RECIPE, updates=updates)
+    history = train(model, cache, split_by_slice(len(cache)), recipe, tmp_path, seen.append)
+    assert [epoch.updates for epoch in history] == epochs and recipe.epochs == len(epochs)
+    learner, _ = learner_and_batches(model)
+    assert int(learner.optimizer.iterations.numpy()) == updates
+    assert not [one for one in recwarn if "ran out of data" in str(one.message)]
+
+
+def test_a_last_shorter_epoch_leaves_the_batches_before_it_as_they_were(cache):
+    slices = np.flatnonzero(cache.positive)
+    whole, cut = (list(training_batches(cache, slices, replace(RECIPE, updates=n), seed=3)) for n in (6, 5))
+    assert (len(whole), len(cut)) == (6, 5)
+    for one, other in zip(whole, cut):
+        np.testing.assert_array_equal(one[0], other[0])
 
 
 def test_a_finished_training_is_not_repeated(cache, tmp_path):
@@ -101,6 +122,14 @@ def test_the_best_epoch_is_chosen_by_validation(cache, tmp_path):
     scores = [epoch.validation_f1 for epoch in history]
     assert kept[-1].validation_f1 == max(scores)
     assert len(kept) >= 1
+
+
+def test_the_last_epoch_is_kept_where_the_recipe_says_so(cache, tmp_path):
+    kept = []
+    recipe = replace(RECIPE, keep_last=True)
+    assert train(fresh_model(), cache, split_by_slice(len(cache)), recipe, tmp_path, kept.append) == kept
+    drawn = history_figure(kept, "three epochs", keep_last=True).axes[1].lines[-1]
+    assert drawn.get_xdata().tolist() == [kept[-1].updates]
 
 
 @pytest.mark.parametrize("batches", [training_batches, patch_batches])
