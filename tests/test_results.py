@@ -1,4 +1,5 @@
 import csv
+import json
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from covidlab.errors import CovidlabError
 from covidlab.results import Provenance, markdown, mean_and_range, read_table, write_table
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
+MEASURED = RESULTS.parent / "docs" / "measured.md"
 COMMITTED = sorted(RESULTS.glob("*.csv"))
 ROWS = [{"model": "light_unet", "F1": "0.87"}, {"model": "fcn8s", "F1": "0.80"}]
 
@@ -90,36 +92,74 @@ def test_results_hold_tables_and_measured_figures_only():
 
 
 def test_the_readme_says_what_the_table_of_models_says():
-    readme = (RESULTS.parent / "README.md").read_text(encoding="utf-8")
+    said = MEASURED.read_text(encoding="utf-8")
     rows = [row for row in read_table(RESULTS / "models.csv") if row["part"] == "test"]
     assert [row["variant"] for row in rows] == ["patch_cnn", "fcn8s", "light_unet", "nano_unet"]
     for row in rows:
-        assert f"| {row['precision']} | {row['recall']} | {row['accuracy']} | {row['f1']} |" in readme, row["variant"]
+        assert f"| {row['precision']} | {row['recall']} | {row['accuracy']} | {row['f1']} |" in said, row["variant"]
 
 
 @pytest.mark.parametrize("name", [
     "phantom-to-real", "patient-radiopaedia", "patient-radiopaedia-phantom", "patient-coronacases",
-    "patient-both", "patient-both-pooled",
+    "patient-both", "patient-both-pooled", "patient-averaged",
 ])
 def test_the_readme_says_what_patients_never_seen_gave(name):
-    readme = (RESULTS.parent / "README.md").read_text(encoding="utf-8")
+    said = MEASURED.read_text(encoding="utf-8")
     rows = {row["case"]: row for row in read_table(RESULTS / f"{name}.csv")}
     pooled, few = rows["all, pooled"], rows["without radiopaedia_29_86490_1"]
     assert (
         f"| {pooled['f1']} ({pooled['95 % over patients']}) | {pooled['precision']} | {pooled['recall']} | {few['f1']} "
         f"| {rows['positive slices only']['f1']} | {pooled['negative slices left empty']} |"
-    ) in readme
+    ) in said
 
 
 def test_the_readme_says_what_another_source_and_a_few_slices_gave():
-    readme = " ".join((RESULTS.parent / "README.md").read_text(encoding="utf-8").split())
+    said = " ".join(MEASURED.read_text(encoding="utf-8").split())
     pooled = next(row for row in read_table(RESULTS / "radiopaedia-to-coronacases.csv") if row["case"] == "all, pooled")
-    assert f"tested on coronacases 001 to 005: F1 {pooled['f1']} ({pooled['95 % over patients']};" in readme
+    assert f"tested on coronacases 001 to 005: F1 {pooled['f1']} ({pooled['95 % over patients']};" in said
     rows = read_table(RESULTS / "patient-recipes.csv") + read_table(RESULTS / "patient-recipes-more.csv")
     f1 = {row["recipe"]: row["F1"] for row in rows}
-    assert f"{f1['1-from-scratch']} from fresh weights, {f1['7-and-specks-dropped']} with all of it." in readme
-    assert f"neighbouring slices as channels give {f1['12-or-neighbouring-slices-seen']}," in readme
-    assert f"cross-entropy without Dice {f1['14-or-cross-entropy-alone']}:" in readme
+    assert f"{f1['1-from-scratch']} from fresh weights, {f1['7-and-specks-dropped']} with all of it." in said
+    assert f"neighbouring slices as channels give {f1['12-or-neighbouring-slices-seen']}," in said
+    assert f"cross-entropy without Dice {f1['14-or-cross-entropy-alone']}," in said
+    assert f"Dice without cross-entropy {f1['15-or-dice-alone']}," in said
+    assert f"three times the updates {f1['18-or-4500-updates']}:" in said
     gain = read_table(RESULTS / "adaptation.csv")[-1]
-    assert f"8 slices raise F1 on that patient's other slices by {gain['8 slices'].lstrip('+')}" in readme
+    assert f"8 slices raise F1 on that patient's other slices by {gain['8 slices'].lstrip('+')}" in said
     assert gain["patient"] == "mean gain" and float(gain["2 slices"]) < 0
+
+
+def pooled_f1(folders):
+    """F1 of several runs' test parts, their counts added."""
+    counts = [json.loads((folder / "scores.json").read_text())["parts"]["test"]["counts"] for folder in folders]
+    tp, fp, fn = (sum(one[name] for one in counts) for name in ("tp", "fp", "fn"))
+    return f"{2 * tp / (2 * tp + fp + fn):.3f}"
+
+
+def test_the_readme_says_what_luck_gave():
+    said = " ".join(MEASURED.read_text(encoding="utf-8").split())
+    f1 = {row["recipe"]: row["F1"] for row in read_table(RESULTS / "patient-seeds.csv")}
+    best, last = (
+        [f1[f"{kept}-epoch-{which}"] for which in ("seeds-0-to-3", "seeds-4-to-7", "seeds-8-to-11", "averaged")]
+        for kept in ("best", "last")
+    )
+    assert "three sets of seeds, gives {}, {} and {}.".format(*best) in said
+    assert "(`--keep-last`), it gives {}, {} and {};".format(*last) in said
+    assert f"the mean of the three networks' answers {best[3]} and {last[3]} (" in said
+    held_out = RESULTS / "runs" / "coronacases-held-out"
+    found = [
+        pooled_f1([held_out / f"{name}-{group}" for group in "AB"])
+        for name in ("4000-updates-seed6", "1500-updates-seed6", "1500-updates-seed9")
+    ]
+    assert "gave {} with 4,000 updates as the shipped weights had, and {} and {} with 1,500".format(*found) in said
+    card = (RESULTS.parent / "covidlab" / "weights" / "light_unet_real_128.md").read_text(encoding="utf-8")
+    assert "two groups held out: {} with 4,000 updates as here, {} and {} with 1,500".format(*found) in card
+    assert f"gave {min(best)} to {max(best[:3])} (results/patient-seeds.md)" in card
+
+
+def test_the_readmes_numbers_are_those_of_the_page_that_it_links_to():
+    readme = (RESULTS.parent / "README.md").read_text(encoding="utf-8")
+    short = readme.partition("## What was measured")[2].partition("## Licences")[0]
+    numbers = re.findall(r"\b0\.\d{3}\b", short)
+    page = MEASURED.read_text(encoding="utf-8")
+    assert len(numbers) > 15 and not [number for number in numbers if number not in page]
