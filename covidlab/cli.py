@@ -603,6 +603,10 @@ def _adapt(options) -> None:
 def _predict(options) -> None:
     from covidlab import cohorts, prediction, weights_file
 
+    if not options.scan.exists():  # before anything slow
+        raise CovidlabError(
+            options.scan, "no such file", "a scan, or a folder of scans or DICOM slices", "check the name"
+        )  # fmt: skip
     model, info = weights_file.load_model(shipped_weights.find_weights(options.weights))
     print(f"{info.model}, {info.grid} px, threshold {info.threshold:g}, trained on {info.trained_on}")
     if licence := shipped_weights.licence_of(shipped_weights.find_weights(options.weights)):
@@ -613,6 +617,8 @@ def _predict(options) -> None:
             share = done.positive_slices / done.slices
             print(f"{done.mask}: {done.positive_slices} of {done.slices} slices positive ({share:.0%}), "
                   f"{done.positive_voxels} voxels, {volume}")  # fmt: skip
+            if options.overlay:
+                print(f"  drawn: {prediction.overlay_path(done.mask)}")
             name = cohorts.case_name(done.scan)
             if info.has_seen(name, cohorts.patient_of(name)):
                 print("  CAUTION: these weights were trained or chosen on this patient; on a new one expect worse")

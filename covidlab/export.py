@@ -6,6 +6,7 @@ nothing of windows, grids or thresholds; a weights file does, and stays the thin
 """
 
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -284,6 +285,9 @@ def _open_onnxruntime(path: Path, threads: int) -> Runner:
 
 
 def _open_openvino(path: Path, threads: int) -> Runner:
+    # OpenVINO reports its own import over the network and keeps a number for the user in the home folder. Without this
+    # package it does neither: it has a stand-in for those who do not install it.
+    sys.modules.setdefault("openvino_telemetry", None)
     import openvino
 
     settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}

@@ -173,6 +173,11 @@ def overlaid_slices(marked: np.ndarray) -> np.ndarray:
     return np.array([part[np.argmax(marked[part])] for part in parts if len(part)])
 
 
+def overlay_path(mask: Path) -> Path:
+    """Where the picture of a mask goes: beside it, as a PNG of the same name."""
+    return mask.parent / f"{case_name(mask)}.png"
+
+
 def predict_all(
     source: Path, target: Path, model: keras.Model, info: WeightsInfo, progress: Progress = silent,
     overlay: bool = False,
@@ -206,7 +211,7 @@ def predict_all(
     failed = []
     for done, (scan, mask) in enumerate(pairs):
         progress(done, len(pairs), scan.name)
-        overlaid = mask.parent / f"{case_name(mask)}.png" if overlay else None
+        overlaid = overlay_path(mask) if overlay else None
         try:
             prediction = predict_file(scan, mask, model, info, overlaid)
         except CovidlabError as error:

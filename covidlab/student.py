@@ -98,7 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
     except StudentError as error:
         print(error, file=sys.stderr)
         return 2
-    print(f"{len(written)} notebooks without solutions in {options.output}")
+    print(f"{len(written)} notebooks without solutions in {options.output}: give your students that folder")
     return 0
 
 

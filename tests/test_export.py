@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -108,3 +111,15 @@ def test_balanced_skips_leave_the_function_and_narrow_the_gap_between_the_joined
     assert gap(balanced) == pytest.approx(np.sqrt(gap(model)), rel=1e-3)
     plain = dense_patch_cnn()
     assert export.balance_skips(plain, slices) is plain
+
+
+def test_openvino_reports_nothing_of_its_use(tmp_path):
+    code = "import pathlib; from covidlab import export; "
+    code += "export._open_openvino(pathlib.Path('absent.onnx'), 1)"
+    pytest.importorskip("openvino")
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=os.environ | {"HOME": str(tmp_path)}, capture_output=True,
+        text=True, timeout=300,
+    )  # fmt: skip
+    assert "absent.onnx" in done.stderr  # openvino was imported, and then missed the file
+    assert not [path for path in tmp_path.rglob("*") if "openvino" in path.name or "intel" in path.name]
