@@ -131,7 +131,7 @@ def test_study_writes_a_table_whose_command_repeats_it_and_names_no_folder_of_th
     [
         (("inspect", "absent"), "absent: found nothing of that name"),
         (("predict", "absent.nii.gz", "-o", "m.nii.gz"), "absent.nii.gz: found no such file"),
-        (("predict", "absent.nii.gz", "-o", "m.png"), "add .nii.gz to -o"),
+        (("predict", __file__, "-o", "m.png"), "add .nii.gz to -o"),
         (("evaluate", "absent"), "no finished run"),
         (("evaluate", "absent", "--table", "t"), "add --full"),
         (("reproduce", "--models", "resnet"), "--models: found 'resnet'; expected names among patch_cnn, fcn8s"),
