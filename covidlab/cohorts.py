@@ -259,6 +259,7 @@ def is_single_scan(path: Path) -> bool:
         return True
     inside = {child.name for child in path.iterdir()} if path.is_dir() else set()
     cohort = inside & {*IMAGE_FOLDERS, *MASK_FOLDERS} or any(name.endswith(EXTENSIONS) for name in inside)
+    cohort = cohort or (path.is_dir() and _cohorts_in(path))
     return not cohort and any((path / name).is_file() for name in inside if not name.startswith("."))
 
 
@@ -267,12 +268,29 @@ def _image_and_mask_folders(folder: Path) -> tuple[Path, Path]:
     if not folder.is_dir():
         what = "a file" if folder.exists() else "nothing"
         raise CohortError(folder, f"{what} of that name", f"a folder that holds {layout}", "check the path")
-    images = [folder / name for name in IMAGE_FOLDERS if (folder / name).is_dir()]
-    masks = [folder / name for name in MASK_FOLDERS if (folder / name).is_dir()]
+    images, masks = _halves(folder)
     if not images or not masks:
         there = ", ".join(sorted(child.name for child in folder.iterdir())[:6]) or "nothing: it is empty"
-        raise CohortError(folder, there, layout, "rename or create them, or run `covidlab phantom` for synthetic data")
+        remedy = "rename or create them, or run `covidlab phantom` for synthetic data"
+        if inside := _cohorts_in(folder):
+            remedy = f"name the folder in it: {inside[0]}"
+        elif images or masks:
+            missing = "masks" if images else "images"
+            remedy = f"only the folder of {missing} is missing: put it beside {(images or masks)[0].name}"
+        raise CohortError(folder, there, layout, remedy)
     return images[0], masks[0]
+
+
+def _halves(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The folders of images and of masks that are there, by either name."""
+    names = IMAGE_FOLDERS, MASK_FOLDERS
+    images, masks = ([folder / name for name in these if (folder / name).is_dir()] for these in names)
+    return images, masks
+
+
+def _cohorts_in(folder: Path) -> list[Path]:
+    """Folders of a folder that hold both images and masks."""
+    return [child for child in sorted(folder.iterdir()) if child.is_dir() and all(_halves(child))]
 
 
 def _nifti_files(folder: Path) -> dict[str, Path]:

@@ -5,7 +5,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from covidlab.cohorts import CohortError, combine, open_cohort, patient_of, read_cohort
+from covidlab.cohorts import CohortError, combine, is_single_scan, open_cohort, patient_of, read_cohort
 from covidlab.errors import CovidlabError
 from covidlab.slice_cache import grid_spacing, open_slice_cache
 from tests.conftest import SIDE, SLICES, write_scan
@@ -202,3 +202,14 @@ def test_a_slice_comes_between_its_neighbours_and_a_scan_ends_with_itself(cache)
     np.testing.assert_array_equal(cache.inputs(rows)[..., 0], cache.images[rows])
     wide = cache.inputs(np.array([1]), channels=5)[0]
     np.testing.assert_array_equal(np.moveaxis(wide, -1, 0), cache.images[np.array([0, 0, 1, 2, 3])])
+
+
+def test_a_folder_that_is_nearly_one_of_cases_is_told_what_is_missing(tmp_path):
+    write_scan(tmp_path / "data" / "mine", "a")
+    (tmp_path / "data" / "README.txt").touch()
+    assert not is_single_scan(tmp_path / "data")
+    with pytest.raises(CohortError, match=r"name the folder in it: .*mine"):
+        read_cohort(tmp_path / "data")
+    shutil.rmtree(tmp_path / "data" / "mine" / "masks")
+    with pytest.raises(CohortError, match="only the folder of masks is missing: put it beside images"):
+        read_cohort(tmp_path / "data" / "mine")
