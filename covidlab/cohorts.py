@@ -255,11 +255,11 @@ def read_cohort(folder: Path, cases: str | Collection[str] = "*") -> Cohort:
 
 def is_single_scan(path: Path) -> bool:
     """Whether a path is one scan, a file or a folder of DICOM slices, and no folder of cases."""
-    if path.is_file():
-        return True
-    inside = {child.name for child in path.iterdir()} if path.is_dir() else set()
+    if not path.is_dir():
+        return path.is_file()
+    inside = {child.name for child in path.iterdir()}
     cohort = inside & {*IMAGE_FOLDERS, *MASK_FOLDERS} or any(name.endswith(EXTENSIONS) for name in inside)
-    cohort = cohort or (path.is_dir() and _cohorts_in(path))
+    cohort = cohort or _cohorts_in(path)
     return not cohort and any((path / name).is_file() for name in inside if not name.startswith("."))
 
 

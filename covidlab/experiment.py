@@ -148,7 +148,7 @@ def change_recipe(
         if not 0 < rate < 1:
             raise CovidlabError("--rate", f"{rate:g}", "a number between 0 and 1", "0.002 is the usual one")
         recipe = replace(recipe, learning_rate=rate)
-    return replace(recipe, keep_last=keep_last)
+    return replace(recipe, keep_last=True) if keep_last else recipe
 
 
 def _ratio(word: str) -> float | None:
@@ -518,7 +518,7 @@ def read_run(folder: Path) -> Run:
         If the folder holds none.
     """
     try:
-        config = _config_of(folder)
+        config = _config_of(_read_config(folder))
         found = json.loads((folder / "scores.json").read_text())
         counts = {part: Counts(**values["counts"]) for part, values in found["parts"].items()}
         history = tuple(read_history(folder / "history.csv"))
@@ -547,7 +547,7 @@ def _claimed(folder: Path, config: Config, cache: SliceCache) -> Iterator[None]:
             folder.mkdir(parents=True, exist_ok=True)
             held.enter_context(FileLock(folder / ".run.lock", timeout=0, mode=0o666))
             if not (folder / "config.json").exists():
-                about = {"slices": _content(cache), "covidlab": __version__}
+                about = {"slices": cache.content, "covidlab": __version__}
                 write_json(folder / "config.json", {**asdict(config), **about})
         except Timeout as problem:
             raise CovidlabError(
@@ -566,9 +566,9 @@ def _claimed(folder: Path, config: Config, cache: SliceCache) -> Iterator[None]:
 def _check_same(folder: Path, config: Config, cache: SliceCache) -> None:
     """Refuse a folder whose run was asked for something else, or made of other slices."""
     try:
+        found = _read_config(folder)
         # Compared as JSON keeps them: a tuple of widths comes back as a list.
-        there, wanted = (json.loads(json.dumps(asdict(one))) for one in (_config_of(folder), config))
-        slices = _read_config(folder).get("slices")
+        there, wanted = (json.loads(json.dumps(asdict(one))) for one in (_config_of(found), config))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CovidlabError(
             folder / "config.json", "a file that no run of covidlab wrote", "an empty folder or a run's",
@@ -583,7 +583,7 @@ def _check_same(folder: Path, config: Config, cache: SliceCache) -> None:
             "name another folder with --out, or delete this one",
         )
     # Runs from before it was written down are not checked.
-    if slices not in (None, _content(cache)):
+    if found.get("slices") not in (None, cache.content):
         raise CovidlabError(
             folder, "a run of other slices, though of the same names",
             f"the images, masks and patients of {config.cohort} as they are now, and as this version reads them",
@@ -591,23 +591,19 @@ def _check_same(folder: Path, config: Config, cache: SliceCache) -> None:
         )  # fmt: skip
 
 
-def _content(cache: SliceCache) -> str:
-    """What stands for the slices: the digest of all files and patients, which ends the name of the cache's folder."""
-    return cache.folder.name.rpartition("-")[2]
-
-
-def _config_of(folder: Path) -> Config:
-    found = _read_config(folder)
-    found.pop("covidlab")
-    found.pop("slices", None)
-    found["recipe"] = Recipe(**found["recipe"])
-    for name in ("test_patients", "cases", "extra_train", "test_data"):
-        found[name] = tuple(found.get(name, ()))
-    return Config(**found)
-
-
 def _read_config(folder: Path) -> dict:
     return json.loads((folder / "config.json").read_text())
+
+
+def _config_of(found: Mapping) -> Config:
+    """The config in what a config.json holds."""
+    asked = dict(found)
+    asked.pop("covidlab")
+    asked.pop("slices", None)
+    asked["recipe"] = Recipe(**asked["recipe"])
+    for name in ("test_patients", "cases", "extra_train", "test_data"):
+        asked[name] = tuple(asked.get(name, ()))
+    return Config(**asked)
 
 
 def _as_json(run: Run) -> dict:

@@ -11,6 +11,8 @@ from functools import lru_cache
 import numpy as np
 from scipy import sparse
 
+from covidlab.volumes import Volume
+
 
 @dataclass(frozen=True)
 class GridFit:
@@ -39,6 +41,11 @@ class GridFit:
     height: int
     width: int
     aspect: float = 1.0
+
+    @classmethod
+    def of(cls, volume: Volume, size: int) -> "GridFit":
+        """The place of a scan's slices on a grid of `size` pixels a side."""
+        return cls(size, *volume.slice_shape, volume.pixel_aspect)
 
     def __post_init__(self):
         if not self.aspect > 0:

@@ -65,7 +65,7 @@ def predict_volume(volume: Volume, model: keras.Model, info: WeightsInfo) -> np.
     float32 array (slices, rows, columns) in 0..1
         In display orientation, on the scan's own pixel grid; `volume.from_display` takes it to voxel order.
     """
-    fit = GridFit(info.grid, *volume.slice_shape, volume.pixel_aspect)
+    fit = GridFit.of(volume, info.grid)
     return np.concatenate([fit.from_grid(portion) for portion in _on_grid(volume, fit, model, info)])
 
 
@@ -77,7 +77,7 @@ def predict_mask(volume: Volume, model: keras.Model, info: WeightsInfo) -> np.nd
     bool array (slices, rows, columns)
         In display orientation, as `predict_volume`.
     """
-    fit = GridFit(info.grid, *volume.slice_shape, volume.pixel_aspect)
+    fit = GridFit.of(volume, info.grid)
     masks = []
     for probabilities in _on_grid(volume, fit, model, info):
         portion = info.without_specks(probabilities)

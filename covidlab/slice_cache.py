@@ -67,6 +67,11 @@ class SliceCache:
         """Whether each slice shows any lesion, bool (slices,)."""
         return self.positive_pixels > 0
 
+    @property
+    def content(self) -> str:
+        """A digest of all files, patients and the way they were read, which ends the name of the cache's folder."""
+        return self.folder.name.rpartition("-")[2]
+
     def inputs(self, rows: np.ndarray, channels: int = 1) -> np.ndarray:
         """What a model is given for some slices: each alone, or between its neighbours as channels.
 
@@ -166,7 +171,7 @@ def grid_spacing(case: Case, size: int) -> tuple[float, float, float] | None:
     volume = read_volume(case.image)
     if volume.spacing is None:
         return None
-    fit = GridFit(size, *volume.slice_shape, volume.pixel_aspect)
+    fit = GridFit.of(volume, size)
     between, down, across = (float(volume.spacing[axis]) for axis in volume.orientation.axes)
     return between, down * fit.height / fit.inner_height, across * fit.width / fit.inner_width
 
@@ -194,7 +199,7 @@ def _build(cohort: Cohort, size: int, folder: Path, progress: Progress) -> None:
         for done, case in enumerate(cohort.cases):
             progress(done, len(cohort.cases), case.name)
             volume = read_volume(case.image)
-            fit = GridFit(size, *volume.slice_shape, volume.pixel_aspect)
+            fit = GridFit.of(volume, size)
             case_masks = fit.mask_to_grid(volume.to_display(read_mask(case.mask, like=volume)))
             images.append(fit.to_grid(volume.slices()))
             masks.append(case_masks)

@@ -176,7 +176,7 @@ def volume_time(scan: Path, model: keras.Model, info: WeightsInfo, rounds: int =
         If the scan cannot be read.
     """
     volume = read_scan(scan)
-    fit = GridFit(info.grid, *volume.slice_shape, volume.pixel_aspect)
+    fit = GridFit.of(volume, info.grid)
     on_grid = np.concatenate(list(slices_for(model, volume, fit)))
     probabilities = predict_slices(model, on_grid, mirror=info.mirror)
     times: dict[str, list[np.ndarray]] = {}

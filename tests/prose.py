@@ -189,12 +189,14 @@ PATIENT_F1 = table("patient-radiopaedia", "f1", case="all, pooled")
 CORONACASES_F1 = table("patient-coronacases", "f1", case="all, pooled")
 NAMES = [row["recipe"] for row in read_table(ROOT / "results/patient-recipes.csv")]
 SEEDS = [table("patient-seeds", "F1", recipe=row["recipe"]) for row in read_table(ROOT / "results/patient-seeds.csv")]
-# One recipe by slice, and by patient.
-SAME_RECIPE: Source = lambda notebook: [  # noqa: E731
-    round(value, 3)
-    for value in result("results/runs/slice-recipe/scores.json", "models", "light_unet", "test", "f1")(notebook)
-    + PATIENT_F1(notebook)
-]
+SLICE_RUN = result("results/runs/slice-recipe/scores.json", "models", "light_unet", "test", "f1")
+
+
+def same_recipe(notebook: NotebookNode) -> list[float]:
+    """F1 of one recipe by slice, and by patient."""
+    return [round(value, 3) for value in together(SLICE_RUN, PATIENT_F1)(notebook)]
+
+
 ADAPTATION_GAIN = {number: table("adaptation", f"{number} slices", patient="mean gain") for number in ("2", "8")}
 RECIPES = {name: table("patient-recipes", "F1", recipe=name) for name in NAMES}
 EMPTY = {name: table("patient-recipes", "negative slices left empty", recipe=name) for name in NAMES}
@@ -315,7 +317,7 @@ CLAIMS = [
                  r"\npatient +F1 on train ([\d.]+), on test ([\d.]+)"),
           lambda _, true: true[1] > true[0] - 0.05 and true[3] < true[2] - 0.05),
     Claim("02_data_loading", r"the light U-Net reaches an F1 of ([\d.]+) by slice \(one seed\) and ([\d.]+) by patient",
-          SAME_RECIPE),
+          same_recipe),
     Claim("02_data_loading", r"divides its images: (\d+) % for testing, and of the rest (\d+) % for validation",
           known(round(100 * paper.TEST_SHARE), round(100 * paper.VALIDATION_SHARE))),
     Claim("02_data_loading", r"The record's slices have (\d+) times as many pixels", known((630 / 128) ** 2),
@@ -358,7 +360,7 @@ CLAIMS = [
     Claim("05_light_unet", r"test F1 ([\d.]+), with sums ([\d.]+); alike on train and validation", JOINS,
           lambda said, true: said == [true[3], true[7]]),
     Claim("05_light_unet", r"In notebook 06 two seeds of \*one\* smaller network lie further apart than that",
-          lambda notebook: JOINS(notebook) + elsewhere("06_class_imbalance", SUM_SEEDS)(notebook),
+          together(JOINS, elsewhere("06_class_imbalance", SUM_SEEDS)),
           lambda _, true: abs(true[9] - true[8]) > abs(true[3] - true[7])),
     Claim("05_light_unet", r"when one pixel in a (hundred) is lesion", elsewhere("06_class_imbalance", LESION_SHARE),
           lambda said, true: abs(100 / true[0] - said[0]) < 10),
@@ -508,8 +510,10 @@ CLAIMS = [
           lambda _, true: max(abs(true[1] - true[4]), abs(true[0] - true[3])) < 0.02),
     Claim(JUDGED, r"It has ([\d,]+) weights and sees", output(r"^patch_cnn +([\d,]+) weights")),
     Claim(JUDGED, r"there FCN-8s is still below the U-Net on test, but by less than here",
-          lambda notebook: measured(r"^\| FCN-8s, a quarter [^|]*(?:\| [^|]+ ){3}\| ([\d.]+) ")(notebook)
-          + measured(r"^\| light U-Net (?:\| [^|]+ ){3}\| ([\d.]+) ")(notebook) + THREE_F1(notebook),
+          together(
+              measured(r"^\| FCN-8s, a quarter [^|]*(?:\| [^|]+ ){3}\| ([\d.]+) "),
+              measured(r"^\| light U-Net (?:\| [^|]+ ){3}\| ([\d.]+) "), THREE_F1,
+          ),
           lambda _, true: 0 < true[1] - true[0] < true[9] - true[6]),
     Claim(JUDGED, r"nano U-Net, a smaller sister with a quarter of the weights, fits without them",
           output(r"^our nano U-Net .* at least ([\d.]+) s"), lambda _, true: true[0] < paper.SECONDS_PER_SLICE[1]),
@@ -588,7 +592,7 @@ CLAIMS = [
           output(r"something marked: \{'patch_cnn': '([\d.]+)', .*'light_unet': '([\d.]+)'"),
           lambda _, true: abs(true[0] - 0.9) < 0.02 and 0.42 < true[1] < 0.5),
     Claim(JUDGED, r"marks nothing on (\d+) of (\d+)\. Without those it has ([\d.]+), still the lowest",
-          lambda notebook: CAUGHT(notebook) + three("NSD at 3 mm, mean over positive")(notebook),
+          together(CAUGHT, three("NSD at 3 mm, mean over positive")),
           lambda said, true: said[:2] == true[3:5] and true[10] < min(true[9], true[11])
           and round(true[10] * true[4] / (true[4] - true[3]), 2) == said[2] < true[9]),
     Claim(JUDGED, r"What FCN-8s misses is mostly smaller", output(r"^fcn8s, .* median: missed (\d+)  found (\d+)"),
@@ -612,10 +616,10 @@ CLAIMS = [
     Claim(JUDGED, r"reports ([\d.]+) to ([\d.]+) s a slice on an AMD",
           known(*paper.SECONDS_PER_SLICE)),
     Claim(JUDGED, r"The first call always takes longer, often many times",
-          lambda notebook: calls(128)(notebook) + calls(630)(notebook),
+          together(calls(128), calls(630)),
           lambda _, true: all(true[k] > true[k + 1] for k in (0, 2, 5, 7)) and true[2] > 5 * true[3]),
     Claim(JUDGED, r"`predict` loses most on small slices",
-          lambda notebook: calls(128)(notebook) + calls(630)(notebook), lambda _, true: true[4] > 1.5 * true[9]),
+          together(calls(128), calls(630)), lambda _, true: true[4] > 1.5 * true[9]),
     Claim(JUDGED, r"every bar ends beyond the paper's range", compiled,
           lambda _, true: min(true[::2]) > 1000 * paper.SECONDS_PER_SLICE[1]),
     Claim(JUDGED, r"on one thread a compiled call reaches more than half of the peak", compiled,
@@ -632,7 +636,7 @@ CLAIMS = [
     Claim("08_beyond_the_paper", r"Validation wants a higher threshold for two looks", MIRROR[1],
           lambda _, true: true[3] > true[0]),
     Claim("08_beyond_the_paper", r"F1 rises a little, and the recall that was won is given back",
-          lambda notebook: MIRROR[0](notebook) + MIRROR[1](notebook),
+          together(MIRROR[0], MIRROR[1]),
           lambda _, true: 0.005 < true[10] - true[4] < 0.03 and true[8] == true[11] < true[5]),
     Claim("08_beyond_the_paper", r"Over all pixels\*\* both doubts look excellent", DOUBT,
           lambda _, true: min(true[0], true[2]) > 0.9),
@@ -665,7 +669,7 @@ CLAIMS = [
                             for value in RECIPES[name](notebook)],
           lambda _, true: abs(true[0] - true[1]) < 0.02 and abs(true[2] - true[3]) < 0.02),
     Claim("08_beyond_the_paper", r"F1 ([\d.]+) without coronacases, ([\d.]+) with them",
-          lambda notebook: PATIENT_F1(notebook) + CORONACASES_F1(notebook)),
+          together(PATIENT_F1, CORONACASES_F1)),
     Claim("08_beyond_the_paper", r"are that recipe: ([\d.]+), ([\d.]+) and ([\d.]+)\.", together(*SEEDS[:3])),
     Claim("08_beyond_the_paper", r"it gave ([\d.]+) with the first seeds", SEEDS[0]),
     Claim("08_beyond_the_paper", r"Now the three lie between ([\d.]+) and ([\d.]+)\.", together(*SEEDS[4:7]),
@@ -673,8 +677,8 @@ CLAIMS = [
     Claim("08_beyond_the_paper", r"three times the time, and better than each of them", together(*SEEDS),
           lambda _, true: true[3] > max(true[:3]) and true[7] > max(true[4:7])),
     Claim("08_beyond_the_paper", r"The same recipe by slice gives ([\d.]+), by patient ([\d.]+): the",
-          SAME_RECIPE),
-    Claim("08_beyond_the_paper", r"the leak is worth (\d+) points", SAME_RECIPE,
+          same_recipe),
+    Claim("08_beyond_the_paper", r"the leak is worth (\d+) points", same_recipe,
           lambda said, true: said[0] == round(100 * (true[0] - true[1]))),
     Claim("08_beyond_the_paper", r"the phantom alone, and no real slice, reach ([\d.]+) on them",
           table("phantom-to-real", "f1", case="all, pooled")),
