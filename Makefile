@@ -7,6 +7,7 @@ WORKERS ?= 2
 LAB_FLAGS ?=
 LOCK_FLAGS ?=
 REPRODUCE_FLAGS ?=
+LANE_FLAGS ?=
 TABLE_FLAGS ?=
 
 VENV := .venv
@@ -29,7 +30,8 @@ unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS PYTEST_ADDOPTS MPLBACKEND JUPYTER_
 # Tests and stored outputs are the phantom's, in the lesson profile, whatever the reader has switched to.
 ON_PHANTOM := env -u COVIDLAB_DATA -u COVIDLAB_PROFILE
 
-NBVAL := --nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with tests/nbval_sanitize.cfg --durations 5
+NBVAL := --nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with tests/nbval_sanitize.cfg \
+	-p tests.trained_numbers --durations 5
 
 define HELP
 covidlab: a course in notebooks on segmenting COVID-19 lesions in chest CT. Teaching material, not a medical device.
@@ -46,6 +48,7 @@ Both set up .venv first, so there is nothing to run before them; only the first 
   make address     REPO=owner/name: write the repository's address into every badge and link
   make lock        resolve requirements.lock again (when you changed pyproject.toml)
   make test-colab  every notebook once more, on the versions that Colab has (in .venv-colab)
+  make test-processors  every notebook on other processors, imitated on this one
   make course-table  measure each notebook's time and memory, and write the table into README and 00
   make clean       remove .venv, .venv-colab and caches; data/ and runs/ stay
 
@@ -77,7 +80,7 @@ On Debian or Ubuntu: apt install python3-venv (or python3-pip), then run make ag
 endef
 export NO_VENV
 
-.PHONY: help setup lab test test-colab notebooks course-table reproduce student address lock clean FORCE
+.PHONY: help setup lab test test-colab test-processors notebooks course-table reproduce student address lock clean FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -129,7 +132,7 @@ lab: setup
 		$(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_FLAGS)
 
 test: setup
-	$(ON_PHANTOM) $(PY) -m ruff check --output-format concise covidlab tests notebooks
+	$(ON_PHANTOM) $(PY) -m ruff check --output-format concise covidlab studies tests notebooks
 	$(ON_PHANTOM) $(PY) -m pytest -n $(WORKERS) --dist loadscope tests
 ifneq ($(NOTEBOOKS),)
 	$(ON_PHANTOM) $(PY) -m pytest $(NBVAL) notebooks/
@@ -146,6 +149,10 @@ $(COLAB)/.ready: tests/colab-requirements.txt pyproject.toml | $(VENV)/.uv
 test-colab: $(COLAB)/.ready
 	$(ON_PHANTOM) $(COLAB)/bin/python -m pytest tests/test_views.py tests/test_viewer.py
 	$(ON_PHANTOM) $(COLAB)/bin/python -m pytest $(NBVAL) notebooks/
+
+# LANE_FLAGS="--lanes sse41 --notebooks 05_light_unet.ipynb" runs a part.
+test-processors: setup
+	$(ON_PHANTOM) $(PY) -m tests.processors $(LANE_FLAGS)
 
 notebooks: setup
 	$(ON_PHANTOM) $(PY) -c "from nbclient.cli import main; main()" --inplace --timeout=300 $(NOTEBOOKS)

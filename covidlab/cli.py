@@ -9,6 +9,7 @@ import json
 import re
 import shlex
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -37,7 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     options.arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        return options.command(options) or 0
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_: print(f"covidlab: {message}", file=sys.stderr)
+            return options.command(options) or 0
     except CovidlabError as error:
         print(f"covidlab: {error}", file=sys.stderr)
         return 2

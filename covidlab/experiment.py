@@ -11,6 +11,7 @@ A finished run is read, not repeated; an interrupted one goes on.
 
 import hashlib
 import json
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -282,6 +283,23 @@ class Run:
         return {part: counts.scores() for part, counts in self.counts.items()}
 
     @property
+    def warning(self) -> str:
+        """One line on a network that has learnt nothing, with what to do; empty for all others.
+
+        Nothing is what an empty mask knows, whose F1 is 0, or one that marks every pixel: it has a recall of 1, and
+        for precision the share of lesion.
+        """
+        found = self.counts["validation"]
+        lesion = found.tp + found.fn
+        if not lesion or found.f1 > 2 * lesion / (lesion + found.total):
+            return ""
+        return (
+            f"{self.folder}: found a network that has learnt nothing (validation F1 {found.f1:.3f}, no better than an "
+            "empty mask or one that marks everything); expected more: train it with more updates, another seed or a "
+            "lower learning rate, and do not use its weights."
+        )
+
+    @property
     def weights(self) -> Path:
         """The file of the epoch that validation chose."""
         return self.folder / WEIGHTS
@@ -289,6 +307,18 @@ class Run:
     def model(self) -> tuple[keras.Model, WeightsInfo]:
         """The trained model, with what its weights say of themselves."""
         return load_model(self.weights)
+
+
+def _told(run: Run) -> Run:
+    """The run, with a warning if it has learnt nothing: such a one is never kept, nor read, in silence."""
+    if run.warning:
+        warnings.warn(run.warning, RuntimeWarning, stacklevel=3)
+    return run
+
+
+def asked_for(config: Config, cache: SliceCache) -> dict:
+    """A config with the cases of a cache, as config.json keeps it: lists in place of tuples."""
+    return json.loads(json.dumps(asdict(replace(config, cases=tuple(dict.fromkeys(cache.cases.tolist()))))))
 
 
 def make_split(cache: SliceCache, protocol: str, seed: int, test_patients: Sequence[str] = ()) -> Split:
@@ -404,6 +434,8 @@ def _train_and_score(
     weights = folder / WEIGHTS
     keras.utils.set_random_seed(config.seed)
     model = first or MODELS[config.model](**config.options)
+    # Weights that another training has folded go on as they are. The patch CNN has no twin, and needs none.
+    twin = None if first or config.model == "patch_cnn" else MODELS[config.model](**config.options, normalised=True)
 
     seen = sorted({*known, *cache.cases[np.concatenate([split.train, split.validation])].tolist()})
 
@@ -414,14 +446,14 @@ def _train_and_score(
         )  # fmt: skip
         save_weights(weights, model, info)
 
-    history = train(model, cache, split, config.recipe, folder, save_best, progress)
+    history = train(model, cache, split, config.recipe, folder, save_best, progress, twin)
     best, info = load_model(weights)
     if config.pool_threshold:
         info = replace(info, threshold=_choose_threshold(best, cache, split, config))
     info, counts = _count_parts(best, info, cache, split, config.drop_specks)
     if config.drop_specks or config.pool_threshold:
         save_weights(weights, best, info)
-    run = Run(folder, config, counts, info.threshold, tuple(history), leak)
+    run = _told(Run(folder, config, counts, info.threshold, tuple(history), leak))
     (folder / "figures").mkdir(exist_ok=True)
     history_figure = figures.history_figure(history, config.sentence, config.recipe.keep_last)
     figures.save(history_figure, folder / "figures" / "history.png")
@@ -522,7 +554,7 @@ def read_run(folder: Path) -> Run:
         found = json.loads((folder / "scores.json").read_text())
         counts = {part: Counts(**values["counts"]) for part, values in found["parts"].items()}
         history = tuple(read_history(folder / "history.csv"))
-        return Run(folder, config, counts, found["threshold"], history, found["leak"])
+        return _told(Run(folder, config, counts, found["threshold"], history, found["leak"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CovidlabError(
             folder,
@@ -615,6 +647,7 @@ def _as_json(run: Run) -> dict:
         "threshold": run.threshold,
         "leak": run.leak,
         "training_seconds": round(run.history[-1].seconds, 1),
+        "warning": run.warning,
         "parts": {part: {**rounded(run.scores[part]), "counts": asdict(counts)} for part, counts in run.counts.items()},
     }
 

@@ -6,6 +6,7 @@ elsewhere during the import, and where `quiet` is asked for: all other warnings 
 """
 
 import os
+import platform
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -30,6 +31,12 @@ def quiet() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+# oneDNN's kernels, which TensorFlow takes by itself on some x86 processors only, train about twice as fast on the
+# others, too. Whoever has set the variable is obeyed.
+if platform.machine().lower() in ("x86_64", "amd64"):
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 def _import_quietly():

@@ -18,6 +18,7 @@ from covidlab import paper
 from covidlab.imbalance import LOSSES, disturb_borders, undersample
 from covidlab.metrics import Counts, count_at
 from covidlab.models import channels_of
+from covidlab.models.normalised import fold
 from covidlab.models.patch_cnn import classifier_in
 from covidlab.patches import PatchPlaces, cut_patches, sample_places
 from covidlab.progress import Progress, silent
@@ -377,12 +378,13 @@ def best_threshold(counts: list[Counts], thresholds: np.ndarray) -> tuple[float,
     return float(thresholds[best]), float(scores[best])
 
 
-def learner_and_batches(model: keras.Model):
-    """What learns, and the function that makes its batches: the patch CNN's patches, or any other model's slices."""
+def learner_and_batches(model: keras.Model, twin: keras.Model | None = None):
+    """What learns, and the function that makes its batches: the patch CNN's classifier, from patches; any other
+    model's normalised twin or, without one, the model itself, from slices."""
     classifier = classifier_in(model)
     if classifier is not None:
         return classifier, patch_batches
-    return model, partial(training_batches, channels=channels_of(model))
+    return twin or model, partial(training_batches, channels=channels_of(model))
 
 
 def train(
@@ -393,6 +395,7 @@ def train(
     folder: Path,
     save_best,
     progress: Progress = silent,
+    twin: keras.Model | None = None,
 ) -> list[Epoch]:
     """Fit a fresh model, or go on with a training that was interrupted.
 
@@ -409,6 +412,8 @@ def train(
     save_best : callable (Epoch) -> None
         Called after each epoch that is better on validation than all before it; after each, if the last is kept.
     progress : callable (done, total, text)
+    twin : keras.Model, optional
+        The same network built with `normalised=True`: it learns, and the model has its folded weights after each epoch.
 
     Returns
     -------
@@ -424,12 +429,12 @@ def train(
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, recipe.updates - warm_up), alpha=0.01, warmup_target=recipe.learning_rate, warmup_steps=warm_up
     )
-    learner, batches = learner_and_batches(model)
+    learner, batches = learner_and_batches(model, twin)
     # The norm is clipped because the first updates see hardly a lesion and may be wild.
-    learner.compile(keras.optimizers.Adam(rate, clipnorm=1.0), loss=LOSSES[recipe.loss]())
+    learner.compile(keras.optimizers.Adam(rate, global_clipnorm=1.0), loss=LOSSES[recipe.loss]())
     learner.optimizer.build(learner.trainable_variables)
     history = _resume(learner, recipe, folder)
-    keeper = _Keeper(model, cache, split, recipe, folder, history, save_best, progress)
+    keeper = _Keeper(model, cache, split, recipe, folder, history, save_best, progress, twin)
     # All whole epochs, then the shorter one if there is one: in one call Keras would warn that data ran out.
     for epochs in (recipe.updates // recipe.updates_per_epoch, recipe.epochs):
         start = len(history)
@@ -452,9 +457,10 @@ class _Keeper(keras.callbacks.Callback):
     """After each epoch: validate, keep the best weights, then the point to resume from. In that order, so that a
     kill between two steps repeats an epoch and never loses one."""
 
-    def __init__(self, slice_model, cache, split, recipe, folder, history, save_best, progress):
+    def __init__(self, slice_model, cache, split, recipe, folder, history, save_best, progress, twin):
         super().__init__()
-        self.slice_model = slice_model  # self.model is what learns: for the patch CNN, the classifier inside
+        # self.model is what learns: for the patch CNN the classifier inside, for others perhaps the normalised twin.
+        self.slice_model, self.twin = slice_model, twin
         self.cache, self.split, self.recipe = cache, split, recipe
         self.folder, self.history, self.save_best, self.progress = folder, history, save_best, progress
         self.best = max((epoch.validation_f1 for epoch in history), default=-1.0)
@@ -474,6 +480,8 @@ class _Keeper(keras.callbacks.Callback):
             self.progress(done, self.recipe.updates, last)
 
     def on_epoch_end(self, epoch, logs=None):
+        if self.twin is not None:
+            fold(self.twin, self.slice_model)
         counts = count_slices(self.slice_model, self.cache, self.split.validation, THRESHOLDS)
         threshold, f1 = best_threshold(counts, THRESHOLDS)
         line = Epoch(

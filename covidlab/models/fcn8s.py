@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from covidlab.models.normalised import convolution
 from covidlab.models.padding import CropLike, PadToMultiple
 from covidlab.tensorflow_quiet import keras
 
@@ -37,7 +38,8 @@ class Bilinear(keras.initializers.Initializer):
 
 
 def fcn8s(
-    stride: int = 8, width: float = 1.0, classes: int = 1, channels: int = 1, dropout: float = 0.5, name: str = "fcn8s"
+    stride: int = 8, width: float = 1.0, classes: int = 1, channels: int = 1, dropout: float = 0.5,
+    normalised: bool = False, name: str = "fcn8s",
 ) -> keras.Model:
     """Build FCN-8s, or FCN-16s or FCN-32s, with fresh weights.
 
@@ -57,6 +59,9 @@ def fcn8s(
         1 for a slice, 3 for a slice between its neighbours.
     dropout : float in 0..1
         After fc6 and after fc7.
+    normalised : bool
+        Whether batch normalisation follows every convolution but those that score. That is how it trains; see
+        `covidlab.models.normalised`.
     name : str
 
     Returns
@@ -85,10 +90,10 @@ def fcn8s(
     pooled = {}
     for block, (maps, convolutions) in enumerate(BLOCKS, start=1):
         for number in range(1, convolutions + 1):
-            x = _convolution(x, maps * width, 3, f"conv{block}_{number}")
+            x = convolution(x, _narrowed(maps * width), 3, f"conv{block}_{number}", normalised)
         x = pooled[block] = layers.MaxPooling2D(name=f"pool{block}")(x)
     for layer, kernel in (("fc6", 7), ("fc7", 1)):
-        x = _convolution(x, CLASSIFIER_MAPS * width, kernel, layer)
+        x = convolution(x, _narrowed(CLASSIFIER_MAPS * width), kernel, layer, normalised)
         x = layers.Dropout(dropout, name=f"{layer}_dropout")(x)
 
     # One pixel in eighty is lesion: start from that share.
@@ -127,7 +132,7 @@ def layer_weights(width: float = 1.0, classes: int = 1, channels: int = 1) -> di
     maps, pooled = channels, {}
 
     def convolution(name: str, kernel: int, wanted: float) -> int:
-        after = max(1, round(wanted))
+        after = _narrowed(wanted)
         counts[name] = kernel**2 * maps * after + after
         return after
 
@@ -175,11 +180,8 @@ def carry_weights(source: keras.Model, target: keras.Model) -> list[str]:
     return kept
 
 
-def _convolution(x, maps: float, kernel: int, name: str):
-    maps = max(1, round(maps))
-    return layers.Conv2D(
-        maps, kernel, padding="same", activation="relu", kernel_initializer="he_normal", name=name
-    )(x)  # fmt: skip
+def _narrowed(maps: float) -> int:
+    return max(1, round(maps))
 
 
 def _upsample(x, factor: int, classes: int, name: str):

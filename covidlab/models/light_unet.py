@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from covidlab.models.normalised import convolution
 from covidlab.models.padding import CropLike, PadToMultiple
 from covidlab.tensorflow_quiet import keras
 
@@ -9,12 +10,14 @@ layers = keras.layers
 
 JOINS = {"concatenate": layers.Concatenate, "sum": layers.Add}
 
+
 def light_unet(
     widths: Sequence[int] = (8, 16, 32, 64, 128),
     dropout: float = 0.3,
     channels: int = 1,
     join: str = "concatenate",
     stride: int = 1,
+    normalised: bool = False,
     name: str = "light_unet",
 ) -> keras.Model:
     """Build the light U-Net, with fresh weights.
@@ -38,6 +41,9 @@ def light_unet(
     stride : int
         Of the first convolution. At 2 the whole network works on half the rows and columns, a quarter of the places,
         and a transposed convolution makes 2 x 2 probabilities of each place at the end: see `nano_unet`.
+    normalised : bool
+        Whether batch normalisation follows every convolution but the last, and not those of the bottleneck only, as in
+        the paper. That is how it trains; see `covidlab.models.normalised`.
     name : str
 
     Returns
@@ -69,23 +75,17 @@ def light_unet(
 
     skips = []
     for depth, width in enumerate(levels):
-        x = _two_convolutions(x, width, f"down{depth}", stride if depth == 0 else 1)
+        x = _two_convolutions(x, width, f"down{depth}", normalised, stride if depth == 0 else 1)
         skips.append(x)
         x = layers.MaxPooling2D(name=f"pool{depth}")(x)
 
-    for half in "ab":
-        # Without bias: the batch normalisation that follows has its own.
-        x = layers.Conv2D(
-            deepest, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"bottleneck_{half}"
-        )(x)
-        x = layers.BatchNormalization(name=f"bottleneck_{half}_norm")(x)
-        x = layers.ReLU(name=f"bottleneck_{half}_relu")(x)
+    x = _two_convolutions(x, deepest, "bottleneck", normalised=True)
     x = layers.Dropout(dropout, name="bottleneck_dropout")(x)
 
     for depth, width in reversed(list(enumerate(levels))):
         x = layers.Conv2DTranspose(width, 2, strides=2, name=f"up{depth}_grow")(x)
         x = JOINS[join](name=f"up{depth}_skip")([x, skips[depth]])
-        x = _two_convolutions(x, width, f"up{depth}")
+        x = _two_convolutions(x, width, f"up{depth}", normalised)
 
     # One pixel in eighty is lesion: start from that share, not from one half, and save the updates to learn it.
     rare = keras.initializers.Constant(-4.0)
@@ -125,10 +125,7 @@ def nano_unet(widths: Sequence[int] = (8, 16, 32, 64), stride: int = 2, name: st
     return light_unet(widths=widths, stride=stride, name=name, **options)
 
 
-def _two_convolutions(x, width: int, name: str, stride: int = 1):
+def _two_convolutions(x, width: int, name: str, normalised: bool, stride: int = 1):
     for half, step in zip("ab", (stride, 1)):
-        x = layers.Conv2D(
-            width, 3, strides=step, padding="same", activation="relu", kernel_initializer="he_normal",
-            name=f"{name}_{half}",
-        )(x)  # fmt: skip
+        x = convolution(x, width, 3, f"{name}_{half}", normalised, strides=step)
     return x

@@ -1,0 +1,62 @@
+"""The networks that the lessons show, trained beforehand: what a notebook says of one is true on every computer.
+
+A training ends a little differently on each kind of processor. So the course brings its own runs along: each is a
+folder as `run_experiment` writes it, config, history, weights and scores. Their model card lies beside them.
+"""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from covidlab.experiment import Config, Run, asked_for, read_run, run_experiment
+from covidlab.progress import Progress, silent
+from covidlab.results import markdown
+from covidlab.shipped_weights import FOLDER
+from covidlab.slice_cache import SliceCache
+
+LESSONS = FOLDER / "lessons"
+
+
+def lesson_run(config: Config, cache: SliceCache, progress: Progress = silent) -> Run:
+    """The run that comes along for a config; where there is none, as for other data, it is trained now.
+
+    Parameters
+    ----------
+    config : Config
+    cache : SliceCache
+        Of the cohort and the grid that the config names.
+    progress : callable (done, total, text)
+        Told of nothing if the run comes along.
+
+    Returns
+    -------
+    Run
+        Its scores are those of the training that was shipped, on the phantom as it was drawn then.
+    """
+    wanted = asked_for(config, cache)
+    for path in sorted(LESSONS.glob("*/config.json")):
+        if wanted.items() <= json.loads(path.read_text(encoding="utf-8")).items():
+            return read_run(path.parent)
+    return run_experiment(config, cache, Path(tempfile.mkdtemp(prefix="lesson-")), progress)
+
+
+def beside_ours(ours: Mapping[str, Run], yours: Mapping[str, Run]) -> str:
+    """Runs that came along and runs that a reader has trained, as a Markdown table of F1.
+
+    Parameters
+    ----------
+    ours, yours : mapping of a name -> Run
+
+    Returns
+    -------
+    str
+        Numbers of `yours` stand behind a tilde: they differ a little from one kind of processor to the next.
+    """
+    rows = []
+    for owner, runs, mark in (("ours", ours, ""), ("yours", yours, "~")):
+        for name, run in runs.items():
+            f1 = {part: f"{mark}{counts.f1:.2f}" for part, counts in run.counts.items()}
+            row = {"F1": f"{name}, {owner}, {run.config.recipe.updates:,} updates", **f1}
+            rows.append(row | {"threshold": f"{mark}{run.threshold:.3f}".rstrip("0")})
+    return markdown(rows)

@@ -1,0 +1,80 @@
+"""The lessons' networks: what each was asked for, and the command that trains them again.
+
+    python -m studies.lessons           # train what is missing into covidlab/weights/lessons
+    python -m studies.lessons --again   # train all of them anew
+
+The notebooks write the same configs out and find these runs by them (`covidlab.lesson_runs`).
+"""
+
+import argparse
+import json
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from covidlab.cohorts import open_cohort
+from covidlab.experiment import WEIGHTS, Config, recipe_for, run_experiment
+from covidlab.lesson_runs import LESSONS
+from covidlab.progress import progress_bar
+from covidlab.slice_cache import open_slice_cache
+from covidlab.training import Recipe
+
+COHORT, UPDATES = "phantom-lesson", 3000
+NARROW = {"width": 1 / 16, "dropout": 0.2}
+
+
+def lesson(model: str, updates: int = UPDATES, protocol: str = "patient", **options) -> Config:
+    """What notebooks 02 to 05 and 07 ask of a network, at 128 px."""
+    recipe = replace(recipe_for(True, updates, model), updates_per_epoch=100)
+    return Config(COHORT, 128, protocol, seed=0, model=model, options=options, recipe=recipe)
+
+
+def contestant(**changes) -> Config:
+    """What notebook 06 asks of its contestants, at 64 px."""
+    recipe = Recipe(updates=180, updates_per_epoch=90, learning_rate=5e-3, augment=0, negatives_per_positive=1)
+    return Config(COHORT, 64, "slice", seed=0, options={"widths": [8, 16, 32, 64]}, recipe=replace(recipe, **changes))
+
+
+CONTEST = {
+    "positive only": contestant(negatives_per_positive=0),
+    "as many negative": contestant(),
+    "cross-entropy": contestant(loss="cross_entropy"),
+    "weighted cross-entropy": contestant(loss="weighted_cross_entropy"),
+}
+LONG = {
+    "patch CNN": lesson("patch_cnn"),
+    "FCN-32s": lesson("fcn8s", stride=32, **NARROW),
+    "FCN-16s": lesson("fcn8s", stride=16, **NARROW),
+    "FCN-8s": lesson("fcn8s", **NARROW),
+    "light U-Net": lesson("light_unet"),
+    "light U-Net with sums": lesson("light_unet", join="sum"),
+}
+
+
+def train_into(folder: Path, config: Config) -> None:
+    """Train a run and keep what a reader of it needs: nothing of this machine's slices, no figures, no lock."""
+    cache = open_slice_cache(open_cohort(), size=config.grid)
+    with tempfile.TemporaryDirectory() as scratch, progress_bar(folder.name) as progress:
+        run = run_experiment(config, cache, Path(scratch) / "run", progress)
+        asked = json.loads((run.folder / "config.json").read_text())
+        asked.pop("slices")  # the same slices may differ by a grey where another processor drew them
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.json").write_text(json.dumps(asked, indent=2) + "\n")
+        for name in ("history.csv", WEIGHTS, "scores.json"):
+            shutil.copyfile(run.folder / name, folder / name)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--again", action="store_true", help="also those that are there")
+    parser.add_argument("--only", nargs="+", help="names of runs", metavar="NAME")
+    asked = parser.parse_args()
+    for name, config in (LONG | CONTEST).items():
+        folder = LESSONS / name.lower().replace(" ", "-")
+        if (asked.again or not folder.exists()) and name in (asked.only or [name]):
+            train_into(folder, config)
+
+
+if __name__ == "__main__":
+    main()

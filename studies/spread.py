@@ -1,0 +1,159 @@
+"""Where the trainings that a reader runs in the notebooks end: each recipe, on imitated processors, from other weights.
+
+    python -m studies.spread            # go on until results/spread-trainings.csv holds every training
+    python -m studies.spread --table    # only write results/spread.md and .csv again
+
+A training is a row, written as soon as it has ended; a second call trains what is missing. The split is the notebook's
+own. What differs is the kernels that compute, and the weights that training starts from.
+"""
+
+import argparse
+import csv
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from covidlab.experiment import Config, Run, run_experiment
+from covidlab.results import Provenance, mean_and_range, read_table, write_table
+from covidlab.slice_cache import SliceCache, open_slice_cache
+from studies.lessons import CONTEST, LONG, lesson
+
+ROOT = Path(__file__).resolve().parents[1]
+STEM = ROOT / "results" / "spread"
+TRAININGS = ROOT / "results" / "spread-trainings.csv"
+STARTS = 10
+# What a reader trains beside the long runs that come along.
+SHORT = 300
+RECIPES = {
+    "nano U-Net by slice": lesson("nano_unet", SHORT, "slice"),
+    "nano U-Net by patient": lesson("nano_unet", SHORT),
+    **{
+        name: replace(LONG[name], recipe=replace(LONG[name].recipe, updates=SHORT))
+        for name in ("patch CNN", "FCN-8s", "light U-Net", "light U-Net with sums")
+    },
+    **CONTEST,
+}
+# One thread each, because two trainings run side by side.
+ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+LANES = {
+    "oneDNN": {},
+    "oneDNN, AVX": {"ONEDNN_MAX_CPU_ISA": "AVX"},
+    "oneDNN, SSE4.1": {"ONEDNN_MAX_CPU_ISA": "SSE41"},
+    "no oneDNN": {"TF_ENABLE_ONEDNN_OPTS": "0"},
+}
+NUMBERS = ("train_f1", "validation_f1", "test_f1", "threshold", "left_empty")
+COLUMNS = ("recipe", "lane", "start", *NUMBERS)
+
+
+def one_training(config: Config, cache: SliceCache, start: int) -> dict[str, str]:
+    """Train from the weights of a start, on the config's own split, and say where it ended."""
+    from covidlab.tensorflow_quiet import keras
+
+    first = keras.utils.set_random_seed
+    # Only the first weights: the split, the order of slices and how they are turned follow from the config's seed.
+    keras.utils.set_random_seed = lambda seed: first(seed + 1000 * start)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            run = run_experiment(config, cache, Path(folder) / "run")
+            ends = {f"{part}_f1": scores["f1"] for part, scores in run.scores.items()}
+            ends |= {"threshold": run.threshold, "left_empty": left_empty(run, cache)}
+    finally:
+        keras.utils.set_random_seed = first
+    return {name: f"{ends[name]:.4f}" for name in NUMBERS}
+
+
+def left_empty(run: Run, cache: SliceCache) -> float:
+    """Share of the negative test slices on which the run marks nothing."""
+    from covidlab.training import predict_cached
+
+    test = run.config.split(cache).test
+    model, info = run.model()
+    negative = test[~cache.positive[test]]
+    return float(np.mean(~info.mark(predict_cached(model, cache, negative)).any(axis=(1, 2))))
+
+
+def train_lane(recipe: str, lane: str, starts: list[int]) -> None:
+    """In a process of the lane's own: train a recipe from some starts, a row on standard output for each."""
+    from covidlab.cohorts import open_cohort
+
+    config = RECIPES[recipe]
+    cache = open_slice_cache(open_cohort(), size=config.grid)
+    writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
+    for start in starts:
+        writer.writerow({"recipe": recipe, "lane": lane, "start": start, **one_training(config, cache, start)})
+        sys.stdout.flush()
+
+
+def in_a_lane(recipe: str, lane: str, starts: list[int]) -> None:
+    """Start such a process, and add each of its rows to the table when it comes."""
+    command = [sys.executable, "-m", "studies.spread", "--one", recipe, lane, *map(str, starts)]
+    began = time.perf_counter()
+    with subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | ONE_THREAD | LANES[lane], stdout=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stdout:
+            with TRAININGS.open("a") as file:
+                file.write(line)
+            print(f"{time.perf_counter() - began:5.0f} s  {line}", end="", flush=True)
+    if process.returncode:
+        raise SystemExit(f"{recipe}, {lane}: ended with status {process.returncode}; call again to go on")
+
+
+def collapsed(rows: list[Mapping[str, str]]) -> int:
+    """How many trainings of a recipe end with a validation F1 below half of the recipe's median."""
+    f1 = np.array([float(row["validation_f1"]) for row in rows])
+    return int((f1 < np.median(f1) / 2).sum())
+
+
+def summary(rows: list[Mapping[str, str]]) -> list[dict[str, str]]:
+    """A row a recipe: how many trainings, how many collapsed, the range of each number."""
+    found = []
+    for recipe in dict.fromkeys(row["recipe"] for row in rows):
+        own = [row for row in rows if row["recipe"] == recipe]
+        ends = {name: mean_and_range([float(row[name]) for row in own], 2) for name in NUMBERS}
+        found.append({"recipe": recipe, "trainings": str(len(own)), "collapsed": str(collapsed(own)), **ends})
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--table", action="store_true", help="train nothing")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="trainings side by side")
+    parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.one:
+        recipe, lane, *starts = asked.one
+        return train_lane(recipe, lane, [int(start) for start in starts])
+    if not TRAININGS.exists():
+        TRAININGS.write_text(",".join(COLUMNS) + "\n")
+    rows = list(csv.DictReader(TRAININGS.read_text().splitlines()))
+    done = {(row["recipe"], row["lane"], int(row["start"])) for row in rows}
+    missing = {
+        (recipe, lane): [start for start in range(STARTS) if (recipe, lane, start) not in done]
+        for recipe in RECIPES for lane in LANES
+    }  # fmt: skip
+    if not asked.table:
+        with ThreadPoolExecutor(asked.workers) as pool:
+            list(pool.map(lambda job: in_a_lane(*job), [(*job, starts) for job, starts in missing.items() if starts]))
+    write_table(
+        STEM, "Where the trainings of the notebooks end", summary(read_table(TRAININGS)),
+        Provenance.here(
+            command="python -m studies.spread", data="phantom-lesson", protocol="patient, or as named; slice in 06",
+            grid="128; 64 in 06",
+            seeds=f"split of seed 0, {STARTS} starts in each of {len(LANES)} lanes",
+        ),
+        "F1, threshold and the share of negative test slices left empty: mean, lowest and highest. Collapsed: "
+        "validation F1 below half of the recipe's median.",
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
