@@ -6,7 +6,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tests.prose import CLAIMS, Claim, output, page, result
+from tests.claims import CLAIMS
+from tests.prose import Claim, output, page, result
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 
