@@ -27,7 +27,7 @@ def lesson_run(config: Config, cache: SliceCache, progress: Progress = silent) -
     cache : SliceCache
         Of the cohort and the grid that the config names.
     progress : callable (done, total, text)
-        Told of nothing if the run comes along.
+        Told at once that all is done if the run comes along.
 
     Returns
     -------
@@ -37,6 +37,8 @@ def lesson_run(config: Config, cache: SliceCache, progress: Progress = silent) -
     wanted = asked_for(config, cache)
     for path in sorted(LESSONS.glob("*/config.json")):
         if wanted.items() <= json.loads(path.read_text(encoding="utf-8")).items():
+            updates = config.recipe.updates
+            progress(updates, updates, "comes along with the course")
             return read_run(path.parent)
     return run_experiment(config, cache, Path(tempfile.mkdtemp(prefix="lesson-")), progress)
 

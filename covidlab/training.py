@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from covidlab import paper
+from covidlab.errors import CovidlabError
 from covidlab.imbalance import LOSSES, disturb_borders, undersample
 from covidlab.metrics import Counts, count_at
 from covidlab.models import channels_of
@@ -505,7 +506,13 @@ def _resume(model: keras.Model, recipe: Recipe, folder: Path) -> list[Epoch]:
         return history
     if not state.exists():
         return []
-    model.load_weights(state)
+    try:
+        model.load_weights(state)
+    except ValueError as error:
+        raise CovidlabError(
+            state, "a training that another version of covidlab began", "one of this version's",
+            "delete this folder, or name another with --out",
+        ) from error
     return history[: int(model.optimizer.iterations.numpy()) // recipe.updates_per_epoch]
 
 

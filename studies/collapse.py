@@ -64,8 +64,8 @@ def main() -> None:
                 ROOT / "results" / "collapse", "Short trainings that collapse", rows,
                 Provenance.here(command="python -m studies.collapse", data="phantom-lesson", protocol="slice",
                                 grid="64", seeds="0 to 9"),
-                "Best validation F1 of the light U-Net with three levels, as many negative slices as positive ones, 180 "
-                "updates of 8 slices. 0.35 is half of what such trainings reach where none collapses.",
+                "Best validation F1 of the light U-Net with three levels, as many negative slices as positive ones, "
+                "180 updates of 8 slices. 0.35 is half of what such trainings reach where none collapses.",
             )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from covidlab.progress import progress_bar
 from covidlab.slice_cache import open_slice_cache
 from covidlab.training import Recipe
 
-COHORT, UPDATES = "phantom-lesson", 3000
+COHORT, UPDATES = "phantom-lesson", 1500
 NARROW = {"width": 1 / 16, "dropout": 0.2}
 
 

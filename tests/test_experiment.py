@@ -9,6 +9,7 @@ from covidlab.cohorts import read_cohort
 from covidlab.errors import CovidlabError
 from covidlab.experiment import (
     Config,
+    Run,
     change_recipe,
     crop_for,
     options_for,
@@ -20,6 +21,7 @@ from covidlab.experiment import (
     summary_over_seeds,
 )
 from covidlab.metrics import Counts, count
+from covidlab.models import light_unet
 from covidlab.slice_cache import open_slice_cache
 from covidlab.splits import split_by_slice
 from covidlab.training import THRESHOLDS, Recipe, predict_cached, predict_slices
@@ -34,6 +36,41 @@ def test_a_score_that_is_not_defined_is_null_in_json():
     nothing_found = Counts(tp=0, fp=0, fn=3, tn=1).scores()
     text = json.dumps(rounded(nothing_found), allow_nan=False)
     assert json.loads(text) == {"precision": None, "recall": 0.0, "accuracy": 0.25, "f1": 0.0}
+
+
+@pytest.mark.parametrize(
+    "validation, learnt",
+    [
+        (Counts(tp=0, fp=0, fn=10, tn=90), False),  # the empty mask: F1 0
+        (Counts(tp=10, fp=90, fn=0, tn=0), False),  # everything marked: F1 2 x 10 / (10 + 100) = 0.18
+        (Counts(tp=6, fp=50, fn=4, tn=40), False),  # F1 0.18, too
+        (Counts(tp=6, fp=40, fn=4, tn=50), True),  # F1 0.21
+        (Counts(tp=0, fp=3, fn=0, tn=97), True),  # without a lesion nothing could be learnt, or seen to be
+    ],
+)
+def test_a_network_that_has_learnt_nothing_is_told_from_others(tmp_path, validation, learnt):
+    run = Run(tmp_path / "a", CONFIG, {"validation": validation}, 0.5, (), "")
+    assert (run.warning == "") == learnt
+    assert learnt or "has learnt nothing" in run.warning
+
+
+def test_a_run_that_has_learnt_nothing_is_not_kept_or_read_in_silence(cache, tmp_path):
+    # At so low a rate two updates change nothing, and no probability reaches the lowest threshold.
+    config = replace(CONFIG, recipe=replace(RECIPE, learning_rate=1e-9))
+    with pytest.warns(RuntimeWarning, match="has learnt nothing"):
+        run_experiment(config, cache, tmp_path / "run")
+    with pytest.warns(RuntimeWarning, match="has learnt nothing"):
+        read_run(tmp_path / "run")
+    assert "has learnt nothing" in json.loads((tmp_path / "run" / "scores.json").read_text())["warning"]
+
+
+def test_a_training_that_another_version_began_is_refused_in_one_line(cache, tmp_path):
+    run_experiment(CONFIG, cache, tmp_path / "run")
+    (tmp_path / "run" / "scores.json").unlink()
+    (tmp_path / "run" / "history.csv").write_text("epoch,updates,loss,validation_f1,threshold,seconds\n")
+    light_unet(widths=(2, 3)).save_weights(tmp_path / "run" / "state.weights.h5")
+    with pytest.raises(CovidlabError, match="another version"):
+        run_experiment(CONFIG, cache, tmp_path / "run")
 
 
 def test_a_run_from_before_a_field_of_the_recipe_existed_is_still_read(cache, tmp_path):

@@ -1,0 +1,57 @@
+"""The networks that come along: found by their configs, and as good on this machine as where they were trained."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from covidlab.cohorts import open_cohort
+from covidlab.experiment import WEIGHTS
+from covidlab.lesson_runs import LESSONS, beside_ours, lesson_run
+from covidlab.slice_cache import open_slice_cache
+from covidlab.training import count_slices
+from studies.lessons import CONTEST, LONG
+
+ALL = LONG | CONTEST
+
+
+def phantom(size):
+    return open_slice_cache(open_cohort(), size=size)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_lesson_s_run_comes_along_and_scores_here_as_it_did_there(name):
+    cache = phantom(ALL[name].grid)
+    told = []
+    run = lesson_run(ALL[name], cache, lambda *what: told.append(what))
+    assert run.folder.parent == LESSONS and told[0][2] == "comes along with the course"
+    assert run.warning == ""
+    model, info = run.model()
+    test = run.config.split(cache).test
+    found = count_slices(model, cache, test, np.array([info.threshold]))[0]
+    assert found.f1 == pytest.approx(run.counts["test"].f1, abs=0.005)
+
+
+def test_nothing_else_lies_beside_them_and_each_is_small():
+    assert {path.name for path in LESSONS.glob("*")} == {name.lower().replace(" ", "-") for name in ALL}
+    for folder in LESSONS.glob("*"):
+        assert {path.name for path in folder.iterdir()} == {"config.json", "history.csv", "scores.json", WEIGHTS}
+        assert (folder / WEIGHTS).stat().st_size < 3e6
+        assert "slices" not in json.loads((folder / "config.json").read_text())
+
+
+def test_another_config_is_trained(monkeypatch):
+    asked = []
+    monkeypatch.setattr("covidlab.lesson_runs.run_experiment", lambda *what: asked.append(what) or "trained")
+    config = replace(ALL["light U-Net"], seed=1)
+    assert lesson_run(config, phantom(128)) == "trained"
+    assert asked[0][0] == config
+
+
+def test_a_reader_s_numbers_stand_behind_a_tilde():
+    run = lesson_run(ALL["cross-entropy"], phantom(64))
+    lines = beside_ours({"cross-entropy": run}, {"cross-entropy": run}).splitlines()
+    assert lines[0] == "| F1 | train | validation | test | threshold |"
+    assert lines[2].startswith("| cross-entropy, ours, 180 updates | 0.") and "~" not in lines[2]
+    assert lines[3].startswith("| cross-entropy, yours, 180 updates | ~0.") and lines[3].count("~") == 4
