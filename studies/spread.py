@@ -1,6 +1,6 @@
 """Where the trainings that a reader runs in the notebooks end: each recipe, on imitated processors, from other weights.
 
-    python -m studies.spread            # go on until results/spread-trainings.csv holds every training
+    python -m studies.spread            # go on until results/runs/spread.csv holds every training
     python -m studies.spread --table    # only write results/spread.md and .csv again
 
 A training is a row, written as soon as it has ended; a second call trains what is missing. The split is the notebook's
@@ -28,21 +28,21 @@ from studies.lessons import CONTEST, LONG, lesson
 
 ROOT = Path(__file__).resolve().parents[1]
 STEM = ROOT / "results" / "spread"
-TRAININGS = ROOT / "results" / "spread-trainings.csv"
+TRAININGS = ROOT / "results" / "runs" / "spread.csv"
 STARTS = 10
 # What a reader trains beside the long runs that come along.
 SHORT = 300
 RECIPES = {
+    **CONTEST,
     "nano U-Net by slice": lesson("nano_unet", SHORT, "slice"),
     "nano U-Net by patient": lesson("nano_unet", SHORT),
     **{
         name: replace(LONG[name], recipe=replace(LONG[name].recipe, updates=SHORT))
         for name in ("patch CNN", "FCN-8s", "light U-Net", "light U-Net with sums")
     },
-    **CONTEST,
 }
-# One thread each, because two trainings run side by side. SSE4.1 is left to `make test-processors`: it takes three times
-# as long.
+# One thread each, because two trainings run side by side. SSE4.1, three times as slow, is left to
+# `make test-processors`.
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 LANES = {
     "oneDNN": {},

@@ -90,7 +90,7 @@ def run_lane(lane: str, notebooks: list[str], report: Path) -> dict[str, str]:
 def outcome(cells: list[ElementTree.Element]) -> str:
     """Cells that passed and failed, and the seconds of all and of the slowest."""
     seconds = [float(cell.get("time", 0)) for cell in cells]
-    failed = sum(any(cell.iter(kind)) for cell in cells for kind in ("failure", "error"))
+    failed = sum(cell.find(kind) is not None for cell in cells for kind in ("failure", "error"))
     words = f"{failed} of {len(cells)} FAILED" if failed or not cells else f"{len(cells)} passed"
     return f"{words}, {sum(seconds):.0f} s (longest cell {max(seconds, default=0):.0f} s)"
 

@@ -293,4 +293,6 @@ def test_folds_recipes_and_adaptation_by_command(capsys, tmp_path):
         (("time", "--training", "--table", tmp_path / "t"), "leave --table"),
     ):
         status, _, err = run(capsys, *words)
-        assert status == 2 and said in err and err.count("\n") == 1, (words, err)
+        # These runs of a few updates have learnt nothing, and whoever reads one is told so, too.
+        problems = [line for line in err.splitlines() if "has learnt nothing" not in line]
+        assert status == 2 and said in err and len(problems) == 1, (words, err)

@@ -19,11 +19,12 @@ MOMENTUM = 0.9
 def convolution(x, maps: int, kernel: int, name: str, normalised: bool, strides: int = 1):
     """A convolution that keeps height and width, then ReLU: with batch normalisation between them, or with a bias."""
     x = layers.Conv2D(
-        maps, kernel, strides=strides, padding="same", use_bias=not normalised, kernel_initializer="he_normal",
-        name=name,
+        maps, kernel, strides=strides, padding="same", kernel_initializer="he_normal", name=name,
+        use_bias=not normalised, activation=None if normalised else "relu",
     )(x)  # fmt: skip
-    if normalised:
-        x = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_norm")(x)
+    if not normalised:
+        return x
+    x = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
