@@ -5,6 +5,7 @@ folder as `run_experiment` writes it, config, history, weights and scores. Their
 """
 
 import json
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,13 +35,14 @@ def lesson_run(config: Config, cache: SliceCache, progress: Progress = silent) -
     Run
         Its scores are those of the training that was shipped, on the phantom as it was drawn then.
     """
-    wanted = asked_for(config, cache)
+    wanted, folder = asked_for(config, cache), Path(tempfile.mkdtemp(prefix="lesson-"))
     for path in sorted(LESSONS.glob("*/config.json")):
         if wanted.items() <= json.loads(path.read_text(encoding="utf-8")).items():
             updates = config.recipe.updates
             progress(updates, updates, "comes along with the course")
-            return read_run(path.parent)
-    return run_experiment(config, cache, Path(tempfile.mkdtemp(prefix="lesson-")), progress)
+            # A copy, because a run's folder gains reports, and the package's own may not be written.
+            return read_run(shutil.copytree(path.parent, folder / path.parent.name))
+    return run_experiment(config, cache, folder / "run", progress)
 
 
 def beside_ours(ours: Mapping[str, Run], yours: Mapping[str, Run]) -> str:

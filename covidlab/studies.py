@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from covidlab.errors import CovidlabError
 from covidlab.experiment import OPTIONS, PATCHES, Config, Run, run_experiment, score_mirrored
 from covidlab.imbalance import LOSSES
@@ -184,37 +182,6 @@ def run_variants(
             run = run_experiment(config, cache, folder / label.replace(" ", "-") / f"seed{seed}", counted, start)
             rows.append(Row(label, seed, score_mirrored(run, cache) if mirror else run))
     return rows
-
-
-def told_apart(first: Sequence[float], second: Sequence[float]) -> bool:
-    """Whether two variants differ by more than their own seeds do: the least that a conclusion needs.
-
-    Parameters
-    ----------
-    first, second : sequences of float
-        A score of each variant, one number a seed, at least two.
-
-    Returns
-    -------
-    bool
-        Whether the difference of the means is larger than either range over the seeds. No test of significance: with
-        two seeds there is none worth the name.
-
-    Raises
-    ------
-    ValueError
-        If a variant has one seed only: its spread is not known then.
-
-    Examples
-    --------
-    >>> told_apart([0.20, 0.23], [0.83, 0.83])
-    True
-    >>> told_apart([0.66, 0.63], [0.64, 0.63])
-    False
-    """
-    if min(len(first), len(second)) < 2:
-        raise ValueError("one seed says nothing about the spread: run at least two of each variant")
-    return bool(abs(np.mean(first) - np.mean(second)) > max(np.ptp(first), np.ptp(second)))
 
 
 def study_table(rows: Sequence[Row]) -> list[dict[str, str]]:

@@ -128,6 +128,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--table", action="store_true", help="train nothing")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="trainings side by side")
+    parser.add_argument("--lanes", nargs="+", choices=LANES, default=list(LANES), help="all by default")
+    parser.add_argument("--starts", type=int, default=STARTS, help="of each lane and recipe; %(default)s by default")
     parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
@@ -140,8 +142,8 @@ def main() -> None:
     # A few starts of everything first, so that a table that is not complete yet says something of each recipe.
     jobs = [
         (recipe, lane, starts)
-        for first in range(0, STARTS, 2) for recipe in RECIPES for lane in LANES
-        if (starts := [start for start in (first, first + 1) if (recipe, lane, start) not in done])
+        for first in range(0, asked.starts, 2) for recipe in RECIPES for lane in asked.lanes
+        if (starts := [k for k in (first, first + 1) if k < asked.starts and (recipe, lane, k) not in done])
     ]  # fmt: skip
     if not asked.table:
         with ThreadPoolExecutor(asked.workers) as pool:

@@ -68,7 +68,8 @@ def test_a_missing_table_and_an_empty_one_are_refused(tmp_path):
 def test_a_committed_table_is_the_one_that_its_page_shows_with_what_repeats_it(path):
     page = path.with_suffix(".md").read_text(encoding="utf-8")
     assert markdown(read_table(path)) in page
-    for what in ("command: covidlab ", "data: ", "protocol: ", "grid: ", "seeds: ", "machine: ", "day: 20"):
+    assert re.search(r"\n- command: (covidlab |python -m studies\.)", page)
+    for what in ("data: ", "protocol: ", "grid: ", "seeds: ", "machine: ", "day: 20"):
         assert f"\n- {what}" in page
     assert not re.search(r"/(work|home|root|tmp|Users)/", page)
 

@@ -3,7 +3,7 @@ import pytest
 from covidlab.errors import CovidlabError
 from covidlab.experiment import Config
 from covidlab.models import MODELS
-from covidlab.studies import STUDIES, change, choose, find_study, run_variants, study_table, told_apart
+from covidlab.studies import STUDIES, change, choose, find_study, run_variants, study_table
 from covidlab.training import Recipe
 
 BASE = Config("three scans", 32, "slice", 0, options={"widths": (2, 3)}, recipe=Recipe(updates=2, updates_per_epoch=2))
@@ -46,21 +46,3 @@ def test_some_variants_are_chosen_in_the_studys_own_order():
 def test_an_unknown_study_is_refused_with_the_known_ones():
     with pytest.raises(CovidlabError, match="one of models"):
         find_study("astrology")
-
-
-@pytest.mark.parametrize(
-    "first, second, apart",
-    [
-        ([0.2, 0.3], [0.8, 0.9], True),
-        ([0.2, 0.3], [0.25, 0.9], False),
-        ([0.5, 0.5], [0.5, 0.5], False),
-        ([0.2, 0.5], [0.51, 0.52], False),  # they do not overlap, but one seed moved by more than they differ
-    ],
-)
-def test_variants_are_told_apart_only_by_more_than_their_seeds_differ(first, second, apart):
-    assert told_apart(first, second) is told_apart(second, first) is apart
-
-
-def test_one_seed_tells_nothing_apart():
-    with pytest.raises(ValueError, match="one seed"):
-        told_apart([0.1], [0.9, 0.9])

@@ -2,7 +2,7 @@
 
 With one lesion pixel in a hundred, a network that is not normalised starts on a plateau: what it answers everywhere,
 the share of lesion, is nearly the best constant, and its first updates may switch off the features that would lead on.
-Short trainings then end with a mask of nothing (results/collapse.md). Normalised after every convolution, the same
+Short trainings then end with a mask of nothing (studies/collapse.py). Normalised after every convolution, the same
 network trains at once. What prediction needs of that is a factor and an offset for each feature map, and they go into
 the kernels and the biases. So the network that is kept, timed and exported is the published one.
 """
