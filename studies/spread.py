@@ -148,12 +148,14 @@ def main() -> None:
     if not asked.table:
         with ThreadPoolExecutor(asked.workers) as pool:
             list(pool.map(lambda job: in_a_lane(*job), jobs))
+    rows = read_table(TRAININGS)
+    lanes = ", ".join(sorted({row["lane"] for row in rows}))
     write_table(
-        STEM, "Where the trainings of the notebooks end", summary(read_table(TRAININGS)),
+        STEM, "Where the trainings of the notebooks end", summary(rows),
         Provenance.here(
             command="python -m studies.spread", data="phantom-lesson", protocol="patient, or as named; slice in 06",
             grid="128; 64 in 06",
-            seeds=f"split of seed 0, {STARTS} starts in each of {len(LANES)} lanes",
+            seeds=f"split of seed 0; {len(rows)} trainings from different first weights; kernels: {lanes}",
         ),
         "F1, threshold and the share of negative test slices left empty: mean, lowest and highest. Collapsed: "
         "validation F1 below half of the recipe's median.",
