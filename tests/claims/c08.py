@@ -17,7 +17,7 @@ DOUBT = output(  # over all pixels and near lesions: of 20 passes, of p (1 - p)
     r"20 passes: all pixels ([\d.]+), near lesions ([\d.]+)\np \(1 - p\): all pixels ([\d.]+), near lesions ([\d.]+)"
 )
 
-ONE = r"phantom_\d+: ([\d.]+) before, ([\d.]+) after; the other: ([\d.]+) before, ([\d.]+) after"
+ONE = r"phantom_\d+: ([\d.]+) before, ~([\d.]+) after; the other: ([\d.]+) before, ~([\d.]+) after"
 
 ADAPTED = output(rf"{ONE}\n(?:\[progress.*\n)?{ONE}")  # of each of the two patients, and of the other one
 
