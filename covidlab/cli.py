@@ -436,10 +436,14 @@ def _config(options, model: str, main, extra=(), test=()):
 
 
 def _run(config, cache, folder: Path, start: Path | None = None):
-    from covidlab import experiment
+    from covidlab import experiment, figures
 
     with progress_bar(f"training {config.model}, seed {config.seed}") as progress:
-        return experiment.run_experiment(config, cache, folder, progress, start)
+        run = experiment.run_experiment(config, cache, folder, progress, start)
+    title, place = config.sentence, folder / "figures"
+    figures.save(figures.history_figure(run.history, title, config.recipe.keep_last), place / "history.png")
+    figures.save(figures.scores_figure(run.counts, f"{config.model}: {title}"), place / "scores.png")
+    return run
 
 
 def _train(options) -> None:
@@ -604,7 +608,7 @@ def _adapt(options) -> None:
 
 
 def _predict(options) -> None:
-    from covidlab import cohorts, prediction, weights_file
+    from covidlab import cohorts, figures, prediction, weights_file
 
     if not options.scan.exists():  # before anything slow
         raise CovidlabError(
@@ -615,13 +619,14 @@ def _predict(options) -> None:
     if licence := shipped_weights.licence_of(shipped_weights.find_weights(options.weights)):
         print(f"weights: {licence}; teaching material, not a medical device")
     with progress_bar("segmenting") as progress:
-        for done in prediction.predict_all(options.scan, options.out, model, info, progress, options.overlay):
+        look = figures.draw_overlay if options.overlay else None
+        for done in prediction.predict_all(options.scan, options.out, model, info, progress, look):
             volume = "of unknown size" if done.millilitres is None else f"{done.millilitres:.1f} ml"
             share = done.positive_slices / done.slices
             print(f"{done.mask}: {done.positive_slices} of {done.slices} slices positive ({share:.0%}), "
                   f"{done.positive_voxels} voxels, {volume}")  # fmt: skip
             if options.overlay:
-                print(f"  drawn: {prediction.overlay_path(done.mask)}")
+                print(f"  drawn: {figures.overlay_path(done.mask)}")
             name = cohorts.case_name(done.scan)
             if info.has_seen(name, cohorts.patient_of(name)):
                 print("  CAUTION: these weights were trained or chosen on this patient; on a new one expect worse")

@@ -4,7 +4,6 @@
     history.csv       a line an epoch
     best.weights.h5   the epoch that validation chose, with its grid and threshold, without optimiser state
     scores.json       train, validation and test by the paper's four scores, and the counts they come from
-    figures/          history.png, scores.png
 
 A finished run is read, not repeated; an interrupted one goes on.
 """
@@ -20,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
-from covidlab import __version__, figures, paper
+from covidlab import __version__, paper
 from covidlab.cohorts import patient_of
 from covidlab.errors import CovidlabError
 from covidlab.imbalance import LOSSES
@@ -454,10 +453,6 @@ def _train_and_score(
     if config.drop_specks or config.pool_threshold:
         save_weights(weights, best, info)
     run = _told(Run(folder, config, counts, info.threshold, tuple(history), leak))
-    (folder / "figures").mkdir(exist_ok=True)
-    history_figure = figures.history_figure(history, config.sentence, config.recipe.keep_last)
-    figures.save(history_figure, folder / "figures" / "history.png")
-    figures.save(figures.scores_figure(counts, f"{config.model}: {config.sentence}"), folder / "figures" / "scores.png")
     # Last, since it says that the run is finished.
     write_json(folder / "scores.json", _as_json(run))
     return run

@@ -19,7 +19,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from covidlab.metrics import PAPER_SCORES, Counts, count
-from covidlab.volumes import window
+from covidlab.cohorts import case_name
+from covidlab.volumes import Volume, window
 from covidlab.whole_file import whole_file
 
 if TYPE_CHECKING:  # a history is only read here, and TensorFlow takes seconds
@@ -34,6 +35,8 @@ PART_COLOURS = {"train": "#56B4E9", "validation": "#E69F00", "test": "#D55E00"}
 MODEL_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
 FORM_COLOURS = ("#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7")
 SCORE_NAMES = {"precision": "precision", "recall": "recall", "accuracy": "accuracy", "f1": "F1"}
+
+OVERLAID = 6  # slices of a scan in its overlay picture
 
 OUTCOME_HANDLES = [
     Patch(color=colour, label=label) for colour, label in ((FOUND, "found"), (MISSED, "missed"), (FALSE, "false"))
@@ -447,3 +450,47 @@ def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, whole or not at all: see `covidlab.whole_file`."""
     with whole_file(path) as scratch:
         figure.savefig(scratch, format="png", dpi=120, bbox_inches="tight")
+
+
+def overlaid_slices(marked: np.ndarray) -> np.ndarray:
+    """A few slices that show a mask: from foot to head, of each part of its slices the one with most marked.
+
+    Parameters
+    ----------
+    marked : int array (slices,)
+        Marked pixels of each slice.
+
+    Returns
+    -------
+    1-D int array
+        Positions, increasing; slices from all over the scan where nothing is marked.
+
+    Examples
+    --------
+    >>> overlaid_slices(np.array([0, 0, 4, 9, 0, 1])).tolist()
+    [2, 3, 5]
+    """
+    positive = np.flatnonzero(marked)
+    parts = np.array_split(positive if len(positive) else np.arange(len(marked)), OVERLAID)
+    return np.array([part[np.argmax(marked[part])] for part in parts if len(part)])
+
+
+def overlay_path(mask: Path) -> Path:
+    """Where the picture of a mask goes: beside it, as a PNG of the same name."""
+    return mask.parent / f"{case_name(mask)}.png"
+
+
+def draw_overlay(mask: Path, volume: Volume, marked: np.ndarray) -> None:
+    """Write `overlay_path`: some slices of a scan with what is marked. It names slices, nothing of the patient.
+
+    Parameters
+    ----------
+    mask : Path
+        Of the mask's file.
+    volume : Volume
+    marked : bool array (slices, rows, columns)
+        In display orientation.
+    """
+    shown = overlaid_slices(np.count_nonzero(marked, axis=(1, 2)))
+    titles = [f"slice {k} of {len(marked)}" for k in shown]
+    save(prediction_figure(volume.slices(shown), marked[shown], titles), overlay_path(mask))

@@ -1,6 +1,6 @@
 """A scan to a mask: resample to the weights' grid, infer, take the probabilities back, then threshold."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from covidlab import figures
 from covidlab.cohorts import EXTENSIONS, IMAGE_FOLDERS, case_name
 from covidlab.dicom import holds_slices, read_scan
 from covidlab.errors import CovidlabError
@@ -22,7 +21,8 @@ from covidlab.weights_file import WeightsInfo
 
 # Slices held as probabilities at once: 300 slices of 512 x 512 are 315 MB.
 PORTION = 16
-OVERLAID = 6  # slices of a scan in its overlay picture
+# Told what was marked: the mask's file, the scan, and bool (slices, rows, columns) in display orientation.
+Look = Callable[[Path, Volume, np.ndarray], None]
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def slices_for(model: keras.Model, volume: Volume, fit: GridFit) -> Iterator[np.
 
 
 def predict_file(
-    scan: Path, mask: Path, model: keras.Model, info: WeightsInfo, overlay: Path | None = None
+    scan: Path, mask: Path, model: keras.Model, info: WeightsInfo, look: Look | None = None
 ) -> Prediction:
     """Segment one scan and write the mask beside its geometry: same shape, affine and header codes.
 
@@ -128,8 +128,8 @@ def predict_file(
     scan, mask : Path
     model, info
         See `covidlab.weights_file.load_model`.
-    overlay : Path, optional
-        A PNG to write, too: `overlaid_slices` with what is marked. It names slices only, nothing of the patient.
+    look : callable (mask, Volume, what is marked), optional
+        Called once the mask is written; such as `draw_overlay`.
 
     Raises
     ------
@@ -140,47 +140,17 @@ def predict_file(
     found = predict_mask(volume, model, info)
     write_mask(mask, volume.from_display(found), like=volume)
     by_slice = np.count_nonzero(found, axis=(1, 2))
-    if overlay:
-        shown = overlaid_slices(by_slice)
-        titles = [f"slice {k} of {len(by_slice)}" for k in shown]
-        figures.save(figures.prediction_figure(volume.slices(shown), found[shown], titles), overlay)
+    if look:
+        look(mask, volume, found)
     millilitres = by_slice.sum() * np.prod(volume.spacing) / 1000 if volume.spacing else None
     return Prediction(
         scan, mask, len(by_slice), int(np.count_nonzero(by_slice)), int(by_slice.sum()), millilitres, volume.findings
     )
 
 
-def overlaid_slices(marked: np.ndarray) -> np.ndarray:
-    """A few slices that show a mask: from foot to head, of each part of its slices the one with most marked.
-
-    Parameters
-    ----------
-    marked : int array (slices,)
-        Marked pixels of each slice.
-
-    Returns
-    -------
-    1-D int array
-        Positions, increasing; slices from all over the scan where nothing is marked.
-
-    Examples
-    --------
-    >>> overlaid_slices(np.array([0, 0, 4, 9, 0, 1])).tolist()
-    [2, 3, 5]
-    """
-    positive = np.flatnonzero(marked)
-    parts = np.array_split(positive if len(positive) else np.arange(len(marked)), OVERLAID)
-    return np.array([part[np.argmax(marked[part])] for part in parts if len(part)])
-
-
-def overlay_path(mask: Path) -> Path:
-    """Where the picture of a mask goes: beside it, as a PNG of the same name."""
-    return mask.parent / f"{case_name(mask)}.png"
-
-
 def predict_all(
     source: Path, target: Path, model: keras.Model, info: WeightsInfo, progress: Progress = silent,
-    overlay: bool = False,
+    look: Look | None = None,
 ) -> Iterator[Prediction]:
     """Segment one file into a file, or every scan of a folder into a folder.
 
@@ -194,8 +164,8 @@ def predict_all(
     model, info
         See `covidlab.weights_file.load_model`.
     progress : callable (done, total, text)
-    overlay : bool
-        Draw each mask over its scan, as a PNG beside it.
+    look : callable, optional
+        See `predict_file`.
 
     Yields
     ------
@@ -211,9 +181,8 @@ def predict_all(
     failed = []
     for done, (scan, mask) in enumerate(pairs):
         progress(done, len(pairs), scan.name)
-        overlaid = overlay_path(mask) if overlay else None
         try:
-            prediction = predict_file(scan, mask, model, info, overlaid)
+            prediction = predict_file(scan, mask, model, info, look)
         except CovidlabError as error:
             failed.append(error)
             if error.subject == str(mask):  # what cannot be written is segmented in vain, and so would be the next
