@@ -162,13 +162,13 @@ reproduce: setup
 	$(PY) -m covidlab reproduce $(REPRODUCE_FLAGS)
 
 course-table: setup
-	$(ON_PHANTOM) $(PY) -m covidlab.course_table --measure $(TABLE_FLAGS)
+	$(ON_PHANTOM) $(PY) -m tools.course_table --measure $(TABLE_FLAGS)
 
 student: setup
-	$(PY) -m covidlab.student --output student $(NOTEBOOKS)
+	$(PY) -m tools.student --output student $(NOTEBOOKS)
 
 address: setup
-	@$(PY) -m covidlab.address "$(REPO)"
+	@$(PY) -m tools.address "$(REPO)"
 
 # Universal: one file for Linux, macOS and Windows and every Python that pyproject.toml allows. It names no host.
 lock: $(VENV)/.uv

@@ -25,3 +25,15 @@ class CovidlabError(ValueError):
     def __init__(self, subject: str | PathLike, found: str, expected: str, remedy: str):
         self.subject, self.found, self.expected, self.remedy = str(subject), found, expected, remedy
         super().__init__(f"{subject}: found {found}; expected {expected}; {remedy}.")
+
+
+class VolumeError(CovidlabError):
+    """A file that cannot be read as a CT volume or as a mask, or a mask that cannot be written."""
+
+
+class CohortError(CovidlabError):
+    """A folder that cannot be read as a cohort."""
+
+
+class WeightsError(CovidlabError):
+    """A weights file that cannot be used."""

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from covidlab.cohorts import open_cohort
-from covidlab.models import MODELS
+from covidlab._tensorflow import keras
+from covidlab.data.cohorts import open_cohort
+from covidlab.data.slices import open_slice_cache
+from covidlab.models.builders import MODELS
 from covidlab.progress import progress_bar
-from covidlab.results import Provenance, mean_and_range, write_table
-from covidlab.slice_cache import open_slice_cache
-from covidlab.tensorflow_quiet import keras
-from covidlab.training import train
+from covidlab.tables import Provenance, mean_and_range, write_table
+from covidlab.training.fit import train
 from studies.lessons import CONTEST
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -3,7 +3,7 @@
     python -m studies.lessons           # train what is missing into covidlab/weights/lessons
     python -m studies.lessons --again   # train all of them anew
 
-The notebooks write the same configs out and find these runs by them (`covidlab.lesson_runs`).
+The notebooks write the same configs out and find these runs by them (`covidlab.training.lessons`).
 """
 
 import argparse
@@ -13,12 +13,13 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from covidlab.cohorts import open_cohort
-from covidlab.experiment import WEIGHTS, Config, recipe_for, run_experiment
-from covidlab.lesson_runs import LESSONS
+from covidlab.data.cohorts import open_cohort
+from covidlab.data.slices import open_slice_cache
 from covidlab.progress import progress_bar
-from covidlab.slice_cache import open_slice_cache
-from covidlab.training import Recipe
+from covidlab.training.configs import Config
+from covidlab.training.lessons import LESSONS
+from covidlab.training.recipe import Recipe, recipe_for
+from covidlab.training.runs import WEIGHTS, run_experiment
 
 COHORT, UPDATES = "phantom-lesson", 1500
 NARROW = {"width": 1 / 16, "dropout": 0.2}

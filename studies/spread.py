@@ -21,9 +21,10 @@ from pathlib import Path
 
 import numpy as np
 
-from covidlab.experiment import Config, Run, run_experiment
-from covidlab.results import Provenance, mean_and_range, read_table, write_table
-from covidlab.slice_cache import SliceCache, open_slice_cache
+from covidlab.data.slices import SliceCache, open_slice_cache
+from covidlab.tables import Provenance, mean_and_range, read_table, write_table
+from covidlab.training.configs import Config
+from covidlab.training.runs import Run, run_experiment
 from studies.lessons import CONTEST, LONG, lesson
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,7 +57,7 @@ COLUMNS = ("recipe", "lane", "start", *NUMBERS)
 
 def one_training(config: Config, cache: SliceCache, start: int) -> dict[str, str]:
     """Train from the weights of a start, on the config's own split, and say where it ended."""
-    from covidlab.tensorflow_quiet import keras
+    from covidlab._tensorflow import keras
 
     first = keras.utils.set_random_seed
     # Only the first weights: the split, the order of slices and how they are turned follow from the config's seed.
@@ -73,7 +74,7 @@ def one_training(config: Config, cache: SliceCache, start: int) -> dict[str, str
 
 def left_empty(run: Run, cache: SliceCache) -> float:
     """Share of the negative test slices on which the run marks nothing."""
-    from covidlab.training import predict_cached
+    from covidlab.models.inference import predict_cached
 
     test = run.config.split(cache).test
     model, info = run.model()
@@ -83,7 +84,7 @@ def left_empty(run: Run, cache: SliceCache) -> float:
 
 def train_lane(recipe: str, lane: str, starts: list[int]) -> None:
     """In a process of the lane's own: train a recipe from some starts, a row on standard output for each."""
-    from covidlab.cohorts import open_cohort
+    from covidlab.data.cohorts import open_cohort
 
     config = RECIPES[recipe]
     cache = open_slice_cache(open_cohort(), size=config.grid)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from covidlab.cohorts import read_cohort
-from covidlab.slice_cache import open_slice_cache
+from covidlab.data.cohorts import read_cohort
+from covidlab.data.slices import open_slice_cache
 
 SIDE, SLICES = 32, 12
 
@@ -20,7 +20,7 @@ settings.load_profile("no deadline")
 @pytest.fixture(autouse=True)
 def same_first_weights():
     """A network starts from random weights: the same ones in every run of a test, so that what fails fails again."""
-    if quiet := sys.modules.get("covidlab.tensorflow_quiet"):
+    if quiet := sys.modules.get("covidlab._tensorflow"):
         quiet.keras.utils.set_random_seed(0)
 
 

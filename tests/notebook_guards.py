@@ -144,7 +144,7 @@ def pictures_without_words(notebook: NotebookNode) -> list[str]:
             for kind in _pictures(output):
                 alt = _plain(_alt_text(output, kind))
                 if not alt:
-                    faults.append(f"code cell {number} shows an {kind} without alt text: use covidlab.figures.show")
+                    faults.append(f"code cell {number} shows an {kind} without alt text: use covidlab.plots.style.show")
                 elif alt not in printed:
                     faults.append(f"code cell {number} does not print its picture's alt text as a caption")
     texts = [("a text cell", cell.source) for cell in notebook.cells if cell.cell_type == "markdown"]

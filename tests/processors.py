@@ -41,7 +41,7 @@ LANES = {
 # What oneDNN calls the instruction sets of the lanes above.
 ISA_NAMES = {"SSE41": "Intel SSE4.1", "AVX2": "Intel AVX2", "AVX512_CORE": "Intel AVX-512 with"}
 A_CONVOLUTION = """
-from covidlab.tensorflow_quiet import tf
+from covidlab._tensorflow import tf
 tf.nn.conv2d(tf.zeros([1, 8, 8, 4]), tf.zeros([3, 3, 4, 4]), 1, "SAME")
 """
 

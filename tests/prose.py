@@ -15,7 +15,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from covidlab.results import read_table
+from covidlab.tables import read_table
 from tests.notebook_guards import all_text
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -3,14 +3,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from covidlab.adaptation import adapt, adaptation_curve, spread_slices
-from covidlab.metrics import count
+from covidlab._tensorflow import keras
+from covidlab.beyond.adaptation import adapt, adaptation_curve, spread_slices
+from covidlab.data.slices import SliceCache
+from covidlab.evaluation.counts import count
 from covidlab.models import light_unet
-from covidlab.run_report import adaptation_rows
-from covidlab.slice_cache import SliceCache
-from covidlab.tensorflow_quiet import keras
-from covidlab.training import Recipe, predict_slices
-from covidlab.weights_file import WeightsInfo
+from covidlab.models.inference import predict_slices
+from covidlab.models.weights_file import WeightsInfo
+from covidlab.training.recipe import Recipe
+from studies.tables import adaptation_rows
 
 INFO = WeightsInfo("light_unet", grid=16, threshold=0.5, trained_on="squares")
 RECIPE = Recipe(updates=20, updates_per_epoch=10, batch_size=2, learning_rate=3e-3, augment=False)

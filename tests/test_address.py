@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from covidlab.address import FILES, PLACES, AddressError, current_address, main, set_address
+from tools.address import FILES, PLACES, AddressError, current_address, main, set_address
 
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = """[project.urls]

@@ -3,34 +3,24 @@
 import numpy as np
 import pytest
 
-from covidlab.checks import (
-    check_bottleneck_field,
-    check_bottleneck_weights,
-    check_caught,
-    check_convolution_gflop,
-    check_empty_mask_accuracy,
-    check_f1,
-    check_grey_to_hu,
-    check_int8_megabytes,
-    check_patch_count,
-    check_patient_interval,
-    check_patient_split,
-    check_receptive_field,
-    check_scored_slices,
-    check_soft_dice,
-    check_threshold_for_recall,
-    check_true_share,
-    check_window,
-    check_window_ends,
-)
-from covidlab.evaluation import SliceTable, detection, patient_interval
-from covidlab.metrics import Counts
-from covidlab.models import MODELS
-from covidlab.patches import slice_patches
-from covidlab.receptive_field import reaches
-from covidlab.tensorflow_quiet import keras
-from covidlab.timing import gflop_per_slice
-from covidlab.volumes import window
+from covidlab._tensorflow import keras
+from covidlab.data.intensities import window
+from covidlab.data.patches import slice_patches
+from covidlab.evaluation.counts import Counts
+from covidlab.evaluation.detection import detection
+from covidlab.evaluation.patients import patient_interval
+from covidlab.evaluation.slices import SliceTable
+from covidlab.exercises.nb01 import check_window, check_window_ends
+from covidlab.exercises.nb02 import check_grey_to_hu, check_patient_split
+from covidlab.exercises.nb03 import check_patch_count, check_true_share
+from covidlab.exercises.nb04 import check_bottleneck_field, check_receptive_field
+from covidlab.exercises.nb05 import check_bottleneck_weights, check_f1
+from covidlab.exercises.nb06 import check_empty_mask_accuracy, check_soft_dice, check_threshold_for_recall
+from covidlab.exercises.nb07 import check_caught, check_convolution_gflop, check_patient_interval
+from covidlab.exercises.nb08 import check_int8_megabytes, check_scored_slices
+from covidlab.models.builders import MODELS
+from covidlab.models.receptive_field import reaches
+from covidlab.models.stages import gflop_per_slice
 
 
 def counts(reference, prediction):
@@ -413,7 +403,7 @@ def test_a_wrong_accuracy_of_an_empty_mask_is_explained(answer, word):
 
 
 def keras_dice(reference, probability):
-    from covidlab.imbalance import LOSSES
+    from covidlab.training.losses import LOSSES
 
     return float(LOSSES["dice"]()(reference.astype(np.float32), probability.astype(np.float32)))
 

@@ -6,7 +6,8 @@ Each is refused, and most are told what is wrong. Mistakes that `test_checks.py`
 import numpy as np
 import pytest
 
-from covidlab import checks
+from covidlab import exercises
+from covidlab.exercises import nb02, nb07
 from tests.test_checks import (
     by_isin,
     by_odds,
@@ -63,15 +64,15 @@ NUMBERS = [
 
 @pytest.mark.parametrize("exercise, mistake, answer, word", NUMBERS, ids=[f"{one[0]}: {one[1]}" for one in NUMBERS])
 def test_a_strangers_number_is_refused_with_a_fitting_hint(exercise, mistake, answer, word):
-    check = getattr(checks, f"check_{exercise}")
+    check = getattr(exercises, f"check_{exercise}")
     sentence = check(*answer) if exercise == "window_ends" else check(answer)
     assert not sentence.startswith("Right") and word in sentence, sentence
 
 
 def test_a_bias_or_a_rounded_number_is_no_mistake():
-    assert checks.check_convolution_gflop(2 * (8 * 8 * 9 + 8) * 640 * 640 / 1e9).startswith("Right")
-    assert checks.check_convolution_gflop(0.47).startswith("Right")
-    assert checks.check_grey_to_hu(153 * 5.9 - 1250).startswith("Right")
+    assert nb07.check_convolution_gflop(2 * (8 * 8 * 9 + 8) * 640 * 640 / 1e9).startswith("Right")
+    assert nb07.check_convolution_gflop(0.47).startswith("Right")
+    assert nb02.check_grey_to_hu(153 * 5.9 - 1250).startswith("Right")
 
 
 def clips_the_scan_itself(hu, level, width):
@@ -219,7 +220,7 @@ FUNCTIONS = [
 
 @pytest.mark.parametrize("exercise, mistake, answer, word", FUNCTIONS, ids=[f"{one[0]}: {one[1]}" for one in FUNCTIONS])
 def test_a_strangers_function_is_refused_with_a_fitting_hint(exercise, mistake, answer, word):
-    sentence = getattr(checks, f"check_{exercise}")(answer)
+    sentence = getattr(exercises, f"check_{exercise}")(answer)
     assert not sentence.startswith("Right") and word in sentence, sentence
 
 
@@ -230,9 +231,9 @@ ODD = [DOTS, "text", ["a", "b"], {}, object(), [[1], [2, 3]], (None, None), [], 
 @pytest.mark.parametrize("odd", ODD, ids=[f"{type(one).__name__}" for one in ODD])
 def test_whatever_comes_a_check_answers_with_a_sentence(odd):
     for exercise in {one[0] for one in NUMBERS}:
-        check = getattr(checks, f"check_{exercise}")
+        check = getattr(exercises, f"check_{exercise}")
         sentence = check(odd, odd) if exercise == "window_ends" else check(odd)
         assert sentence.startswith(("Not quite", "Not yet")), (exercise, sentence)
     for exercise in {one[0] for one in FUNCTIONS}:
-        sentence = getattr(checks, f"check_{exercise}")(lambda *given: odd)
+        sentence = getattr(exercises, f"check_{exercise}")(lambda *given: odd)
         assert sentence.startswith(("Not quite", "Not yet")), (exercise, sentence)

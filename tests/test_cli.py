@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from covidlab.cli import main
-from covidlab.results import read_table
+from covidlab.tables import read_table
 from tests.conftest import SLICES, write_scan
 
 
@@ -186,8 +186,8 @@ def test_only_a_command_that_goes_on_says_so_when_it_is_interrupted(capsys, monk
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("covidlab.record.fetch_record", interrupted)
-    monkeypatch.setattr("covidlab.cohorts.open_cohort", interrupted)
+    monkeypatch.setattr("covidlab.data.download.fetch_record", interrupted)
+    monkeypatch.setattr("covidlab.data.cohorts.open_cohort", interrupted)
     assert main([*command]) == 130
     assert ("goes on from there" in capsys.readouterr().err) is goes_on
 

@@ -5,9 +5,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from covidlab.cohorts import CohortError, combine, is_single_scan, open_cohort, patient_of, read_cohort
-from covidlab.errors import CovidlabError
-from covidlab.slice_cache import grid_spacing, open_slice_cache
+from covidlab.data.cohorts import combine, is_single_scan, open_cohort, read_cohort
+from covidlab.data.folders import patient_of
+from covidlab.data.slices import grid_spacing, open_slice_cache
+from covidlab.errors import CohortError, CovidlabError
 from tests.conftest import SIDE, SLICES, write_scan
 
 

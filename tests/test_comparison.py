@@ -3,9 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from covidlab.comparison import TestSlices, typical_slices, worst_slices, write_figures
-from covidlab.experiment import Config, run_experiment
-from covidlab.training import Recipe
+from covidlab.training.comparison import TestSlices, typical_slices, worst_slices
+from covidlab.training.configs import Config
+from covidlab.training.recipe import Recipe
+from covidlab.training.runs import run_experiment
+from studies.figures import write_figures
 
 
 def some_slices():

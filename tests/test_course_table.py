@@ -8,8 +8,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from covidlab import course_table
-from covidlab.course_table import (
+from tools import course_table
+from tools.course_table import (
     BEGIN,
     END,
     README,
@@ -47,7 +47,7 @@ def test_both_tables_of_the_course_are_in_step():
     start = [cell.source for cell in nbformat.read(ROOT / START, as_version=4).cells if BEGIN in cell.source]
     assert len(start) == 1
     for text in (readme, *start):
-        assert put(text, table) == text, "run `python -m covidlab.course_table`"
+        assert put(text, table) == text, "run `python -m tools.course_table`"
 
 
 def test_what_was_measured_is_of_this_course():

@@ -5,11 +5,11 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from covidlab import data_figures
-from covidlab.findings import Finding
-from covidlab.slice_cache import SliceCache
-from covidlab.splits import Split
-from covidlab.volumes import read_volume
+from covidlab.data.slices import SliceCache
+from covidlab.data.splits import Split
+from covidlab.data.volumes import read_volume
+from covidlab.phantom.findings import Finding
+from covidlab.plots import data
 
 
 def titles(figure):
@@ -18,7 +18,7 @@ def titles(figure):
 
 def test_each_window_is_named_and_only_the_grey_differs():
     slice_ = np.array([[-1000, -500], [0, 400]], np.int16)
-    figure = data_figures.windows_figure(slice_, {"lung": (-500, 1500), "soft tissue": (40, 400)}, "a case, slice 1")
+    figure = data.windows_figure(slice_, {"lung": (-500, 1500), "soft tissue": (40, 400)}, "a case, slice 1")
     assert titles(figure)[1] == "soft tissue: level 40 HU, width 400 HU"
     lung, soft = (axes.images[0].get_array() for axes in figure.axes)
     np.testing.assert_allclose(lung, [[1 / 6, 0.5], [5 / 6, 1]], atol=1e-6)
@@ -26,7 +26,7 @@ def test_each_window_is_named_and_only_the_grey_differs():
 
 
 def test_the_histogram_holds_shares_of_all_voxels():
-    figure = data_figures.hounsfield_figure(np.array([-1000, -1000, 0, 50]), {"air": (-1050, -950)}, "a case")
+    figure = data.hounsfield_figure(np.array([-1000, -1000, 0, 50]), {"air": (-1050, -950)}, "a case")
     values = figure.axes[0].patches[0].get_data().values
     assert np.nanmax(values) == 0.5 and np.nansum(values) == 1
 
@@ -38,7 +38,7 @@ def test_planes_are_right_way_up_and_in_proportion(tmp_path):
     image = nib.Nifti1Image(voxels, np.diag([1.0, 2.0, 5.0, 1.0]))
     image.header.set_xyzt_units("mm")
     nib.save(image, tmp_path / "corner.nii.gz")
-    figure = data_figures.planes_figure(read_volume(tmp_path / "corner.nii.gz"), slice_=3, row=0, column=0)
+    figure = data.planes_figure(read_volume(tmp_path / "corner.nii.gz"), slice_=3, row=0, column=0)
     for axes, aspect, edges in zip(
         figure.axes, (2, 5, 2.5), ("front back right left", "head feet right left", "head feet front back")
     ):
@@ -52,12 +52,12 @@ def test_planes_are_right_way_up_and_in_proportion(tmp_path):
 def test_the_three_levels_of_detail_agree():
     mask = np.zeros((8, 8), np.uint8)
     mask[2:4, 3:6] = 1
-    figure = data_figures.detail_figure(np.zeros((8, 8), np.uint8), mask, [(slice(2, 4), slice(3, 6))], "a case")
+    figure = data.detail_figure(np.zeros((8, 8), np.uint8), mask, [(slice(2, 4), slice(3, 6))], "a case")
     assert titles(figure) == ["classification: lesion", "localisation: 1 box", "segmentation: 6 pixels"]
     box = figure.axes[1].patches[0]
     # Pixel centres are whole numbers, so a box goes half a pixel further.
     assert (box.get_x(), box.get_y(), box.get_width(), box.get_height()) == (2.5, 1.5, 3, 2)
-    nothing = data_figures.detail_figure(np.zeros((8, 8), np.uint8), 0 * mask, [], "a case")
+    nothing = data.detail_figure(np.zeros((8, 8), np.uint8), 0 * mask, [], "a case")
     assert titles(nothing) == ["classification: no lesion", "localisation: 0 boxes", "segmentation: 0 pixels"]
 
 
@@ -70,7 +70,7 @@ def test_a_split_is_drawn_slice_by_slice():
     )  # fmt: skip
     leaking = Split(np.array([0, 3]), np.array([4]), np.array([1, 2]), "slice", 0)
     sound = Split(np.array([0, 1]), np.array([4]), np.array([2, 3]), "patient", 0)
-    figure = data_figures.split_figure(cache, [leaking, sound])
+    figure = data.split_figure(cache, [leaking, sound])
     assert titles(figure) == [
         "protocol slice: 2 patients in both train and test", "protocol patient: 0 patients in both train and test",
     ]  # fmt: skip
@@ -83,6 +83,6 @@ def test_a_split_is_drawn_slice_by_slice():
 
 def test_findings_are_named_under_what_they_are():
     findings = [Finding(name, np.zeros((10, 10)), np.zeros((10, 10), bool), 0.7) for name in ("healthy lung", "x")]
-    figure = data_figures.findings_figure(findings)
+    figure = data.findings_figure(findings)
     assert titles(figure) == ["healthy lung", "x"]
     assert figure.get_suptitle().startswith("drawn, not scanned; 7 mm a side")

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 
 from covidlab.cli import main
-from covidlab.dicom import holds_slices, read_scan, read_series
-from covidlab.dicom import write_series as write_volume
+from covidlab.data.dicom import holds_slices, read_scan, read_series
+from covidlab.data.dicom import write_series as write_volume
+from covidlab.data.volumes import read_volume
+from covidlab.errors import VolumeError
 from covidlab.models import light_unet
-from covidlab.throughput import volume_time
-from covidlab.volumes import VolumeError, read_volume
-from covidlab.weights_file import WeightsInfo
+from covidlab.models.weights_file import WeightsInfo
+from studies.rates import volume_time
 
 pydicom = pytest.importorskip("pydicom", reason="the extra `dicom` is not installed")
 

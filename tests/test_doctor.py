@@ -1,8 +1,8 @@
 import nibabel as nib
 import numpy as np
 
-from covidlab.cohorts import read_cohort
-from covidlab.doctor import inspect_cohort
+from covidlab.data.cohorts import read_cohort
+from covidlab.data.inspection import inspect_cohort
 from tests.conftest import write_scan
 
 

@@ -6,19 +6,10 @@ from hypothesis.extra import numpy as hnp
 from sklearn import calibration
 from sklearn import metrics as oracle
 
-from covidlab.evaluation import (
-    SliceTable,
-    detection,
-    lesion_runs,
-    negative_slices,
-    patient_interval,
-    quartiles,
-    reliability,
-    run_detection,
-    slice_table,
-    volume_scores,
-)
-from covidlab.metrics import Counts, count, count_at
+from covidlab.evaluation.counts import Counts, count, count_at
+from covidlab.evaluation.detection import detection, lesion_runs, run_detection
+from covidlab.evaluation.patients import patient_interval, reliability
+from covidlab.evaluation.slices import SliceTable, negative_slices, quartiles, slice_table, volume_scores
 
 CASES = np.array(["a", "a", "a", "a", "b", "b"])
 PATIENTS = np.array(["1", "1", "1", "1", "2", "2"])

@@ -5,27 +5,19 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from covidlab.cohorts import read_cohort
+from covidlab.data.cohorts import read_cohort
+from covidlab.data.slices import open_slice_cache
+from covidlab.data.splits import split_by_slice
 from covidlab.errors import CovidlabError
-from covidlab.experiment import (
-    Config,
-    Run,
-    change_recipe,
-    crop_for,
-    options_for,
-    read_run,
-    recipe_for,
-    rounded,
-    run_experiment,
-    score_mirrored,
-    summary_over_seeds,
-)
-from covidlab.metrics import Counts, count
+from covidlab.evaluation.counts import Counts, count
 from covidlab.models import light_unet
-from covidlab.slice_cache import open_slice_cache
-from covidlab.splits import split_by_slice
-from covidlab.training import THRESHOLDS, Recipe, predict_cached, predict_slices
-from covidlab.weights_file import load_model
+from covidlab.models.inference import predict_cached, predict_slices
+from covidlab.models.weights_file import load_model
+from covidlab.training.configs import Config
+from covidlab.training.recipe import Recipe, change_recipe, crop_for, options_for, recipe_for
+from covidlab.training.runs import Run, read_run, rounded, run_experiment, score_mirrored
+from covidlab.training.scores import summary_over_seeds
+from covidlab.training.thresholds import THRESHOLDS
 from tests.conftest import write_scan
 
 RECIPE = Recipe(updates=2, updates_per_epoch=2)

@@ -5,9 +5,9 @@ import sys
 import numpy as np
 import pytest
 
-from covidlab import export
+from covidlab._tensorflow import keras
+from covidlab.beyond import export
 from covidlab.models import dense_patch_cnn, fcn8s, light_unet, nano_unet
-from covidlab.tensorflow_quiet import keras
 
 NEEDED = {".onnx": ("tf2onnx", "onnxruntime"), ".tflite": ("ai_edge_litert",)}
 

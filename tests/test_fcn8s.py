@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from covidlab.experiment import OPTIONS
-from covidlab.models import MODELS
+from covidlab._tensorflow import keras
+from covidlab.models.builders import MODELS
 from covidlab.models.fcn8s import Bilinear, carry_weights, fcn8s, layer_weights
-from covidlab.tensorflow_quiet import keras
+from covidlab.training.recipe import OPTIONS
 
 
 def parameters_by_hand(classes, channels, width=1):

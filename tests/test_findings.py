@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from covidlab.findings import draw_findings
+from covidlab.phantom.findings import draw_findings
 
 
 @pytest.fixture(scope="module")

@@ -4,14 +4,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from covidlab.cohorts import read_cohort
+from covidlab.data.cohorts import read_cohort
+from covidlab.data.slices import open_slice_cache
 from covidlab.errors import CovidlabError
-from covidlab.experiment import Config, run_experiment
-from covidlab.folds import by_fold, compare_rows, held_out_summary, judge_held_out, read_recipes
-from covidlab.metrics import count
-from covidlab.run_report import case_rows
-from covidlab.slice_cache import open_slice_cache
-from covidlab.training import Recipe, predict_slices
+from covidlab.evaluation.counts import count
+from covidlab.models.inference import predict_slices
+from covidlab.training.configs import Config
+from covidlab.training.recipe import Recipe
+from covidlab.training.report import case_rows
+from covidlab.training.runs import run_experiment
+from studies.folds import by_fold, compare_rows, held_out_summary, judge_held_out, read_recipes
 from tests.conftest import write_scan
 
 RECIPE = Recipe(updates=2, updates_per_epoch=2)

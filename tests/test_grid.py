@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from covidlab.grid import GridFit
+from covidlab.data.grid import GridFit
 
 sides = st.integers(1, 40)
 

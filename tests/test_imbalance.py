@@ -4,7 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from covidlab.imbalance import LOSSES, disturb_borders, single_lesions, undersample
+from covidlab.evaluation.borders import single_lesions
+from covidlab.training.annotations import disturb_borders
+from covidlab.training.batches import undersample
+from covidlab.training.losses import LOSSES
 
 POSITIVE = np.array([True, False, True, False, False, True])
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from covidlab.cohorts import open_cohort
-from covidlab.experiment import WEIGHTS
-from covidlab.lesson_runs import LESSONS, beside_ours, lesson_run
-from covidlab.slice_cache import open_slice_cache
-from covidlab.training import count_slices
+from covidlab.data.cohorts import open_cohort
+from covidlab.data.slices import open_slice_cache
+from covidlab.training.lessons import LESSONS, beside_ours, lesson_run
+from covidlab.training.runs import WEIGHTS
+from covidlab.training.thresholds import count_slices
 from studies.lessons import CONTEST, LONG
 
 ALL = LONG | CONTEST
@@ -45,7 +45,7 @@ def test_nothing_else_lies_beside_them_and_each_is_small():
 
 def test_another_config_is_trained(monkeypatch):
     asked = []
-    monkeypatch.setattr("covidlab.lesson_runs.run_experiment", lambda *what: asked.append(what) or "trained")
+    monkeypatch.setattr("covidlab.training.lessons.run_experiment", lambda *what: asked.append(what) or "trained")
     config = replace(ALL["light U-Net"], seed=1)
     assert lesson_run(config, phantom(128)) == "trained"
     assert asked[0][0] == config

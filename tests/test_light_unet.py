@@ -3,8 +3,8 @@ import pytest
 
 from covidlab import paper
 from covidlab.models import light_unet, nano_unet
-from covidlab.timing import gflop_per_slice
-from covidlab.weights_file import WeightsInfo, save_weights
+from covidlab.models.stages import gflop_per_slice
+from covidlab.models.weights_file import WeightsInfo, save_weights
 
 
 def parameters_by_hand(widths):

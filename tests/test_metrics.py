@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from covidlab.metrics import Counts, count, count_at
+from covidlab.evaluation.counts import Counts, count, count_at
 
 pixels = st.integers(min_value=0, max_value=10**6)
 counts = st.builds(Counts, pixels, pixels, pixels, pixels)

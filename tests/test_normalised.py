@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from covidlab.models import MODELS
+from covidlab._tensorflow import keras
+from covidlab.models.builders import MODELS
 from covidlab.models.normalised import fold
-from covidlab.tensorflow_quiet import keras
 
 NETWORKS = {
     "light_unet": {"widths": (4, 8, 8)},

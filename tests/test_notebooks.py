@@ -235,8 +235,8 @@ def test_a_large_file_is_refused(tmp_path):
 VIEWER = f"""
 from ipywidgets import IntSlider
 from matplotlib.figure import Figure
-from covidlab.viewer import Viewer
-from covidlab.views import View
+from covidlab.plots.viewers import Viewer
+from covidlab.plots.views import View
 draw = lambda k: View(Figure(), str(k))
 Viewer("slice viewer", draw, {{"k": IntSlider(0, 0, 1)}}).show("{ALT}")
 """

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from covidlab import paper
+from covidlab.data.patches import cut_patches, patch_count, sample_places, slice_patches
 from covidlab.models.patch_cnn import dense_form, patch_cnn
-from covidlab.patches import cut_patches, patch_count, sample_places, slice_patches
 
 
 def a_cohort(slices=6, side=20):

@@ -2,14 +2,14 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from covidlab import prediction
+from covidlab._tensorflow import keras
+from covidlab.data.grid import GridFit
+from covidlab.data.volumes import read_volume
 from covidlab.errors import CovidlabError
-from covidlab.grid import GridFit
-from covidlab.models import light_unet
-from covidlab.tensorflow_quiet import keras
-from covidlab.training import predict_cached, predict_slices
-from covidlab.volumes import read_volume
-from covidlab.weights_file import WeightsInfo
+from covidlab.models import inference, light_unet, segment
+from covidlab.models.inference import predict_cached, predict_slices
+from covidlab.models.weights_file import WeightsInfo
+from covidlab.plots import slices
 from tests.conftest import SIDE
 
 AFFINE = np.array([[2.0, 0, 0, -11], [0, 2.0, 0, 7], [0, 0, 5.0, 40], [0, 0, 0, 1]])
@@ -51,7 +51,7 @@ def info(grid=32, **more):
 @pytest.mark.parametrize("codes", ["RAS", "LPS", "SPR"])
 def test_a_mask_lies_where_the_model_saw_the_lesion(tmp_path, codes):
     blob = write_blob(tmp_path / "scan.nii.gz", codes)
-    done = prediction.predict_file(tmp_path / "scan.nii.gz", tmp_path / "m.nii.gz", marks_bright_pixels(), info())
+    done = segment.predict_file(tmp_path / "scan.nii.gz", tmp_path / "m.nii.gz", marks_bright_pixels(), info())
     mask = nib.load(tmp_path / "m.nii.gz")
     np.testing.assert_array_equal(np.asarray(mask.dataobj), blob)
     np.testing.assert_array_equal(mask.affine, nib.load(tmp_path / "scan.nii.gz").affine)
@@ -61,7 +61,7 @@ def test_a_mask_lies_where_the_model_saw_the_lesion(tmp_path, codes):
 @pytest.mark.parametrize("codes", ["RAS", "LPS", "SPR"])
 def test_a_mask_made_on_a_finer_grid_lies_there_too(tmp_path, codes):
     blob = write_blob(tmp_path / "scan.nii.gz", codes)
-    prediction.predict_file(tmp_path / "scan.nii.gz", tmp_path / "m.nii.gz", marks_bright_pixels(), info(grid=96))
+    segment.predict_file(tmp_path / "scan.nii.gz", tmp_path / "m.nii.gz", marks_bright_pixels(), info(grid=96))
     mask = np.asarray(nib.load(tmp_path / "m.nii.gz").dataobj) > 0
     assert mask.any() and not (mask & ~blob).any() and (blob & ~mask).sum() <= 8 * 2  # corners are lost, at most
 
@@ -69,11 +69,11 @@ def test_a_mask_made_on_a_finer_grid_lies_there_too(tmp_path, codes):
 def test_a_mask_is_of_both_answers_where_the_threshold_is(tmp_path):
     write_blob(tmp_path / "scan.nii.gz")
     volume, model = read_volume(tmp_path / "scan.nii.gz"), marks_columns_on_the_right()
-    alone = prediction.predict_mask(volume, model, info())
+    alone = inference.predict_mask(volume, model, info())
     np.testing.assert_array_equal(alone[..., :16], False)
     np.testing.assert_array_equal(alone[..., 16:], True)
     # Left to right and right to left is 0.5 everywhere.
-    np.testing.assert_allclose(prediction.predict_volume(volume, model, info(mirror=True)), 0.5, atol=1e-6)
+    np.testing.assert_allclose(inference.predict_volume(volume, model, info(mirror=True)), 0.5, atol=1e-6)
 
 
 def test_spots_smaller_than_the_weights_believe_are_not_marked(tmp_path):
@@ -84,7 +84,7 @@ def test_spots_smaller_than_the_weights_believe_are_not_marked(tmp_path):
     nib.save(nib.Nifti1Image(hu, None, image.header), tmp_path / "scan.nii.gz")
     volume, model = read_volume(tmp_path / "scan.nii.gz"), marks_bright_pixels()
     for smallest, believed in ((1, hu == 240), (2, hu == 240), (3, blob)):
-        mask = volume.from_display(prediction.predict_mask(volume, model, info(smallest=smallest)))
+        mask = volume.from_display(inference.predict_mask(volume, model, info(smallest=smallest)))
         np.testing.assert_array_equal(mask, believed)
 
 
@@ -102,7 +102,7 @@ def predict(source, target):
     """What was written, and the error at the end, if there was one."""
     done, error = [], None
     try:
-        for one in prediction.predict_all(source, target, marks_bright_pixels(), info()):
+        for one in segment.predict_all(source, target, marks_bright_pixels(), info()):
             done.append(one.mask.name)
     except CovidlabError as found:
         error = str(found)
@@ -144,24 +144,24 @@ def test_a_file_whose_ending_is_in_capitals_is_taken_for_no_series(tmp_path):
 def test_a_mask_made_in_portions_is_the_volumes_probabilities_at_the_threshold(cohort_folder, monkeypatch):
     volume = read_volume(cohort_folder / "images" / "someone_else.nii.gz")
     model, info = light_unet(widths=(2, 3)), WeightsInfo("light_unet", 16, 0.02, "nothing")
-    whole = prediction.predict_volume(volume, model, info)
-    monkeypatch.setattr(prediction, "PORTION", 5)
+    whole = inference.predict_volume(volume, model, info)
+    monkeypatch.setattr(inference, "PORTION", 5)
     assert whole.shape == (12, 32, 32) and whole.dtype == np.float32
     # At the second threshold half of the slices reach it nowhere, and are not taken back to the scan's grid at all.
     for threshold in np.median(whole), np.median(whole.max(axis=(1, 2))):
         chosen = WeightsInfo("light_unet", 16, float(threshold), "nothing")
-        np.testing.assert_array_equal(prediction.predict_mask(volume, model, chosen), whole >= chosen.threshold)
-    np.testing.assert_allclose(prediction.predict_volume(volume, model, info), whole, atol=1e-6)
+        np.testing.assert_array_equal(inference.predict_mask(volume, model, chosen), whole >= chosen.threshold)
+    np.testing.assert_allclose(inference.predict_volume(volume, model, info), whole, atol=1e-6)
 
 
 def test_a_scan_is_predicted_with_neighbours_as_the_cache_is(cache, cohort_folder, monkeypatch):
     volume = read_volume(cohort_folder / "images" / "someone_else.nii.gz")
     model, info = light_unet(widths=(2, 3), channels=3), WeightsInfo("light_unet", SIDE, 0.02, "nothing")
-    monkeypatch.setattr(prediction, "PORTION", 5)
+    monkeypatch.setattr(inference, "PORTION", 5)
     assert cache.size == SIDE and volume.slice_shape == (32, 32)
     cached = predict_cached(model, cache, cache.case("someone_else"))
     fit = GridFit(SIDE, *volume.slice_shape)
-    np.testing.assert_allclose(prediction.predict_volume(volume, model, info), fit.from_grid(cached), atol=1e-6)
+    np.testing.assert_allclose(inference.predict_volume(volume, model, info), fit.from_grid(cached), atol=1e-6)
     alone = predict_slices(model, np.repeat(cache.images[cache.case("someone_else")][..., None], 3, axis=-1))
     assert np.abs(alone - cached).max() > 1e-4  # so the neighbours do count
 
@@ -169,7 +169,7 @@ def test_a_scan_is_predicted_with_neighbours_as_the_cache_is(cache, cohort_folde
 def test_marked_volume_is_in_millilitres_where_the_voxel_is_known(cohort_folder, tmp_path):
     scan = cohort_folder / "images" / "someone_else.nii.gz"
     all_marked = WeightsInfo("light_unet", 16, 0.0, "nothing")
-    done = prediction.predict_file(scan, tmp_path / "m.nii.gz", light_unet(widths=(2, 3)), all_marked)
+    done = segment.predict_file(scan, tmp_path / "m.nii.gz", light_unet(widths=(2, 3)), all_marked)
     assert done.positive_voxels == 32 * 32 * 12
     assert done.millilitres == pytest.approx(32 * 32 * 12 * 2.5 * 2.5 * 5 / 1000)
 
@@ -178,4 +178,4 @@ def test_marked_volume_is_in_millilitres_where_the_voxel_is_known(cohort_folder,
     "marked, shown", [([0] * 12, [0, 2, 4, 6, 8, 10]), ([0, 3, 0], [1]), ([1, 2] * 6, [1, 3, 5, 7, 9, 11])]
 )
 def test_an_overlay_shows_where_most_is_marked_from_foot_to_head(marked, shown):
-    assert prediction.overlaid_slices(np.array(marked)).tolist() == shown
+    assert slices.overlaid_slices(np.array(marked)).tolist() == shown

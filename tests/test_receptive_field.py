@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
+from covidlab._tensorflow import keras
 from covidlab.models import light_unet
 from covidlab.models.fcn8s import fcn8s
 from covidlab.models.patch_cnn import patch_cnn
-from covidlab.receptive_field import Reach, reach_after, reaches
-from covidlab.tensorflow_quiet import keras
+from covidlab.models.receptive_field import Reach, reach_after, reaches
 
 layers = keras.layers
 

@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from covidlab import record
-from covidlab.record import Archive, RecordError, fetch_record
+from covidlab.data import download
+from covidlab.data.download import Archive, RecordError, fetch_record
 
 
 def zipped(**members):
@@ -90,11 +90,11 @@ def test_another_hash_is_refused_and_nothing_extracted(server, tmp_path):
 
 
 def test_offline_says_what_to_put_where(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(record, "ATTEMPTS", 1)
+    monkeypatch.setattr(download, "ATTEMPTS", 1)
     server.server_close()
     with pytest.raises(RecordError) as caught:
         fetch_record(tmp_path, base_url="http://127.0.0.1:9", archives=(Archive("scans", "abc"),))
-    for word in ("scans.zip", "abc", record.DOI, str(tmp_path), "again"):
+    for word in ("scans.zip", "abc", download.DOI, str(tmp_path), "again"):
         assert word in str(caught.value)
 
 
@@ -113,7 +113,7 @@ def test_members_that_are_no_plain_scans_are_refused(server, tmp_path, name):
 
 
 def test_a_full_disk_is_said_before_anything_is_written(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(record, "LARGEST_EXTRACTED", 10)
+    monkeypatch.setattr(download, "LARGEST_EXTRACTED", 10)
     with pytest.raises(RecordError, match="free space"):
         fetch(server, tmp_path)
     assert not (tmp_path / "scans").exists()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from covidlab.errors import CovidlabError
-from covidlab.results import Provenance, markdown, mean_and_range, read_table, write_table
+from covidlab.tables import Provenance, markdown, mean_and_range, read_table, write_table
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 MEASURED = RESULTS.parent / "docs" / "measured.md"

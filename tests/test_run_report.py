@@ -5,14 +5,17 @@ import shutil
 import numpy as np
 import pytest
 
-from covidlab.cohorts import read_cohort
+from covidlab.beyond.export import export_model, missing_packages, score_exported
+from covidlab.data.cohorts import read_cohort
+from covidlab.data.slices import grid_spacing, open_slice_cache
 from covidlab.errors import CovidlabError
-from covidlab.experiment import Config, read_run, run_experiment
-from covidlab.export import export_model, missing_packages
-from covidlab.metrics import Counts
-from covidlab.run_report import over_seeds, report_rows, report_run, score_exported, slice_borders
-from covidlab.slice_cache import grid_spacing, open_slice_cache
-from covidlab.training import Recipe
+from covidlab.evaluation.counts import Counts
+from covidlab.training.configs import Config
+from covidlab.training.judging import report_run, slice_borders
+from covidlab.training.recipe import Recipe
+from covidlab.training.report import report_rows
+from covidlab.training.runs import read_run, run_experiment
+from studies.tables import over_seeds
 from tests.conftest import SIDE, SLICES, write_scan
 
 RECIPE = Recipe(updates=2, batch_size=2, updates_per_epoch=2)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from covidlab.cohorts import CohortError, read_cohort
-from covidlab.slice_cache import open_slice_cache
-from covidlab.volumes import VolumeError
+from covidlab.data.cohorts import read_cohort
+from covidlab.data.slices import open_slice_cache
+from covidlab.errors import CohortError, VolumeError
 from tests.conftest import SIDE, write_scan
 
 

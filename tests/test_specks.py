@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.measure import label
 
-from covidlab.specks import SIZES, choose_smallest, drop_specks
+from covidlab.models.specks import SIZES, choose_smallest, drop_specks
 
 
 def test_a_spot_counts_within_its_slice_and_by_the_sides_of_pixels():

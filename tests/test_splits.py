@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from covidlab import paper
-from covidlab.splits import (
+from covidlab.data.splits import (
     PARTS,
     leak_sentence,
     patient_folds,

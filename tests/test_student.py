@@ -9,7 +9,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from covidlab.student import ANSWER, StudentError, main, student_copy, write_student_copies
+from tools.student import ANSWER, StudentError, main, student_copy, write_student_copies
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 # Cells may hold what only IPython understands: `%pip`, `!git`.

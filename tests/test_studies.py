@@ -1,10 +1,10 @@
 import pytest
 
 from covidlab.errors import CovidlabError
-from covidlab.experiment import Config
-from covidlab.models import MODELS
-from covidlab.studies import STUDIES, change, choose, find_study, run_variants, study_table
-from covidlab.training import Recipe
+from covidlab.models.builders import MODELS
+from covidlab.training.configs import Config
+from covidlab.training.recipe import Recipe
+from studies.questions import STUDIES, change, choose, find_study, run_variants, study_table
 
 BASE = Config("three scans", 32, "slice", 0, options={"widths": (2, 3)}, recipe=Recipe(updates=2, updates_per_epoch=2))
 

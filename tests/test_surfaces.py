@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from covidlab.surfaces import border, border_shares, surface_scores
+from covidlab.evaluation.borders import border, border_shares, surface_scores
 
 
 def by_brute_force(reference, prediction, spacing, tolerance):

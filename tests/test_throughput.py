@@ -3,23 +3,24 @@
 import numpy as np
 import pytest
 
-from covidlab import throughput, training
+from covidlab.data.splits import split_by_slice
 from covidlab.models import light_unet
-from covidlab.splits import split_by_slice
-from covidlab.throughput import TrainingRate, training_rate, volume_time
-from covidlab.training import Recipe
-from covidlab.weights_file import WeightsInfo
+from covidlab.models.weights_file import WeightsInfo
+from covidlab.training import fit, thresholds
+from covidlab.training.recipe import Recipe
+from studies import rates
+from studies.rates import TrainingRate, training_rate, volume_time
 
 
 def test_training_takes_turns_with_the_same_update_from_memory(cache, monkeypatch):
-    model, validations, count_slices = light_unet(widths=(2, 3)), [], training.count_slices
-    monkeypatch.setattr(training, "count_slices", lambda *given: validations.append(1) or count_slices(*given))
+    model, validations, count_slices = light_unet(widths=(2, 3)), [], thresholds.count_slices
+    monkeypatch.setattr(fit, "count_slices", lambda *given: validations.append(1) or count_slices(*given))
 
     def clocks():
         """An update takes a second on either clock, a validation ten, and five of the processor."""
         return int(model.optimizer.iterations.value) + len(validations) * np.array([10.0, 5.0])
 
-    monkeypatch.setattr(throughput, "_clocks", clocks)
+    monkeypatch.setattr(rates, "_clocks", clocks)
     recipe = Recipe(updates=40, batch_size=2, updates_per_epoch=20)
     rate = training_rate(model, cache, split_by_slice(len(cache)), recipe, turn=10)
     assert (rate.grid, rate.batch_size) == (32, 2)
@@ -41,7 +42,7 @@ def test_a_scan_from_file_to_file_is_compared_with_its_model(cohort_folder, monk
     costs = {"predict_file": (7, 9), "predict_slices": (2, 3), "read_scan": (1, 1)}
 
     def slowed(name):
-        work = getattr(throughput, name)
+        work = getattr(rates, name)
 
         def run(*given, **more):
             clock[:] += costs[name]
@@ -50,8 +51,8 @@ def test_a_scan_from_file_to_file_is_compared_with_its_model(cohort_folder, monk
         return run
 
     for name in costs:
-        monkeypatch.setattr(throughput, name, slowed(name))
-    monkeypatch.setattr(throughput, "_clocks", clock.copy)
+        monkeypatch.setattr(rates, name, slowed(name))
+    monkeypatch.setattr(rates, "_clocks", clock.copy)
     scan = cohort_folder / "images" / "someone_else.nii.gz"
     found = volume_time(scan, light_unet(widths=(2, 3)), WeightsInfo("light_unet", 16, 0.5, "nothing"), rounds=2)
     assert (found.shape, found.grid) == ((32, 32, 12), 16)

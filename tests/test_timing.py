@@ -3,12 +3,13 @@ import json
 import numpy as np
 import pytest
 
-from covidlab import timing
+from covidlab._tensorflow import keras
+from covidlab.beyond import timing
+from covidlab.beyond.timing import FormTime, ModelFacts, Spread, Timing, peak_gflops, resolve_threads
 from covidlab.errors import CovidlabError
-from covidlab.figures import time_figure
 from covidlab.models import light_unet
-from covidlab.tensorflow_quiet import keras
-from covidlab.timing import FormTime, ModelFacts, Spread, Timing, gflop_per_slice, peak_gflops, resolve_threads
+from covidlab.models.stages import gflop_per_slice
+from covidlab.plots.scores import time_figure
 
 layers = keras.layers
 

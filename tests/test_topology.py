@@ -1,7 +1,8 @@
 import pytest
 
 from covidlab.models import MODELS, fcn8s, light_unet
-from covidlab.topology import stages_of, topology_figure
+from covidlab.models.stages import stages_of
+from covidlab.plots.network import topology_figure
 
 
 def test_the_drawing_of_a_small_unet_can_be_checked_by_hand():

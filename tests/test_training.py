@@ -6,26 +6,24 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
-from covidlab.figures import history_figure
-from covidlab.imbalance import undersample
-from covidlab.metrics import Counts
+from covidlab._tensorflow import keras, tf
+from covidlab.data.splits import split_by_slice
+from covidlab.evaluation.counts import Counts
 from covidlab.models import light_unet
+from covidlab.models.inference import predict_slices
 from covidlab.models.patch_cnn import dense_patch_cnn
-from covidlab.splits import split_by_slice
-from covidlab.tensorflow_quiet import keras, tf
-from covidlab.training import (
-    Recipe,
+from covidlab.plots.scores import history_figure
+from covidlab.training.batches import (
     augmented,
-    best_threshold,
     crop_corners,
-    learner_and_batches,
     patch_batches,
-    predict_slices,
-    read_history,
-    train,
     training_batches,
     training_slices,
+    undersample,
 )
+from covidlab.training.fit import learner_and_batches, read_history, train
+from covidlab.training.recipe import Recipe
+from covidlab.training.thresholds import best_threshold
 
 RECIPE = Recipe(updates=6, batch_size=4, updates_per_epoch=2)
 
@@ -62,19 +60,19 @@ def test_a_killed_training_ends_where_it_would_have_ended(cache, tmp_path, build
     history = train(straight, cache, split, recipe, whole, do_nothing)
 
     # A power cut in the second epoch: the callback of the first batch after the first epoch raises.
-    from covidlab import training
+    from covidlab.training import fit
 
-    class CutShort(training._Keeper):
+    class CutShort(fit._Keeper):
         def on_train_batch_end(self, batch, logs=None):
             if len(self.history) == 1:
                 raise Killed
 
-    original, training._Keeper = training._Keeper, CutShort
+    original, fit._Keeper = fit._Keeper, CutShort
     try:
         with pytest.raises(Killed):
             train(fresh_model(build), cache, split, recipe, parts, do_nothing)
     finally:
-        training._Keeper = original
+        fit._Keeper = original
     assert len(read_history(parts / "history.csv")) == 1
 
     keras.utils.set_random_seed(99)  # whatever the second process starts with must not matter
@@ -244,8 +242,8 @@ def test_many_models_in_one_session_bring_no_warning(caplog):
 
 
 def test_a_fresh_process_writes_nothing_on_the_terminal_and_imports_no_extra_before_it_is_needed():
-    code = "import sys, numpy, covidlab.cli, covidlab.export, covidlab.timing; from covidlab.models import light_unet; "
-    code += "from covidlab.training import predict_slices; "
+    code = "import sys, numpy, covidlab.cli, covidlab.beyond.export, covidlab.beyond.timing; "
+    code += "from covidlab.models import light_unet, predict_slices; "
     code += "predict_slices(light_unet(widths=(2, 3)), numpy.zeros((2, 16, 16), numpy.uint8)); "
     code += "assert not {'onnx', 'onnxruntime', 'tf2onnx', 'openvino', 'ai_edge_litert'} & set(sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)

@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import roc_auc_score
 
+from covidlab._tensorflow import keras
+from covidlab.beyond.doubt import error_ranking, predict_passes, with_dropout_on
 from covidlab.models import fcn8s, light_unet
-from covidlab.tensorflow_quiet import keras
-from covidlab.training import predict_slices
-from covidlab.uncertainty import error_ranking, predict_passes, with_dropout_on
+from covidlab.models.inference import predict_slices
 
 
 def network(dropout):

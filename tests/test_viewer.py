@@ -5,9 +5,9 @@ import base64
 import numpy as np
 import pytest
 
-from covidlab import viewer as viewers
-from covidlab.viewer import Viewer, patch_picker, slice_viewer, threshold_viewer
-from covidlab.views import View
+from covidlab.plots import viewers
+from covidlab.plots.viewers import Viewer, patch_picker, slice_viewer, threshold_viewer
+from covidlab.plots.views import View
 
 IMAGES = np.arange(3 * 16 * 16, dtype=np.uint8).reshape(3, 16, 16)
 MASKS = np.zeros_like(IMAGES)

@@ -24,7 +24,7 @@ if find_chromium() is None:
 
 MAKE_A_VIEWER = """
 import numpy as np
-from covidlab.viewer import slice_viewer
+from covidlab.plots.viewers import slice_viewer
 rows, columns = np.mgrid[:32, :32]
 images = np.stack([(40 * k + rows + columns).astype(np.uint8) for k in range(5)])
 masks = np.zeros(images.shape, np.uint8)

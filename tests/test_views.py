@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from covidlab.figures import FALSE, FOUND, MISSED, REFERENCE
-from covidlab.views import SliceSeries, patch_view, slice_view, threshold_series, threshold_view
+from covidlab.plots.style import FALSE, FOUND, MISSED, REFERENCE
+from covidlab.plots.views import SliceSeries, patch_view, slice_view, threshold_series, threshold_view
 
 
 def drawn(view):

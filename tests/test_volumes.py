@@ -5,18 +5,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from covidlab.errors import CovidlabError
-from covidlab.volumes import (
-    Orientation,
-    VolumeError,
-    read_mask,
-    read_mask_with_findings,
-    read_volume,
-    spine_side,
-    unstretch,
-    window,
-    write_mask,
-)
+from covidlab.data.intensities import unstretch, window
+from covidlab.data.orientation import Orientation, spine_side
+from covidlab.data.volumes import read_mask, read_mask_with_findings, read_volume, write_mask
+from covidlab.errors import CovidlabError, VolumeError
 
 
 def chest(side=48, slices=9):
@@ -268,10 +260,10 @@ def test_slices_stretched_one_by_one_are_found_out_along_whichever_axis_they_lie
 @pytest.mark.parametrize("size", [128, 64])
 def test_a_windowed_scan_stays_windowed_however_it_lies_and_was_averaged(tmp_path, codes, size):
     """Averaging takes the brightest voxels away: by them such a scan was once taken for stretched."""
-    from covidlab import phantom
-    from covidlab.grid import GridFit
+    from covidlab.data.grid import GridFit
+    from covidlab.phantom import scans
 
-    hu = phantom.make_scan(phantom.cohort_plans("lesson", 0)[5]).image
+    hu = scans.make_scan(scans.cohort_plans("lesson", 0)[5]).image
     windowed = GridFit(size, *hu.shape[:2]).to_grid(as_record(hu).transpose(2, 0, 1)).transpose(1, 2, 0)
     array, affine = in_order(windowed, codes)
     volume = read_volume(save(tmp_path / "scan.nii", array, affine))
@@ -289,10 +281,10 @@ def test_windowed_lungs_alone_on_black_stay_windowed(tmp_path):
 
 def test_slices_stretched_one_by_one_come_back_to_the_records_window(tmp_path):
     """The phantom's own HU are the answer: stretch its slices as the reduced coronacases are, and read them."""
-    from covidlab import phantom
+    from covidlab.phantom import scans
 
-    plan = phantom.cohort_plans("lesson", 0)[5]
-    hu = np.maximum(phantom.make_scan(plan).image.astype(np.float32), -1024)
+    plan = scans.cohort_plans("lesson", 0)[5]
+    hu = np.maximum(scans.make_scan(plan).image.astype(np.float32), -1024)
     # Bright specks of the full size, up to 1500 HU, set the scale of slices and are no longer there.
     volume = read_volume(save(tmp_path / "coronacases_009.nii", stretched_by_slice(hu, headroom=1.8)))
     assert volume.intensities.kind == "stretched"

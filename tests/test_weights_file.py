@@ -4,9 +4,10 @@ import h5py
 import numpy as np
 import pytest
 
+from covidlab.errors import WeightsError
 from covidlab.models import MODELS, light_unet
-from covidlab.shipped_weights import SHIPPED, find_weights, licence_of
-from covidlab.weights_file import WeightsError, WeightsInfo, load_model, read_info, save_weights
+from covidlab.models.weights_file import WeightsInfo, load_model, read_info, save_weights
+from covidlab.weights import SHIPPED, find_weights, licence_of
 
 INFO = WeightsInfo("light_unet", 32, 0.35, "a test", options={"widths": [2, 3]})
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from covidlab.errors import CovidlabError
-from covidlab.whole_file import whole_file
+from covidlab.files import whole_file
 
 
 def test_a_file_is_new_when_the_block_ends_and_not_before(tmp_path):
@@ -46,7 +46,7 @@ def test_an_error_without_a_system_message_says_what_it_is(tmp_path):
 WRITER = """
 import sys
 from pathlib import Path
-from covidlab.whole_file import whole_file
+from covidlab.files import whole_file
 
 with whole_file(Path(sys.argv[1])) as scratch:
     scratch.write_text(1000 * sys.argv[2])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from nbval.plugin import IPyNbCell
 
-from covidlab.results import read_table
+from covidlab.tables import read_table
 
 TABLE = Path(__file__).resolve().parents[1] / "results" / "runs" / "spread.csv"
 # A row of `lesson_runs.comparison`: the recipe, then train, validation and test F1.

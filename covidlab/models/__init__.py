@@ -5,15 +5,33 @@ for neighbouring slices), and returns probabilities of infection, float32 (batch
 height and width.
 """
 
-from covidlab.models.fcn8s import fcn8s
-from covidlab.models.light_unet import light_unet, nano_unet
-from covidlab.models.patch_cnn import dense_patch_cnn
-from covidlab.tensorflow_quiet import keras
+from covidlab.models.builders import MODELS, channels_of
+from covidlab.models.fcn8s import Bilinear, carry_weights, fcn8s, layer_weights
+from covidlab.models.inference import predict_slices
+from covidlab.models.patch_cnn import classifier_in, patch_cnn
+from covidlab.models.receptive_field import reach_after, reaches
+from covidlab.models.segment import predict_file
+from covidlab.models.stages import gflop_per_slice
+from covidlab.models.unet import light_unet, nano_unet
+from covidlab.models.weights_file import WeightsInfo, load_model, save_weights
 
-# By name, for the command line and for weights files, which name the function that builds their model.
-MODELS = {"patch_cnn": dense_patch_cnn, "fcn8s": fcn8s, "light_unet": light_unet, "nano_unet": nano_unet}
-
-
-def channels_of(model: keras.Model) -> int:
-    """How many slices a model looks at: 1, or more with neighbours on either side."""
-    return model.input_shape[-1]
+__all__ = [
+    "Bilinear",
+    "carry_weights",
+    "channels_of",
+    "classifier_in",
+    "fcn8s",
+    "gflop_per_slice",
+    "layer_weights",
+    "light_unet",
+    "load_model",
+    "MODELS",
+    "nano_unet",
+    "patch_cnn",
+    "predict_file",
+    "predict_slices",
+    "reach_after",
+    "reaches",
+    "save_weights",
+    "WeightsInfo",
+]

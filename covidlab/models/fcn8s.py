@@ -2,15 +2,17 @@
 
 import numpy as np
 
+from covidlab._tensorflow import keras
 from covidlab.models.normalised import convolution
 from covidlab.models.padding import CropLike, PadToMultiple
-from covidlab.tensorflow_quiet import keras
 
 layers = keras.layers
 
 # VGG16: feature maps and convolutions of each block; a pooling halves the slice after each.
 BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+
 CLASSIFIER_MAPS = 4096
+
 STRIDES = (32, 16, 8)
 
 

@@ -7,7 +7,7 @@ network trains at once. What prediction needs of that is a factor and an offset 
 the kernels and the biases. So the network that is kept, timed and exported is the published one.
 """
 
-from covidlab.tensorflow_quiet import keras
+from covidlab._tensorflow import keras
 
 layers = keras.layers
 

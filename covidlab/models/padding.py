@@ -1,6 +1,6 @@
 """Layers that let a network take a slice of any size, and give an answer for each of its pixels."""
 
-from covidlab.tensorflow_quiet import keras
+from covidlab._tensorflow import keras
 
 ops = keras.ops
 

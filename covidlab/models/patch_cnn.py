@@ -7,8 +7,8 @@ once for each pixel instead of once for each patch that holds it.
 from collections.abc import Sequence
 
 from covidlab import paper
+from covidlab._tensorflow import keras
 from covidlab.models.padding import ReflectBorder
-from covidlab.tensorflow_quiet import keras
 
 layers = keras.layers
 

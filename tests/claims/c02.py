@@ -6,8 +6,8 @@ from collections.abc import Callable
 from nbformat import NotebookNode
 
 from covidlab import paper
-from covidlab.results import read_table
-from covidlab.volumes import HIGHEST_HU, LOWEST_HU
+from covidlab.data.intensities import HIGHEST_HU, LOWEST_HU
+from covidlab.tables import read_table
 from tests.notebook_guards import all_text
 from tests.prose import ROOT, Claim, known, output, same_recipe
 

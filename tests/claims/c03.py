@@ -1,7 +1,7 @@
 """What notebook 03 says of numbers that a run could change."""
 
 from covidlab import paper
-from covidlab.training import THRESHOLDS
+from covidlab.training.thresholds import THRESHOLDS
 from tests.prose import SCORES, Claim, known, output, result, together
 
 NOTEBOOK = "03_patch_cnn"

@@ -1,9 +1,9 @@
 """What notebook 05 says of numbers that a run could change."""
 
 from covidlab import paper
-from covidlab.experiment import recipe_for
-from covidlab.lesson_runs import LESSONS
-from covidlab.training import read_history
+from covidlab.training.fit import read_history
+from covidlab.training.lessons import LESSONS
+from covidlab.training.recipe import recipe_for
 from studies.lessons import LONG
 from studies.spread import RECIPES
 from tests.prose import LESION_SHARE, SCORES, Claim, elsewhere, known, output, together

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from covidlab import paper
-from covidlab.results import read_table
+from covidlab.tables import read_table
 from studies.lessons import LONG
 from tests.prose import LESION_SHARE, ROOT, Claim, Source, known, output, table, together
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from nbformat import NotebookNode
 
 from covidlab import paper
-from covidlab.training import THRESHOLDS
+from covidlab.training.thresholds import THRESHOLDS
 from tests.notebook_guards import all_text
 from tests.prose import PATIENT_F1, ROOT, SLICE_F1, Claim, Source, _number, known, measured, output, result, together
 

@@ -2,7 +2,7 @@
 
 
 from covidlab import paper
-from covidlab.results import read_table
+from covidlab.tables import read_table
 from tests.prose import PATIENT_F1, ROOT, SLICE_F1, Claim, known, output, same_recipe, table, together
 
 NOTEBOOK = "08_beyond_the_paper"

@@ -1,0 +1,54 @@
+"""The one place that imports TensorFlow and Keras.
+
+TensorFlow's C++ start-up lines go straight to file descriptor 2, before any environment variable
+or logger can stop them, and would land in every notebook's stored output. So the descriptor points
+elsewhere during the import, and where `quiet` is asked for: all other warnings and errors still show.
+"""
+
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Send what is written to file descriptor 2 nowhere; if the block fails, show it after all."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as sink:
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            # What failed must not lose its own explanation.
+            os.dup2(kept, 2)
+            sink.seek(0)
+            sys.stderr.write(sink.read().decode(errors="replace"))
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+# oneDNN's kernels, which TensorFlow takes by itself on some x86 processors only, train about twice as fast on the
+# others, too. Whoever has set the variable is obeyed.
+if platform.machine().lower() in ("x86_64", "amd64"):
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+
+def _import_quietly():
+    with quiet():
+        import keras
+        import tensorflow
+
+        # Looking for devices prints too, whenever it first happens; let it happen here.
+        tensorflow.config.list_physical_devices()
+    return tensorflow, keras
+
+tf, keras = _import_quietly()
+
+# Each model has a graph of its own, which a session that builds several models traces one after the other. TensorFlow
+# takes that for one function traced too often, and would say so in the middle of a notebook.
+tf.get_logger().addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())

@@ -1,0 +1,20 @@
+"""Beyond the paper: a network fitted to a new patient, how sure a mask is, other forms of a network, and its time."""
+
+from covidlab.beyond.adaptation import adapt, spread_slices
+from covidlab.beyond.doubt import error_ranking, predict_passes
+from covidlab.beyond.export import calibration_slices, export_model, open_exported, predict_exported
+from covidlab.beyond.timing import peak_gflops, resolve_threads, time_models
+
+__all__ = [
+    "adapt",
+    "calibration_slices",
+    "error_ranking",
+    "export_model",
+    "open_exported",
+    "peak_gflops",
+    "predict_exported",
+    "predict_passes",
+    "resolve_threads",
+    "spread_slices",
+    "time_models",
+]

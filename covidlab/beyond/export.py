@@ -1,0 +1,356 @@
+"""A model as a file that runs without Keras: ONNX and LiteRT, checked against the model it was made from.
+
+The packages that write and run such files are the optional extra `export`; nothing here imports them before they
+are needed. An exported file takes one slice of one fixed size: that is what runtimes are fastest at. It knows
+nothing of windows, grids or thresholds; a weights file does, and stays the thing to keep.
+"""
+
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from covidlab._tensorflow import keras, quiet, tf
+from covidlab.data.slices import SliceCache
+from covidlab.errors import CovidlabError
+from covidlab.evaluation.counts import Counts, count
+from covidlab.files import whole_file
+from covidlab.models.builders import channels_of
+from covidlab.training.runs import Run
+
+# What float32 arithmetic in another order may change; a wrong conversion changes far more.
+LARGEST_DIFFERENCE = 1e-4
+
+# The import name and the package of what each form needs.
+PACKAGES = {
+    "onnxruntime": "onnxruntime",
+    "tf2onnx": "tf2onnx",
+    "openvino": "openvino",
+    "ai_edge_litert": "ai-edge-litert",
+}
+
+# One slice, float32 (1, size, size, channels) in 0..1 -> its probabilities, (1, size, size, 1).
+Runner = Callable[[np.ndarray], np.ndarray]
+
+
+class ExportError(CovidlabError):
+    """A model that cannot be exported, or whose exported file does not do the same."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Parameters
+    ----------
+    path : Path
+    form : "ONNX", "LiteRT" or "LiteRT int8"
+    size : int
+        Pixels a side of the slice that it takes.
+    bytes : int
+    largest_difference : float
+        Between its probabilities and the Keras model's, over all pixels of the slices checked.
+    changed : float
+        Share of those pixels that the threshold then calls otherwise.
+    slices : int
+        How many were checked.
+    """
+
+    path: Path
+    form: str
+    size: int
+    bytes: int
+    largest_difference: float
+    changed: float
+    slices: int
+
+
+def missing_packages(*imports: str) -> list[str]:
+    """Which of the packages that export needs are not installed, by the names pip knows."""
+    return [PACKAGES[name] for name in imports if find_spec(name) is None]
+
+
+def install(packages: Sequence[str]) -> str:
+    """The command that installs packages."""
+    return f"pip install {' '.join(packages)}"
+
+
+def check_target(path: Path, int8: bool) -> None:
+    """Refuse a file that cannot be written here, before any work is done.
+
+    Raises
+    ------
+    ExportError
+        If a package is missing, the name has another ending, or int8 is asked of ONNX.
+    """
+    if path.suffix not in (".onnx", ".tflite"):
+        raise ExportError(path, "a name of another kind", "an ending .onnx or .tflite", "add one to -o")
+    if int8 and path.suffix == ".onnx":
+        raise ExportError(path, "int8 asked of ONNX", "int8 as LiteRT", "end the name in .tflite")
+    needed = ("tf2onnx", "onnxruntime") if path.suffix == ".onnx" else ("ai_edge_litert",)
+    if missing := missing_packages(*needed):
+        raise ExportError("export", f"no package {' and no '.join(missing)}", "the extra `export`", install(missing))
+
+
+def export_model(
+    model: keras.Model,
+    path: Path,
+    slices: np.ndarray,
+    int8: bool = False,
+    threshold: float = 0.5,
+) -> Exported:
+    """Write a model as ONNX or LiteRT, run the file, and compare it with the model.
+
+    Parameters
+    ----------
+    model : keras.Model
+        float32 (batch, height, width, channels) in 0..1 -> probabilities (batch, height, width, 1).
+    path : Path
+        Ends in .onnx or .tflite. Written only if the check passes.
+    slices : float32 array (n, size, size, channels) in 0..1
+        What the model is used on: all of them calibrate int8, the first eight are checked. Their size becomes the
+        file's.
+    int8 : bool
+        Weights and feature maps as 8-bit whole numbers, by LiteRT's post-training quantisation (Keras' own
+        `quantize` leaves convolutions as they are), after `balance_skips`. What goes in and comes out stays float32.
+    threshold : float
+        For `Exported.changed`.
+
+    Returns
+    -------
+    Exported
+
+    Raises
+    ------
+    ExportError
+        As `check_target`; and if a float32 file differs from the model by more than 1e-4.
+    CovidlabError
+        If the file cannot be written.
+    """
+    path = Path(path)
+    check_target(path, int8)
+    size = slices.shape[1]
+    with whole_file(path) as scratch:
+        # Converters write pages of progress to descriptor 2, and some to the logger.
+        with quiet(), _warnings_only():
+            if int8:
+                _convert(balance_skips(model, slices), scratch, size, slices)
+            else:
+                _convert(model, scratch, size, None)
+        run = open_exported(scratch)
+        checked = slices[:8]
+        found = np.concatenate([run(slice_[None]) for slice_ in checked])
+        expected = np.concatenate([model(slice_[None], training=False).numpy() for slice_ in checked])
+        difference = float(np.abs(found - expected).max())
+        if not int8 and difference > LARGEST_DIFFERENCE:
+            raise ExportError(
+                path,
+                f"probabilities that differ from Keras by up to {difference:.1e}",
+                f"at most {LARGEST_DIFFERENCE:.0e}",
+                "nothing was written; keep the weights file and report this with the versions of `pip list`",
+            )
+    form = "ONNX" if path.suffix == ".onnx" else "LiteRT int8" if int8 else "LiteRT"
+    changed = float(((found >= threshold) != (expected >= threshold)).mean())
+    return Exported(path, form, size, path.stat().st_size, difference, changed, len(checked))
+
+
+def balance_skips(model: keras.Model, slices: np.ndarray) -> keras.Model:
+    """The same function with other numbers inside: at each skip of a U-Net both maps get ranges closer to each other.
+
+    A concatenated map has one 8-bit scale. Where the map from below reaches 380 and the skip 8, as in a light U-Net
+    trained on real slices, a step of that scale is larger than most of what the skip has to say: F1 fell from 0.863 to
+    0.561. So what makes the map from below is divided by a factor, and the weights that read it are multiplied by it;
+    by its square root only, since those weights share a scale with the skip's, too (cross-layer equalisation, Nagel
+    et al. 2019, doi.org/10.1109/ICCV.2019.00141).
+
+    Parameters
+    ----------
+    model : keras.Model
+        Untouched. One without concatenated skips is returned as it is.
+    slices : float32 array (n, size, size, channels) in 0..1
+        Show the ranges.
+
+    Returns
+    -------
+    keras.Model
+        Its probabilities differ from the model's by rounding only.
+    """
+    joins = [layer.name for layer in model.layers if isinstance(layer, keras.layers.Concatenate)]
+    stages = [(name.removesuffix("_skip"), name.removesuffix("_skip").replace("up", "down")) for name in joins]
+    if not stages:
+        return model
+    balanced = keras.models.clone_model(model)
+    balanced.set_weights(model.get_weights())
+    watched = [f"{up}_grow" for up, _ in stages] + [f"{down}_b" for _, down in stages]
+    look = keras.Model(model.input, [model.get_layer(name).output for name in watched])
+    found = (look(slice_[None], training=False) for slice_ in slices)
+    highest = np.max([[np.abs(one).max() for one in maps] for maps in found], axis=0)
+    for (up, _), below, skip in zip(stages, *np.split(highest, 2)):
+        factor = np.sqrt(skip / below) if below > 0 and skip > 0 else 1.0
+        grow, reader = balanced.get_layer(f"{up}_grow"), balanced.get_layer(f"{up}_a")
+        grow.set_weights([weights * factor for weights in grow.get_weights()])
+        kernel, bias = reader.get_weights()
+        kernel[:, :, : grow.filters] /= factor  # the map from below comes first
+        reader.set_weights([kernel, bias])
+    return balanced
+
+
+@contextmanager
+def _warnings_only() -> Iterator[None]:
+    """In a notebook TensorFlow logs each folder that it writes; and Keras' exporter looks for a name of NumPy 1, which
+    makes NumPy 2 warn. Neither concerns whoever exports."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("WARNING")
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _convert(model: keras.Model, path: Path, size: int, calibration: np.ndarray | None) -> None:
+    options = {}
+    if calibration is not None:
+        options = {
+            "optimizations": [tf.lite.Optimize.DEFAULT],
+            "representative_dataset": lambda: ([slice_[None]] for slice_ in calibration),
+            "target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
+        }
+    # Of one fixed size, padding and cropping are constants in the file.
+    slice_ = tf.TensorSpec((1, size, size, channels_of(model)), tf.float32, name="slice")
+    form = "onnx" if path.suffix == ".onnx" else "litert"
+    model.export(str(path), format=form, input_signature=[slice_], verbose=False, **options)
+
+
+def calibration_slices(cache: SliceCache, number: int = 32, channels: int = 1) -> np.ndarray:
+    """Slices of a cohort to calibrate and check with: with and without lesion in turns, from all over the cohort.
+
+    Parameters
+    ----------
+    cache : SliceCache
+    number : int
+        At most.
+    channels : int
+        What the model takes: see `SliceCache.inputs`.
+
+    Returns
+    -------
+    float32 array (n, size, size, channels) in 0..1
+    """
+    half = number // 2
+    with_lesion, without = np.flatnonzero(cache.positive), np.flatnonzero(~cache.positive)
+    pair = [some[np.linspace(0, len(some) - 1, min(half, len(some))).astype(int)] for some in (with_lesion, without)]
+    shared = min(map(len, pair))
+    chosen = np.concatenate([np.stack([some[:shared] for some in pair], axis=1).ravel(), *(s[shared:] for s in pair)])
+    return cache.inputs(chosen, channels).astype(np.float32) / 255
+
+
+def open_exported(path: Path, threads: int = 0, engine: str = "") -> Runner:
+    """An exported file as a function of one slice.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in .onnx or .tflite.
+    threads : int
+        0 leaves it to the runtime.
+    engine : str
+        "openvino" runs an ONNX file there, in float32 (on processors that can, its own default is bfloat16); by
+        default ONNX Runtime does.
+
+    Returns
+    -------
+    callable
+        float32 (1, size, size, channels) in 0..1 -> float32 probabilities (1, size, size, 1).
+    """
+    with quiet():
+        if path.suffix == ".tflite":
+            return _open_litert(path, threads)
+        return (_open_openvino if engine == "openvino" else _open_onnxruntime)(path, threads)
+
+
+def _open_onnxruntime(path: Path, threads: int) -> Runner:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda slice_: session.run(None, {name: slice_})[0]
+
+
+def _open_openvino(path: Path, threads: int) -> Runner:
+    # OpenVINO reports its own import over the network and keeps a number for the user in the home folder. Without this
+    # package it does neither: it has a stand-in for those who do not install it.
+    sys.modules.setdefault("openvino_telemetry", None)
+    import openvino
+
+    settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+    if threads:
+        settings["INFERENCE_NUM_THREADS"] = threads
+    core = openvino.Core()
+    # The reader of ONNX files, not `convert_model`, which reports its use over the network.
+    request = core.compile_model(core.read_model(path), "CPU", settings).create_infer_request()
+    return lambda slice_: request.infer([slice_])[0]
+
+
+def _open_litert(path: Path, threads: int) -> Runner:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(path), num_threads=threads or os.cpu_count())
+    interpreter.allocate_tensors()
+    given, answer = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+
+    def run(slice_: np.ndarray) -> np.ndarray:
+        interpreter.set_tensor(given, slice_)
+        interpreter.invoke()
+        return interpreter.get_tensor(answer)
+
+    return run
+
+
+def predict_exported(run: Runner, slices: Sequence[np.ndarray]) -> np.ndarray:
+    """Probabilities of an exported file for slices on its grid, as `models.predict_slices` gives a model's.
+
+    Parameters
+    ----------
+    run : callable
+        From `open_exported`.
+    slices : uint8 array (n, size, size), or (n, size, size, channels) with neighbours
+
+    Returns
+    -------
+    float32 array (n, size, size) in 0..1
+    """
+    slices = (slice_ if slice_.ndim == 3 else slice_[..., None] for slice_ in slices)
+    return np.stack([run(slice_[None].astype(np.float32) / 255)[0, ..., 0] for slice_ in slices])
+
+
+def score_exported(path: Path, run: Run, cache: SliceCache) -> Counts:
+    """What an exported file of a run's weights gets right and wrong on the run's test part, at the run's threshold.
+
+    Parameters
+    ----------
+    path : Path
+        Takes slices of the run's grid.
+    run : Run
+    cache : SliceCache
+        Of the run's cohort and grid.
+
+    Returns
+    -------
+    Counts
+        Pooled over all slices of the part; `run.counts["test"]` are Keras' own.
+    """
+    test = run.config.split(cache).test
+    model, info = run.model()
+    found = predict_exported(open_exported(path), cache.inputs(test, channels_of(model)))
+    return count(cache.masks[test], info.mark(found))

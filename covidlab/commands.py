@@ -1,0 +1,256 @@
+"""What each command of `covidlab` does: a few lines over the package, and what it prints.
+
+Each imports what it needs when it runs: TensorFlow takes seconds, and `inspect` and `fetch` need none of it.
+"""
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+from covidlab import paper
+from covidlab.errors import CovidlabError
+from covidlab.progress import progress_bar
+from covidlab.weights import SHIPPED, find_weights, licence_of
+
+
+def phantom(options) -> None:
+    """Make a synthetic cohort."""
+    from covidlab.data import folders
+    from covidlab.phantom import writing
+
+    folder = options.out or folders.phantom_folder(options.profile, options.seed)
+    with progress_bar("making the phantom") as progress:
+        folder = writing.write_cohort(folder, profile=options.profile, seed=options.seed, progress=progress)
+    print(f"{folder}: look at it with `covidlab inspect {folder}`")
+
+
+def fetch(options) -> None:
+    """Download the published record."""
+    from covidlab.data import download, folders
+
+    with progress_bar("downloading") as progress:
+        folder = download.fetch_record(options.out or folders.data_home() / "covid19-ct-seg", progress=progress)
+    print(f"{folder}: use it with COVIDLAB_DATA={folder} or --data {folder}")
+
+
+def inspect(options) -> int:
+    """Look at a cohort or a scan; 2 if a file cannot be used."""
+    from covidlab.data import cohorts, inspection
+
+    if options.folder and cohorts.is_single_scan(Path(options.folder)):
+        report = inspection.inspect_scan(Path(options.folder))
+    else:
+        with progress_bar("inspecting") as progress:
+            report = inspection.inspect_cohort(cohort_of(options.folder, options.cases), progress)
+    print(report.as_json() if options.json else report.as_text())
+    broken = [case for case in report.cases if not case.usable]
+    for case in broken:
+        print(f"covidlab: {case.findings[0]}", file=sys.stderr)
+    return 2 if broken else 0
+
+
+def cohort_of(source, cases="*", profile: str = "lesson"):
+    """The cohort that was named, with progress where the phantom is made for it."""
+    from covidlab.data import cohorts
+
+    with progress_bar("making the phantom") as progress:
+        return cohorts.open_cohort(source, profile, progress, cases)
+
+
+def cache_of(options, cohort):
+    """The slices of a cohort on the profile's grid."""
+    from covidlab.data import slices
+    from covidlab.training import recipe
+
+    grid = recipe.GRIDS[options.profile]
+    with progress_bar(f"slice cache at {grid} px") as progress:
+        return slices.open_slice_cache(cohort, grid, progress=progress)
+
+
+def config_of(options, model: str, cohort):
+    """What a run of a model is asked, in the words of the command line."""
+    from covidlab.training import configs, recipe
+
+    asked = recipe.change_recipe(
+        recipe.recipe_for(cohort.is_phantom, options.updates, model),
+        options.loss, options.negatives, options.augment, options.rate,
+    )  # fmt: skip
+    return configs.Config(
+        cohort=cohort.name, grid=recipe.GRIDS[options.profile], protocol=options.protocol, seed=options.seed,
+        model=model, options=recipe.OPTIONS[options.profile].get(model, {}), recipe=asked,
+        test_patients=tuple(name for name in options.test_patients.split(",") if name),
+    )  # fmt: skip
+
+
+def run_of(config, cache, folder: Path):
+    """Train as asked, or read what was trained before; its folder gets pictures, too."""
+    from covidlab.plots import scores, style
+    from covidlab.training import runs
+
+    with progress_bar(f"training {config.model}, seed {config.seed}") as progress:
+        run = runs.run_experiment(config, cache, folder, progress)
+    style.save(scores.history_figure(run.history, config.sentence), folder / "figures" / "history.png")
+    title = f"{config.model}: {config.sentence}"
+    style.save(scores.scores_figure(run.counts, title), folder / "figures" / "scores.png")
+    return run
+
+
+def print_runs(runs) -> None:
+    """Scores of runs, after what they must be read with."""
+    from covidlab.training import scores
+
+    sentences = dict.fromkeys(run.config.sentence for run in runs.values())
+    print("\n".join(sentences), "pooled over all pixels of a part", sep="; ")
+    print(*dict.fromkeys(run.leak for run in runs.values()), sep="\n", end="\n\n")
+    print(scores.score_table(runs))
+
+
+def train(options) -> None:
+    """Train one model and score it."""
+    from covidlab.training import recipe
+
+    recipe.check_models([options.model], "--model")
+    cohort = cohort_of(options.data, options.cases, options.profile)
+    folder = options.out or Path("runs") / f"{cohort.name}-{options.protocol}-seed{options.seed}" / options.model
+    config = config_of(options, options.model, cohort)
+    print_runs({options.model: run_of(config, cache_of(options, cohort), folder)})
+    print(f"\n{folder}")
+
+
+def score(options) -> None:
+    """Score weights on a cohort, case by case."""
+    from covidlab import tables
+    from covidlab.data import slices
+    from covidlab.models import weights_file
+    from covidlab.training import judging, report
+
+    model, info = weights_file.load_model(find_weights(options.weights))
+    cohort = cohort_of(options.data, options.cases)
+    with progress_bar("predicting") as progress:
+        cache = slices.open_slice_cache(cohort, info.grid, progress=progress)
+        seen = [case.name for case in cohort.cases if info.has_seen(case.name, case.patient)]
+        rows = report.case_rows(judging.judge_weights(model, info, cache, progress), seen)
+    title = f"{info.model} trained on {info.trained_on}, scored on {cohort.name}"
+    print(f"{title}, threshold {info.threshold:g}")
+    if not info.seen:
+        print("CAUTION: these weights do not say which cases they have seen")
+    elif seen:
+        print(f"CAUTION: {len(seen)} of these {len(cohort.cases)} cases are of patients seen in training or "
+              "validation, and say nothing of new ones; they are marked")  # fmt: skip
+    print(f"\n{tables.markdown(rows)}")
+    provenance = tables.Provenance.here(
+        command=repeatable(options), data=cohort.name, protocol="every slice of every case",
+        grid=f"{info.grid} px", seeds="none: the weights are given",
+    )  # fmt: skip
+    write_table(options.table, title, rows, provenance, f"Pooled pixels; threshold {info.threshold:g}, their own.")
+
+
+def predict(options) -> None:
+    """Segment scans."""
+    from covidlab.data import folders
+    from covidlab.models import segment, weights_file
+    from covidlab.plots import slices
+
+    if not options.scan.exists():  # before anything slow
+        raise CovidlabError(
+            options.scan, "no such file", "a scan, or a folder of scans or DICOM slices", "check the name"
+        )  # fmt: skip
+    file = find_weights(options.weights)
+    model, info = weights_file.load_model(file)
+    print(f"{info.model}, {info.grid} px, threshold {info.threshold:g}, trained on {info.trained_on}")
+    if licence := licence_of(file):
+        print(f"weights: {licence}; teaching material, not a medical device")
+    with progress_bar("segmenting") as progress:
+        look = slices.draw_overlay if options.overlay else None
+        for done in segment.predict_all(options.scan, options.out, model, info, progress, look):
+            volume = "of unknown size" if done.millilitres is None else f"{done.millilitres:.1f} ml"
+            positive = done.positive_slices / done.slices
+            print(f"{done.mask}: {done.positive_slices} of {done.slices} slices positive ({positive:.0%}), "
+                  f"{done.positive_voxels} voxels, {volume}")  # fmt: skip
+            if options.overlay:
+                print(f"  drawn: {slices.overlay_path(done.mask)}")
+            name = folders.case_name(done.scan)
+            if info.has_seen(name, folders.patient_of(name)):
+                print("  CAUTION: these weights were trained or chosen on this patient; on a new one expect worse")
+            for finding in done.findings:
+                print(f"  note: {finding}")
+
+
+def time(options) -> None:
+    """Time a slice."""
+    from covidlab import tables
+    from covidlab.beyond import timing
+    from covidlab.models.builders import MODELS
+    from covidlab.plots import scores, style
+    from covidlab.training import recipe
+
+    names = recipe.check_models((options.models or ",".join(MODELS)).split(","))
+    threads = timing.resolve_threads(options.threads.split(","))
+    models = {name: {"width": options.width} if name == "fcn8s" else {} for name in names}
+    with progress_bar("timing") as progress:
+        found = timing.time_models(models, options.size, threads, options.rounds, progress)
+    if options.figure:
+        title = f"one slice of {options.size} x {options.size}, {threads[-1]} threads; {found.machine}"
+        style.save(scores.time_figure(found.bars(threads[-1]), title, paper.SECONDS_PER_SLICE), options.figure)
+    provenance = tables.Provenance.here(
+        command=repeatable(options), data="none: fresh weights, a slice of noise", protocol="none",
+        grid=f"{options.size} px", seeds="none",
+    )  # fmt: skip
+    write_table(options.table, "Time per slice", found.time_rows(), provenance, found.setting)
+    print(found.as_json() if options.json else found.as_markdown())
+
+
+def export(options) -> None:
+    """Write a model in another form."""
+    from covidlab.beyond import export
+    from covidlab.data.slices import open_slice_cache
+    from covidlab.models import weights_file
+    from covidlab.training import runs
+
+    run = runs.read_run(Path(options.weights)) if Path(options.weights).is_dir() else None
+    model, info = run.model() if run else weights_file.load_model(find_weights(options.weights))
+    export.check_target(options.out, options.int8)
+    cache = open_slice_cache(run_cohort(options.data, run.config) if run else cohort_of(options.data),
+                             options.size or info.grid)  # fmt: skip
+    slices = export.calibration_slices(cache)
+    done = export.export_model(model, options.out, slices, options.int8, info.threshold)
+    print(f"{done.path}: {done.form}, {done.bytes / 1e6:.2f} MB, takes float32 {(1, *slices.shape[1:])} in 0..1")
+    print(
+        f"  against Keras on {done.slices} slices of {cache.cohort}: probabilities differ by up to "
+        f"{done.largest_difference:.1e}, {done.changed:.2%} of pixels fall on the other side of {info.threshold:g}"
+    )
+    if run and done.size == info.grid:
+        f1 = export.score_exported(done.path, run, cache).f1
+        print(f"  {run.config.sentence}: F1 on test {run.counts['test'].f1:.4f} in Keras, {f1:.4f} in the file")
+
+
+def run_cohort(source, config):
+    """The cohort that a run was made with: exactly its cases."""
+    profile = "paper" if config.grid == paper.SLICE_SIZE else "lesson"
+    return cohort_of(source, config.cases, profile).named(config.cases)
+
+
+# --- measured tables
+
+
+def write_table(stem: Path | None, title: str, rows, provenance, note: str) -> None:
+    """Write a table if a stem is given, and say where."""
+    from covidlab import tables
+
+    if stem:
+        tables.write_table(stem, title, rows, provenance, note)
+        print(f"\n{stem}.md")
+
+
+def repeatable(options) -> str:
+    """The command as it was given, without the paths of this machine."""
+    words, known = options.words, vars(options)
+    names = {known.get("data"): "FOLDER", known.get("out"): "DIR", known.get("table"): "STEM"}
+    if str(known.get("weights") or "") not in SHIPPED:
+        names[known.get("weights")] = "WEIGHTS"
+    names |= {path: "/".join(path.parts[-2:]) for path in known.get("run", ())}
+    for path, name in names.items():
+        if path:
+            words = [re.sub(rf"(^|=){re.escape(str(path))}/?$", rf"\g<1>{name}", word) for word in words]
+    return shlex.join(words)

@@ -1,0 +1,140 @@
+"""How a cohort lies on the disk: names of folders and files, and which patient a file is of."""
+
+import csv
+import os
+import re
+from collections.abc import Collection
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pooch
+
+from covidlab.errors import CohortError
+
+# The record's own folder names first, then the usual ones, so that "one folder of images, one of masks" just works.
+IMAGE_FOLDERS = ("COVID-19-CT-Seg_20cases", "images", "image", "imagesTr", "scans", "ct")
+
+MASK_FOLDERS = ("Infection_Mask", "masks", "mask", "labelsTr", "labels", "infection")
+
+EXTENSIONS = (".nii.gz", ".nii")
+
+
+def patient_of(case_name: str) -> str:
+    """The patient whose scan a file name says it is.
+
+    The record's Radiopaedia files are named case_study_series, so scans of one case number are one patient:
+    10_85902_1 and 10_85902_3 are (the data set's author says so), 29_86490_1 and 29_86491_1 by their number.
+    The phantom's are named phantom_patient_scan. Any other file is a patient of its own; a `patients.csv`
+    beside the image folder (two columns, case and patient) says otherwise.
+
+    Examples
+    --------
+    >>> patient_of("radiopaedia_10_85902_3"), patient_of("phantom_03_2"), patient_of("coronacases_001")
+    ('10', 'phantom_03', 'coronacases_001')
+    """
+    if found := re.fullmatch(r"radiopaedia_(\d+)_\d+_\d+", case_name):
+        return found[1]
+    if found := re.fullmatch(r"(phantom_\d+)_\d+", case_name):
+        return found[1]
+    return case_name
+
+
+def case_name(path: Path) -> str:
+    """A NIfTI file's name without its extension; of a folder with a DICOM series, its name."""
+    return next((path.name[: -len(end)] for end in EXTENSIONS if path.name.endswith(end)), path.name)
+
+
+def data_home() -> Path:
+    """Where generated and downloaded data land: COVIDLAB_HOME, a checkout's data/, or the user's cache folder."""
+    if named := os.environ.get("COVIDLAB_HOME"):
+        return Path(named).expanduser()
+    checkout = Path(__file__).resolve().parents[2] / "data"
+    return checkout if (checkout / "README.md").exists() else Path(pooch.os_cache("covidlab"))
+
+
+def phantom_folder(profile: str = "lesson", seed: int = 0) -> Path:
+    """Where a phantom lies unless another place is named; each seed has a folder of its own."""
+    return data_home() / (f"phantom-{profile}" + (f"-seed{seed}" if seed else ""))
+
+
+def image_and_mask_folders(folder: Path) -> tuple[Path, Path]:
+    layout = f"a folder {IMAGE_FOLDERS[0]} (or images) and a folder {MASK_FOLDERS[0]} (or masks)"
+    if not folder.is_dir():
+        what = "a file" if folder.exists() else "nothing"
+        raise CohortError(folder, f"{what} of that name", f"a folder that holds {layout}", "check the path")
+    images, masks = _halves(folder)
+    if not images or not masks:
+        there = ", ".join(sorted(child.name for child in folder.iterdir())[:6]) or "nothing: it is empty"
+        remedy = "rename or create them, or run `covidlab phantom` for synthetic data"
+        if inside := cohorts_in(folder):
+            remedy = f"name the folder in it: {inside[0]}"
+        elif images or masks:
+            missing = "masks" if images else "images"
+            remedy = f"only the folder of {missing} is missing: put it beside {(images or masks)[0].name}"
+        raise CohortError(folder, there, layout, remedy)
+    return images[0], masks[0]
+
+
+def _halves(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The folders of images and of masks that are there, by either name."""
+    names = IMAGE_FOLDERS, MASK_FOLDERS
+    images, masks = ([folder / name for name in these if (folder / name).is_dir()] for these in names)
+    return images, masks
+
+
+def cohorts_in(folder: Path) -> list[Path]:
+    """Folders of a folder that hold both images and masks."""
+    return [child for child in sorted(folder.iterdir()) if child.is_dir() and all(_halves(child))]
+
+
+def nifti_files(folder: Path) -> dict[str, Path]:
+    """Name -> file, sorted by name; hidden files (macOS leaves ._name.nii.gz beside each) are not scans."""
+    files = sorted(path for path in folder.iterdir() if path.name.endswith(EXTENSIONS) and path.name[0] != ".")
+    named: dict[str, Path] = {}
+    for path in files:
+        if (twin := named.setdefault(case_name(path), path)) != path:
+            raise CohortError(path, f"{twin.name} too", "one file a case", "remove one of the two")
+    return named
+
+
+def named_like(folder: Path, names: Collection[str], pattern: str) -> list[str]:
+    """The names that match a shell pattern: at least one."""
+    found = [name for name in names if fnmatch(name, pattern)]
+    if not found:
+        raise CohortError(
+            folder,
+            f"no case named like {pattern!r} among {len(names)} (the first is {next(iter(names))})",
+            "a pattern that matches at least one case",
+            "quote the pattern and check it against `covidlab inspect`",
+        )
+    return found
+
+
+def named_patients(path: Path, names: Collection[str]) -> dict[str, str]:
+    """Case -> patient, as a patients.csv has it. A row that is not understood would part two scans of one patient."""
+    if not path.exists():
+        return {}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # Excel puts a mark before UTF-8
+            rows = csv.DictReader(file)
+            if not {"case", "patient"} <= set(rows.fieldnames or ()):
+                raise CohortError(path, f"columns {rows.fieldnames}", "columns case and patient", "name them in line 1")
+            pairs = [(rows.line_num, (row["case"] or "").strip(), (row["patient"] or "").strip()) for row in rows]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise CohortError(path, f"no UTF-8 text ({error})", "a table as CSV in UTF-8", "save it as that") from error
+    patients: dict[str, str] = {}
+    for line, case, patient in pairs:
+        if not case and not patient:
+            continue  # a spreadsheet's empty rows
+        row = f"{case!r} in line {line}"
+        if case not in names:
+            raise CohortError(
+                path, f"{row}, of which there is no scan", f"names of files such as {next(iter(names))}",
+                "correct the name, or delete the row",
+            )  # fmt: skip
+        if not patient:
+            raise CohortError(path, f"{row} without a patient", "a case and a patient in each row", "name the patient")
+        if case in patients:
+            raise CohortError(path, f"{row} a second time", "each case once", "delete one of the rows")
+        patients[case] = patient
+    return patients

@@ -1,0 +1,141 @@
+"""In-plane resampling between a scan's own pixels and the square grid that a model was trained on.
+
+The longer side of a slice is scaled to the grid, the shorter one padded with air on both sides, so that anatomy keeps
+its proportions, also where pixels are not square. Resampling is a matrix product along each axis: exact and easy to
+check; and fast, because the matrices are almost empty.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy import sparse
+
+from covidlab.data.volumes import Volume
+
+
+@dataclass(frozen=True)
+class GridFit:
+    """How a slice of height x width lies on a square grid.
+
+    Parameters
+    ----------
+    size : int
+        Pixels a side of the grid.
+    height, width : int
+        Of the scan's slices, pixels.
+    aspect : float
+        A pixel's height over its width; see `covidlab.data.volumes.Volume.pixel_aspect`.
+
+    Examples
+    --------
+    >>> fit = GridFit(128, 630, 401)
+    >>> fit.inner_height, fit.inner_width, fit.top, fit.left
+    (128, 81, 0, 23)
+    >>> fit = GridFit(128, 315, 401, aspect=2.0)  # the same picture, every other row of it
+    >>> fit.inner_height, fit.inner_width, fit.top, fit.left
+    (128, 81, 0, 23)
+    """
+
+    size: int
+    height: int
+    width: int
+    aspect: float = 1.0
+
+    @classmethod
+    def of(cls, volume: Volume, size: int) -> "GridFit":
+        """The place of a scan's slices on a grid of `size` pixels a side."""
+        return cls(size, *volume.slice_shape, volume.pixel_aspect)
+
+    def __post_init__(self):
+        if not self.aspect > 0:
+            raise ValueError(f"a pixel's height over its width must be above 0; found {self.aspect}")
+        if min(self.size, self.height, self.width) < 1:
+            raise ValueError(f"sides must be at least 1 pixel; found {self.size}, {self.height} x {self.width}")
+
+    @property
+    def inner_height(self) -> int:
+        """Rows of the grid that the slice covers."""
+        return max(1, round(self.height * self.aspect * self.size / self._longer_side))
+
+    @property
+    def inner_width(self) -> int:
+        """Columns of the grid that the slice covers."""
+        return max(1, round(self.width * self.size / self._longer_side))
+
+    @property
+    def top(self) -> int:
+        """Rows of air above the slice."""
+        return (self.size - self.inner_height) // 2
+
+    @property
+    def left(self) -> int:
+        """Columns of air left of the slice."""
+        return (self.size - self.inner_width) // 2
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether the slices already are on the grid."""
+        return self.height == self.width == self.size and self.aspect == 1
+
+    @property
+    def _longer_side(self) -> float:
+        """In widths of a pixel."""
+        return max(self.height * self.aspect, self.width)
+
+    def to_grid(self, slices: np.ndarray) -> np.ndarray:
+        """Slices, uint8 (n, height, width) -> uint8 (n, size, size); untouched where the grid is their own."""
+        return slices if self.is_identity else np.rint(self._placed(slices)).astype(np.uint8)
+
+    def mask_to_grid(self, masks: np.ndarray) -> np.ndarray:
+        """Masks, 0/1 (n, height, width) -> uint8 0/1 (n, size, size).
+
+        A pixel of the grid is lesion where lesion covers at least half of it, which keeps areas unbiased;
+        nearest-neighbour would drop or keep thin lesions by chance.
+        """
+        masks = masks.astype(np.uint8)
+        return masks if self.is_identity else (self._placed(masks) >= 0.5).astype(np.uint8)
+
+    def from_grid(self, probabilities: np.ndarray) -> np.ndarray:
+        """Probabilities, float32 (n, size, size) -> float32 (n, height, width), the padding cropped off."""
+        if self.is_identity:
+            return probabilities
+        rows = slice(self.top, self.top + self.inner_height)
+        columns = slice(self.left, self.left + self.inner_width)
+        return _resample(probabilities[:, rows, columns], self.height, self.width)
+
+    def _placed(self, slices: np.ndarray) -> np.ndarray:
+        placed = np.zeros((len(slices), self.size, self.size), np.float32)
+        inner = _resample(slices, self.inner_height, self.inner_width)
+        placed[:, self.top : self.top + self.inner_height, self.left : self.left + self.inner_width] = inner
+        return placed
+
+
+def _resample(slices: np.ndarray, height: int, width: int) -> np.ndarray:
+    rows = _resampling_matrix(slices.shape[1], height)
+    columns = _resampling_matrix(slices.shape[2], width)
+    # Slice by slice, so that a large scan is never held as float32 whole before it has shrunk.
+    resampled = np.empty((len(slices), height, width), np.float32)
+    for k, slice_ in enumerate(slices):
+        slice_ = slice_.astype(np.float32)
+        # First along the axis that leaves less to do for the second.
+        if height < slices.shape[1]:
+            resampled[k] = (columns @ np.ascontiguousarray((rows @ slice_).T)).T
+        else:
+            resampled[k] = rows @ np.ascontiguousarray((columns @ slice_.T).T)
+    return resampled
+
+
+@lru_cache(maxsize=32)
+def _resampling_matrix(old: int, new: int) -> sparse.csr_array:
+    """float32 (new, old): linear interpolation when growing, the same triangle widened to average when shrinking.
+
+    Pixel centres are aligned: the middle of the old axis stays the middle of the new one. Rows sum to 1.
+    """
+    if old == new:
+        return sparse.eye_array(old, dtype=np.float32, format="csr")
+    scale = old / new
+    centres = (np.arange(new) + 0.5) * scale - 0.5
+    distance = np.abs(np.arange(old)[None, :] - np.clip(centres, 0, old - 1)[:, None])
+    weights = np.maximum(0.0, 1.0 - distance / max(scale, 1.0))
+    return sparse.csr_array((weights / weights.sum(axis=1, keepdims=True)).astype(np.float32))

@@ -1,0 +1,201 @@
+"""What the numbers of a CT file mean, by stated rules: HU, the record's window, or slices stretched one by one."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from covidlab.errors import VolumeError
+
+# The record's window: its uint8 files hold [-1250, 250] HU as 0..255, and so do all slices of the course.
+LOWEST_HU, HIGHEST_HU = -1250.0, 250.0
+
+# What a slice that was stretched by itself is brought back by: its darkest voxel, which scanners write for air outside
+# the field of view, and the median of its soft tissue, muscle and organs mixed with some fat and bone.
+DARKEST_HU, SOFT_TISSUE_HU = -1024.0, 20.0
+
+
+@dataclass(frozen=True)
+class Intensities:
+    """What the stored numbers of a file mean.
+
+    Parameters
+    ----------
+    kind : "hu", "record_window", "unit" or "stretched"
+        Hounsfield units; the record's window as 0..255; the same window as 0..1; each slice from its own darkest to
+        its own brightest voxel as 0..255, which is undone by the grey of its soft tissue.
+    meaning : str
+        The same in words, with the evidence.
+    """
+
+    kind: str
+    meaning: str
+
+
+def window(slices: np.ndarray, level: float, width: float) -> np.ndarray:
+    """Map a range of HU to 0..1, as a radiologist's screen does.
+
+    Parameters
+    ----------
+    slices : uint8 array on the [-1250, 250] HU scale, or an array of any other dtype in HU
+    level, width : float
+        Centre and width of the range, HU. Lungs are read at about -500 and 1500, soft tissue at 40 and 400.
+
+    Returns
+    -------
+    float32 array of the same shape in 0..1
+
+    Raises
+    ------
+    ValueError
+        If the width is not positive.
+
+    Examples
+    --------
+    >>> window(np.array([-1250, -500, 250, 3000]), level=-500, width=1500).tolist()
+    [0.0, 0.5, 1.0, 1.0]
+    """
+    if width <= 0:
+        raise ValueError(f"a window needs a positive width in HU; found {width}")
+    values = slices.astype(np.float32)
+    if slices.dtype == np.uint8:
+        values = values / 255 * (HIGHEST_HU - LOWEST_HU) + LOWEST_HU
+    return np.clip((values - (level - width / 2)) / width, 0, 1)
+
+
+def meaning_of(path: Path, voxels: np.ndarray) -> Intensities:
+    low, high = float(voxels.min()), float(voxels.max())
+    span = f"{voxels.dtype} from {low:g} to {high:g}"
+    if low == high:
+        raise VolumeError(path, f"the same value {low:g} in every voxel", "a picture", "write the scan again")
+    if low < -100:
+        return Intensities("hu", f"HU: {span}, and neither the record's window nor 0..1 goes below 0")
+    if low >= 0 and high <= 255:
+        whole = voxels.dtype.kind in "iu" or np.array_equal(voxels, np.rint(voxels))
+        if (whole and high <= 3) or _has_few_values(voxels):
+            raise VolumeError(
+                path,
+                f"a mask: {span}, a few values only",
+                "a scan",
+                "name the CT volume that the mask belongs to",
+            )
+        if whole:  # as floating point, too: what nibabel's get_fdata gives and saves
+            return Intensities("record_window", f"record window: {span}, whole numbers within 0..255: [-1250, 250] HU")
+        if high <= 1:
+            return Intensities("unit", f"unit: {span}, so [-1250, 250] HU as 0..1")
+    raise VolumeError(
+        path,
+        f"values of {span}",
+        "HU (air near -1000), the record's 0..255 window, or 0..1",
+        "apply the scanner's rescale slope and intercept, so that air is about -1000 and water 0",
+    )
+
+
+def _has_few_values(voxels: np.ndarray) -> bool:
+    """Whether there are three values or fewer; a part of the voxels of a scan shows more at once."""
+    return all(len(np.unique(part)) <= 3 for part in (voxels[::5, ::5, ::5], voxels))
+
+
+def check_hounsfield(path: Path, voxels: np.ndarray) -> list[str]:
+    """Whether tissue lies where HU have it: refused where it surely lies elsewhere, a finding where there is none.
+
+    A scan may be cropped to the lungs or lie below them, hold metal, or be blackened outside the lungs: each has air
+    or tissue in its place. Scanner units (water at 1024) have neither, but much that would be bone; HU less 1024 have
+    no tissue, but much that would be thinner than air. The lowest value is left out: it may be padding.
+    """
+    steps = tuple(slice(None, None, max(1, side // 64)) for side in voxels.shape)  # some hundred thousand voxels tell
+    thinned = voxels[steps]
+    inside = thinned[thinned > voxels.min()].astype(np.float32)
+
+    def share(low: float, high: float) -> float:
+        return np.count_nonzero((inside > low) & (inside < high)) / max(1, inside.size)
+
+    tissue, gas, dense, thinner = share(-150, 200), share(-1100, -200), share(300, np.inf), share(-np.inf, -1200)
+    found = None
+    if gas < 0.05 and dense > 0.1:
+        found = f"{dense:.0%} of the voxels above 300 and hardly any between -1100 and -200"
+    elif tissue < 0.05 and thinner > 0.1:
+        found = f"{thinner:.0%} of the voxels below -1200, padding left out, and hardly any near 0"
+    if found:
+        raise VolumeError(
+            path,
+            f"values that go below -100 but are no HU: {found}",
+            "air near -1000 and soft tissue near 0 to 60 HU",
+            "apply the scanner's rescale slope and intercept, once, to all but the padding",
+        )
+    if tissue < 0.01:
+        return ["hardly a voxel is between -150 and 200 HU, where fat and soft tissue lie: check that these are HU"]
+    return []
+
+
+def to_record_window(voxels: np.ndarray, kind: str) -> np.ndarray:
+    if kind in ("record_window", "stretched"):
+        return voxels.astype(np.uint8, copy=False)
+    scaled = voxels.astype(np.float32)
+    if kind == "hu":
+        np.clip(scaled, LOWEST_HU, HIGHEST_HU, out=scaled)
+        scaled -= LOWEST_HU
+        scaled /= HIGHEST_HU - LOWEST_HU
+    scaled *= 255
+    return np.rint(scaled, out=scaled).astype(np.uint8)
+
+
+def find_stretched(slices: np.ndarray) -> Intensities | None:
+    """Tell slices (slice, row, column) that were each stretched to 0..255 from the record's window; None for that.
+
+    In the window soft tissue lies at grey 200 or above, 40 % to 80 % of what is lighter than air in a chest, however
+    it was averaged; air lies near 42, and what is darker is padding, mostly black. A slice stretched up to its densest
+    bone or metal has hardly anything above 200, its air and lungs just above black, and a soft tissue whose grey drifts
+    from slice to slice. Fewer than eight slices do not show a drift: they are taken for windowed.
+    """
+    if len(slices) < 8 or np.count_nonzero(slices >= 200) > 0.05 * np.count_nonzero(slices >= 64):
+        return None
+    if np.count_nonzero((slices > 0) & (slices <= 32)) < 0.25 * np.count_nonzero(slices):
+        return None
+    tissue = soft_tissue(slices)
+    if np.isnan(tissue).all():
+        return None
+    low, middle, high = np.nanpercentile(tissue, (5, 50, 95))
+    if high - low < 0.05 * middle:
+        return None
+    return Intensities(
+        "stretched",
+        f"stretched: {slices.dtype}, soft tissue drifts from grey {low:.0f} to {high:.0f}, where the record's window "
+        "has it above 200, so each slice was scaled by itself; undone by its darkest voxel and its soft tissue",
+    )
+
+
+def soft_tissue(slices: np.ndarray) -> np.ndarray:
+    """The grey of soft tissue in each of some slices (slice, row, column); nan where a slice is black.
+
+    Muscle, organs, fat and bone are the upper three quarters of a slice's grey levels; most of them is soft tissue, so
+    their median is.
+    """
+    return np.array([
+        np.median(slice_[slice_ > slice_.max() / 4]) if slice_.max() else np.nan for slice_ in slices
+    ])  # fmt: skip
+
+
+def unstretch(slices: np.ndarray) -> np.ndarray:
+    """Estimate HU of slices that were each scaled from their darkest to their brightest voxel.
+
+    Two points of the scale are known again: 0 is the darkest voxel, taken for air, and the grey of soft tissue. A
+    straight line through both is the scale. Slices that were padded with less than air before come out too dark.
+
+    Parameters
+    ----------
+    slices : array (slice, row, column), 0 or more
+
+    Returns
+    -------
+    float32 array of the same shape, HU
+
+    Examples
+    --------
+    >>> unstretch(np.array([[[0.0, 9.0, 100.0, 100.0, 100.0]]])).ravel().round().tolist()
+    [-1024.0, -930.0, 20.0, 20.0, 20.0]
+    """
+    tissue = soft_tissue(slices)
+    # A black slice stays air, whatever its scale.
+    slopes = (SOFT_TISSUE_HU - DARKEST_HU) / np.where(np.isnan(tissue), 1.0, tissue)
+    return slices.astype(np.float32) * slopes.astype(np.float32)[:, None, None] + np.float32(DARKEST_HU)

@@ -1,0 +1,176 @@
+"""Which way up a volume lies: by its affine, by the record's rule for a name, or by where its spine is."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from scipy import ndimage
+
+from covidlab.data.intensities import Intensities, to_record_window
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """How stored voxels become slices for display: foot to head, spine down, the patient's right on the left.
+
+    Parameters
+    ----------
+    source : "affine", "record rule" or "picture"
+        What decided it.
+    meaning : str
+        The same in words.
+    axes : tuple of three int
+        Which stored axis becomes slice, row and column.
+    flips : tuple of three bool
+        Which of those three then runs backwards.
+    """
+
+    source: str
+    meaning: str
+    axes: tuple[int, int, int]
+    flips: tuple[bool, bool, bool]
+
+    def to_display(self, array: np.ndarray) -> np.ndarray:
+        """A view of a stored (x, y, z) array as (slice, row, column)."""
+        return np.flip(array.transpose(self.axes), [axis for axis in range(3) if self.flips[axis]])
+
+    def from_display(self, array: np.ndarray) -> np.ndarray:
+        """The exact inverse of `to_display`."""
+        return np.flip(array, [axis for axis in range(3) if self.flips[axis]]).transpose(np.argsort(self.axes))
+
+
+def spine_side(slices: np.ndarray) -> str:
+    """Where the spine lies in the picture: "down", "up", "left", "right", or "unclear".
+
+    The brightest 2.5 % of a body's pixels are bone; near the middle of one side of the body, a tenth to four
+    tenths of its depth in, they are the spine. That side is named if it has far more bone than the others.
+
+    Parameters
+    ----------
+    slices : uint8 array (slices, rows, columns)
+
+    Returns
+    -------
+    str
+    """
+    third = len(slices) // 3
+    middle = slices[third : max(third + 1, len(slices) - third)]
+    # A hundred pixels a side show a spine as well as six hundred, and much sooner.
+    thinned = max(1, min(slices.shape[1:]) // 100)
+    middle = middle[:: max(1, len(middle) // 12), ::thinned, ::thinned]
+    found = [pair for pair in map(_body_and_bone, middle) if pair is not None]
+    # Turn the slices so that each side in its turn comes to lie at the bottom.
+    bone = {
+        side: _bone_at_the_bottom([(np.rot90(body, turn), np.rot90(bright, turn)) for body, bright in found])
+        for turn, side in enumerate(_SIDES)
+    }
+    first, second = sorted(bone, key=bone.get, reverse=True)[:2]
+    return first if bone[first] >= 0.03 and bone[first] >= 1.5 * bone[second] else "unclear"
+
+_SIDES = ("down", "left", "up", "right")
+
+
+def _body_and_bone(slice_: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Where the body is, and where the slice is as bright as its bone; bool masks, None where there is no body."""
+    body = ndimage.binary_opening(slice_ > 0.5 * np.percentile(slice_, 95), iterations=2)
+    labels, found = ndimage.label(body)
+    if not found:
+        return None
+    body = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])  # the largest part: not the table
+    return body, slice_ >= max(np.percentile(slice_[body], 97.5), 1)
+
+
+def _bone_at_the_bottom(slices: list[tuple[np.ndarray, np.ndarray]]) -> float:
+    shares = []
+    for body, bright in slices:
+        rows, columns = np.flatnonzero(body.any(axis=1)), np.flatnonzero(body.any(axis=0))
+        top, height = rows[0], rows[-1] - rows[0]
+        middle, tenth = (columns[0] + columns[-1]) / 2, 0.1 * (columns[-1] - columns[0])
+        band = bright[int(top + 0.6 * height) : int(top + 0.9 * height), int(middle - tenth) : int(middle + tenth) + 1]
+        if band.size:
+            # Where a flat picture is "bright" everywhere, nothing stands out.
+            shares.append(band.mean() if bright[body].mean() < 0.5 else 0.0)
+    return float(np.mean(shares)) if shares else 0.0
+
+
+def millimetres(sizes: np.ndarray) -> str:
+    return " x ".join(f"{size:.4g}" for size in sizes) + " mm"
+
+
+def disbelief(header: nib.Nifti1Header, affine: np.ndarray) -> str | None:
+    """Why an affine cannot be believed; None where it can."""
+    if int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0:
+        return "sform and qform code 0"
+    if not np.isfinite(affine).all():
+        return "an affine with NaN or infinite numbers"
+    if np.linalg.matrix_rank(affine[:3, :3]) < 3 or np.isnan(nib.io_orientation(affine)).any():
+        return "an affine that gives voxels no volume"
+    unit = np.allclose(affine, np.eye(4)) and tuple(header.get_zooms()[:3]) == (1.0, 1.0, 1.0)
+    # The lowest three bits are the unit of length; 0 is unknown.
+    return "an identity affine, unit zooms, no units" if unit and int(header["xyzt_units"]) % 8 == 0 else None
+
+
+def orient(
+    path: Path, header: nib.Nifti1Header, affine: np.ndarray, voxels: np.ndarray, intensities: Intensities
+) -> tuple[Orientation, tuple[float, float, float] | None, list[str]]:
+    why = disbelief(header, affine)
+    if why is None:
+        directions = nib.io_orientation(affine)
+        axes = tuple(int(np.flatnonzero(directions[:, 0] == world)[0]) for world in (2, 1, 0))
+        # Stored towards the feet, the front or the right is the way of display for slice, row, column respectively
+        # when reversed: head last, back last, left last.
+        flips = tuple(bool(directions[axis, 1] == sign) for axis, sign in zip(axes, (-1, 1, 1)))
+        codes = "".join(nib.aff2axcodes(affine))
+        orientation = Orientation("affine", f"affine: stored {codes}", axes, flips)
+        slices = _some_slices(orientation, voxels, intensities)
+        findings = _warn_unless_down(slices, "the affine")
+        spacing, zooms = nib.affines.voxel_sizes(affine), np.array(header.get_zooms()[:3], float)
+        if not np.allclose(zooms, spacing, rtol=0.01):
+            given = f"pixdim gives voxels of {millimetres(zooms)}, the affine {millimetres(spacing)}"
+            findings.append(f"{given}: the affine is believed")
+        return orientation, tuple(float(side) for side in spacing), findings
+    findings = [f"no affine to believe ({why}): spacing unknown, orientation by rule"]
+    # np.rot90(array[:, :, z]) is rows = y backwards, columns = x; from there each collection has its own turn.
+    name = path.name.lower()
+    if name.startswith("coronacases"):
+        orientation = Orientation("record rule", "record rule: coronacases", (2, 1, 0), (False, True, False))
+    elif name.startswith("radiopaedia"):
+        reverse = name.startswith("radiopaedia_7_85703_0")
+        words = "record rule: radiopaedia, upside-down against coronacases" + (", z reversed" if reverse else "")
+        orientation = Orientation("record rule", words, (2, 1, 0), (reverse, False, False))
+    else:
+        orientation, finding = _by_picture(voxels, intensities)
+        return orientation, None, [*findings, finding]
+    slices = _some_slices(orientation, voxels, intensities)
+    return orientation, None, findings + _warn_unless_down(slices, "the record's rule")
+
+
+def _by_picture(voxels: np.ndarray, intensities: Intensities) -> tuple[Orientation, str]:
+    """Axial slices assumed along the last axis; the picture alone says which way is down."""
+    rot90 = Orientation("picture", "", (2, 1, 0), (False, True, False))
+    side = spine_side(_some_slices(rot90, voxels, intensities))
+    # A quarter turn brings the spine down; left and right, and head and foot, cannot be told from a spine.
+    axes, flips = {
+        "up": ((2, 1, 0), (False, False, False)),
+        "left": ((2, 0, 1), (False, True, True)),
+        "right": ((2, 0, 1), (False, False, False)),
+    }.get(side, (rot90.axes, rot90.flips))
+    words = "spine direction unclear, shown as np.rot90" if side == "unclear" else f"spine found {side}, turned down"
+    finding = f"no rule for this name: {words}; left and right, head and foot are unverified"
+    return Orientation("picture", f"picture: {words}", axes, flips), finding
+
+
+def _some_slices(orientation: Orientation, voxels: np.ndarray, intensities: Intensities) -> np.ndarray:
+    """The middle slices, enough for `spine_side`, without converting the whole volume."""
+    displayed = orientation.to_display(voxels)
+    third = len(displayed) // 3
+    middle = displayed[third : max(third + 1, len(displayed) - third)]
+    return to_record_window(middle[:: max(1, len(middle) // 12)], intensities.kind)
+
+
+def _warn_unless_down(slices: np.ndarray, rule: str) -> list[str]:
+    side = spine_side(slices)
+    if side in ("down", "unclear"):
+        return []
+    return [f"WARNING: {rule} says that the spine is down, the picture shows it {side}: check the orientation"]

@@ -1,0 +1,242 @@
+"""The slice cache: every axial slice of a cohort as one memory-mapped array, beside a table of what it is.
+
+A slice out of a .nii.gz costs the unpacking of the whole volume; out of this cache it costs one read.
+The cache is keyed by the content of the files, built once, to a temporary name, under a lock: two notebooks
+that start together build it once, and a killed build leaves nothing that could be mistaken for a cache.
+"""
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+from covidlab.data.cohorts import Case, Cohort
+from covidlab.data.folders import data_home
+from covidlab.data.grid import GridFit
+from covidlab.data.volumes import read_mask, read_volume
+from covidlab.errors import CohortError, VolumeError
+from covidlab.progress import Progress, silent
+
+# Raise it when the reading or resampling of slices changes: old caches are then built anew.
+FORMAT = 5
+
+
+@dataclass(frozen=True)
+class SliceCache:
+    """All slices of a cohort on one pixel grid.
+
+    Parameters
+    ----------
+    images : uint8 array (slices, size, size), memory-mapped
+        The [-1250, 250] HU window as 0..255; display orientation: spine down, patient's right on the left.
+    masks : uint8 array (slices, size, size), memory-mapped
+        1 where the expert saw infection, else 0.
+    cases, patients : str arrays (slices,)
+    z : int array (slices,)
+        The slice's number within its case, from feet to head.
+    positive_pixels : int array (slices,)
+        Lesion pixels of the slice on this grid.
+    size : int
+        Pixels a side.
+    cohort : str
+        The cohort's name.
+    folder : Path
+        Where the cache lies.
+    """
+
+    images: np.ndarray
+    masks: np.ndarray
+    cases: np.ndarray
+    patients: np.ndarray
+    z: np.ndarray
+    positive_pixels: np.ndarray
+    size: int
+    cohort: str
+    folder: Path
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def positive(self) -> np.ndarray:
+        """Whether each slice shows any lesion, bool (slices,)."""
+        return self.positive_pixels > 0
+
+    @property
+    def content(self) -> str:
+        """A digest of all files, patients and the way they were read, which ends the name of the cache's folder."""
+        return self.folder.name.rpartition("-")[2]
+
+    def inputs(self, rows: np.ndarray, channels: int = 1) -> np.ndarray:
+        """What a model is given for some slices: each alone, or between its neighbours as channels.
+
+        Parameters
+        ----------
+        rows : 1-D int array
+            Positions of slices.
+        channels : int, odd
+            1 is the slice alone; 3 has one neighbour on either side of it, and so on. Beyond an end of a scan its last
+            slice stands in.
+
+        Returns
+        -------
+        uint8 array (rows, size, size, channels), the foot side first
+        """
+        if channels == 1:
+            return self.images[rows][..., None]
+        below = above = rows = np.asarray(rows)
+        beside = [rows]
+        for _ in range(channels // 2):
+            below, above = self._step(below, -1), self._step(above, 1)
+            beside = [below, *beside, above]
+        return np.stack([self.images[neighbours] for neighbours in beside], axis=-1)
+
+    def _step(self, rows: np.ndarray, step: int) -> np.ndarray:
+        """The slices one step further, or the same ones where their scan ends."""
+        further = np.clip(rows + step, 0, len(self) - 1)
+        return np.where(self.cases[further] == self.cases[rows], further, rows)
+
+    def case(self, name: str) -> np.ndarray:
+        """The positions of one case's slices, from feet to head."""
+        found = np.flatnonzero(self.cases == name)
+        if not found.size:
+            raise CohortError(name, "no slices", f"a case of {self.cohort}", "see `covidlab inspect`")
+        return found
+
+
+def open_slice_cache(
+    cohort: Cohort, size: int = 128, root: Path | None = None, progress: Progress = silent
+) -> SliceCache:
+    """Open the cohort's cache on a grid, building it first where there is none.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    size : int
+        Pixels a side of the square grid: each slice's longer side is scaled to it, the shorter one padded with air.
+    root : Path, optional
+        The folder that holds caches; by default ``cache`` under `covidlab.data.folders.data_home`.
+    progress : callable (done, total, text)
+
+    Returns
+    -------
+    SliceCache
+
+    Raises
+    ------
+    VolumeError
+        If a file cannot be read; nothing is left behind then.
+    CohortError
+        If the cache folder cannot be written, or read.
+    """
+    root = root or data_home() / "cache"
+    folder = root / f"{cohort.name}-{size}-{_content_key(cohort, size)[:16]}"
+    try:
+        if not (folder / "cache.json").exists():
+            root.mkdir(parents=True, exist_ok=True)
+            # Whoever shares the folder may build, too: so their lock is not private.
+            with FileLock(f"{folder}.lock", mode=0o666):
+                # Whoever waited for the lock finds the work done.
+                if not (folder / "cache.json").exists():
+                    _build(cohort, size, folder, progress)
+        return _load(folder, cohort.name)
+    except OSError as error:
+        raise CohortError(
+            root,
+            f"a folder that cannot be written, or read ({error.strerror})",
+            "room for the slice cache",
+            "free space or permissions there, or set COVIDLAB_HOME to another folder",
+        ) from error
+
+
+def grid_spacing(case: Case, size: int) -> tuple[float, float, float] | None:
+    """How far apart a case's slices, rows and columns are on a cache's grid.
+
+    Parameters
+    ----------
+    case : Case
+    size : int
+        Pixels a side of the grid.
+
+    Returns
+    -------
+    tuple of three float, mm, or None
+        None where the file does not say: then distances can be had in pixels of the grid only.
+    """
+    volume = read_volume(case.image)
+    if volume.spacing is None:
+        return None
+    fit = GridFit.of(volume, size)
+    between, down, across = (float(volume.spacing[axis]) for axis in volume.orientation.axes)
+    return between, down * fit.height / fit.inner_height, across * fit.width / fit.inner_width
+
+
+def _content_key(cohort: Cohort, size: int) -> str:
+    digest = hashlib.sha256(f"{FORMAT} {size}".encode())
+    for case in cohort.cases:
+        digest.update(f"\n{case.name} {case.patient}".encode())
+        for path in (case.image, case.mask):
+            try:
+                with path.open("rb") as file:
+                    digest.update(hashlib.file_digest(file, "sha256").digest())
+            except OSError as error:
+                raise VolumeError(
+                    path, f"a file that cannot be read ({error.strerror})", "a NIfTI file",
+                    "put the file there, or leave the case out with --cases",
+                ) from error  # fmt: skip
+    return digest.hexdigest()
+
+
+def _build(cohort: Cohort, size: int, folder: Path, progress: Progress) -> None:
+    scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+    try:
+        images, masks, rows = [], [], []
+        for done, case in enumerate(cohort.cases):
+            progress(done, len(cohort.cases), case.name)
+            volume = read_volume(case.image)
+            fit = GridFit.of(volume, size)
+            case_masks = fit.mask_to_grid(volume.to_display(read_mask(case.mask, like=volume)))
+            images.append(fit.to_grid(volume.slices()))
+            masks.append(case_masks)
+            rows += [
+                (case.name, case.patient, z, int(pixels))
+                for z, pixels in enumerate(case_masks.sum(axis=(1, 2), dtype=np.int64))
+            ]
+        np.save(scratch / "images.npy", np.concatenate(images))
+        np.save(scratch / "masks.npy", np.concatenate(masks))
+        with (scratch / "slices.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(("case", "patient", "z", "positive_pixels"))
+            writer.writerows(rows)
+        (scratch / "cache.json").write_text(json.dumps({"format": FORMAT, "cohort": cohort.name, "size": size}))
+        os.chmod(scratch, 0o755)  # mkdtemp makes it private
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(scratch, folder)
+        progress(len(cohort.cases), len(cohort.cases), "done")
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _load(folder: Path, cohort: str) -> SliceCache:
+    with (folder / "slices.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    images = np.load(folder / "images.npy", mmap_mode="r")
+    return SliceCache(
+        images=images,
+        masks=np.load(folder / "masks.npy", mmap_mode="r"),
+        cases=np.array([row["case"] for row in rows]),
+        patients=np.array([row["patient"] for row in rows]),
+        z=np.array([int(row["z"]) for row in rows]),
+        positive_pixels=np.array([int(row["positive_pixels"]) for row in rows]),
+        size=images.shape[1],
+        cohort=cohort,
+        folder=folder,
+    )

@@ -1,0 +1,382 @@
+"""One NIfTI file: read it, check it, say what its numbers mean and which way up it lies, write a mask like it.
+
+Nothing is guessed silently. What the intensities mean and how the slices are turned is decided by stated rules,
+kept as a sentence with the volume, and everything odd about a file is one of its findings. This module does not
+resample (see `covidlab.data.grid`) and knows nothing of cohorts or models.
+"""
+
+import os
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from isal import igzip, isal_zlib
+
+from covidlab.data.intensities import (
+    HIGHEST_HU,
+    LOWEST_HU,
+    Intensities,
+    check_hounsfield,
+    find_stretched,
+    meaning_of,
+    to_record_window,
+    unstretch,
+)
+from covidlab.data.orientation import Orientation, disbelief, millimetres, orient
+from covidlab.errors import VolumeError
+from covidlab.files import whole_file
+
+NIFTI = (".nii.gz", ".nii")
+
+# What of a header says where voxels lie; all else of a scan's header may name the patient and is never copied.
+GEOMETRY = (
+    "dim", "pixdim", "xyzt_units", "qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d",
+    "qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A CT volume as stored, with what is known about it.
+
+    Parameters
+    ----------
+    path : Path
+    voxels : ndarray (x, y, z)
+        Stored order and, where the header scales nothing, stored dtype.
+    header : nibabel.Nifti1Header
+        Kept so that a mask can be written with the same geometry.
+    affine : float array (4, 4)
+        As nibabel reads it; means something only where `spacing` is known.
+    spacing : tuple of three float, or None
+        Voxel size in mm along x, y, z by the affine; None where there is no affine to believe.
+    intensities : Intensities
+    orientation : Orientation
+    findings : tuple of str
+        Everything odd about the file, in plain sentences.
+    """
+
+    path: Path
+    voxels: np.ndarray
+    header: nib.Nifti1Header
+    affine: np.ndarray
+    spacing: tuple[float, float, float] | None
+    intensities: Intensities
+    orientation: Orientation
+    findings: tuple[str, ...]
+
+    @property
+    def slice_axis(self) -> int:
+        """The stored axis along which slices follow each other."""
+        return self.orientation.axes[0]
+
+    @property
+    def slice_shape(self) -> tuple[int, int]:
+        """Rows and columns of a displayed slice."""
+        _, rows, columns = self.orientation.axes
+        return self.voxels.shape[rows], self.voxels.shape[columns]
+
+    @property
+    def pixel_aspect(self) -> float:
+        """A displayed pixel's height over its width: 1 where the file does not say, and where only rounding differs."""
+        if self.spacing is None:
+            return 1.0
+        _, rows, columns = self.orientation.axes
+        aspect = self.spacing[rows] / self.spacing[columns]
+        return 1.0 if abs(aspect - 1) < 0.01 else aspect
+
+    def to_display(self, array: np.ndarray) -> np.ndarray:
+        """Any array in stored order -> (slice, row, column): foot to head, spine down, patient's right on the left."""
+        return self.orientation.to_display(array)
+
+    def from_display(self, array: np.ndarray) -> np.ndarray:
+        """The exact inverse of `to_display`."""
+        return self.orientation.from_display(array)
+
+    def slices(self, part: slice | np.ndarray = slice(None)) -> np.ndarray:
+        """The volume for display and for models: uint8 (slices, rows, columns), [-1250, 250] HU as 0..255.
+
+        Where slices were stretched one by one, HU are estimated: see `unstretch`. A `part` of the slices, or
+        positions of some, cost only their share of the work.
+        """
+        displayed, kind = self.to_display(self.voxels)[part], self.intensities.kind
+        if kind == "stretched":
+            displayed, kind = unstretch(displayed), "hu"
+        windowed = np.empty(displayed.shape, np.uint8)
+        for target, slice_ in zip(windowed, displayed):  # one by one: a slice stays in the processor's cache
+            target[:] = to_record_window(slice_, kind)
+        return windowed
+
+    def hounsfield(self) -> np.ndarray:
+        """Float32 HU in stored order; of a windowed file what the window left: steps of 5.9 HU, ends cut off; of
+        slices stretched one by one an estimate."""
+        if self.intensities.kind == "hu":
+            return self.voxels.astype(np.float32)
+        if self.intensities.kind == "stretched":
+            return self.from_display(unstretch(self.to_display(self.voxels)))
+        full_scale = 255.0 if self.intensities.kind == "record_window" else 1.0
+        return self.voxels.astype(np.float32) / full_scale * (HIGHEST_HU - LOWEST_HU) + LOWEST_HU
+
+
+def read_volume(path: str | os.PathLike) -> Volume:
+    """Read a CT volume from .nii or .nii.gz.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    Volume
+
+    Raises
+    ------
+    VolumeError
+        If the file is missing, damaged, no NIfTI file, not three-dimensional, or holds values that are neither
+        HU nor the record's window. The message names the file, what was found and what to do.
+    """
+    path = Path(path)
+    return as_volume(path, *_read(path))
+
+
+def as_volume(
+    path: Path, header: nib.Nifti1Header, affine: np.ndarray, voxels: np.ndarray, findings: list[str]
+) -> Volume:
+    """Decide what voxels that were read from somewhere mean and how they lie.
+
+    Parameters
+    ----------
+    path : Path
+        Where they come from, for messages.
+    header : nibabel Nifti1Header
+        A mask is written with it.
+    affine : float array (4, 4), mm, to RAS+
+    voxels : array (x, y, z)
+    findings : list of str
+        What was odd so far.
+
+    Returns
+    -------
+    Volume
+
+    Raises
+    ------
+    VolumeError
+        If voxels are missing, or their values are neither HU nor the record's window, or a mask's.
+    """
+    if voxels.dtype.kind == "f" and not np.isfinite(voxels).all():
+        bad = int(np.count_nonzero(~np.isfinite(voxels)))
+        raise VolumeError(
+            path,
+            f"{bad} voxels that are NaN or infinite",
+            "a number in every voxel",
+            "write the scan again from its source; air is -1000 HU, not NaN",
+        )
+    intensities = meaning_of(path, voxels)
+    if intensities.kind == "hu":
+        findings = findings + check_hounsfield(path, voxels)
+    orientation, spacing, more = orient(path, header, affine, voxels, intensities)
+    # Which axis the slices follow each other along is known only now.
+    if intensities.kind == "record_window" and (stretched := find_stretched(orientation.to_display(voxels))):
+        intensities = stretched
+        findings = findings + [
+            "grey values are scaled per slice, not by the record's window: HU are estimated from each slice's darkest "
+            "voxel and its soft tissue, and dense tissue above it may be some tens of HU off"
+        ]
+    return Volume(path, voxels, header, affine, spacing, intensities, orientation, tuple(findings + more))
+
+
+def read_mask(path: str | os.PathLike, like: Volume | None = None) -> np.ndarray:
+    """Read a mask of infection.
+
+    Parameters
+    ----------
+    path : path
+    like : Volume, optional
+        The scan that it belongs to, on whose voxels it must lie. A mask that is stored in another order, by its affine
+        and the scan's, is turned to the scan's.
+
+    Returns
+    -------
+    uint8 array (x, y, z), the scan's stored order, 0 and 1
+
+    Raises
+    ------
+    VolumeError
+        As `read_volume`; and for another shape or another place than the scan's, or values other than 0 and 1.
+    """
+    return read_mask_with_findings(path, like)[0]
+
+
+def read_mask_with_findings(path: str | os.PathLike, like: Volume | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
+    """`read_mask`, and what is odd about the file, in plain sentences."""
+    path = Path(path)
+    header, affine, voxels, findings = _read(path)
+    if like is not None:
+        voxels, more = _on_the_scans_voxels(path, header, affine, voxels, like)
+        findings = findings + more
+    values = np.unique(voxels)
+    if not np.isin(values, (0, 1)).all():
+        shown = ", ".join(f"{value:g}" for value in values[:5]) + (" …" if len(values) > 5 else "")
+        remedy = "write lesion as 1 and everything else as 0"
+        if np.isin(values, (0, 1, 2, 3)).all():
+            remedy = "take the record's Infection_Mask: here 1 and 2 are the lungs and 3 is infection"
+        raise VolumeError(path, f"a mask with the values {shown}", "only 0 and 1", remedy)
+    return voxels.astype(np.uint8), tuple(findings)
+
+
+def write_mask(path: str | os.PathLike, mask: np.ndarray, like: Volume) -> None:
+    """Write a mask with its scan's exact affine, shape and header codes, and nothing else of the scan's header.
+
+    Parameters
+    ----------
+    path : path ending in .nii or .nii.gz
+        Written whole or not at all (`covidlab.files`); its folder is made if missing.
+    mask : 0/1 or bool array (x, y, z)
+        In stored order: see `Volume.from_display`.
+    like : Volume
+        The scan.
+
+    Raises
+    ------
+    VolumeError
+        If the mask has another shape than the scan, or the name another ending.
+    CovidlabError
+        If the place cannot be written.
+    """
+    path = Path(path)
+    if mask.shape != like.voxels.shape:
+        raise VolumeError(
+            path, f"a mask of shape {_sides(mask.shape)}", _sides(like.voxels.shape), "pass them in order"
+        )
+    if not path.name.endswith(NIFTI):
+        raise VolumeError(path, "a name of another kind", "an ending .nii or .nii.gz", "add .nii.gz")
+    header = nib.Nifti1Header()
+    for field in GEOMETRY:
+        header[field] = like.header[field]
+    header.set_data_dtype(np.uint8)
+    header.set_slope_inter(1, 0)
+    header["descrip"] = b"covidlab infection mask"
+    # The affine is left to the header: passing one would make nibabel set codes that the scan does not have.
+    image = nib.Nifti1Image(mask.astype(np.uint8).reshape(like.header.get_data_shape()), None, header)
+    content = image.to_bytes()
+    with whole_file(path) as scratch:
+        scratch.write_bytes(igzip.compress(content, 1, mtime=0) if path.suffix == ".gz" else content)
+
+
+def _read(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, list[str]]:
+    """Header, affine, voxels (three-dimensional, real numbers) and first findings of a NIfTI file."""
+    nifti, again = "a NIfTI volume, .nii or .nii.gz", "copy or download the file again"
+    if not path.exists():
+        raise VolumeError(path, "no such file", nifti, "check the name")
+    if path.is_dir():
+        raise VolumeError(path, "a folder", nifti, "name one file in it")
+    if not path.name.endswith(NIFTI):
+        raise VolumeError(path, "a file of another kind by its name", nifti, "convert the scan to NIfTI")
+    if path.stat().st_size == 0:
+        raise VolumeError(path, "an empty file", nifti, again)
+    if name := _right_name(path):
+        found = "a compressed file named as a plain one" if name.endswith(".gz") else "a plain file named as compressed"
+        raise VolumeError(path, found, nifti, f"rename it to {name}")
+    try:
+        # nibabel repairs small header faults and logs each; what matters is found below.
+        with nib.imageglobals.LoggingOutputSuppressor():
+            image = _unzipped(path) if path.suffix == ".gz" else nib.load(path)
+            shape, dtype = image.shape, image.get_data_dtype()
+            if dtype.kind not in "iufb":
+                raise VolumeError(
+                    path, f"voxels of type {dtype}", "one grey value a voxel", "convert it to grey values"
+                )
+            if len(shape) != 3 and not (len(shape) == 4 and shape[3] == 1):
+                raise VolumeError(
+                    path,
+                    f"{len(shape)} dimensions ({_sides(shape)})",
+                    "three: x, y, z",
+                    "stack a scan's slices into one volume" if len(shape) < 3 else "save one volume a file",
+                )
+            if 0 in shape:
+                raise VolumeError(path, f"a volume without voxels ({_sides(shape)})", "at least one slice", again)
+            voxels = np.asanyarray(image.dataobj)
+    except VolumeError:
+        raise
+    except nib.filebasedimages.ImageFileError as error:
+        raise VolumeError(path, "no NIfTI header (is it text, or another format?)", nifti, again) from error
+    except (EOFError, OSError, ValueError, isal_zlib.error, nib.spatialimages.HeaderDataError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise VolumeError(path, f"a damaged or cut-off file ({reason})", f"the whole of {nifti}", again) from error
+    findings = []
+    if voxels.ndim == 4:
+        voxels = voxels[..., 0]
+        findings.append("four dimensions, the last of length 1: read as three")
+    if voxels.dtype == np.float64:  # what nibabel makes of a scaled integer file; float32 holds every CT number
+        voxels = voxels.astype(np.float32)
+    return image.header, image.affine, voxels, findings
+
+
+def _right_name(path: Path) -> str | None:
+    """The name that fits the content where the ending .gz, or its absence, does not; None where it does."""
+    with path.open("rb") as file:
+        start = file.read(nib.Nifti2Header.sizeof_hdr)
+    if start.startswith(b"\x1f\x8b"):
+        return None if path.suffix == ".gz" else f"{path.name}.gz"
+    return path.stem if path.suffix == ".gz" and _nifti_kind(start) else None
+
+
+def _nifti_kind(content: bytes) -> type[nib.Nifti1Image] | None:
+    kinds = (nib.Nifti1Image, nib.Nifti2Image)
+    return next((kind for kind in kinds if kind.header_class.may_contain_header(content)), None)
+
+
+def _unzipped(path: Path) -> nib.Nifti1Image:
+    """A zipped file, read at once: nibabel would unzip piece by piece, which takes longer than a network on 128 px."""
+    content = igzip.decompress(path.read_bytes())
+    kind = _nifti_kind(content)
+    if not kind:
+        raise nib.filebasedimages.ImageFileError(f"no NIfTI header in {path}")
+    return kind.from_bytes(content)
+
+
+def _on_the_scans_voxels(
+    path: Path, header: nib.Nifti1Header, affine: np.ndarray, voxels: np.ndarray, like: Volume
+) -> tuple[np.ndarray, list[str]]:
+    """A mask's voxels in its scan's stored order, and what is odd about that; refused where they lie elsewhere."""
+    shape, findings, placed = voxels.shape, [], None
+    believed = (like.spacing is not None, disbelief(header, affine) is None)
+    if all(believed):
+        to_scan = np.linalg.inv(like.affine) @ affine  # the mask's voxels -> the scan's
+        turn = nib.io_orientation(to_scan)
+        voxels = nib.apply_orientation(voxels, turn)
+        placed = to_scan @ nib.orientations.inv_ornt_aff(turn, shape)
+    elif any(believed):
+        findings.append(
+            "of scan and mask only one has an affine to believe: they are taken to be stored in the same order"
+        )
+    if voxels.shape != like.voxels.shape:
+        raise VolumeError(
+            path,
+            f"a mask of shape {_sides(shape)}",
+            f"{_sides(like.voxels.shape)}, as {like.path.name} has",
+            "pair each scan with its own mask",
+        )
+    if placed is not None:
+        corners = np.array(list(product(*((0, side - 1) for side in voxels.shape))))
+        off = float(np.abs(nib.affines.apply_affine(placed, corners) - corners).max())
+        # Software rounds affines; up to a quarter of a voxel each voxel of the mask still lies on its own.
+        if off > 0.25:
+            raise VolumeError(
+                path,
+                f"a mask ({_geometry(affine)}) that by its affine lies up to {off:.1f} voxels beside its scan",
+                f"the place of {like.path.name} ({_geometry(like.affine)})",
+                "pair each scan with its own mask; one drawn on these very voxels is saved with the scan's affine",
+            )
+    return voxels, findings
+
+
+def _geometry(affine: np.ndarray) -> str:
+    return f"stored {''.join(nib.aff2axcodes(affine))}, voxels of {millimetres(nib.affines.voxel_sizes(affine))}"
+
+
+def _sides(shape: tuple[int, ...]) -> str:
+    return " x ".join(str(side) for side in shape)

@@ -1,0 +1,119 @@
+"""Is infection noticed at all? Detection by slice, by neighbours and by run of slices (paper, section III.C)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from covidlab.evaluation.counts import Counts
+from covidlab.evaluation.slices import SliceTable
+
+
+@dataclass(frozen=True)
+class Detection:
+    """Is infection noticed at all?
+
+    Parameters
+    ----------
+    slices : Counts
+        Slices instead of pixels: a positive slice counts as found if a lesion pixel in it is marked.
+    missed : int
+        Positive slices that were not found.
+    caught_by_neighbour : int
+        Of those, how many have a found positive slice within `reach` slices of the same case: the paper's closing
+        argument (section III.C) is that these are many.
+    reach : int
+    """
+
+    slices: Counts
+    missed: int
+    caught_by_neighbour: int
+    reach: int
+
+
+def detection(table: SliceTable, judged: np.ndarray | None = None, reach: int = 1) -> Detection:
+    """Detection by slice, and by runs of consecutive slices.
+
+    Parameters
+    ----------
+    table : SliceTable
+        Whole cases: under the slice protocol the neighbours of a test slice mostly stand in training.
+    judged : bool array (slices,), optional
+        Which slices are counted; all by default. The others only serve as neighbours.
+    reach : int
+        How many slices away a neighbour may be.
+
+    Returns
+    -------
+    Detection
+    """
+    judged = np.ones(len(table), bool) if judged is None else judged
+    found = table.found
+    slices = Counts(
+        tp=int((judged & found).sum()),
+        fp=int((judged & ~table.positive & table.marked).sum()),
+        fn=int((judged & table.positive & ~found).sum()),
+        tn=int((judged & ~table.positive & ~table.marked).sum()),
+    )
+    missed = np.flatnonzero(judged & table.positive & ~found)
+    caught = [
+        bool((found & (table.cases == table.cases[k]) & (np.abs(table.z - table.z[k]) <= reach)).any()) for k in missed
+    ]
+    return Detection(slices, len(missed), sum(caught), reach)
+
+
+@dataclass(frozen=True)
+class RunDetection:
+    """Is each stretch of infected slices noticed somewhere along the way?
+
+    Parameters
+    ----------
+    runs : int
+        Runs of consecutive positive slices of a case.
+    noticed : int
+        Of those, how many have at least one found slice.
+    covered : int
+        Of those, how many have a found slice within `reach` slices of each of theirs.
+    longest_miss : int
+        The most slices in a row, within a run, none of which was found.
+    reach : int
+    """
+
+    runs: int
+    noticed: int
+    covered: int
+    longest_miss: int
+    reach: int
+
+
+def lesion_runs(table: SliceTable) -> list[np.ndarray]:
+    """The positions of each run of consecutive positive slices of a case, from feet to head."""
+    order = np.lexsort((table.z, table.cases))
+    order = order[table.positive[order]]
+    breaks = (np.diff(table.z[order]) != 1) | (table.cases[order][1:] != table.cases[order][:-1])
+    return np.split(order, np.flatnonzero(breaks) + 1) if len(order) else []
+
+
+def run_detection(table: SliceTable, judged: np.ndarray | None = None, reach: int = 1) -> RunDetection:
+    """Detection by run of consecutive slices.
+
+    Parameters
+    ----------
+    table : SliceTable
+        Whole cases, as for `detection`.
+    judged : bool array (slices,), optional
+        A run counts, and as a whole, where it holds one of these; all by default.
+    reach : int
+
+    Returns
+    -------
+    RunDetection
+    """
+    judged = np.ones(len(table), bool) if judged is None else judged
+    runs = [table.found[run] for run in lesion_runs(table) if judged[run].any()]
+    covered = longest = 0
+    for found in runs:
+        near = np.convolve(found, np.ones(2 * reach + 1), "full")[reach : reach + len(found)] > 0.5
+        covered += bool(near.all())
+        ends = np.flatnonzero(np.concatenate([[True], found, [True]]))
+        longest = max(longest, int(np.diff(ends).max()) - 1)
+    return RunDetection(len(runs), sum(bool(found.any()) for found in runs), covered, longest, reach)

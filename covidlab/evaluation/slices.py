@@ -1,0 +1,139 @@
+"""A finished model judged slice by slice: what pooled scores hide.
+
+Pooled pixels are the paper's measure (section III.C). Beside them stand here each volume's score, the negative slices
+(which have no F1: they are judged by how many stay empty and how much is marked on the others), the detection of
+infection by slice, by neighbours and by run of slices, and how far all this would differ with other patients.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from covidlab.evaluation.counts import Counts
+
+
+@dataclass(frozen=True)
+class SliceTable:
+    """What a model got right and wrong on each slice.
+
+    Parameters
+    ----------
+    cases, patients : str arrays (slices,)
+    z : int array (slices,)
+        Slice number within the case.
+    tp, fp, fn, tn : int arrays (slices,)
+    """
+
+    cases: np.ndarray
+    patients: np.ndarray
+    z: np.ndarray
+    tp: np.ndarray
+    fp: np.ndarray
+    fn: np.ndarray
+    tn: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.z)
+
+    def __getitem__(self, which) -> "SliceTable":
+        return SliceTable(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
+
+    @property
+    def positive(self) -> np.ndarray:
+        """Whether the reference shows lesion, bool (slices,)."""
+        return self.tp + self.fn > 0
+
+    @property
+    def marked(self) -> np.ndarray:
+        """Whether the prediction marks anything, bool (slices,)."""
+        return self.tp + self.fp > 0
+
+    @property
+    def found(self) -> np.ndarray:
+        """Whether a lesion pixel is marked, bool (slices,)."""
+        return self.tp > 0
+
+    @property
+    def f1(self) -> np.ndarray:
+        """F1 of each slice, float (slices,); nan on negative slices, which have none whatever is marked there."""
+        scores = np.full(len(self), np.nan)
+        return np.divide(2 * self.tp, 2 * self.tp + self.fp + self.fn, out=scores, where=self.positive)
+
+    def pooled(self) -> Counts:
+        """All pixels of all slices together."""
+        return Counts(*(int(getattr(self, name).sum()) for name in ("tp", "fp", "fn", "tn")))
+
+    def by(self, names: np.ndarray) -> dict[str, Counts]:
+        """Pooled counts for each name, such as `cases` or `patients`, in order of appearance."""
+        return {str(name): self[names == name].pooled() for name in dict.fromkeys(names.tolist())}
+
+
+def slice_table(
+    references: np.ndarray, predictions: np.ndarray, cases: np.ndarray, patients: np.ndarray, z: np.ndarray
+) -> SliceTable:
+    """Count the pixels of each slice.
+
+    Parameters
+    ----------
+    references, predictions : bool or 0/1 arrays (slices, height, width)
+    cases, patients, z : arrays (slices,)
+
+    Returns
+    -------
+    SliceTable
+    """
+    if references.shape != predictions.shape:
+        raise ValueError(f"references have shape {references.shape}, predictions {predictions.shape}: must be equal")
+    references, predictions = np.asarray(references, bool), np.asarray(predictions, bool)
+    tp = (references & predictions).sum(axis=(1, 2))
+    fp, fn = predictions.sum(axis=(1, 2)) - tp, references.sum(axis=(1, 2)) - tp
+    return SliceTable(cases, patients, z, tp, fp, fn, references[0].size - tp - fp - fn)
+
+
+@dataclass(frozen=True)
+class NegativeSlices:
+    """How a model behaves where there is nothing to find.
+
+    Parameters
+    ----------
+    slices : int
+        Negative slices.
+    left_empty : float
+        Share of them on which nothing is marked; nan where there is no negative slice.
+    false_pixels : float
+        Mean number of pixels marked on a negative slice.
+    """
+
+    slices: int
+    left_empty: float
+    false_pixels: float
+
+
+def negative_slices(table: SliceTable) -> NegativeSlices:
+    """Judge the negative slices of a table."""
+    negative = table[~table.positive]
+    if not len(negative):
+        return NegativeSlices(0, float("nan"), float("nan"))
+    return NegativeSlices(len(negative), float(1 - negative.marked.mean()), float(negative.fp.mean()))
+
+
+def volume_scores(table: SliceTable, score: str = "f1") -> Mapping[str, float]:
+    """A score for each case with lesion; nan for a case without, which is judged by its negative slices instead.
+
+    F1 would be 0 there for a single false pixel and undefined for none: neither says how the model did.
+    """
+    cases = table.by(table.cases)
+    return {case: getattr(one, score) if one.tp + one.fn else float("nan") for case, one in cases.items()}
+
+
+def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
+    """Lower quartile, median and upper quartile of what is defined; nan where nothing is.
+
+    Infinite values count as what they are, larger than all others; then the quartiles are values that occur.
+    """
+    known = np.array([value for value in values if not np.isnan(value)])
+    if not len(known):
+        return (float("nan"),) * 3
+    method = "linear" if np.isfinite(known).all() else "higher"
+    return tuple(float(one) for one in np.percentile(known, [25, 50, 75], method=method))

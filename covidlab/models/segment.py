@@ -1,0 +1,162 @@
+"""A scan to a mask: resample to the weights' grid, infer, take the probabilities back, then threshold."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from covidlab._tensorflow import keras
+from covidlab.data.dicom import holds_slices, read_scan
+from covidlab.data.folders import EXTENSIONS, IMAGE_FOLDERS, case_name
+from covidlab.data.volumes import Volume, write_mask
+from covidlab.errors import CovidlabError
+from covidlab.models.inference import predict_mask
+from covidlab.models.weights_file import WeightsInfo
+from covidlab.progress import Progress, silent
+
+# Told what was marked: the mask's file, the scan, and bool (slices, rows, columns) in display orientation.
+Look = Callable[[Path, Volume, np.ndarray], None]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What was written for one scan.
+
+    Parameters
+    ----------
+    scan, mask : Path
+        The file read and the file written.
+    slices, positive_slices, positive_voxels : int
+        Of the scan, and of the mask.
+    millilitres : float or None
+        Volume of what is marked; None where the file does not say how large a voxel is.
+    findings : tuple of str
+        What is odd about the scan; see `covidlab.data.volumes`.
+    """
+
+    scan: Path
+    mask: Path
+    slices: int
+    positive_slices: int
+    positive_voxels: int
+    millilitres: float | None
+    findings: tuple[str, ...]
+
+
+def predict_file(
+    scan: Path, mask: Path, model: keras.Model, info: WeightsInfo, look: Look | None = None
+) -> Prediction:
+    """Segment one scan and write the mask beside its geometry: same shape, affine and header codes.
+
+    Parameters
+    ----------
+    scan, mask : Path
+    model, info
+        See `covidlab.models.weights_file.load_model`.
+    look : callable (mask, Volume, what is marked), optional
+        Called once the mask is written; such as `draw_overlay`.
+
+    Raises
+    ------
+    VolumeError
+        If the scan cannot be read or the mask cannot be written; no partial file is left.
+    """
+    volume = read_scan(scan)
+    found = predict_mask(volume, model, info)
+    write_mask(mask, volume.from_display(found), like=volume)
+    by_slice = np.count_nonzero(found, axis=(1, 2))
+    if look:
+        look(mask, volume, found)
+    millilitres = by_slice.sum() * np.prod(volume.spacing) / 1000 if volume.spacing else None
+    return Prediction(
+        scan, mask, len(by_slice), int(np.count_nonzero(by_slice)), int(by_slice.sum()), millilitres, volume.findings
+    )
+
+
+def predict_all(
+    source: Path, target: Path, model: keras.Model, info: WeightsInfo, progress: Progress = silent,
+    look: Look | None = None,
+) -> Iterator[Prediction]:
+    """Segment one file into a file, or every scan of a folder into a folder.
+
+    Parameters
+    ----------
+    source : Path
+        A NIfTI file, a folder of them, or a folder with the DICOM slices of one series. A folder with both is the
+        series where the target is a file.
+    target : Path
+        A file name ending in .nii or .nii.gz for one scan; a folder for several, made if missing.
+    model, info
+        See `covidlab.models.weights_file.load_model`.
+    progress : callable (done, total, text)
+    look : callable, optional
+        See `predict_file`.
+
+    Yields
+    ------
+    Prediction
+
+    Raises
+    ------
+    CovidlabError
+        If the folder holds no scan, or the target is the wrong kind of name. A scan of several that cannot be read
+        does not stop the others: the error comes after the last one, and names each.
+    """
+    pairs = _pairs(source, target)
+    failed = []
+    for done, (scan, mask) in enumerate(pairs):
+        progress(done, len(pairs), scan.name)
+        try:
+            prediction = predict_file(scan, mask, model, info, look)
+        except CovidlabError as error:
+            failed.append(error)
+            if error.subject == str(mask):  # what cannot be written is segmented in vain, and so would be the next
+                break
+        else:
+            yield prediction
+    progress(len(pairs), len(pairs), "done")
+    if len(failed) == 1:
+        raise failed[0]
+    if failed:
+        raise CovidlabError(
+            source, f"{len(failed)} of {len(pairs)} scans that have no mask now", "a mask for each",
+            "\n  ".join(["see to these:", *map(str, failed)]).removesuffix("."),
+        )  # fmt: skip
+
+
+def _pairs(source: Path, target: Path) -> list[tuple[Path, Path]]:
+    """Which scan becomes which mask."""
+    scans, to_a_file = _scans_in(source) if source.is_dir() else [], target.name.endswith(EXTENSIONS)
+    if scans and holds_slices(source):
+        if not to_a_file:
+            raise CovidlabError(
+                source, f"DICOM slices, and {scans[0].name} beside them", "one or the other",
+                "end -o in .nii.gz if the slices are the scan, else move them elsewhere",
+            )  # fmt: skip
+        scans = []
+    if scans and to_a_file:
+        raise CovidlabError(target, f"a file name for {len(scans)} scans", "a folder", "leave the extension out of -o")
+    if not scans and not to_a_file:
+        raise CovidlabError(target, "a name without .nii or .nii.gz", "the name of a NIfTI file", "add .nii.gz to -o")
+    pairs = {} if scans else {target: source}
+    for scan in scans:
+        if (twin := pairs.setdefault(target / f"{case_name(scan)}.nii.gz", scan)) != scan:
+            raise CovidlabError(scan, f"{twin.name} too", "one file a scan", "remove one of the two")
+    if same := [scan for mask, scan in pairs.items() if scan.resolve() == mask.resolve()]:
+        raise CovidlabError(same[0], "the scan itself as the mask to write", "another name or folder", "change -o")
+    return [(scan, mask) for mask, scan in pairs.items()]
+
+
+def _scans_in(folder: Path) -> list[Path]:
+    """The NIfTI files of a folder; none where something else in it may be a series."""
+    # An ending in capitals is not left out: reading such a file says what to do about it.
+    scans = sorted(path for path in folder.iterdir() if path.name.lower().endswith(EXTENSIONS) and path.name[0] != ".")
+    inside = next((folder / name for name in IMAGE_FOLDERS if (folder / name).is_dir()), None)
+    if not scans and inside:
+        raise CovidlabError(folder, "a cohort with scans and masks", "a folder of scans", f"name {inside}")
+    if not any(path.is_file() or path in scans for path in folder.iterdir()):
+        raise CovidlabError(
+            folder, "no scan", "NIfTI files, or the DICOM slices of one series", "name the folder that holds them"
+        )
+    return scans

@@ -1,0 +1,155 @@
+"""Weights that know what they are for: a `.weights.h5` file with the model's name, grid and intensity rule inside.
+
+The file is written by Keras from a model without optimiser (a checkpoint of a compiled model is three times
+as large) and carries one JSON attribute, so that a weights file alone is enough to predict. It is never a
+`.keras` file, which an older Keras cannot load, and never a pickle.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from covidlab._tensorflow import keras
+from covidlab.data.folders import patient_of
+from covidlab.errors import WeightsError
+from covidlab.files import whole_file
+from covidlab.models.builders import MODELS
+from covidlab.models.specks import drop_specks
+from covidlab.weights import SHIPPED
+
+ATTRIBUTE = "covidlab"
+
+
+@dataclass(frozen=True)
+class WeightsInfo:
+    """What a weights file was trained to take and give.
+
+    Parameters
+    ----------
+    model : str
+        A name in `covidlab.models.MODELS`.
+    options : mapping
+        What its function was called with, such as ``{"widths": [8, 16, 32, 64, 128]}``.
+    grid : int
+        Pixels a side of the slices it was trained on; a scan is resampled to it.
+    intensities : str
+        The intensity rule: "[-1250, 250] HU as 0..1".
+    threshold : float
+        Probability from which a pixel is called lesion, chosen on validation.
+    trained_on : str
+        Cohort, protocol and seed, in words.
+    mirror : bool
+        Whether the threshold belongs to the mean of the answers to a slice and to its mirror image.
+    smallest : int
+        Pixels of the grid that a marked spot must have, chosen on validation; see `covidlab.models.specks`.
+    seen : sequence of str
+        Cases with slices in training or validation: a score on these says nothing about new patients.
+    """
+
+    model: str
+    grid: int
+    threshold: float
+    trained_on: str
+    options: Mapping = field(default_factory=dict)
+    intensities: str = "[-1250, 250] HU as 0..1"
+    mirror: bool = False
+    smallest: int = 1
+    seen: Sequence[str] = ()
+
+    def has_seen(self, case: str, patient: str) -> bool:
+        """Whether a case, or another scan of its patient, was in training or validation."""
+        return case in self.seen or patient in {patient_of(name) for name in self.seen}
+
+    def mark(self, probabilities: np.ndarray) -> np.ndarray:
+        """What is called lesion: float (slices, grid, grid) in 0..1 -> bool, from the threshold on, specks dropped."""
+        return drop_specks(probabilities >= self.threshold, self.smallest)
+
+    def without_specks(self, probabilities: np.ndarray) -> np.ndarray:
+        """The probabilities with 0 in spots too small to be marked, so that the threshold alone marks the rest."""
+        if self.smallest <= 1:
+            return probabilities
+        return np.where((probabilities >= self.threshold) & ~self.mark(probabilities), np.float32(0), probabilities)
+
+
+def save_weights(path: Path, model: keras.Model, info: WeightsInfo) -> None:
+    """Write the weights, without optimiser state, whole or not at all: see `covidlab.files`."""
+    plain = MODELS[info.model](**info.options)
+    plain.set_weights(model.get_weights())
+    with whole_file(path) as scratch:
+        plain.save_weights(scratch)
+        with h5py.File(scratch, "a") as file:
+            file.attrs[ATTRIBUTE] = json.dumps(asdict(info))
+
+
+def read_info(path: Path) -> WeightsInfo:
+    """What a weights file says about itself.
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing, is no HDF5 file, or was not written by covidlab.
+    """
+    expected = "a .weights.h5 file that covidlab wrote"
+    remedy = f"name the best.weights.h5 of a run, or one of {', '.join(SHIPPED)}"
+    if not path.is_file():
+        raise WeightsError(path, "no such file", expected, remedy)
+    try:
+        with h5py.File(path, "r") as file:
+            text = file.attrs.get(ATTRIBUTE)
+    except OSError as error:
+        raise WeightsError(path, f"no readable HDF5 file ({str(error).splitlines()[0]})", expected, remedy) from error
+    if text is None:
+        raise WeightsError(path, "an HDF5 file without covidlab's description", expected, remedy)
+    found = json.loads(text)
+    info = WeightsInfo(**{**found, "seen": tuple(found.get("seen", ()))})
+    if info.model not in MODELS:
+        raise WeightsError(path, f"weights of a model {info.model!r}", f"one of {', '.join(MODELS)}", remedy)
+    return info
+
+
+def give_neighbours(model: keras.Model, wider: keras.Model) -> None:
+    """Start a model that looks at a slice and its neighbours from one that looks at the slice alone: it answers the
+    same, until training finds a use for the neighbours.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Takes one channel.
+    wider : keras.Model
+        The same model with more channels, an odd number; it is changed.
+    """
+    weights = model.get_weights()
+    *kernel, channels, maps = wider.get_weights()[0].shape
+    first = np.zeros((*kernel, channels, maps), np.float32)
+    first[..., channels // 2, :] = weights[0][..., 0, :]
+    wider.set_weights([first, *weights[1:]])
+
+
+def load_model(path: Path) -> tuple[keras.Model, WeightsInfo]:
+    """Build the model that a weights file belongs to, and load them into it.
+
+    Returns
+    -------
+    keras.Model, WeightsInfo
+
+    Raises
+    ------
+    WeightsError
+        As `read_info`, and if the weights do not fit the model they name.
+    """
+    info = read_info(path)
+    model = MODELS[info.model](**info.options)
+    try:
+        model.load_weights(path)
+    except (ValueError, OSError, KeyError) as error:
+        raise WeightsError(
+            path,
+            f"weights that do not fit {info.model} ({str(error).splitlines()[0]})",
+            f"weights of {info.model}",
+            "train again, or name another file",
+        ) from error
+    return model, info

@@ -1,0 +1,12 @@
+"""A synthetic cohort: drawn chests with lesions, in HU, and no patient's data. 
+
+You need not read this wing to follow the course.
+"""
+
+from covidlab.phantom.findings import draw_findings
+from covidlab.phantom.writing import write_cohort
+
+__all__ = [
+    "draw_findings",
+    "write_cohort",
+]

@@ -1,0 +1,137 @@
+"""What a reader looks for in a chest CT of COVID-19 pneumonia, drawn one by one at the same place of one fine slice.
+
+For teaching the words: each picture differs from the healthy one in a single finding. The shapes are drawn by rule and
+teach what each word means, not how the disease looks; the phantom that models learn from is `covidlab.phantom.writing`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+from scipy.spatial import cKDTree
+
+from covidlab.phantom.anatomy import Anatomy, Grid, SmoothField, step
+from covidlab.phantom.drawing import draw_chest
+
+PIXEL = 0.7  # mm: fine enough for the lines of a crazy-paving pattern
+
+SIDE = 112.0  # mm, of the square that is shown
+
+GLASS, SOLID, FLUID = -480.0, 30.0, 10.0  # HU
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One finding in a part of a slice.
+
+    Parameters
+    ----------
+    name : str
+    hu : float32 array (rows, columns)
+        Display orientation: the back is down, the patient's right on the left.
+    mask : bool array of the same shape
+        The pixels that the finding changes; empty for healthy lung.
+    pixel : float
+        Side of a pixel, mm.
+    """
+
+    name: str
+    hu: np.ndarray
+    mask: np.ndarray
+    pixel: float
+
+
+def draw_findings(seed: int = 0, patient: int = 1) -> tuple[Finding, ...]:
+    """Healthy lung, then ground-glass, crazy paving, consolidation and pleural changes at the same place.
+
+    Parameters
+    ----------
+    seed : int
+        Of the noise, the outline and the lines.
+    patient : int
+        Which of the phantom's patients.
+
+    Returns
+    -------
+    tuple of Finding
+        The back of the right lung, in that order. Outside of its mask each equals the first.
+
+    Examples
+    --------
+    >>> [finding.name for finding in draw_findings()][:3]
+    ['healthy lung', 'ground-glass opacity', 'crazy paving']
+    """
+    random = np.random.default_rng([seed, patient, 7])
+    anatomy = Anatomy(0, patient)
+    height = 0.42 * anatomy.height
+    # The right lung's outer and rear part, found on a coarse grid first.
+    coarse = Grid(np.arange(-180, 181, 4.0), np.arange(-180, 181, 4.0), np.array([height]), 4.0, 1.5)
+    _, lungs, _ = draw_chest(anatomy, coarse)
+    rows, columns = np.nonzero(lungs[0, :, :45] > 0)
+    left, bottom = coarse.x[columns.min()] - 20, coarse.y[rows.max()] + 24
+    sides = np.arange(0, SIDE, PIXEL)
+    grid = Grid(left + sides, bottom - SIDE + sides, np.array([height]), PIXEL, 1.5)
+    hu, lungs, cavity = (array[0] for array in draw_chest(anatomy, grid))
+    x, y, _ = (axis[0] for axis in grid.xyz)
+    rough = SmoothField(random, 14)(grid)[0] + 0.5 * SmoothField(random, 6)(grid)[0]
+    centre = left + 0.46 * SIDE, bottom - 0.42 * SIDE
+    depth = 1 - np.hypot((x - centre[0]) / 31, (y - centre[1]) / 24) + 0.16 * rough
+    share = step(depth, -0.05, 0.2) * grid.inside(lungs)
+    paint: dict[str, Callable[[], np.ndarray]] = {
+        "healthy lung": lambda: hu,
+        "ground-glass opacity": lambda: _veil(hu, share, GLASS + 35 * rough),
+        "crazy paving": lambda: _veil(hu, share, GLASS + 35 * rough + 280 * _net(random, x, y)),
+        "consolidation": lambda: _consolidation(hu, share, rough, x, y, centre),
+        "pleural changes": lambda: _pleura(hu, lungs, cavity, rough, x, y, bottom),
+    }
+    grain = gaussian_filter(random.standard_normal(hu.shape), 0.8)
+    grain *= 14 / grain.std()
+    findings = []
+    for name, draw in paint.items():
+        drawn = draw()
+        blurred = gaussian_filter(drawn, 0.6) + grain
+        if findings:
+            mask = np.abs(gaussian_filter(drawn, 0.6) - gaussian_filter(hu, 0.6)) > 40
+            blurred = np.where(mask, blurred, findings[0].hu)
+        else:
+            mask = np.zeros(hu.shape, bool)
+        findings.append(Finding(name, blurred.astype(np.float32), mask, PIXEL))
+    return tuple(findings)
+
+
+def _veil(hu: np.ndarray, share: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Add density where the lung is thinner than the target; vessels are denser and stay as they are."""
+    return hu + share * np.clip(target - hu, 0, None)
+
+
+def _net(random: np.random.Generator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """0..1: thin lines between the cells that points about 8 mm apart divide the plane into."""
+    here = np.stack(np.broadcast_arrays(x, y), axis=-1).reshape(-1, 2)
+    low, high = here.min(axis=0) - 10, here.max(axis=0) + 10
+    across, down = np.meshgrid(*(np.arange(a, b, 8.0) for a, b in zip(low, high)))
+    points = np.stack([across, down], axis=-1).reshape(-1, 2)
+    first, second = cKDTree(points + random.normal(0, 2.2, points.shape)).query(here, k=2)[0].T
+    return np.clip(1.6 - (second - first) / 1.0, 0, 1).reshape(np.broadcast(x, y).shape)
+
+
+def _consolidation(hu, share, rough, x, y, centre) -> np.ndarray:
+    """Air spaces filled: vessels cannot be seen any more, but an airway full of air can."""
+    drawn = hu + step(share, 0.2, 0.7) * (SOLID + 12 * rough - hu)
+    for bend, reach in ((0.10, 30.0), (-0.55, 16.0)):
+        along = np.clip(x - (centre[0] - 8), 0, reach)
+        off = np.hypot(x - (centre[0] - 8) - along, y - centre[1] - bend * along - 0.006 * along**2)
+        airway = np.clip((0.8 + 0.035 * along - off) / PIXEL + 0.5, 0, 1) * (share > 0.5)
+        drawn = drawn + airway * (-900 - drawn)
+    return drawn
+
+
+def _pleura(hu, lungs, cavity, rough, x, y, bottom) -> np.ndarray:
+    """The skin around the lung thickened, and a little fluid under it at the back, where it sinks to."""
+    inside = np.clip(lungs / PIXEL + 0.5, 0, 1)
+    thick = 4.5 + 1.2 * rough
+    layer = np.clip((thick - cavity) / PIXEL + 0.5, 0, 1) * inside * step(y, bottom - 0.75 * SIDE, bottom - 0.6 * SIDE)
+    drawn = hu + layer * (SOLID + 10 - hu)
+    # A crescent: deepest at the lowest point.
+    fluid = np.clip((y - (bottom - 36) - 0.004 * (x - x.mean()) ** 2 + rough) / PIXEL + 0.5, 0, 1) * inside
+    return drawn + fluid * (FLUID + 5 * rough - drawn)

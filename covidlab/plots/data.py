@@ -1,0 +1,180 @@
+"""Plots of the data themselves: windows, tissues, planes, findings, levels of detail, splits.
+
+The visual grammar is that of `covidlab.plots.slices`.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+
+from covidlab.data.slices import SliceCache
+from covidlab.data.splits import PARTS, Split, shared_patients
+from covidlab.data.volumes import Volume
+from covidlab.phantom.findings import Finding
+from covidlab.plots.slices import WINDOW_SENTENCE, draw_slice, outline
+from covidlab.plots.style import PART_COLOURS, REFERENCE, new_figure
+
+
+def windows_figure(slice_: np.ndarray, windows: Mapping[str, tuple[float, float]], title: str) -> Figure:
+    """One slice through several windows.
+
+    Parameters
+    ----------
+    slice_ : array (rows, columns), HU, or uint8 on the [-1250, 250] HU scale
+    windows : mapping of name -> (level, width), HU
+    title : str
+        Case and slice.
+
+    Returns
+    -------
+    Figure
+        Each panel with its window in words.
+    """
+    figure, (row,) = new_figure(len(windows), 1, 2.9, 3.3)
+    for axes, (name, (level, width)) in zip(row, windows.items()):
+        draw_slice(axes, slice_, f"{name}: level {level:g} HU, width {width:g} HU", (level, width))
+    figure.suptitle(title, fontsize=9)
+    return figure
+
+
+def hounsfield_figure(values: np.ndarray, tissues: Mapping[str, tuple[float, float]], title: str) -> Figure:
+    """How often each CT number occurs, with the ranges of some tissues behind it.
+
+    Parameters
+    ----------
+    values : array of HU, any shape
+    tissues : mapping of name -> (lowest, highest), HU
+    title : str
+
+    Returns
+    -------
+    Figure
+        The share of voxels in steps of 25 HU on a logarithmic scale, as air outnumbers everything else.
+    """
+    figure, ((axes,),) = new_figure(1, 1, 7.5, 3.1)
+    edges = np.arange(-1100, 701, 25)
+    share = np.histogram(values, edges)[0] / values.size
+    axes.stairs(np.where(share > 0, share, np.nan), edges, color="black", linewidth=1.2)
+    colours = ("0.80", "#56B4E9", "#F0E442", "#CC79A7", "#E69F00", "#009E73")
+    for (name, (low, high)), colour in zip(tissues.items(), colours):
+        axes.axvspan(low, high, color=colour, alpha=0.35, linewidth=0)
+        axes.text((low + high) / 2, 1.02, name, fontsize=8, rotation=30, transform=axes.get_xaxis_transform())
+    axes.set(xlabel="CT number, HU", ylabel="share of voxels", yscale="log", xlim=(edges[0], edges[-1]))
+    figure.suptitle(title, fontsize=9)
+    return figure
+
+
+def planes_figure(volume: Volume, slice_: int, row: int, column: int) -> Figure:
+    """The same place in the axial, the coronal and the sagittal plane, with the directions at the edges.
+
+    Parameters
+    ----------
+    volume : Volume
+    slice_, row, column : int
+        In display order: from the feet, from the front, from the patient's right.
+
+    Returns
+    -------
+    Figure
+        In true proportions where the file knows its spacing, else a voxel is drawn as a square.
+    """
+    stored = volume.spacing or (1.0, 1.0, 1.0)
+    through, down, across = (stored[axis] for axis in volume.orientation.axes)
+    shown = volume.slices()
+    planes = (
+        ("axial: seen from the feet", shown[slice_], down / across, (column, row), "front", "back", "right", "left"),
+        ("coronal: seen from the front", shown[::-1, row], through / across, (column, len(shown) - 1 - slice_),
+         "head", "feet", "right", "left"),
+        ("sagittal: seen from the left", shown[::-1, :, column], through / down, (row, len(shown) - 1 - slice_),
+         "head", "feet", "front", "back"),
+    )  # fmt: skip
+    figure, (panels,) = new_figure(3, 1, 3.1, 3.2)
+    for axes, (title, picture, aspect, cross, *directions) in zip(panels, planes):
+        draw_slice(axes, picture, title)
+        axes.set_aspect(aspect)
+        axes.axvline(cross[0], color="#56B4E9", linewidth=1.1, linestyle=":")
+        axes.axhline(cross[1], color="#56B4E9", linewidth=1.1, linestyle=":")
+        places = ((0.5, 0.97, "center", "top"), (0.5, 0.03, "center", "bottom"),
+                  (0.02, 0.5, "left", "center"), (0.98, 0.5, "right", "center"))  # fmt: skip
+        for (x, y, horizontal, vertical), word in zip(places, directions):
+            axes.text(
+                x, y, word, color="white", fontsize=8, ha=horizontal, va=vertical, transform=axes.transAxes,
+                bbox={"facecolor": "black", "alpha": 0.6, "linewidth": 0, "pad": 1},
+            )  # fmt: skip
+    spacing = "spacing unknown" if volume.spacing is None else f"voxel {across:.1f} x {down:.1f} x {through:.1f} mm"
+    figure.suptitle(f"{spacing}; {WINDOW_SENTENCE}", fontsize=8)
+    return figure
+
+
+def findings_figure(findings: Sequence[Finding]) -> Figure:
+    """A row of drawn findings."""
+    figure, (row,) = new_figure(len(findings), 1, 2.3, 2.6)
+    for axes, finding in zip(row, findings):
+        draw_slice(axes, finding.hu, finding.name)
+    side = findings[0].pixel * len(findings[0].hu)
+    figure.suptitle(f"drawn, not scanned; {side:.0f} mm a side; {WINDOW_SENTENCE}", fontsize=8)
+    return figure
+
+
+def detail_figure(slice_: np.ndarray, mask: np.ndarray, boxes: Sequence[tuple[slice, slice]], title: str) -> Figure:
+    """The same slice answered three ways: classified, localised, segmented.
+
+    Parameters
+    ----------
+    slice_ : uint8 array (rows, columns)
+    mask : 0/1 array of the same shape
+    boxes : sequence of (slice of rows, slice of columns)
+        As `skimage.measure.regionprops` gives each region's `slice`.
+    title : str
+        Case and slice.
+
+    Returns
+    -------
+    Figure
+    """
+    figure, (row,) = new_figure(3, 1, 3.0, 3.3)
+    draw_slice(row[0], slice_, f"classification: {'lesion' if np.any(mask) else 'no lesion'}")
+    draw_slice(row[1], slice_, f"localisation: {len(boxes)} box{'es' * (len(boxes) != 1)}")
+    for down, across in boxes:
+        corner = across.start - 0.5, down.start - 0.5
+        size = across.stop - across.start, down.stop - down.start
+        row[1].add_patch(Rectangle(corner, *size, fill=False, edgecolor=REFERENCE, linewidth=1.3))
+    draw_slice(row[2], slice_, f"segmentation: {np.count_nonzero(mask)} pixels")
+    outline(row[2], mask, REFERENCE)
+    figure.suptitle(f"{title}; {WINDOW_SENTENCE}", fontsize=8)
+    return figure
+
+
+def split_figure(cache: SliceCache, splits: Sequence[Split]) -> Figure:
+    """Which part each slice belongs to: a line a case, feet on the left; one panel a split.
+
+    Parameters
+    ----------
+    cache : SliceCache
+    splits : sequence of Split
+
+    Returns
+    -------
+    Figure
+        The longer ticks are slices with lesion.
+    """
+    cases = list(dict.fromkeys(cache.cases.tolist()))
+    figure, (row,) = new_figure(len(splits), 1, 4.6, 0.8 + 0.26 * len(cases))
+    line = {case: place for place, case in enumerate(cases)}
+    places = np.array([line[case] for case in cache.cases])
+    height = np.where(cache.positive, 0.42, 0.2)
+    for axes, split in zip(row, splits):
+        for part in PARTS:
+            at = split.part(part)
+            low, high = places[at] - height[at], places[at] + height[at]
+            axes.vlines(cache.z[at], low, high, PART_COLOURS[part], linewidth=1.4)
+        axes.set_yticks(range(len(cases)), cases, fontsize=7)
+        axes.invert_yaxis()
+        shared = len(shared_patients(split, cache.patients)["test"])
+        axes.set_title(f"protocol {split.protocol}: {shared} patients in both train and test", fontsize=9)
+        axes.set_xlabel("slice, from the feet; long: with lesion")
+    handles = [Patch(color=PART_COLOURS[part], label=part) for part in PARTS]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    return figure

@@ -1,0 +1,152 @@
+"""Plots of trainings and scores: histories, bars, curves, times."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from covidlab.evaluation.counts import PAPER_SCORES, Counts
+from covidlab.plots.style import FORM_COLOURS, MODEL_COLOURS, PART_COLOURS, SCORE_NAMES, new_figure
+
+if TYPE_CHECKING:  # a history is only read here, and TensorFlow takes seconds
+    from covidlab.training.recipe import Epoch
+
+
+def history_figure(history: "Sequence[Epoch]", title: str, keep_last: bool = False) -> Figure:
+    """Loss and validation F1 over the updates, with the epoch that was kept: the best one, or the last."""
+    figure, ((loss, score),) = new_figure(2, 1, 4.0, 2.9)
+    updates = [epoch.updates for epoch in history]
+    loss.plot(updates, [epoch.loss for epoch in history], color=PART_COLOURS["train"])
+    loss.set(xlabel="updates", ylabel="training loss", ylim=(0, None))
+    values = [epoch.validation_f1 for epoch in history]
+    kept = len(values) - 1 if keep_last else int(np.argmax(values))
+    score.plot(updates, values, color=PART_COLOURS["validation"])
+    score.plot(updates[kept], values[kept], "o", color="black", label=f"kept: {values[kept]:.2f}")
+    score.set(xlabel="updates", ylabel="validation F1", ylim=(0, 1))
+    score.legend(frameon=False, loc="lower right")
+    figure.suptitle(title, fontsize=9)
+    return figure
+
+
+def scores_figure(counts: Mapping[str, Counts], title: str) -> Figure:
+    """The paper's Figs. 5 and 6 for one model: four scores on the parts train, validation and test."""
+    figure, ((axes,),) = new_figure(1, 1, 6.5, 3.0)
+    places = np.arange(len(PAPER_SCORES))
+    for offset, (part, pooled) in zip((-0.27, 0.0, 0.27), counts.items()):
+        bars = axes.bar(places + offset, pooled.scores().values(), 0.25, color=PART_COLOURS[part], label=part)
+        axes.bar_label(bars, fmt="%.2f", fontsize=8)
+    axes.set_xticks(places, [SCORE_NAMES[name] for name in PAPER_SCORES])
+    axes.set(ylim=(0, 1.12), ylabel="score, pooled pixels")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False)
+    axes.set_title(title, fontsize=9)
+    return figure
+
+
+def compare_scores_figure(
+    counts: Mapping[str, Mapping[str, Counts]], scores: Sequence[str], title: str
+) -> Figure:
+    """The paper's Fig. 5 (precision and recall) or Fig. 6 (accuracy and F1): models side by side, part by part.
+
+    Parameters
+    ----------
+    counts : mapping of model name -> part -> Counts
+    scores : sequence of names in `covidlab.evaluation.counts.PAPER_SCORES`
+    title : str
+        Data, protocol, grid and seed.
+
+    Returns
+    -------
+    Figure
+    """
+    figure, (row,) = new_figure(len(scores), 1, 4.6, 3.1)
+    places = np.arange(len(counts))
+    for axes, score in zip(row, scores):
+        for offset, part in zip((-0.27, 0.0, 0.27), PART_COLOURS):
+            values = [getattr(parts[part], score) for parts in counts.values()]
+            bars = axes.bar(places + offset, values, 0.25, color=PART_COLOURS[part], label=part)
+            # All accuracies look alike with fewer digits; that is what class imbalance does to them.
+            axes.bar_label(bars, fmt="%.3f" if score == "accuracy" else "%.2f", fontsize=7)
+        axes.set_xticks(places, counts.keys())
+        axes.set(ylim=(0, 1.12), ylabel=f"{SCORE_NAMES[score]}, pooled pixels")
+    figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    figure.suptitle(title, fontsize=9)
+    return figure
+
+
+def precision_recall_figure(curves: Mapping[str, Sequence[Counts]], chosen: Mapping[str, Counts], title: str) -> Figure:
+    """Precision against recall as the threshold moves, a line a model; the dot is the threshold chosen on validation.
+
+    Parameters
+    ----------
+    curves : mapping of model name -> Counts at each threshold
+    chosen : mapping of model name -> Counts at the chosen one
+    title : str
+
+    Returns
+    -------
+    Figure
+        Grey lines join points of equal F1.
+    """
+    figure, ((axes,),) = new_figure(1, 1, 4.6, 4.2)
+    recall = np.linspace(0.01, 1, 200)
+    for f1 in (0.2, 0.4, 0.6, 0.8):
+        with np.errstate(divide="ignore"):
+            precision = f1 * recall / (2 * recall - f1)
+        line = (precision > 0) & (precision <= 1)
+        axes.plot(recall[line], precision[line], color="0.8", linewidth=0.8, zorder=0)
+        axes.text(1.01, f1 / (2 - f1), f"F1 {f1}", color="0.5", fontsize=7, va="center")
+    for (name, counts), colour, style in zip(curves.items(), MODEL_COLOURS, ("-", "--", "-.", ":")):
+        points = [(one.recall, one.precision) for one in counts if one.tp + one.fp]
+        axes.plot(*zip(*points), color=colour, linestyle=style, label=name)
+        axes.plot(chosen[name].recall, chosen[name].precision, "o", color=colour)
+    axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall, pooled pixels", ylabel="precision, pooled pixels")
+    axes.legend(frameon=False, loc="lower left", fontsize=8)
+    axes.set_title(title, fontsize=9)
+    return figure
+
+
+def time_figure(
+    seconds: Mapping[str, Mapping[str, tuple[float, float, float]]], title: str, paper_range: tuple[float, float] = ()
+) -> Figure:
+    """The paper's Fig. 4: time per slice, a group of horizontal bars a model, a bar each form it was run in.
+
+    Parameters
+    ----------
+    seconds : mapping of model -> form -> (lower quartile, median, upper quartile)
+    title : str
+        Slice size, threads and machine.
+    paper_range : (float, float), optional
+        The paper's own range, drawn as a band.
+
+    Returns
+    -------
+    Figure
+        The line at a bar's end spans its quartiles.
+    """
+    forms = list(dict.fromkeys(form for times in seconds.values() for form in times))
+    rows = sum(len(times) for times in seconds.values()) + len(seconds)
+    figure, ((axes,),) = new_figure(1, 1, 7.5, 1.1 + 0.19 * rows)
+    if paper_range:
+        axes.axvspan(*(1e3 * side for side in paper_range), color="0.6", alpha=0.5, zorder=3, label="the paper's range")
+    place, ticks = 0.0, []
+    for times in seconds.values():
+        first = place
+        for form, (low, median, high) in times.items():
+            colour = FORM_COLOURS[forms.index(form) % len(FORM_COLOURS)]
+            label = form if form not in axes.get_legend_handles_labels()[1] else None
+            axes.barh(place, 1e3 * median, 0.9, color=colour, label=label)
+            axes.plot([1e3 * low, 1e3 * high], [place, place], color="black", linewidth=1.2)
+            axes.annotate(
+                f"{1e3 * median:.3g}", (1e3 * max(median, high), place), (4, 0), textcoords="offset points",
+                fontsize=7, va="center",
+            )  # fmt: skip
+            place += 1
+        ticks.append((first + place - 1) / 2)
+        place += 1
+    axes.set_yticks(ticks, seconds.keys())
+    axes.invert_yaxis()
+    axes.set(xlabel="time per slice, ms", xlim=(0, 1.1 * axes.get_xlim()[1]))
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    axes.set_title(title, fontsize=9)
+    return figure

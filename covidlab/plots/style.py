@@ -1,0 +1,77 @@
+"""One visual grammar for every plot of the course, and `show`, which puts a figure into a notebook with its alt text.
+
+The reference is always one colour and the prediction another; missed and false pixels have two more. The colours are
+Okabe and Ito's, told apart by colour-blind readers; the line styles differ too, for print.
+"""
+
+import base64
+import io
+import textwrap
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from covidlab.files import whole_file
+
+REFERENCE = "#0072B2"  # blue
+
+PREDICTION = "#E69F00"  # orange
+
+MISSED = "#CC79A7"  # purple: lesion that the model left out
+
+FALSE = "#F0E442"  # yellow: healthy pixels that the model marked
+
+FOUND = "#009E73"  # green: lesion found
+
+PART_COLOURS = {"train": "#56B4E9", "validation": "#E69F00", "test": "#D55E00"}
+
+MODEL_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
+
+FORM_COLOURS = ("#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7")
+
+SCORE_NAMES = {"precision": "precision", "recall": "recall", "accuracy": "accuracy", "f1": "F1"}
+
+OUTCOME_HANDLES = [
+    Patch(color=colour, label=label) for colour, label in ((FOUND, "found"), (MISSED, "missed"), (FALSE, "false"))
+]
+
+
+def show(figure: Figure, alt: str, what: str = "Figure") -> None:
+    """Put a figure into a notebook with its alt text, and print the same words as its caption.
+
+    JupyterLab shows no alt text, so the words are printed as well; the notebook file keeps both.
+
+    Parameters
+    ----------
+    figure : Figure
+    alt : str
+        What a reader who cannot see the figure must know.
+    what : str
+        Begins the caption.
+    """
+    from IPython.display import publish_display_data
+
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=90, bbox_inches="tight")
+    publish_display_data(
+        {"image/png": base64.b64encode(png.getvalue()).decode(), "text/plain": f"{what}: {alt}"},
+        metadata={"image/png": {"alt": alt}, "alt": alt},
+    )
+    # Broken here: a page breaks printed lines in the middle of a word.
+    print(textwrap.fill(f"{what}: {alt}", 100))
+
+
+def new_figure(columns: int = 1, rows: int = 1, width: float = 3.0, height: float = 3.0):
+    """A figure and its axes, (rows, columns), without pyplot: nothing stays open or is shown twice."""
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.set_prop_cycle(color=MODEL_COLOURS)
+    return figure, grid
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, whole or not at all: see `covidlab.files`."""
+    with whole_file(path) as scratch:
+        figure.savefig(scratch, format="png", dpi=120, bbox_inches="tight")

@@ -1,0 +1,133 @@
+"""Measured tables that may be committed: numbers, with the command, data, seeds, machine and date behind them."""
+
+import csv
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from covidlab.errors import CovidlabError
+from covidlab.files import whole_file
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a table's numbers come from.
+
+    Parameters
+    ----------
+    command : str
+        What repeats them, with FOLDER for the reader's own path.
+    data, protocol, grid, seeds : str
+    machine, day : str
+        Filled in by `here`.
+    """
+
+    command: str
+    data: str
+    protocol: str
+    grid: str
+    seeds: str
+    machine: str
+    day: str
+
+    @classmethod
+    def here(cls, **known: str) -> "Provenance":
+        """With this machine's processor and today's date."""
+        return cls(machine=f"{processor()}, {os.cpu_count()} cores", day=date.today().isoformat(), **known)
+
+
+def processor() -> str:
+    """The name of this machine's processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def markdown(rows: Sequence[Mapping[str, str]]) -> str:
+    """Rows of equal keys as a Markdown table."""
+    columns = list(rows[0])
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    return "\n".join(lines + ["| " + " | ".join(str(row[column]) for column in columns) + " |" for row in rows])
+
+
+def mean_and_range(values: Sequence[float], digits: int = 3) -> str:
+    """Several seeds as text; one is given as it is, and what is not defined anywhere as "not defined".
+
+    Examples
+    --------
+    >>> mean_and_range([0.86, 0.88, 0.87])
+    '0.870 (0.860 to 0.880)'
+    >>> mean_and_range([0.5])
+    '0.500'
+    """
+    known = [value for value in values if not np.isnan(value)]
+    if not known:
+        return "not defined"
+    mean = f"{np.mean(known):.{digits}f}"
+    return mean if len(known) == 1 else f"{mean} ({min(known):.{digits}f} to {max(known):.{digits}f})"
+
+
+def write_table(
+    stem: Path, title: str, rows: Sequence[Mapping[str, str]], provenance: Provenance, note: str = ""
+) -> None:
+    """Write STEM.csv and STEM.md; the second says where the numbers come from.
+
+    Parameters
+    ----------
+    stem : Path
+        Without extension; its folder is made if missing.
+    title : str
+    rows : sequence of mapping of column -> text
+        The same columns in each.
+    provenance : Provenance
+    note : str
+        How to read the table.
+
+    Raises
+    ------
+    CovidlabError
+        If a file cannot be written there.
+    """
+    # Not with_suffix: of a stem v1.2 it would take the .2 away.
+    with whole_file(stem.with_name(f"{stem.name}.csv")) as path, path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    parts = [f"# {title}", note, markdown(rows), "\n".join(f"- {k}: {v}" for k, v in asdict(provenance).items())]
+    with whole_file(stem.with_name(f"{stem.name}.md")) as path:
+        path.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    """The rows of a table that `write_table` wrote.
+
+    Parameters
+    ----------
+    path : Path
+        Its .csv.
+
+    Returns
+    -------
+    list of dict of column -> text
+
+    Raises
+    ------
+    CovidlabError
+        If there is no such file, or it has no row.
+    """
+    try:
+        rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+    except OSError as error:
+        raise CovidlabError(
+            path, f"no table ({error.strerror})", "a .csv under results/", "look into that folder"
+        ) from error
+    if not rows:
+        raise CovidlabError(path, "a table without a row", "a line of column names and rows", "write it again")
+    return rows

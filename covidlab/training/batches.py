@@ -1,0 +1,243 @@
+"""The batches of a training: which slices, in which order, turned and mirrored how."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+
+from covidlab import paper
+from covidlab._tensorflow import tf
+from covidlab.data.patches import PatchPlaces, cut_patches, sample_places
+from covidlab.data.slices import SliceCache
+from covidlab.data.splits import Split
+from covidlab.training.annotations import disturb_borders
+from covidlab.training.recipe import Recipe
+
+
+def training_slices(cache: SliceCache, split: Split, recipe: Recipe) -> np.ndarray:
+    """Positions of the slices that a recipe learns from: positive ones, and as many negative ones as it asks for."""
+    positives = split.train[cache.positive[split.train]]
+    if recipe.annotated is not None:
+        positives = np.random.default_rng([split.seed, 1]).permutation(positives)[: recipe.annotated]
+    kept = np.concatenate([positives, split.train[~cache.positive[split.train]]])
+    return undersample(kept, cache.positive, recipe.negatives_per_positive, split.seed)
+
+
+def annotations(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int) -> np.ndarray:
+    """The masks to learn from, at the slices' positions: the cache's own, or with wrong borders, the same each time."""
+    if not recipe.border_error:
+        return cache.masks
+    masks = np.zeros(cache.masks.shape, np.uint8)
+    masks[slices] = disturb_borders(cache.masks[slices], recipe.border_error, seed)
+    return masks
+
+
+def slice_order(slices: np.ndarray, seed: int) -> Iterator[int]:
+    """Endless shuffled passes over the training slices, the same for the same seed."""
+    random = np.random.default_rng(seed)
+    while True:
+        yield from random.permutation(slices)
+
+
+def training_batches(
+    cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int, first_update: int = 0, channels: int = 1
+):
+    """The batches of a training, from any update on.
+
+    Parameters
+    ----------
+    cache : SliceCache
+    slices : 1-D ndarray of int
+        Positions of the training slices.
+    recipe : Recipe
+    seed : int
+    first_update : int
+        Where to start: a resumed run sees exactly what it would have seen.
+    channels : int
+        1 for a slice alone, more for its neighbours, too: see `SliceCache.inputs`.
+
+    Returns
+    -------
+    tf.data.Dataset of (float32 (batch, size, size, channels) in 0..1, float32 (batch, size, size, 1), 0 or 1)
+        Of the recipe's crop instead of the cache's size, where there is one.
+    """
+    order, wanted = slice_order(slices, seed), recipe.updates * recipe.batch_size
+    positions = np.fromiter(order, dtype=np.int64, count=wanted).reshape(-1, recipe.batch_size)
+
+    reference = annotations(cache, slices, recipe, seed)
+
+    size = min(recipe.crop or cache.size, cache.size)
+    shape = (recipe.batch_size, size, size)
+
+    def read(update, batch):
+        images, masks = cache.inputs(batch, channels), reference[batch][..., None]
+        if size < cache.size:
+            corners = crop_corners(masks[..., 0], size, np.random.default_rng([seed, int(update), 2]))
+            squares = [np.s_[k, row : row + size, column : column + size] for k, (row, column) in enumerate(corners)]
+            images, masks = (np.stack([whole[square] for square in squares]) for whole in (images, masks))
+        return images, masks
+
+    def prepare(update, batch):
+        images, masks = tf.numpy_function(read, [update, batch], (tf.uint8, tf.uint8), stateful=False)
+        images, masks = tf.ensure_shape(images, (*shape, channels)), tf.ensure_shape(masks, (*shape, 1))
+        images, masks = tf.cast(images, tf.float32) / 255, tf.cast(masks, tf.float32)
+        return augmented(images, masks, tf.stack([seed, update]), recipe.augment) if recipe.augment else (images, masks)
+
+    numbered = tf.data.Dataset.from_tensor_slices((np.arange(len(positions), dtype=np.int64), positions))
+    # Two workers keep ahead of the model; their order is kept, as the run must be repeatable.
+    return numbered.skip(first_update).map(prepare, num_parallel_calls=2, deterministic=True).prefetch(4)
+
+
+def crop_corners(masks: np.ndarray, size: int, random: np.random.Generator) -> list[tuple[int, int]]:
+    """Where to cut a square out of each slice: anywhere, or, in every other slice, so that it holds a lesion pixel.
+
+    Parameters
+    ----------
+    masks : 0/1 array (slices, rows, columns)
+    size : int
+        Pixels a side of the square; at most those of the slice.
+    random : numpy Generator
+
+    Returns
+    -------
+    list of (row, column) of the squares' upper left corners
+    """
+    most = np.subtract(masks.shape[1:], size)
+    corners = random.integers(0, most + 1, (len(masks), 2))
+    for k in range(0, len(masks), 2):
+        lesion = np.argwhere(masks[k])
+        if len(lesion):
+            corners[k] = np.clip(random.choice(lesion) - random.integers(0, size, 2), 0, most)
+    return [(int(row), int(column)) for row, column in corners]
+
+
+def patch_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int, first_update: int = 0):
+    """The batches of the patch CNN's training, half of the patches around a lesion pixel, from any update on.
+
+    Parameters
+    ----------
+    cache : SliceCache
+    slices : 1-D ndarray of int
+        Positions of the training slices.
+    recipe : Recipe
+        `batch_size` patches an update.
+    seed : int
+    first_update : int
+        Where to start: a resumed run sees exactly what it would have seen.
+
+    Returns
+    -------
+    tf.data.Dataset of (float32 (batch, 11, 11, 1) in 0..1, float32 (batch, 1, 1, 1), 0 or 1: the centre is lesion)
+    """
+
+    reference = annotations(cache, slices, recipe, seed)
+
+    @lru_cache(maxsize=2)  # an epoch's, and the next one's, which is being prepared
+    def places_of(epoch: int) -> PatchPlaces:
+        number = recipe.updates_per_epoch * recipe.batch_size
+        return sample_places(reference, slices, number, np.random.default_rng([seed, epoch]))
+
+    def cut(update):
+        epoch, number = divmod(int(update), recipe.updates_per_epoch)
+        places = places_of(epoch)[number * recipe.batch_size : (number + 1) * recipe.batch_size]
+        patches = cut_patches(cache.images, places)[..., None].astype(np.float32) / 255
+        return patches, places.positive[:, None, None, None].astype(np.float32)
+
+    def prepare(update):
+        patches, positive = tf.numpy_function(cut, [update], (tf.float32, tf.float32), stateful=False)
+        size = paper.PATCH_SIZE
+        return (
+            tf.ensure_shape(patches, (recipe.batch_size, size, size, 1)),
+            tf.ensure_shape(positive, (recipe.batch_size, 1, 1, 1)),
+        )
+
+    updates = tf.data.Dataset.range(first_update, recipe.updates)
+    return updates.map(prepare).prefetch(4)
+
+
+def augmented(images, masks, seed, strength: float = 1.0):
+    """Turn, zoom, shift and mirror a batch as two scans of people may differ; never upside down.
+
+    Parameters
+    ----------
+    images : float32 (batch, size, size, channels)
+    masks : float32 (batch, size, size, 1)
+    seed : int64 (2,)
+        The same seed gives the same result.
+    strength : float
+        At 1 up to 7 degrees, 7 % zoom, 4 % shift, 10 % contrast and 4 % brightness; at 2 twice that.
+
+    Returns
+    -------
+    images, masks
+        Of the same shape; images clipped to 0..1, masks still 0 or 1.
+    """
+    batch, size = tf.shape(images)[0], images.shape[1]
+    seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 7), num=7)
+
+    def uniform(which, low, high):
+        return tf.random.stateless_uniform([batch], seeds[which], low, high)
+
+    def about_zero(which, most):
+        return uniform(which, -most * strength, most * strength)
+
+    angle, zoom = about_zero(0, 0.12), tf.exp(about_zero(1, 0.07))  # 7 degrees, 7 %
+    right, down = about_zero(2, 0.04) * size, about_zero(3, 0.04) * size
+    # Lungs are not symmetric, the heart lies on the left; yet lesions on either side look alike.
+    mirror = tf.where(uniform(4, 0.0, 1.0) < 0.5, -1.0, 1.0)
+    cos, sin, centre = tf.cos(angle) * zoom, tf.sin(angle) * zoom, (size - 1) / 2
+    a, b, c, d = cos * mirror, -sin, sin * mirror, cos
+    zero = tf.zeros_like(angle)
+    # Each row maps an output pixel to the input pixel it is taken from, about the slice's centre.
+    transform = tf.stack(
+        [a, b, centre - a * centre - b * centre + right, c, d, centre - c * centre - d * centre + down, zero, zero], 1
+    )
+
+    def resample(slices, interpolation):
+        return tf.raw_ops.ImageProjectiveTransformV3(
+            images=slices, transforms=transform, output_shape=[size, size], fill_value=0.0,
+            interpolation=interpolation, fill_mode="CONSTANT",
+        )  # fmt: skip
+
+    contrast = 1 + about_zero(5, 0.1)[:, None, None, None]
+    brightness = about_zero(6, 0.04)[:, None, None, None]
+    images = tf.clip_by_value(resample(images, "BILINEAR") * contrast + brightness, 0.0, 1.0)
+    return images, resample(masks, "NEAREST")
+
+
+def undersample(
+    train: np.ndarray, positive: np.ndarray, negatives_per_positive: float | None = 0.0, seed: int = 0
+) -> np.ndarray:
+    """Drop slices without lesions from training: the paper's way to balance (section III.B).
+
+    Parameters
+    ----------
+    train : 1-D ndarray of int
+        Positions of the training slices.
+    positive : ndarray of bool
+        For every slice of the cohort, whether it shows any lesion.
+    negatives_per_positive : float or None
+        How many negative slices to keep for each positive one. 0 keeps none, as the paper did; None keeps all.
+    seed : int
+        Chooses which negatives stay.
+
+    Returns
+    -------
+    1-D ndarray of int, sorted
+
+    Raises
+    ------
+    ValueError
+        If no training slice is positive.
+
+    Examples
+    --------
+    >>> undersample(np.arange(4), np.array([True, False, True, False])).tolist()
+    [0, 2]
+    """
+    positives, negatives = train[positive[train]], train[~positive[train]]
+    if not len(positives):
+        raise ValueError("no training slice shows a lesion: nothing could be learned from this split")
+    keep = None if negatives_per_positive is None else int(negatives_per_positive * len(positives))
+    kept = np.random.default_rng(seed).permutation(negatives)[:keep]
+    return np.sort(np.concatenate([positives, kept]))

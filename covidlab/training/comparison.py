@@ -1,0 +1,124 @@
+"""The paper's figures for several finished runs of one split: what each model got right, slice by slice and pooled.
+
+The figures hold slices of the cohort. Of real patients they stay in the run's folder and are never published.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from covidlab.data.slices import SliceCache
+from covidlab.evaluation.counts import count
+from covidlab.models.inference import predict_cached
+from covidlab.models.specks import drop_specks
+from covidlab.training.runs import Run
+
+# Of lesion in a slice that may be shown as a failure; smaller ones would fill the figure.
+LEAST_PIXELS = 20
+
+
+@dataclass(frozen=True)
+class TestSlices:
+    """The test part of a split, as several models see it.
+
+    Parameters
+    ----------
+    positions : 1-D int array
+        Of the slices in the cache.
+    images, references : uint8 arrays (slices, height, width)
+    probabilities : mapping of model name -> float32 array of the same shape
+    thresholds : mapping of model name -> float
+        Chosen on validation.
+    smallest : mapping of model name -> int
+        Pixels that a marked spot must have; 1 where nothing is said.
+    """
+
+    __test__ = False  # not a test of pytest's
+
+    positions: np.ndarray
+    images: np.ndarray
+    references: np.ndarray
+    probabilities: Mapping[str, np.ndarray]
+    thresholds: Mapping[str, float]
+    smallest: Mapping[str, int] = field(default_factory=dict)
+
+    def masks(self, model: str, which: np.ndarray) -> np.ndarray:
+        """A model's masks of some slices, bool."""
+        return drop_specks(self.probabilities[model][which] >= self.thresholds[model], self.smallest.get(model, 1))
+
+    def slice_f1(self, model: str) -> np.ndarray:
+        """F1 of each slice; nan where neither the reference nor the model marks a pixel."""
+        return np.array([
+            count(reference, marked).f1
+            for reference, marked in zip(self.references, self.masks(model, np.arange(len(self.references))))
+        ])  # fmt: skip
+
+
+def read_test_slices(runs: Mapping[str, Run], cache: SliceCache) -> TestSlices:
+    """Let each model of several runs of the same split see the test part once."""
+    config = next(iter(runs.values())).config
+    positions = config.split(cache).test
+    models = {name: run.model() for name, run in runs.items()}
+    probabilities = {name: predict_cached(model, cache, positions) for name, (model, _) in models.items()}
+    thresholds = {name: info.threshold for name, (_, info) in models.items()}
+    smallest = {name: info.smallest for name, (_, info) in models.items()}
+    return TestSlices(positions, cache.images[positions], cache.masks[positions], probabilities, thresholds, smallest)
+
+
+def typical_slices(test: TestSlices, cases: np.ndarray, number: int = 3) -> np.ndarray:
+    """A few positive slices, small to large lesions, from as many cases as there are: chosen without looking at any
+    prediction.
+
+    Parameters
+    ----------
+    test : TestSlices
+    cases : array of str
+        The case of each test slice.
+    number : int
+
+    Returns
+    -------
+    1-D int array of places among the test slices
+        Empty if none is positive.
+    """
+    size = test.references.sum(axis=(1, 2))
+    positive = np.flatnonzero(size)
+    ordered = positive[np.argsort(size[positive], kind="stable")]
+    chosen: list[int] = []
+    for share in np.linspace(0.3, 0.9, number if len(ordered) else 0):
+        # Of a case that is not shown yet, the slice whose size comes nearest to the wanted one.
+        wanted = int(share * (len(ordered) - 1))
+        candidates = ordered[np.argsort(np.abs(np.arange(len(ordered)) - wanted), kind="stable")]
+        shown = {cases[k] for k in chosen}
+        chosen.append(next((k for k in candidates if cases[k] not in shown), candidates[0]))
+    return np.array(chosen, dtype=int)
+
+
+def worst_slices(test: TestSlices, cases: np.ndarray, each: int = 2, least_pixels: int = LEAST_PIXELS) -> np.ndarray:
+    """The slices that each model does worst on, lesions of a few pixels left aside (the paper's Fig. 7).
+
+    Parameters
+    ----------
+    test : TestSlices
+    cases : array of str
+        The case of each test slice; a model's slices are of different cases, since neighbours fail alike.
+    each : int
+        How many a model.
+    least_pixels : int
+        Of lesion.
+
+    Returns
+    -------
+    1-D int array of places among the test slices
+        Empty if none has a lesion of so many pixels.
+    """
+    large = np.flatnonzero(test.references.sum(axis=(1, 2)) >= least_pixels)
+    worst: list[int] = []
+    for model in test.probabilities:
+        cases_shown: set[str] = set()
+        for k in large[np.argsort(test.slice_f1(model)[large], kind="stable")]:
+            if len(cases_shown) < each and k not in worst and cases[k] not in cases_shown:
+                worst.append(int(k))
+                cases_shown.add(cases[k])
+    return np.array(worst, dtype=int)

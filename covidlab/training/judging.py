@@ -1,0 +1,239 @@
+"""TODO"""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from covidlab._tensorflow import keras
+from covidlab.data.slices import SliceCache
+from covidlab.data.splits import PARTS
+from covidlab.errors import CovidlabError
+from covidlab.evaluation.borders import border_shares, surface_scores
+from covidlab.evaluation.counts import count_at
+from covidlab.evaluation.detection import detection, run_detection
+from covidlab.evaluation.patients import patient_interval, reliability
+from covidlab.evaluation.slices import SliceTable, negative_slices, quartiles, slice_table, volume_scores
+from covidlab.files import whole_file
+from covidlab.models.inference import predict_cached
+from covidlab.models.weights_file import WeightsInfo
+from covidlab.progress import Progress, silent
+from covidlab.training.runs import Run, rounded, write_json
+from covidlab.training.thresholds import THRESHOLDS
+
+# 3 mm is what the record's benchmark takes. Where no spacing is known, as in reduced copies of the record, a pixel of
+# the grid is all that can be said.
+TOLERANCES = {"mm": 3.0, "pixels": 1.0}
+
+
+UNITS = {"mm": "mm", "pixels": "px"}  # in short, for tables
+
+
+Spacings = Mapping[str, tuple[float, float, float] | None]
+
+
+def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None, progress: Progress = silent) -> dict:
+    """Predict every slice of the cohort once, and judge the parts.
+
+    Parameters
+    ----------
+    run : Run
+        Finished. Its folder gains slices.csv, a line a slice, and evaluation.json, which is what is returned; of a
+        committed run, whose weights are not kept, that file is read.
+    cache : SliceCache
+        Of the run's cohort and grid.
+    spacings : mapping of case -> (slice, row, column) mm or None, optional
+        See `covidlab.data.slices.grid_spacing`; cases that are missing are measured in pixels of the grid.
+    progress : callable (done, total, text)
+        Counts cases.
+
+    Returns
+    -------
+    dict
+        "setting", and under "parts" for each part: pooled scores, the interval over patients, F1 of volumes and of
+        slices with quartiles, negative slices, detection by slice and by run, borders by unit, outlines; of the test
+        part also curve and calibration. What is not defined is None, and so is an infinite HD95.
+
+    Raises
+    ------
+    CovidlabError
+        If the cohort's masks are not those that the run was scored with.
+    """
+    kept = run.folder / "evaluation.json"
+    if kept.exists() and not run.weights.exists():
+        return json.loads(kept.read_text())
+    split = run.config.split(cache)
+    model, info = run.model()
+    probabilities = np.empty(cache.images.shape, np.float32)
+    for rows, found in predicted(model, cache, progress):
+        probabilities[rows] = found
+    marked = info.mark(probabilities)
+    table = slice_table(cache.masks, marked, cache.cases, cache.patients, cache.z)
+    for part in PARTS:
+        _check_same_masks(run, part, table[split.part(part)])
+    borders = slice_borders(cache, marked, spacings or {})
+    found = {"setting": run.config.sentence, "leak": run.leak, "threshold": run.threshold, "parts": {}}
+    for part in PARTS:
+        which = split.part(part)
+        inside = np.isin(np.arange(len(cache)), which)
+        f1_by_volume = volume_scores(table[which])
+        positive = which[table.positive[which]]
+        found["parts"][part] = {
+            "pooled": rounded(table[which].pooled().scores()),
+            "f1_interval": plain(asdict(patient_interval(table[which]))),
+            "f1_by_volume": rounded(f1_by_volume),
+            "f1_by_volume_quartiles": plain(quartiles(list(f1_by_volume.values()))),
+            "f1_by_positive_slice_quartiles": plain(quartiles(table[which].f1)),
+            "negative_slices": plain(asdict(negative_slices(table[which]))),
+            "detection": asdict(detection(table, inside)),
+            "runs": asdict(run_detection(table, inside)),
+            "borders": borders.summary(positive),
+            "volume_borders_in_mm": _volume_borders(cache, marked, which, spacings or {}),
+            "outlines": plain(asdict(border_shares(cache.masks[positive], marked[positive]))),
+        }
+    references, test = cache.masks[split.test], probabilities[split.test]
+    counts = count_at(THRESHOLDS, references, test)
+    found["test_curve"] = [
+        {"threshold": float(threshold), **rounded({"precision": one.precision, "recall": one.recall})}
+        for threshold, one in zip(THRESHOLDS, counts)
+    ]
+    bins = reliability(references, test)
+    found["test_reliability"] = plain({name: values.tolist() for name, values in vars(bins).items()})
+    found["test_calibration_error"] = round(bins.expected_error, 6)
+    _write_slices(run.folder / "slices.csv", table, borders, split)
+    write_json(kept, found)
+    return found
+
+
+def predicted(model: keras.Model, cache: SliceCache, progress: Progress, mirror: bool = False) -> Iterator[tuple]:
+    """Where a case's slices lie in the cache, and their probabilities, case after case."""
+    cases = list(dict.fromkeys(cache.cases.tolist()))
+    for done, case in enumerate(cases):
+        progress(done, len(cases), case)
+        rows = cache.case(case)
+        yield rows, predict_cached(model, cache, rows, mirror)
+    progress(len(cases), len(cases), "judging")
+
+
+def _check_same_masks(run: Run, part: str, table: SliceTable) -> None:
+    """The reference does not depend on the machine, so its pixels tell whether this is the run's own cohort."""
+    here, then = table.pooled(), run.counts[part]
+    if (here.tp + here.fn, here.total) != (then.tp + then.fn, then.total):
+        raise CovidlabError(
+            run.folder,
+            f"{here.tp + here.fn} lesion pixels of {here.total} in the {part} part of this cohort",
+            f"{then.tp + then.fn} of {then.total}, as the run was scored with",
+            "name the folder that the run was made with by --data",
+        )
+
+
+@dataclass(frozen=True)
+class SliceBorders:
+    """How well borders agree on each slice; see `covidlab.evaluation.borders`.
+
+    Parameters
+    ----------
+    hd95, nsd : float arrays (slices,)
+        nan on negative slices, which have no border to find. A positive slice on which nothing is marked has an
+        infinite HD95 and an NSD of 0: leaving it out would reward a model for marking nothing.
+    units : str array (slices,)
+        "mm" or "pixels" of the grid, for HD95 and for the tolerance of NSD (`TOLERANCES`).
+    """
+
+    hd95: np.ndarray
+    nsd: np.ndarray
+    units: np.ndarray
+
+    def summary(self, positive: np.ndarray) -> dict[str, dict]:
+        """For each unit that occurs on some positive slices: tolerance, numbers, HD95's quartiles, mean NSD."""
+        summaries = {}
+        for unit in sorted(set(self.units[positive].tolist())):
+            hd95, nsd = (values[positive][self.units[positive] == unit] for values in (self.hd95, self.nsd))
+            summaries[unit] = plain({
+                "tolerance": TOLERANCES[unit],
+                "positive_slices": len(hd95),
+                "nothing_marked": int(np.isinf(hd95).sum()),
+                "hd95_quartiles": quartiles(hd95),
+                "nsd_mean": float(nsd.mean()),
+            })  # fmt: skip
+        return summaries
+
+
+def slice_borders(cache: SliceCache, marked: np.ndarray, spacings: Spacings) -> SliceBorders:
+    """HD95 and NSD of each positive slice, within its plane.
+
+    Parameters
+    ----------
+    cache : SliceCache
+    marked : bool array (slices, size, size)
+    spacings : as for `report_run`
+
+    Returns
+    -------
+    SliceBorders
+    """
+    hd95, nsd = np.full((2, len(cache)), np.nan)
+    units = np.where([spacings.get(case) is None for case in cache.cases], "pixels", "mm")
+    for k in np.flatnonzero(cache.positive):
+        _, *in_plane = spacings.get(cache.cases[k]) or (1.0, 1.0, 1.0)
+        scores = surface_scores(cache.masks[k], marked[k], tuple(in_plane), TOLERANCES[units[k]])
+        hd95[k], nsd[k] = scores.hd95, scores.nsd
+    return SliceBorders(hd95, nsd, units)
+
+
+def _volume_borders(cache: SliceCache, marked: np.ndarray, which: np.ndarray, spacings: Spacings) -> dict:
+    """HD95 and NSD in space, of cases that lie wholly in a part, with lesion and with known spacing: slices drawn at
+    random are no volume, and a distance across slices without millimetres is none."""
+    scores = {}
+    for case in dict.fromkeys(cache.cases[which].tolist()):
+        whole = cache.case(case)
+        if spacings.get(case) and np.isin(whole, which).all() and cache.positive[whole].any():
+            one = surface_scores(cache.masks[whole], marked[whole], spacings[case], TOLERANCES["mm"])
+            scores[case] = plain({"hd95": one.hd95, "nsd": one.nsd})
+    return scores
+
+
+def plain(values):
+    """Rounded, and null where not defined or infinite, for JSON, which knows neither."""
+    if isinstance(values, dict):
+        return {key: plain(value) for key, value in values.items()}
+    if isinstance(values, (list, tuple)):
+        return [plain(value) for value in values]
+    return (round(values, 6) if np.isfinite(values) else None) if isinstance(values, float) else values
+
+
+def _write_slices(path: Path, table: SliceTable, borders: SliceBorders, split) -> None:
+    part_of = {int(k): part for part in PARTS for k in split.part(part)}
+    with whole_file(path) as scratch, scratch.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["case", "patient", "slice", "part", "tp", "fp", "fn", "tn", "hd95", "nsd", "unit"])
+        for k in range(len(table)):
+            counts = (int(getattr(table, name)[k]) for name in ("tp", "fp", "fn", "tn"))
+            at_borders = [round(float(borders.hd95[k]), 4), round(float(borders.nsd[k]), 4), borders.units[k]]
+            row = [table.cases[k], table.patients[k], int(table.z[k]), part_of.get(k, ""), *counts]
+            writer.writerow(row + (at_borders if table.positive[k] else [""] * 3))
+
+
+def judge_weights(model: keras.Model, info: WeightsInfo, cache: SliceCache, progress: Progress = silent) -> SliceTable:
+    """What weights get right and wrong on every slice of a cohort, such as one that their training never saw.
+
+    Parameters
+    ----------
+    model, info
+        See `covidlab.models.weights_file.load_model`; the threshold is the weights' own.
+    cache : SliceCache
+        On the weights' grid.
+    progress : callable (done, total, text)
+        Counts cases.
+
+    Returns
+    -------
+    SliceTable
+    """
+    marked = np.empty(cache.images.shape, bool)
+    for rows, found in predicted(model, cache, progress, info.mirror):
+        marked[rows] = info.mark(found)
+    return slice_table(cache.masks, marked, cache.cases, cache.patients, cache.z)

@@ -1,0 +1,67 @@
+"""The networks that the lessons show, trained beforehand: what a notebook says of one is true on every computer.
+
+A training ends a little differently on each kind of processor. So the course brings its own runs along: each is a
+folder as `run_experiment` writes it, config, history, weights and scores. Their model card lies beside them.
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from covidlab.data.slices import SliceCache
+from covidlab.progress import Progress, silent
+from covidlab.tables import markdown
+from covidlab.training.configs import Config, asked_for
+from covidlab.training.runs import Run, read_run, run_experiment
+from covidlab.weights import FOLDER
+
+LESSONS = FOLDER / "lessons"
+
+
+def lesson_run(config: Config, cache: SliceCache, progress: Progress = silent) -> Run:
+    """The run that comes along for a config; where there is none, as for other data, it is trained now.
+
+    Parameters
+    ----------
+    config : Config
+    cache : SliceCache
+        Of the cohort and the grid that the config names.
+    progress : callable (done, total, text)
+        Told at once that all is done if the run comes along.
+
+    Returns
+    -------
+    Run
+        Its scores are those of the training that was shipped, on the phantom as it was drawn then.
+    """
+    wanted, folder = asked_for(config, cache), Path(tempfile.mkdtemp(prefix="lesson-"))
+    for path in sorted(LESSONS.glob("*/config.json")):
+        if wanted.items() <= json.loads(path.read_text(encoding="utf-8")).items():
+            updates = config.recipe.updates
+            progress(updates, updates, "comes along with the course")
+            # A copy, because a run's folder gains reports, and the package's own may not be written.
+            return read_run(shutil.copytree(path.parent, folder / path.parent.name))
+    return run_experiment(config, cache, folder / "run", progress)
+
+
+def beside_ours(ours: Mapping[str, Run], yours: Mapping[str, Run]) -> str:
+    """Runs that came along and runs that a reader has trained, as a Markdown table of F1.
+
+    Parameters
+    ----------
+    ours, yours : mapping of a name -> Run
+
+    Returns
+    -------
+    str
+        Numbers of `yours` stand behind a tilde: they differ a little from one kind of processor to the next.
+    """
+    rows = []
+    for owner, runs, mark in (("ours", ours, ""), ("yours", yours, "~")):
+        for name, run in runs.items():
+            f1 = {part: f"{mark}{counts.f1:.2f}" for part, counts in run.counts.items()}
+            row = {"F1": f"{name}, {owner}, {run.config.recipe.updates:,} updates", **f1}
+            rows.append(row | {"threshold": f"{mark}{run.threshold:.3f}".rstrip("0")})
+    return markdown(rows)

@@ -1,0 +1,36 @@
+"""From which probability on a pixel is called lesion: chosen on validation, by pooled F1."""
+
+import numpy as np
+
+from covidlab._tensorflow import keras
+from covidlab.data.slices import SliceCache
+from covidlab.evaluation.counts import Counts, count_at
+from covidlab.models.inference import predict_cached
+
+# Close together at the end: a model that has learnt from balanced patches calls half of all pixels likely lesion.
+THRESHOLDS = np.round(np.concatenate([np.arange(0.05, 0.95, 0.05), np.arange(0.95, 0.996, 0.005)]), 3)
+
+
+def portions(slices: np.ndarray) -> list[np.ndarray]:
+    """Positions of slices, a few at a time, so that the probabilities of a 630-pixel cohort are never held at once."""
+    return np.array_split(slices, max(1, len(slices) // 64))
+
+
+def count_slices(
+    model: keras.Model, cache: SliceCache, slices: np.ndarray, thresholds: np.ndarray, mirror: bool = False
+) -> list[Counts]:
+    """Pooled counts of a model on slices of a cache, at each threshold; `mirror` as in `predict_slices`."""
+    total = [Counts()] * len(thresholds)
+    for portion in portions(slices):
+        counts = count_at(thresholds, cache.masks[portion], predict_cached(model, cache, portion, mirror))
+        total = [one + more for one, more in zip(total, counts)]
+    return total
+
+
+def best_threshold(counts: list[Counts], thresholds: np.ndarray) -> tuple[float, float]:
+    """The threshold with the highest F1, and that F1; 0.5 and 0 where no F1 is defined."""
+    scores = np.array([one.f1 for one in counts])
+    if np.isnan(scores).all():
+        return 0.5, 0.0
+    best = int(np.nanargmax(scores))
+    return float(thresholds[best]), float(scores[best])

@@ -1,0 +1,166 @@
+"""Every patient held out once: what the runs of all folds say together.
+
+A fold's score is that of two or three patients. Each slice of the cohort is here judged by the one run that did not
+train on its patient, and the counts of all folds are pooled (not in the paper, which does not say how it split).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from covidlab.data.slices import SliceCache
+from covidlab.errors import CovidlabError
+from covidlab.evaluation.patients import patient_interval
+from covidlab.evaluation.slices import SliceTable, negative_slices, slice_table, volume_scores
+from covidlab.models.inference import predict_cached
+from covidlab.progress import Progress, silent
+from covidlab.training.runs import Run, rounded
+from covidlab.training.thresholds import portions
+
+AVERAGED = "Where several seeds hold out the same patients, the mean of their probabilities is judged."
+
+
+def by_fold(runs: Sequence[Run], cache: SliceCache) -> list[list[Run]]:
+    """Runs of the protocol "patient", grouped by the patients that they test; one group has several where seeds go
+    around the folds more than once.
+
+    Returns
+    -------
+    list of list of Run
+        Empty if these are no folds: another protocol, fewer than two groups, or a slice in two groups' test parts.
+    """
+    if any(run.config.protocol != "patient" for run in runs):
+        return []
+    groups: dict[tuple[int, ...], list[Run]] = {}
+    for run in runs:
+        groups.setdefault(tuple(run.config.split(cache).test.tolist()), []).append(run)
+    tested = [row for rows in groups for row in rows]
+    return list(groups.values()) if len(groups) > 1 and len(tested) == len(set(tested)) else []
+
+
+def judge_held_out(folds: Sequence[Sequence[Run]], cache: SliceCache, progress: Progress = silent) -> SliceTable:
+    """What the run of each fold gets right and wrong on its own test part, at its own threshold, as one table.
+
+    Parameters
+    ----------
+    folds : sequence of sequences of Run
+        From `by_fold`. Where a fold has several runs, the mean of their probabilities is judged, at the mean of their
+        thresholds and smallest spots: each was chosen on patients that its run did not train on.
+    cache : SliceCache
+        Of the runs' cohort and grid.
+    progress : callable (done, total, text)
+        Counts folds.
+
+    Returns
+    -------
+    SliceTable
+        In the order of the cache.
+    """
+    marked, tests = np.zeros(cache.images.shape, bool), []
+    for done, runs in enumerate(folds):
+        progress(done, len(folds), f"fold {runs[0].config.seed}")
+        tests.append(runs[0].config.split(cache).test)
+        models, infos = zip(*(run.model() for run in runs))
+        threshold, smallest = (float(np.mean([getattr(i, name) for i in infos])) for name in ("threshold", "smallest"))
+        info = replace(infos[0], threshold=threshold, smallest=round(smallest))
+        for portion in portions(tests[-1]):
+            marked[portion] = info.mark(sum(predict_cached(model, cache, portion) for model in models) / len(models))
+    progress(len(folds), len(folds), "done")
+    rows = np.sort(np.concatenate(tests))
+    return slice_table(cache.masks[rows], marked[rows], cache.cases[rows], cache.patients[rows], cache.z[rows])
+
+
+def held_out_summary(table: SliceTable) -> dict:
+    """A table of held-out slices in numbers, for JSON.
+
+    Parameters
+    ----------
+    table : SliceTable
+
+    Returns
+    -------
+    dict
+        The paper's four scores pooled over all slices; "f1_interval", 95 % over patients; "per_volume" F1 and its
+        mean; "positives_only", the scores without negative slices; "slice_specificity", the share of those that stay
+        empty. What is not defined is None.
+    """
+    volumes = volume_scores(table)
+    interval = patient_interval(table)
+    known = [score for score in volumes.values() if not np.isnan(score)]
+    more: Mapping = {
+        "f1_low": interval.low, "f1_high": interval.high, "volume_mean": float(np.mean(known)) if known else np.nan,
+        "slice_specificity": negative_slices(table).left_empty,
+    }  # fmt: skip
+    more = rounded(more)
+    return {
+        **rounded(table.pooled().scores()),
+        "f1_interval": [more.pop("f1_low"), more.pop("f1_high")],
+        "per_volume": rounded(volumes),
+        **more,
+        "positives_only": rounded(table[table.positive].pooled().scores()),
+    }
+
+
+def read_recipes(folders: Sequence[Path]) -> list[tuple[str, dict]]:
+    """What `covidlab reproduce --seeds` wrote of several recipes that were asked the same.
+
+    Seeds may differ: they say which patients are held out, and those must be the same.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Each holds a scores.json with held-out patients; its name is the recipe's.
+
+    Returns
+    -------
+    list of (name, content of scores.json)
+
+    Raises
+    ------
+    CovidlabError
+        If a folder has no such file, or the recipes were not asked the same: other data, cases or held-out patients.
+    """
+    recipes, asked = [], set()
+    for folder in folders:
+        try:
+            found = json.loads((folder / "scores.json").read_text())
+            cases = (tuple(scores["per_volume"]) for scores in found["held_out"].values())
+            asked.add((found["data"].split("+")[0], found["grid"], *cases))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CovidlabError(
+                folder, "no scores.json with held-out patients", "a folder that `reproduce --seeds` wrote",
+                "run `covidlab reproduce --protocol patient --seeds 0,1,2,3 --out FOLDER` first",
+            ) from error  # fmt: skip
+        recipes.append((folder.name, found))
+    if len(asked) > 1:
+        raise CovidlabError(
+            "FOLDER", "recipes with other data, held-out cases or grids", "the same in each",
+            "compare like with like",
+        )  # fmt: skip
+    return recipes
+
+
+def compare_rows(recipes: Sequence[tuple[str, dict]]) -> list[dict[str, str]]:
+    """Recipes from `read_recipes` side by side: a line a recipe and model, as column -> text."""
+    return [
+        {"recipe": name, "model": model, **_as_text(scores)}
+        for name, found in recipes
+        for model, scores in found["held_out"].items()
+    ]
+
+
+def _as_text(scores: Mapping) -> dict[str, str]:
+    def text(value) -> str:
+        return "not defined" if value is None else f"{value:.3f}"
+
+    low, high = scores["f1_interval"]
+    return {
+        "F1": text(scores["f1"]), "95 % over patients": "one patient" if low is None else f"{low:.3f} to {high:.3f}",
+        "precision": text(scores["precision"]), "recall": text(scores["recall"]),
+        "negative slices left empty": text(scores["slice_specificity"]),
+        "F1, positive slices only": text(scores["positives_only"]["f1"]),
+        "F1 of a volume, mean": text(scores["volume_mean"]),
+    }  # fmt: skip

@@ -1,0 +1,208 @@
+"""Questions that the paper raises, each answered by runs that differ in one thing.
+
+A study takes a run's config, changes it once for each variant, runs all of them on the same split seeds with the same
+number of updates, and puts the scores side by side. It decides nothing: variants are compared on validation, and the
+test column is for reading at the end.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from covidlab.data.slices import SliceCache
+from covidlab.data.splits import PARTS
+from covidlab.errors import CovidlabError
+from covidlab.evaluation.counts import PAPER_SCORES
+from covidlab.progress import Progress, silent
+from covidlab.tables import mean_and_range
+from covidlab.training.configs import Config
+from covidlab.training.losses import LOSSES
+from covidlab.training.recipe import OPTIONS, PATCHES
+from covidlab.training.runs import Run, run_experiment, score_mirrored
+
+
+@dataclass(frozen=True)
+class Study:
+    """A question, and the variants that answer it.
+
+    Parameters
+    ----------
+    question : str
+    paper : str
+        What the paper says of it, with the section.
+    variants : mapping of label -> changes
+        Changes are fields of `Config`; under "recipe", fields of `covidlab.training.recipe.Recipe`.
+    """
+
+    question: str
+    paper: str
+    variants: Mapping[str, Mapping]
+
+STUDIES = {
+    "models": Study(
+        "How do the models compare on training, validation and test slices?",
+        "III.C, Figs. 5 and 6: the U-Net is below FCN-8s on training and validation slices and above it on test slices",
+        {
+            "patch_cnn": {"model": "patch_cnn", "options": {}, "recipe": {"batch_size": PATCHES, "crop": None}},
+            "fcn8s": {"model": "fcn8s", "options": OPTIONS["lesson"]["fcn8s"]},
+            "light_unet": {"model": "light_unet", "options": {}},
+            "nano_unet": {"model": "nano_unet", "options": {}},
+        },
+    ),
+    "negatives": Study(
+        "What does leaving negative slices out of training gain, and what does it cost on negative slices?",
+        "III.B: slices without positive annotations were excluded from training",
+        {
+            "none (the paper)": {"recipe": {"negatives_per_positive": 0.0}},
+            "1 for 2 positive": {"recipe": {"negatives_per_positive": 0.5}},
+            "all": {"recipe": {"negatives_per_positive": None}},
+        },
+    ),
+    "losses": Study(
+        "Which loss stands up to one lesion pixel in eighty?",
+        "names no loss; III.B speaks of other performance metrics during training",
+        {loss.replace("_", " "): {"recipe": {"loss": loss}} for loss in LOSSES},
+    ),
+    "annotated": Study(
+        "How many annotated slices does it take?",
+        "I.B: requires a limited annotated dataset",
+        {str(number): {"recipe": {"annotated": number}} for number in (12, 25, 50, 100, 200, 400)},
+    ),
+    "widths": Study(
+        "How small may the network be?",
+        "III.B: building models of limited complexity",
+        {
+            "-".join(map(str, widths)): {"options": {"widths": widths}}
+            for widths in ((2, 4, 8, 16, 32), (4, 8, 16, 32, 64), (8, 16, 32, 64, 128), (12, 24, 48, 96, 192))
+        },
+    ),
+    "joins": Study(
+        "Do skips that concatenate do better than skips that add?",
+        "II.A.2: the U-Net concatenates where FCN-8s adds",
+        {join: {"options": {"join": join}} for join in ("concatenate", "sum")},
+    ),
+    "borders": Study(
+        "What do wrong borders in the annotations of the training slices do?",
+        "III.B: man-made annotations are prone to errors on boundaries",
+        {f"{pixels} px": {"recipe": {"border_error": float(pixels)}} for pixels in (0, 1, 2)},
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run of a study.
+
+    Parameters
+    ----------
+    variant : str
+    seed : int
+    run : Run
+    """
+
+    variant: str
+    seed: int
+    run: Run
+
+
+def find_study(name: str) -> Study:
+    """The study of a name.
+
+    Raises
+    ------
+    CovidlabError
+        If there is none.
+    """
+    if name not in STUDIES:
+        raise CovidlabError("study", repr(name), f"one of {', '.join(STUDIES)}", "`covidlab study list` shows them")
+    return STUDIES[name]
+
+
+def choose(study: Study, names: Sequence[str]) -> Mapping[str, Mapping]:
+    """Some variants of a study, in its order; all if none is named.
+
+    Raises
+    ------
+    CovidlabError
+        If it has none of a name.
+    """
+    if unknown := [name for name in names if name not in study.variants]:
+        raise CovidlabError("--variants", repr(unknown[0]), f"names among {', '.join(study.variants)}", "correct it")
+    return {label: changes for label, changes in study.variants.items() if not names or label in names}
+
+
+def change(config: Config, changes: Mapping) -> Config:
+    """A config with one variant's changes."""
+    changes = dict(changes)
+    recipe = replace(config.recipe, **changes.pop("recipe", {}))
+    return replace(config, recipe=recipe, **changes)
+
+
+def run_variants(
+    variants: Mapping[str, Mapping],
+    base: Config,
+    cache: SliceCache,
+    folder: Path,
+    seeds: Sequence[int],
+    progress: Progress = silent,
+    mirror: bool = False,
+    start: Path | None = None,
+) -> list[Row]:
+    """Run every variant on every seed; what is finished is read, what was interrupted goes on.
+
+    Parameters
+    ----------
+    variants : mapping of label -> changes
+        As in `Study`.
+    base : Config
+    cache : SliceCache
+    folder : Path
+        Each run has a folder of its own in it.
+    seeds : sequence of int
+    progress : callable (done, total, text)
+        Counts updates over all runs.
+    mirror : bool
+        Score every run with the mirror images too; see `covidlab.training.runs.score_mirrored`.
+    start : Path, optional
+        Weights that every training starts from.
+
+    Returns
+    -------
+    list of Row
+    """
+    rows = []
+    total = len(variants) * len(seeds)
+    for label, changes in variants.items():
+        for seed in seeds:
+            config = replace(change(base, changes), seed=seed)
+            done = len(rows)
+
+            def counted(update, updates, text, label=label, seed=seed, done=done):
+                progress(done * updates + update, total * updates, f"{label}, seed {seed} {text}")
+
+            run = run_experiment(config, cache, folder / label.replace(" ", "-") / f"seed{seed}", counted, start)
+            rows.append(Row(label, seed, score_mirrored(run, cache) if mirror else run))
+    return rows
+
+
+def study_table(rows: Sequence[Row]) -> list[dict[str, str]]:
+    """A line for each variant and part: the paper's four scores, mean of the seeds with the range.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+
+    Returns
+    -------
+    list of dict of column -> text
+        Scores are pooled over all pixels of a part, negative slices included.
+    """
+    lines = []
+    for label in dict.fromkeys(row.variant for row in rows):
+        runs = [row.run for row in rows if row.variant == label]
+        for part in PARTS:
+            line = {"variant": label, "part": part}
+            for score in PAPER_SCORES:
+                line[score] = mean_and_range([run.scores[part][score] for run in runs])
+            lines.append(line)
+    return lines

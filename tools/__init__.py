@@ -1,0 +1,1 @@
+"""The care of the repository: student copies, the course table, the address, guards of notebooks and prose."""

@@ -1,0 +1,109 @@
+"""The repository's address, and its change in every file that names it: `make address REPO=owner/name`.
+
+The one place that holds the address is `Homepage` in pyproject.toml. Badges, set-up cells and links repeat it, because
+code hosts and Colab show files as they stand.
+"""
+
+import argparse
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+from covidlab.errors import CovidlabError
+
+HOST = "https://github.com/"
+
+# What GitHub lets an owner and a repository be called.
+NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,37}[A-Za-z0-9])?/(?!\.{1,2}$)(?!.*\.git$)[A-Za-z0-9._-]{1,100}")
+
+# Where an owner and a repository follow: the code host itself, Colab and Binder.
+PLACES = (
+    r"github\.com",
+    r"raw\.githubusercontent\.com",
+    r"colab\.research\.google\.com/github",
+    r"mybinder\.org/v2/gh",
+)
+
+# Files that may name the address; everything else in the repository must not.
+FILES = (
+    "pyproject.toml",
+    "CITATION.cff",
+    "*.md",
+    "docs/*.md",
+    "data/*.md",
+    "notebooks/*.ipynb",
+)
+
+
+class AddressError(CovidlabError):
+    """An address that cannot be one, or none to be replaced."""
+
+
+def current_address(root: Path) -> str:
+    """The "owner/name" of the repository, from pyproject.toml.
+
+    Raises
+    ------
+    AddressError
+        If `Homepage` is not an address on the code host.
+    """
+    path = root / "pyproject.toml"
+    homepage = tomllib.loads(path.read_text(encoding="utf-8"))["project"]["urls"]["Homepage"]
+    name = homepage.removeprefix(HOST)
+    if not homepage.startswith(HOST) or not NAME.fullmatch(name):
+        raise AddressError(path, f"Homepage {homepage!r}", f"{HOST}owner/name", "mend it by hand")
+    return name
+
+
+def set_address(root: Path, new: str) -> list[Path]:
+    """Replace the repository's address everywhere; nothing changes where it is the same already.
+
+    Parameters
+    ----------
+    root : Path
+        The repository.
+    new : str
+        "owner/name".
+
+    Returns
+    -------
+    list of Path
+        The files that were changed.
+
+    Raises
+    ------
+    AddressError
+        If `new` is not owner/name; no file is changed then.
+    """
+    if not NAME.fullmatch(new):
+        raise AddressError("REPO", repr(new), "owner/name as on the code host", "write it like REPO=someone/covidlab")
+    old = current_address(root)
+    address = re.compile(rf"(https?://(?:{'|'.join(PLACES)})/){re.escape(old)}(?![\w-]|\.(?!git\b)\w)")
+    changed = []
+    for path in sorted({path for pattern in FILES for path in root.glob(pattern)}):
+        # Bytes, so that line ends stay as they are.
+        before = path.read_bytes()
+        after = address.sub(rf"\g<1>{new}", before.decode("utf-8")).encode("utf-8")
+        if after != before:
+            path.write_bytes(after)
+            changed.append(path)
+    return changed
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """`python -m tools.address OWNER/NAME`, in the repository's root."""
+    parser = argparse.ArgumentParser(prog="python -m tools.address", description=__doc__)
+    parser.add_argument("address", metavar="OWNER/NAME")
+    try:
+        changed = set_address(Path.cwd(), parser.parse_args(arguments).address)
+    except AddressError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"{len(changed)} files changed")
+    for path in changed:
+        print(f"  {path.relative_to(Path.cwd())}")
+    return 0
+
+if __name__ == "__main__":
+    sys.exit(main())
