@@ -30,8 +30,8 @@ unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS PYTEST_ADDOPTS MPLBACKEND JUPYTER_
 # Tests and stored outputs are the phantom's, in the lesson profile, whatever the reader has switched to.
 ON_PHANTOM := env -u COVIDLAB_DATA -u COVIDLAB_PROFILE
 
-NBVAL := --nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with tests/nbval_sanitize.cfg \
-	-p tests.trained_numbers --durations 5
+NBVAL := --nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with tools/nbval_sanitize.cfg \
+	-p tools.trained_numbers --durations 5
 
 define HELP
 covidlab: a course in notebooks on segmenting COVID-19 lesions in chest CT. Teaching material, not a medical device.
@@ -132,34 +132,35 @@ lab: setup
 		$(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_FLAGS)
 
 test: setup
-	$(ON_PHANTOM) $(PY) -m ruff check --output-format concise covidlab studies tests notebooks
+	$(ON_PHANTOM) $(PY) -m ruff check --output-format concise covidlab studies tools tests notebooks
+	@$(ON_PHANTOM) $(VENV)/bin/lint-imports --no-logo --config pyproject.toml
 	$(ON_PHANTOM) $(PY) -m pytest -n $(WORKERS) --dist loadscope tests
 ifneq ($(NOTEBOOKS),)
 	$(ON_PHANTOM) $(PY) -m pytest $(NBVAL) notebooks/
 endif
 
 # Everything resolved together: versions of Colab that pyproject.toml does not allow would be refused here.
-$(COLAB)/.ready: tests/colab-requirements.txt pyproject.toml | $(VENV)/.uv
+$(COLAB)/.ready: tools/colab-requirements.txt pyproject.toml | $(VENV)/.uv
 	@echo "Making $(COLAB) with Colab's versions (about 3 GB on disk)"
 	@$(UV) venv --quiet --clear --python $(PY) $(COLAB)
-	@$(UV) pip install --quiet --python $(COLAB)/bin/python -r tests/colab-requirements.txt --editable ".[test]"
+	@$(UV) pip install --quiet --python $(COLAB)/bin/python -r tools/colab-requirements.txt --editable ".[test]"
 	@$(COLAB)/bin/python -c "import matplotlib.font_manager"
 	@touch $@
 
 test-colab: $(COLAB)/.ready
-	$(ON_PHANTOM) $(COLAB)/bin/python -m pytest tests/test_views.py tests/test_viewer.py
+	$(ON_PHANTOM) $(COLAB)/bin/python -m pytest tests/plots/test_views.py tests/plots/test_viewers.py
 	$(ON_PHANTOM) $(COLAB)/bin/python -m pytest $(NBVAL) notebooks/
 
 # LANE_FLAGS="--lanes sse41 --notebooks 05_light_unet.ipynb" runs a part.
 test-processors: setup
-	$(ON_PHANTOM) $(PY) -m tests.processors $(LANE_FLAGS)
+	$(ON_PHANTOM) $(PY) -m tools.processors $(LANE_FLAGS)
 
 notebooks: setup
 	$(ON_PHANTOM) $(PY) -c "from nbclient.cli import main; main()" --inplace --timeout=300 $(NOTEBOOKS)
 	$(PY) -m nbstripout --keep-output --keep-count --extra-keys "metadata.language_info.version" $(NOTEBOOKS)
 
 reproduce: setup
-	$(PY) -m covidlab reproduce $(REPRODUCE_FLAGS)
+	$(PY) -m studies reproduce $(REPRODUCE_FLAGS)
 
 course-table: setup
 	$(ON_PHANTOM) $(PY) -m tools.course_table --measure $(TABLE_FLAGS)

@@ -151,7 +151,7 @@ def _add_train(command) -> None:
         "neighbouring slices; the patient protocol says how a model does on a new patient.",
         goes_on=True,
     )  # fmt: skip
-    run_options(sub, "-seedN/MODEL")
+    run_options(sub, "a folder of runs; each has one of its own in it, named by what it was asked (default: runs)")
     sub.add_argument("--model", default="light_unet",
                      help="patch_cnn, fcn8s, light_unet or nano_unet (default: light_unet)")  # fmt: skip
 
@@ -256,4 +256,4 @@ def run_options(sub: argparse.ArgumentParser, place: str) -> None:
                      "with, or all (default: 0 as in the paper, 0.3 on the phantom)")  # fmt: skip
     sub.add_argument("--augment", type=float, metavar="X", help="how far training slices are turned, zoomed, shifted\n"
                      "and brightened: 0 not, 2 twice as far (default: 1)")  # fmt: skip
-    sub.add_argument("--out", type=Path, metavar="DIR", help=f"(default: runs/DATA-PROTOCOL{place})")
+    sub.add_argument("--out", type=Path, metavar="DIR", help=place)

@@ -6,6 +6,8 @@ Each imports what it needs when it runs: TensorFlow takes seconds, and `inspect`
 import re
 import shlex
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from covidlab import paper
@@ -72,10 +74,7 @@ def config_of(options, model: str, cohort):
     """What a run of a model is asked, in the words of the command line."""
     from covidlab.training import configs, recipe
 
-    asked = recipe.change_recipe(
-        recipe.recipe_for(cohort.is_phantom, options.updates, model),
-        options.loss, options.negatives, options.augment, options.rate,
-    )  # fmt: skip
+    asked = changed(recipe.recipe_for(cohort.is_phantom, options.updates, model), options)
     return configs.Config(
         cohort=cohort.name, grid=recipe.GRIDS[options.profile], protocol=options.protocol, seed=options.seed,
         model=model, options=recipe.OPTIONS[options.profile].get(model, {}), recipe=asked,
@@ -83,16 +82,60 @@ def config_of(options, model: str, cohort):
     )  # fmt: skip
 
 
+def changed(recipe, options):
+    """A recipe with what the command line asks of it: loss, negative slices, augmentation, rate."""
+    from covidlab.training.losses import LOSSES
+
+    asked = {}
+    if options.loss is not None:
+        if options.loss not in LOSSES:
+            raise CovidlabError("--loss", repr(options.loss), f"one of {', '.join(LOSSES)}", "correct the name")
+        asked["loss"] = options.loss
+    if options.negatives is not None:
+        asked["negatives_per_positive"] = _ratio(options.negatives)
+    if options.augment is not None:
+        if not 0 <= options.augment <= 4:
+            found = f"{options.augment:g}"
+            raise CovidlabError("--augment", found, "a number from 0, none, to 4", "1 is the usual strength")
+        asked["augment"] = options.augment
+    if options.rate is not None:
+        if not 0 < options.rate < 1:
+            raise CovidlabError("--rate", f"{options.rate:g}", "a number between 0 and 1", "0.002 is the usual one")
+        asked["learning_rate"] = options.rate
+    return replace(recipe, **asked)
+
+
+def _ratio(word: str) -> float | None:
+    """A number of 0 or more; None for "all"."""
+    try:
+        ratio = None if word == "all" else float(word)
+        if ratio is not None and not 0 <= ratio < float("inf"):
+            raise ValueError
+    except ValueError as error:
+        raise CovidlabError("--negatives", repr(word), "a number of 0 or more, or `all`", "correct it") from error
+    return ratio
+
+
+def check_models(names: Sequence[str], option: str = "--models") -> list[str]:
+    """The named models, if all exist; the option is the one that named them."""
+    from covidlab.models import MODELS
+
+    for name in names:
+        if name not in MODELS:
+            raise CovidlabError(option, repr(name), f"names among {', '.join(MODELS)}", "correct the name")
+    return list(names)
+
+
 def run_of(config, cache, folder: Path):
-    """Train as asked, or read what was trained before; its folder gets pictures, too."""
+    """Train as asked, or read what was trained before, in a folder of runs; it gets pictures, too."""
     from covidlab.plots import scores, style
     from covidlab.training import runs
 
     with progress_bar(f"training {config.model}, seed {config.seed}") as progress:
         run = runs.run_experiment(config, cache, folder, progress)
-    style.save(scores.history_figure(run.history, config.sentence), folder / "figures" / "history.png")
+    style.save(scores.history_figure(run.history, config.sentence), run.folder / "figures" / "history.png")
     title = f"{config.model}: {config.sentence}"
-    style.save(scores.scores_figure(run.counts, title), folder / "figures" / "scores.png")
+    style.save(scores.scores_figure(run.counts, title), run.folder / "figures" / "scores.png")
     return run
 
 
@@ -108,14 +151,11 @@ def print_runs(runs) -> None:
 
 def train(options) -> None:
     """Train one model and score it."""
-    from covidlab.training import recipe
-
-    recipe.check_models([options.model], "--model")
+    check_models([options.model], "--model")
     cohort = cohort_of(options.data, options.cases, options.profile)
-    folder = options.out or Path("runs") / f"{cohort.name}-{options.protocol}-seed{options.seed}" / options.model
-    config = config_of(options, options.model, cohort)
-    print_runs({options.model: run_of(config, cache_of(options, cohort), folder)})
-    print(f"\n{folder}")
+    run = run_of(config_of(options, options.model, cohort), cache_of(options, cohort), options.out or Path("runs"))
+    print_runs({options.model: run})
+    print(f"\n{run.folder}")
 
 
 def score(options) -> None:
@@ -183,9 +223,8 @@ def time(options) -> None:
     from covidlab.beyond import timing
     from covidlab.models.builders import MODELS
     from covidlab.plots import scores, style
-    from covidlab.training import recipe
 
-    names = recipe.check_models((options.models or ",".join(MODELS)).split(","))
+    names = check_models((options.models or ",".join(MODELS)).split(","))
     threads = timing.resolve_threads(options.threads.split(","))
     models = {name: {"width": options.width} if name == "fcn8s" else {} for name in names}
     with progress_bar("timing") as progress:

@@ -31,7 +31,7 @@ def _add_reproduce(command) -> None:
         "neighbouring slices; the patient protocol says how a model does on a new patient.",
         goes_on=True,
     )  # fmt: skip
-    run_options(sub, "-seedN, of several seeds runs/DATA-PROTOCOL")
+    run_options(sub, "runs, tables and figures (default: runs/DATA-PROTOCOL)")
     sub.add_argument(
         "--models",
         default="light_unet",
@@ -48,9 +48,9 @@ def _add_evaluate(command) -> None:
         "evaluate", "print the scores of a finished run, by part",
         "With --full every slice is predicted again and judged: volumes, negative slices, detection, borders,\n"
         "intervals over patients. Writes slices.csv and evaluation.json into RUN.\n\n"
-        "  python -m studies evaluate runs/phantom-lesson-slice-seed0/light_unet --full\n"
-        "  python -m studies evaluate runs/x/* --full --table test-part    several side by side, as test-part.csv\n"
-        "                                                and .md; of several seeds the mean and the range",
+        "  python -m studies evaluate runs/phantom-lesson-slice/light_unet-slice-seed0-* --full\n"
+        "  python -m studies evaluate runs/x/*-seed* --full --table test-part    side by side, as test-part.csv and\n"
+        "                                                                        .md; of several seeds mean and range",
     )  # fmt: skip
     sub.add_argument("run", type=Path, nargs="+", metavar="RUN",
                      help="folders that train, reproduce or study wrote, of one cohort and protocol")  # fmt: skip
@@ -70,7 +70,7 @@ def _add_study(command) -> None:
         goes_on=True,
     )  # fmt: skip
     sub.add_argument("name", metavar="NAME", help="which; `list` shows them")
-    run_options(sub, "-study/NAME")
+    run_options(sub, "runs and the table (default: runs/DATA-PROTOCOL-study/NAME)")
     sub.add_argument("--model", default="light_unet",
                      help="whose training is varied (default: light_unet; nano_unet is quicker)")  # fmt: skip
     sub.add_argument("--variants", default="", metavar="A,B", help="only these of the study's variants (default: all)")
@@ -91,7 +91,7 @@ def _add_adapt(command) -> None:
         "adapt", "fit a run's network to its test patients, from a few annotated slices of each",
         "For each number of annotated slices the network is fitted anew, and scored on those slices of the patient\n"
         "that no number takes. Patients with too few positive slices are left out, and named.\n\n"
-        "  python -m studies adapt runs/phantom-lesson-patient/seed*/light_unet --table adaptation",
+        "  python -m studies adapt runs/phantom-lesson-patient/light_unet-* --table adaptation",
     )  # fmt: skip
     sub.add_argument("run", type=Path, nargs="+", metavar="RUN", help="folders of runs of protocol patient")
     sub.add_argument("--data", metavar="FOLDER", help="the runs' cohort (default: $COVIDLAB_DATA, else the phantom)")

@@ -6,7 +6,17 @@ from pathlib import Path
 
 from covidlab import tables
 from covidlab.beyond import adaptation
-from covidlab.commands import cache_of, cohort_of, config_of, print_runs, repeatable, run_cohort, run_of, write_table
+from covidlab.commands import (
+    cache_of,
+    check_models,
+    cohort_of,
+    config_of,
+    print_runs,
+    repeatable,
+    run_cohort,
+    run_of,
+    write_table,
+)
 from covidlab.data.slices import grid_spacing, open_slice_cache
 from covidlab.data.splits import make_split
 from covidlab.errors import CovidlabError
@@ -14,7 +24,7 @@ from covidlab.models.builders import MODELS
 from covidlab.models.weights_file import load_model
 from covidlab.progress import progress_bar
 from covidlab.training.judging import report_run
-from covidlab.training.recipe import GRIDS, OPTIONS, check_models, recipe_for
+from covidlab.training.recipe import GRIDS, OPTIONS, recipe_for
 from covidlab.training.report import case_rows, report_rows
 from covidlab.training.runs import read_run, write_json
 from covidlab.training.scores import summary, summary_over_seeds
@@ -30,16 +40,14 @@ def reproduce(options) -> None:
     names = check_models(options.models.split(","))
     seeds = _whole_numbers("--seeds", options.seeds) if options.seeds else [options.seed]
     cohort = cohort_of(options.data, options.cases, options.profile)
-    folder = options.out or Path("runs") / (
-        f"{cohort.name}-{options.protocol}" + (f"-seed{seeds[0]}" if len(seeds) == 1 else "")
-    )
+    folder = options.out or Path("runs") / f"{cohort.name}-{options.protocol}"
     configs = {name: config_of(options, name, cohort) for name in names}
     cache = cache_of(options, cohort)
     by_seed = {}
     for seed in seeds:
         place = folder if len(seeds) == 1 else folder / f"seed{seed}"
         by_seed[seed] = runs = {
-            name: run_of(replace(config, seed=seed), cache, place / name)
+            name: run_of(replace(config, seed=seed), cache, folder)
             for name, config in configs.items()
         }
         print_runs(runs)
@@ -48,7 +56,7 @@ def reproduce(options) -> None:
         print(f"\n{place / 'scores.json'}, and the paper's figures in {place / 'figures'}")
         for name, reason in left_out.items():
             print(f"left out: {name}, since {reason}")
-        print(f"judge it closer: python -m studies evaluate {place / names[0]} --full\n")
+        print(f"judge it closer: python -m studies evaluate {runs[names[0]].folder} --full\n")
     if len(seeds) == 1:
         return
     found = summary_over_seeds(by_seed)

@@ -105,7 +105,7 @@ def held_out_summary(table: SliceTable) -> dict:
 
 
 def read_recipes(folders: Sequence[Path]) -> list[tuple[str, dict]]:
-    """What `covidlab reproduce --seeds` wrote of several recipes that were asked the same.
+    """What `python -m studies reproduce --seeds` wrote of several recipes that were asked the same.
 
     Seeds may differ: they say which patients are held out, and those must be the same.
 
@@ -132,7 +132,7 @@ def read_recipes(folders: Sequence[Path]) -> list[tuple[str, dict]]:
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise CovidlabError(
                 folder, "no scores.json with held-out patients", "a folder that `reproduce --seeds` wrote",
-                "run `covidlab reproduce --protocol patient --seeds 0,1,2,3 --out FOLDER` first",
+                "run `python -m studies reproduce --protocol patient --seeds 0,1,2,3 --out FOLDER` first",
             ) from error  # fmt: skip
         recipes.append((folder.name, found))
     if len(asked) > 1:

@@ -7,7 +7,6 @@ The notebooks write the same configs out and find these runs by them (`covidlab.
 """
 
 import argparse
-import json
 import shutil
 import tempfile
 from dataclasses import replace
@@ -57,12 +56,9 @@ def train_into(folder: Path, config: Config) -> None:
     """Train a run and keep what a reader of it needs: nothing of this machine's slices, no figures, no lock."""
     cache = open_slice_cache(open_cohort(), size=config.grid)
     with tempfile.TemporaryDirectory() as scratch, progress_bar(folder.name) as progress:
-        run = run_experiment(config, cache, Path(scratch) / "run", progress)
-        asked = json.loads((run.folder / "config.json").read_text())
-        asked.pop("slices")  # the same slices may differ by a grey where another processor drew them
+        run = run_experiment(config, cache, Path(scratch), progress)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.json").write_text(json.dumps(asked, indent=2) + "\n")
-        for name in ("history.csv", WEIGHTS, "scores.json"):
+        for name in ("config.json", "history.csv", WEIGHTS, "scores.json"):
             shutil.copyfile(run.folder / name, folder / name)
 
 

@@ -18,7 +18,7 @@ from covidlab.tables import mean_and_range
 from covidlab.training.configs import Config
 from covidlab.training.losses import LOSSES
 from covidlab.training.recipe import OPTIONS, PATCHES
-from covidlab.training.runs import Run, run_experiment, score_mirrored
+from covidlab.training.runs import Run, run_experiment
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ STUDIES = {
         "How do the models compare on training, validation and test slices?",
         "III.C, Figs. 5 and 6: the U-Net is below FCN-8s on training and validation slices and above it on test slices",
         {
-            "patch_cnn": {"model": "patch_cnn", "options": {}, "recipe": {"batch_size": PATCHES, "crop": None}},
+            "patch_cnn": {"model": "patch_cnn", "options": {}, "recipe": {"batch_size": PATCHES}},
             "fcn8s": {"model": "fcn8s", "options": OPTIONS["lesson"]["fcn8s"]},
             "light_unet": {"model": "light_unet", "options": {}},
             "nano_unet": {"model": "nano_unet", "options": {}},
@@ -114,7 +114,7 @@ def find_study(name: str) -> Study:
         If there is none.
     """
     if name not in STUDIES:
-        raise CovidlabError("study", repr(name), f"one of {', '.join(STUDIES)}", "`covidlab study list` shows them")
+        raise CovidlabError("study", repr(name), f"one of {', '.join(STUDIES)}", "`python -m studies study list` shows them")
     return STUDIES[name]
 
 
@@ -145,8 +145,6 @@ def run_variants(
     folder: Path,
     seeds: Sequence[int],
     progress: Progress = silent,
-    mirror: bool = False,
-    start: Path | None = None,
 ) -> list[Row]:
     """Run every variant on every seed; what is finished is read, what was interrupted goes on.
 
@@ -161,10 +159,6 @@ def run_variants(
     seeds : sequence of int
     progress : callable (done, total, text)
         Counts updates over all runs.
-    mirror : bool
-        Score every run with the mirror images too; see `covidlab.training.runs.score_mirrored`.
-    start : Path, optional
-        Weights that every training starts from.
 
     Returns
     -------
@@ -180,8 +174,8 @@ def run_variants(
             def counted(update, updates, text, label=label, seed=seed, done=done):
                 progress(done * updates + update, total * updates, f"{label}, seed {seed} {text}")
 
-            run = run_experiment(config, cache, folder / label.replace(" ", "-") / f"seed{seed}", counted, start)
-            rows.append(Row(label, seed, score_mirrored(run, cache) if mirror else run))
+            run = run_experiment(config, cache, folder / label.replace(" ", "-"), counted)
+            rows.append(Row(label, seed, run))
     return rows
 
 

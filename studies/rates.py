@@ -180,7 +180,7 @@ def volume_time(scan: Path, model: keras.Model, info: WeightsInfo, rounds: int =
     """
     volume = read_scan(scan)
     fit = GridFit.of(volume, info.grid)
-    on_grid = np.concatenate(list(slices_for(model, volume, fit)))
+    on_grid = np.concatenate(list(slices_for(volume, fit)))
     probabilities = predict_slices(model, on_grid, mirror=info.mirror)
     times: dict[str, list[np.ndarray]] = {}
 

@@ -64,7 +64,7 @@ def one_training(config: Config, cache: SliceCache, start: int) -> dict[str, str
     keras.utils.set_random_seed = lambda seed: first(seed + 1000 * start)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            run = run_experiment(config, cache, Path(folder) / "run")
+            run = run_experiment(config, cache, Path(folder))
             ends = {f"{part}_f1": scores["f1"] for part, scores in run.scores.items()}
             ends |= {"threshold": run.threshold, "left_empty": left_empty(run, cache)}
     finally:

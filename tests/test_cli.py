@@ -1,13 +1,17 @@
 import json
 import subprocess
 import sys
+from argparse import Namespace
+from dataclasses import replace
 
 import nibabel as nib
 import numpy as np
 import pytest
 
 from covidlab.cli import main
+from covidlab.commands import changed
 from covidlab.tables import read_table
+from covidlab.training.recipe import Recipe
 from tests.conftest import SLICES, write_scan
 
 
@@ -52,50 +56,25 @@ def test_inspect_reports_a_broken_case_among_good_ones_and_exits_with_2(capsys, 
     assert "bad.nii.gz: found" in err and err.count("covidlab:") == 1
 
 
-def test_reproduce_trains_scores_and_can_be_read_again(capsys, cohort_folder, tmp_path):
-    options = ("reproduce", "--data", cohort_folder, "--updates", 3, "--seed", 1, "--out", tmp_path / "run")
+def test_a_network_is_trained_read_again_scored_and_used(capsys, cohort_folder, tmp_path):
+    options = ("train", "--data", cohort_folder, "--updates", 3, "--seed", 1, "--out", tmp_path / "runs")
     status, out, _ = run(capsys, *options)
     assert status == 0 and "| light_unet | test |" in out and "LEAKS" in out
-    scores = json.loads((tmp_path / "run" / "scores.json").read_text())
-    assert (scores["protocol"], scores["profile"], scores["seed"]) == ("slice", "lesson", 1)
-    assert set(scores["models"]["light_unet"]["test"]) == {"precision", "recall", "accuracy", "f1"}
-    figures = {path.name for path in (tmp_path / "run" / "figures").iterdir()}
-    assert figures == {
-        "fig-1-2-slices.png", "fig-3-light_unet.png", "fig-5-precision-recall.png", "fig-6-accuracy-f1.png",
-        "fig-7-worst-slices.png", "precision-against-recall.png",
-    }  # fmt: skip
-    made = {path.name for path in (tmp_path / "run" / "light_unet").iterdir()}
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert out.splitlines()[-1] == str(folder)
+    made = {path.name for path in folder.iterdir()}
     assert made == {"config.json", "history.csv", "best.weights.h5", "scores.json", "figures", ".run.lock"}
-    assert run(capsys, *options)[0] == 0  # read, not trained again
-    status, out, _ = run(capsys, "evaluate", tmp_path / "run" / "light_unet")
-    assert status == 0 and "| light_unet | test |" in out
-    full = ("evaluate", tmp_path / "run" / "light_unet", "--full")
-    status, out, _ = run(capsys, *full, "--data", cohort_folder)
-    assert status == 0 and "| negative slices left empty |" in out and "protocol slice" in out
-    assert len((tmp_path / "run" / "light_unet" / "slices.csv").read_text().splitlines()) == 1 + 3 * SLICES
-    _, out, _ = run(capsys, *full, "--data", cohort_folder, "--json")
-    report = json.loads(out)["parts"]["test"]
-    assert report["pooled"] == pytest.approx(scores["models"]["light_unet"]["test"])
-    assert report["detection"]["slices"]["tp"] + report["detection"]["slices"]["fn"] > 0
-    status, _, err = run(capsys, *full, "--data", tmp_path / "run")
-    assert status == 2
-    status, _, err = run(capsys, *full[:2], *full[1:], "--data", cohort_folder)
-    assert status == 2 and "the same model and seed twice" in err
-    status, out, _ = run(capsys, *full, "--data", cohort_folder, "--table", tmp_path / "tables" / "test-part")
-    text = (tmp_path / "tables" / "test-part.md").read_text()
-    assert status == 0 and str(tmp_path) not in text
-    assert "- command: covidlab evaluate run/light_unet --full --data FOLDER --table STEM\n" in text
-    assert read_table(tmp_path / "tables" / "test-part.csv")[0]["measure"] == "precision"
-    status, _, err = run(capsys, *options, "--updates", 4)
-    assert status == 2 and "a run with another recipe" in err
+    assert run(capsys, *options)[1] == out  # read, not trained again
+    assert run(capsys, *options, "--rate", 0.001)[0] == 0 and len(list((tmp_path / "runs").iterdir())) == 2
 
-    weights = tmp_path / "run" / "light_unet" / "best.weights.h5"
+    weights = folder / "best.weights.h5"
     status, out, _ = run(capsys, "score", "--weights", weights, "--data", cohort_folder, "--table", tmp_path / "score")
     assert status == 0 and "trained on three scans" in out and "CAUTION" in out
-    table = read_table(tmp_path / "score.csv")
-    pooled = next(row for row in table if row["case"] == "all, pooled")
+    pooled = next(row for row in read_table(tmp_path / "score.csv") if row["case"] == "all, pooled")
     assert pooled["slices"] == str(3 * SLICES)
-    assert str(tmp_path) not in (tmp_path / "score.md").read_text()
+    text = (tmp_path / "score.md").read_text()
+    assert "- command: covidlab score --weights WEIGHTS --data FOLDER --table STEM\n" in text
+    assert str(tmp_path) not in text
     scan = cohort_folder / "images" / "someone_else.nii.gz"
     status, out, _ = run(capsys, "predict", scan, "-o", tmp_path / "mask.nii.gz", "--weights", weights)
     assert status == 0 and "slices positive" in out and " ml" in out
@@ -108,35 +87,14 @@ def test_reproduce_trains_scores_and_can_be_read_again(capsys, cohort_folder, tm
     assert [len(list((tmp_path / "masks").glob(f"*.{kind}"))) for kind in ("nii.gz", "png")] == [3, 3]
 
 
-def test_study_writes_a_table_whose_command_repeats_it_and_names_no_folder_of_this_machine(
-    capsys, cohort_folder, tmp_path
-):
-    options = ("study", "joins", "--data", cohort_folder, "--updates", 2, "--seeds", "0,1")
-    options += ("--model", "nano_unet")
-    status, out, _ = run(capsys, *options, f"--out={tmp_path / 'study'}")
-    assert status == 0 and "| concatenate | test |" in out
-    table = (tmp_path / "study" / "joins.md").read_text()
-    repeated = "covidlab study joins --data FOLDER --updates 2 --seeds 0,1 --model nano_unet --out=DIR"
-    assert f"- command: {repeated}\n" in table
-    assert str(tmp_path) not in table
-    assert len(read_table(tmp_path / "study" / "joins.csv")) == 2 * 3
-    assert (tmp_path / "study" / "sum" / "seed1" / "scores.json").exists()
-    assert "widths" in run(capsys, "study", "list")[1]
-    assert "one of models" in run(capsys, "study", "absent")[2]
-    assert "names among concatenate, sum" in run(capsys, "study", "joins", "--variants", "sum,mean")[2]
-
-
 @pytest.mark.parametrize(
     "arguments, words",
     [
         (("inspect", "absent"), "absent: found nothing of that name"),
         (("predict", "absent.nii.gz", "-o", "m.nii.gz"), "absent.nii.gz: found no such file"),
         (("predict", __file__, "-o", "m.png"), "add .nii.gz to -o"),
-        (("evaluate", "absent"), "no finished run"),
-        (("evaluate", "absent", "--table", "t"), "add --full"),
-        (("reproduce", "--models", "resnet"), "--models: found 'resnet'; expected names among patch_cnn, fcn8s"),
-        (("study", "joins", "--model", "resnet"), "--model: found 'resnet'"),
-        (("reproduce", "--seeds", "4294967296"), "--seeds: found '4294967296'"),
+        (("train", "--model", "resnet"), "--model: found 'resnet'; expected names among patch_cnn, fcn8s"),
+        (("score", "--weights", "nonsense"), "light_unet, nano_unet, phantom"),
     ],
 )
 def test_what_the_user_got_wrong_is_one_line_and_status_2(capsys, tmp_path, arguments, words):
@@ -151,12 +109,24 @@ def test_what_the_user_got_wrong_is_one_line_and_status_2(capsys, tmp_path, argu
         (("--loss", "hinge"), "one of cross_entropy, "),
         (("--negatives=-1",), "0 or more, or `all`"),
         (("--negatives", "some"), "found 'some'"),
+        (("--rate", "nan"), "--rate: found nan; expected a number between 0 and 1"),
+        (("--augment", "-1"), "--augment: found -1"),
     ],
 )
 def test_a_recipe_that_cannot_be_is_refused_before_anything_is_built(capsys, cohort_folder, tmp_path, wrong, words):
     status, _, err = run(capsys, "train", "--data", cohort_folder, *wrong)
     assert status == 2 and words in err
-    assert not list(tmp_path.glob("*"))
+    assert not list(tmp_path.glob("runs"))
+
+
+def test_a_recipe_is_changed_where_asked_and_kept_elsewhere():
+    recipe = Recipe(updates=2)
+    asked = Namespace(loss="focal", negatives="0.5", augment=0.0, rate=1e-3)
+    wanted = replace(recipe, loss="focal", negatives_per_positive=0.5, augment=0.0, learning_rate=1e-3)
+    assert changed(recipe, asked) == wanted
+    none = Namespace(loss=None, negatives=None, augment=None, rate=None)
+    assert changed(recipe, none) == recipe
+    assert changed(recipe, Namespace(**vars(none) | {"negatives": "all"})).negatives_per_positive is None
 
 
 @pytest.mark.parametrize(
@@ -166,12 +136,10 @@ def test_a_recipe_that_cannot_be_is_refused_before_anything_is_built(capsys, coh
         ("train", "--seed", "-1", "a whole number from 0 to 4294967295"),
         ("train", "--seed", "4294967296", "a whole number from 0 to 4294967295"),
         ("train", "--updates", "-5", "a whole number of 1 or more"),
-        ("study", "--updates", "0", "a whole number of 1 or more"),
         ("time", "--rounds", "0", "a whole number of 1 or more"),
         ("time", "--size", "0", "a whole number of 1 or more"),
         ("time", "--width", "0", "a number above 0 and at most 1"),
         ("export", "--size", "0", "a whole number of 1 or more"),
-        ("adapt", "--seed", "one", "a whole number from 0 to 4294967295"),
     ],
 )
 def test_a_number_out_of_range_is_refused_at_once(capsys, command, option, number, expected):
@@ -195,9 +163,7 @@ def test_only_a_command_that_goes_on_says_so_when_it_is_interrupted(capsys, monk
 @pytest.mark.parametrize(
     "command, place",
     [
-        ("train", "runs/DATA-PROTOCOL-seedN/MODEL)"),
-        ("reproduce", "runs/DATA-PROTOCOL-seedN, of several seeds runs/DATA-PROTOCOL)"),
-        ("study", "runs/DATA-PROTOCOL-study/NAME)"),
+        ("train", "named by what it was asked (default: runs)"),
         ("phantom", "of a seed other than 0 phantom-PROFILE-seedN)"),
     ],
 )
@@ -208,8 +174,7 @@ def test_help_names_the_folder_that_is_written(capsys, monkeypatch, command, pla
     assert place in " ".join(capsys.readouterr().out.split())
 
 
-def test_train_writes_where_its_help_says_and_evaluates_what_only_its_cases_allow(capsys, tmp_path):
-    """A scan without a mask is left out with --cases, as the message says, and the run can be judged afterwards."""
+def test_a_scan_without_a_mask_is_left_out_with_cases_as_the_message_says(capsys, tmp_path):
     for name in ("a", "b", "half"):
         _, mask = write_scan(tmp_path / "cohort", name)
     mask.unlink()
@@ -217,12 +182,11 @@ def test_train_writes_where_its_help_says_and_evaluates_what_only_its_cases_allo
     status, _, err = run(capsys, *options)
     assert status == 2 and "or leave the scan out with --cases" in err
     assert run(capsys, *options, "--cases", "?")[0] == 0
-    folder = tmp_path / "runs" / "cohort-slice-seed0" / "nano_unet"
-    assert run(capsys, "evaluate", folder, "--full", "--data", tmp_path / "cohort")[0] == 0
 
 
 def test_importing_the_package_is_quick_because_tensorflow_stays_out():
-    code = "import covidlab, covidlab.cli, sys; assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    code = "import sys; from covidlab import cli, commands, data, evaluation, exercises, phantom, plots; "
+    code += "assert not {'tensorflow', 'keras'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -230,69 +194,3 @@ def test_help_teaches(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     assert "not a medical device" in capsys.readouterr().out
-
-
-def test_a_network_with_neighbours_trained_on_squares_is_used_like_any_other(capsys, tmp_path):
-    for name in ("a", "b"):
-        write_scan(tmp_path / "cohort", name)
-    scan, run_folder = tmp_path / "cohort" / "images" / "a.nii.gz", tmp_path / "run"
-    weights = ("--weights", run_folder / "best.weights.h5")
-    options = ("--neighbours", 1, "--crop", 64, "--rate", 0.001, "--updates", 2)
-    assert run(capsys, "train", "--data", tmp_path / "cohort", *options, "--out", run_folder)[0] == 0
-    config = json.loads((run_folder / "config.json").read_text())
-    assert config["options"] == {"channels": 3}
-    assert (config["recipe"]["crop"], config["recipe"]["learning_rate"]) == (64, 0.001)
-    assert run(capsys, "predict", scan, "-o", tmp_path / "mask.nii.gz", *weights)[0] == 0
-    assert nib.load(tmp_path / "mask.nii.gz").shape == nib.load(scan).shape
-    status, out, _ = run(capsys, "time", "--volume", scan, *weights)
-    assert status == 0 and "file to file" in out
-    assert run(capsys, "score", "--data", tmp_path / "cohort", *weights)[0] == 0
-
-
-def test_folds_recipes_and_adaptation_by_command(capsys, tmp_path):
-    """Two of four patients held out, a case of another folder trained on; recipes compared, and networks adapted."""
-    for name in ("a", "b", "c", "d"):
-        write_scan(tmp_path / "cohort", name)
-    write_scan(tmp_path / "other", "e")
-    shared = ("--data", tmp_path / "cohort", "--updates", 2)
-    assert run(capsys, "train", *shared, "--out", tmp_path / "first")[0] == 0
-    more = ("--protocol", "patient", "--augment", 2, "--drop-specks", "--extra-train", f"{tmp_path / 'other'}:e*")
-    folds = ("reproduce", *shared, *more, "--seeds", "0,1", "--out", tmp_path / "recipe")
-    # The first run has seen the patients that are to be tested.
-    status, _, err = run(capsys, *folds, "--pretrained", tmp_path / "first" / "best.weights.h5")
-    assert status == 2 and "have seen the test patients" in err
-    status, out, _ = run(capsys, *folds)
-    assert status == 0 and "2 of 4 patients held out" in out
-    found = json.loads((tmp_path / "recipe" / "scores.json").read_text())
-    assert found["extra_train"] == ["e"] and found["drop_specks"] and set(found["held_out"]) == {"light_unet"}
-    page = (tmp_path / "recipe" / "held-out-light_unet.md").read_text()
-    assert "FOLDER" in page and "OTHER-FOLDER:e*" in page and str(tmp_path) not in page
-    status, out, _ = run(capsys, "compare", tmp_path / "recipe", "--table", tmp_path / "recipes")
-    assert status == 0 and read_table(tmp_path / "recipes.csv")[0]["recipe"] == "recipe"
-    runs = [tmp_path / "recipe" / f"seed{seed}" / "light_unet" for seed in range(2)]
-    elsewhere = ("--data", tmp_path / "cohort", "--extra-train", tmp_path / "other")
-    status, out, _ = run(capsys, "adapt", *runs[:1], *elsewhere, "--slices", "0,1", "--table", tmp_path / "curve")
-    assert status == 0 and [*read_table(tmp_path / "curve.csv")[0]] == ["patient", "0 slices", "1 slices"]
-    assert run(capsys, "evaluate", runs[0], "--full", *elsewhere)[0] == 0
-    for words, said in (
-        (("adapt", *runs[:1], *elsewhere, "--slices", "0,-1"), "each once"),
-        (("adapt", runs[0], runs[0], *elsewhere, "--slices", "1"), "two runs that test the same patient"),
-        (("adapt", tmp_path / "first", "--data", tmp_path / "cohort"), "protocol slice"),
-        (("compare", tmp_path), "no scores.json"),
-        (("reproduce", *shared, "--seeds", "0,0"), "each once"),
-        (("reproduce", *shared, "--test-data", tmp_path / "other"), "--protocol patient"),
-        (("reproduce", *shared, "--extra-train", tmp_path / "absent"), "absent"),
-        (("reproduce", *shared, "--extra-train", ":e*"), "no folder before the colon"),
-        (("reproduce", *shared, "--models", "patch_cnn", "--pretrained"), "weights of light_unet"),
-        (("reproduce", *shared, "--models", "patch_cnn", "--crop", "64"), "leave --crop out"),
-        (("reproduce", *shared, "--crop", "128"), "less than 128"),
-        (("reproduce", *shared, "--crop", "0"), "32 or more"),
-        (("reproduce", *shared, "--models", "patch_cnn", "--neighbours", "1"), "0 for patch_cnn"),
-        (("study", "widths", *shared, "--neighbours", "1"), "leave --neighbours out"),
-        (("score", "--weights", "nonsense"), "light_unet, nano_unet, phantom"),
-        (("time", "--training", "--table", tmp_path / "t"), "leave --table"),
-    ):
-        status, _, err = run(capsys, *words)
-        # These runs of a few updates have learnt nothing, and whoever reads one is told so, too.
-        problems = [line for line in err.splitlines() if "has learnt nothing" not in line]
-        assert status == 2 and said in err and len(problems) == 1, (words, err)

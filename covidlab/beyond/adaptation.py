@@ -12,7 +12,6 @@ import numpy as np
 from covidlab._tensorflow import keras
 from covidlab.data.slices import SliceCache
 from covidlab.evaluation.counts import Counts, count
-from covidlab.models.builders import channels_of
 from covidlab.models.inference import predict_cached
 from covidlab.models.weights_file import WeightsInfo
 from covidlab.progress import Progress, silent
@@ -69,7 +68,7 @@ def adapt(
     Parameters
     ----------
     model : keras.Model
-        float32 (batch, height, width, channels) in 0..1 -> probabilities. It stays as it is.
+        float32 (batch, height, width, 1) in 0..1 -> probabilities. It stays as it is.
     cache : SliceCache
     slices : 1-D ndarray of int
         Positions of the annotated slices.
@@ -101,7 +100,7 @@ def adapt(
         on_epoch_end=lambda epoch, logs: progress(epoch + 1, epochs, f"adapting, loss {logs['loss']:.2f}")
     )
     adapted.fit(
-        training_batches(cache, slices, replace(recipe, annotated=None), seed, channels=channels_of(adapted)),
+        training_batches(cache, slices, replace(recipe, annotated=None), seed),
         steps_per_epoch=recipe.updates_per_epoch, epochs=epochs, shuffle=False, verbose=0, callbacks=[told],
     )  # fmt: skip
     return adapted

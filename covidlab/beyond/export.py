@@ -21,7 +21,6 @@ from covidlab.data.slices import SliceCache
 from covidlab.errors import CovidlabError
 from covidlab.evaluation.counts import Counts, count
 from covidlab.files import whole_file
-from covidlab.models.builders import channels_of
 from covidlab.training.runs import Run
 
 # What float32 arithmetic in another order may change; a wrong conversion changes far more.
@@ -35,7 +34,7 @@ PACKAGES = {
     "ai_edge_litert": "ai-edge-litert",
 }
 
-# One slice, float32 (1, size, size, channels) in 0..1 -> its probabilities, (1, size, size, 1).
+# One slice, float32 (1, size, size, 1) in 0..1 -> its probabilities, (1, size, size, 1).
 Runner = Callable[[np.ndarray], np.ndarray]
 
 
@@ -110,10 +109,10 @@ def export_model(
     Parameters
     ----------
     model : keras.Model
-        float32 (batch, height, width, channels) in 0..1 -> probabilities (batch, height, width, 1).
+        float32 (batch, height, width, 1) in 0..1 -> probabilities (batch, height, width, 1).
     path : Path
         Ends in .onnx or .tflite. Written only if the check passes.
-    slices : float32 array (n, size, size, channels) in 0..1
+    slices : float32 array (n, size, size, 1) in 0..1
         What the model is used on: all of them calibrate int8, the first eight are checked. Their size becomes the
         file's.
     int8 : bool
@@ -173,7 +172,7 @@ def balance_skips(model: keras.Model, slices: np.ndarray) -> keras.Model:
     ----------
     model : keras.Model
         Untouched. One without concatenated skips is returned as it is.
-    slices : float32 array (n, size, size, channels) in 0..1
+    slices : float32 array (n, size, size, 1) in 0..1
         Show the ranges.
 
     Returns
@@ -225,12 +224,12 @@ def _convert(model: keras.Model, path: Path, size: int, calibration: np.ndarray 
             "target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
         }
     # Of one fixed size, padding and cropping are constants in the file.
-    slice_ = tf.TensorSpec((1, size, size, channels_of(model)), tf.float32, name="slice")
+    slice_ = tf.TensorSpec((1, size, size, 1), tf.float32, name="slice")
     form = "onnx" if path.suffix == ".onnx" else "litert"
     model.export(str(path), format=form, input_signature=[slice_], verbose=False, **options)
 
 
-def calibration_slices(cache: SliceCache, number: int = 32, channels: int = 1) -> np.ndarray:
+def calibration_slices(cache: SliceCache, number: int = 32) -> np.ndarray:
     """Slices of a cohort to calibrate and check with: with and without lesion in turns, from all over the cohort.
 
     Parameters
@@ -238,19 +237,17 @@ def calibration_slices(cache: SliceCache, number: int = 32, channels: int = 1) -
     cache : SliceCache
     number : int
         At most.
-    channels : int
-        What the model takes: see `SliceCache.inputs`.
 
     Returns
     -------
-    float32 array (n, size, size, channels) in 0..1
+    float32 array (n, size, size, 1) in 0..1
     """
     half = number // 2
     with_lesion, without = np.flatnonzero(cache.positive), np.flatnonzero(~cache.positive)
     pair = [some[np.linspace(0, len(some) - 1, min(half, len(some))).astype(int)] for some in (with_lesion, without)]
     shared = min(map(len, pair))
     chosen = np.concatenate([np.stack([some[:shared] for some in pair], axis=1).ravel(), *(s[shared:] for s in pair)])
-    return cache.inputs(chosen, channels).astype(np.float32) / 255
+    return cache.images[chosen][..., None].astype(np.float32) / 255
 
 
 def open_exported(path: Path, threads: int = 0, engine: str = "") -> Runner:
@@ -269,7 +266,7 @@ def open_exported(path: Path, threads: int = 0, engine: str = "") -> Runner:
     Returns
     -------
     callable
-        float32 (1, size, size, channels) in 0..1 -> float32 probabilities (1, size, size, 1).
+        float32 (1, size, size, 1) in 0..1 -> float32 probabilities (1, size, size, 1).
     """
     with quiet():
         if path.suffix == ".tflite":
@@ -324,14 +321,13 @@ def predict_exported(run: Runner, slices: Sequence[np.ndarray]) -> np.ndarray:
     ----------
     run : callable
         From `open_exported`.
-    slices : uint8 array (n, size, size), or (n, size, size, channels) with neighbours
+    slices : uint8 array (n, size, size)
 
     Returns
     -------
     float32 array (n, size, size) in 0..1
     """
-    slices = (slice_ if slice_.ndim == 3 else slice_[..., None] for slice_ in slices)
-    return np.stack([run(slice_[None].astype(np.float32) / 255)[0, ..., 0] for slice_ in slices])
+    return np.stack([run(slice_[None, ..., None].astype(np.float32) / 255)[0, ..., 0] for slice_ in slices])
 
 
 def score_exported(path: Path, run: Run, cache: SliceCache) -> Counts:
@@ -352,5 +348,5 @@ def score_exported(path: Path, run: Run, cache: SliceCache) -> Counts:
     """
     test = run.config.split(cache).test
     model, info = run.model()
-    found = predict_exported(open_exported(path), cache.inputs(test, channels_of(model)))
+    found = predict_exported(open_exported(path), cache.images[test])
     return count(cache.masks[test], info.mark(found))

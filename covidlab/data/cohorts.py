@@ -104,37 +104,6 @@ class Cohort:
         return replace(self, cases=tuple(case for case in self.cases if case.name in set(names)))
 
 
-def combine(cohorts: Sequence[Cohort]) -> Cohort:
-    """Several cohorts as one: the cases of all, in the order given.
-
-    Parameters
-    ----------
-    cohorts : sequence of Cohort
-        Selections of one folder, or of several.
-
-    Returns
-    -------
-    Cohort
-        Named A+B; its folder is the first one's.
-
-    Raises
-    ------
-    CohortError
-        If two cases have one name: then nobody could say which of them was meant.
-    """
-    cases = tuple(case for cohort in cohorts for case in cohort.cases)
-    seen: dict[str, Case] = {}
-    for case in cases:
-        if case.name in seen:
-            raise CohortError(
-                case.image, f"a case named as {seen[case.name].image} is", "each case once",
-                "choose other --cases, --extra-train or --test-data, or rename one of the two files",
-            )  # fmt: skip
-        seen[case.name] = case
-    name = "+".join(dict.fromkeys(cohort.name for cohort in cohorts))
-    return Cohort(name, cohorts[0].folder, cases, all(cohort.is_phantom for cohort in cohorts))
-
-
 def open_cohort(
     source: str | os.PathLike | None = None, profile: str = "lesson", progress: Progress = silent,
     cases: str | Collection[str] = "*",

@@ -74,35 +74,6 @@ class SliceCache:
         """A digest of all files, patients and the way they were read, which ends the name of the cache's folder."""
         return self.folder.name.rpartition("-")[2]
 
-    def inputs(self, rows: np.ndarray, channels: int = 1) -> np.ndarray:
-        """What a model is given for some slices: each alone, or between its neighbours as channels.
-
-        Parameters
-        ----------
-        rows : 1-D int array
-            Positions of slices.
-        channels : int, odd
-            1 is the slice alone; 3 has one neighbour on either side of it, and so on. Beyond an end of a scan its last
-            slice stands in.
-
-        Returns
-        -------
-        uint8 array (rows, size, size, channels), the foot side first
-        """
-        if channels == 1:
-            return self.images[rows][..., None]
-        below = above = rows = np.asarray(rows)
-        beside = [rows]
-        for _ in range(channels // 2):
-            below, above = self._step(below, -1), self._step(above, 1)
-            beside = [below, *beside, above]
-        return np.stack([self.images[neighbours] for neighbours in beside], axis=-1)
-
-    def _step(self, rows: np.ndarray, step: int) -> np.ndarray:
-        """The slices one step further, or the same ones where their scan ends."""
-        further = np.clip(rows + step, 0, len(self) - 1)
-        return np.where(self.cases[further] == self.cases[rows], further, rows)
-
     def case(self, name: str) -> np.ndarray:
         """The positions of one case's slices, from feet to head."""
         found = np.flatnonzero(self.cases == name)

@@ -16,6 +16,8 @@ from covidlab.data.slices import SliceCache
 from covidlab.errors import CovidlabError
 
 PROTOCOLS = ("slice", "patient")
+# Of the protocol patient; the seed says which of them is held out.
+FOLDS = 4
 
 PARTS = ("train", "validation", "test")
 
@@ -183,22 +185,24 @@ def leak_sentence(split: Split, patients: Sequence[str]) -> str:
         "so these scores do not say how it does on a new patient"
     )
 
-# Of the protocol patient; the seed says which of them is held out.
-FOLDS = 4
-
 
 def make_split(cache: SliceCache, protocol: str, seed: int, test_patients: Sequence[str] = ()) -> Split:
     """The split that a protocol and a seed mean for a cohort.
+
+    Parameters
+    ----------
+    cache : SliceCache
+    protocol : "slice" or "patient"
+    seed : int
+    test_patients : sequence of str
+        Who is held out under the protocol "patient"; empty means fold `seed` of `FOLDS`.
 
     Raises
     ------
     CovidlabError
         If the protocol is unknown, or the cohort has too few patients or none of the named ones.
     """
-    return split_for(cache.patients, protocol, seed, test_patients)
-
-
-def split_for(patients: np.ndarray, protocol: str, seed: int, test_patients: Sequence[str]) -> Split:
+    patients = cache.patients
     try:
         if protocol == "slice":
             if test_patients:
@@ -209,9 +213,7 @@ def split_for(patients: np.ndarray, protocol: str, seed: int, test_patients: Seq
             return split_by_patient(patients, test_patients or folds[seed % len(folds)], seed)
     except ValueError as problem:
         raise CovidlabError(
-            f"protocol {protocol}",
-            str(problem),
-            "a split with slices in all three parts",
-            "change --protocol, --test-patients or --test-data",
-        ) from problem
+            f"protocol {protocol}", str(problem), "a split with slices in all three parts",
+            "choose the other protocol or other test patients",
+        ) from problem  # fmt: skip
     raise CovidlabError("protocol", repr(protocol), " or ".join(PROTOCOLS), "choose one of them")

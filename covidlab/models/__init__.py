@@ -1,11 +1,10 @@
 """The models of the course: functions that return a Keras model, one signature for all.
 
-Each takes slices, float32 (batch, height, width, channels) in 0..1 (the [-1250, 250] HU window; one channel, or more
-for neighbouring slices), and returns probabilities of infection, float32 (batch, height, width, 1), at the input's own
-height and width.
+Each takes slices, float32 (batch, height, width, 1) in 0..1 (the [-1250, 250] HU window), and returns probabilities of
+infection, float32 (batch, height, width, 1), at the input's own height and width.
 """
 
-from covidlab.models.builders import MODELS, channels_of
+from covidlab.models.builders import MODELS
 from covidlab.models.fcn8s import Bilinear, carry_weights, fcn8s, layer_weights
 from covidlab.models.inference import predict_slices
 from covidlab.models.patch_cnn import classifier_in, patch_cnn
@@ -18,7 +17,6 @@ from covidlab.models.weights_file import WeightsInfo, load_model, save_weights
 __all__ = [
     "Bilinear",
     "carry_weights",
-    "channels_of",
     "classifier_in",
     "fcn8s",
     "gflop_per_slice",

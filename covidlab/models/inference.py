@@ -5,13 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from covidlab._tensorflow import keras, tf
 from covidlab.data.grid import GridFit
 from covidlab.data.slices import SliceCache
 from covidlab.data.volumes import Volume
-from covidlab.models.builders import channels_of
 from covidlab.models.weights_file import WeightsInfo
 
 # Slices held as probabilities at once: 300 slices of 512 x 512 are 315 MB.
@@ -64,26 +62,22 @@ def _on_grid(volume: Volume, fit: GridFit, model: keras.Model, info: WeightsInfo
     """
     with ThreadPoolExecutor(1) as worker:
         ahead = None
-        for portion in slices_for(model, volume, fit):
+        for portion in slices_for(volume, fit):
             behind, ahead = ahead, worker.submit(predict_slices, model, portion, mirror=info.mirror)
             if behind:
                 yield behind.result()
         yield ahead.result()
 
 
-def slices_for(model: keras.Model, volume: Volume, fit: GridFit) -> Iterator[np.ndarray]:
+def slices_for(volume: Volume, fit: GridFit) -> Iterator[np.ndarray]:
     """What a model is given of a scan, a portion of slices at a time.
 
     Yields
     ------
-    uint8 array (slices, grid, grid, channels)
-        Each slice between as many neighbours as the model looks at; beyond an end of the scan its last slice stands in.
+    uint8 array (slices, grid, grid)
     """
-    number, channels = volume.voxels.shape[volume.slice_axis], channels_of(model)
-    for start in range(0, number, PORTION):
-        wanted = np.arange(start - channels // 2, min(start + PORTION, number) + channels // 2)
-        portion = fit.to_grid(volume.slices(np.clip(wanted, 0, number - 1)))
-        yield sliding_window_view(portion, channels, axis=0)
+    for start in range(0, volume.voxels.shape[volume.slice_axis], PORTION):
+        yield fit.to_grid(volume.slices(slice(start, start + PORTION)))
 
 
 def predict_slices(
@@ -94,7 +88,7 @@ def predict_slices(
     Parameters
     ----------
     model : keras.Model
-    images : uint8 array (slices, height, width), or (slices, height, width, channels) with neighbours
+    images : uint8 array (slices, height, width)
     batch_size : int
     mirror : bool
         Let the model see each slice's mirror image too, and take the mean of both answers: twice the time.
@@ -107,11 +101,10 @@ def predict_slices(
         seen_from_behind = predict_slices(model, images[:, :, ::-1], batch_size)[:, :, ::-1]
         return (predict_slices(model, images, batch_size) + seen_from_behind) / 2
     call = _compiled(model)
-    images = images if images.ndim == 4 else images[..., None]
-    probabilities = np.empty(images.shape[:3], dtype=np.float32)
+    probabilities = np.empty(images.shape, dtype=np.float32)
     for start in range(0, len(images), batch_size):
         stop = start + batch_size
-        probabilities[start:stop] = call(tf.constant(images[start:stop])).numpy()[..., 0]
+        probabilities[start:stop] = call(tf.constant(images[start:stop, ..., None])).numpy()[..., 0]
     return probabilities
 
 
@@ -120,8 +113,7 @@ def _compiled(model: keras.Model):
     """One traced graph a model, for slices of any number and size: `model.predict` costs about twice as much on
     small batches, and tracing anew for each call costs seconds."""
 
-    # The channels are named: Keras sends a convolution of unknown ones to another compiler.
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, channels_of(model)], tf.uint8)])
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 1], tf.uint8)])
     def call(batch):
         return model(tf.cast(batch, tf.float32) / 255, training=False)
 
@@ -129,6 +121,5 @@ def _compiled(model: keras.Model):
 
 
 def predict_cached(model: keras.Model, cache: SliceCache, rows: np.ndarray, mirror: bool = False) -> np.ndarray:
-    """Probabilities for slices of a cache, with the neighbours that the model wants: `predict_slices` of
-    `SliceCache.inputs`."""
-    return predict_slices(model, cache.inputs(rows, channels_of(model)), mirror=mirror)
+    """Probabilities for slices of a cache: see `predict_slices`."""
+    return predict_slices(model, cache.images[rows], mirror=mirror)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from covidlab._tensorflow import keras, tf
-from covidlab.models.builders import channels_of
 
 layers = keras.layers
 
@@ -101,7 +100,7 @@ def gflop_per_slice(model: keras.Model, size: int) -> float:
     >>> round(gflop_per_slice(light_unet(), 630), 2)
     9.45
     """
-    slice_ = tf.TensorSpec((1, size, size, channels_of(model)), tf.float32)
+    slice_ = tf.TensorSpec((1, size, size, 1), tf.float32)
     graph = tf.function(lambda batch: model(batch, training=False)).get_concrete_function(slice_).graph
     # Where each kind's kernel is applied once a place: at each output of a convolution, each input of a transposed one.
     places = {

@@ -14,7 +14,6 @@ JOINS = {"concatenate": layers.Concatenate, "sum": layers.Add}
 def light_unet(
     widths: Sequence[int] = (8, 16, 32, 64, 128),
     dropout: float = 0.3,
-    channels: int = 1,
     join: str = "concatenate",
     stride: int = 1,
     normalised: bool = False,
@@ -33,8 +32,6 @@ def light_unet(
         Feature maps at each level, from the slice's own resolution down to the bottleneck.
     dropout : float in 0..1
         Share of bottleneck features dropped in training; the paper names no rate.
-    channels : int
-        1 for a slice, 3 for a slice between its neighbours.
     join : "concatenate" or "sum"
         How a skip meets what comes up. The paper names concatenation as what sets the U-Net apart from FCN-8s; the
         sum is here to be compared with it.
@@ -49,7 +46,7 @@ def light_unet(
     Returns
     -------
     keras.Model
-        float32 (batch, height, width, channels) in 0..1 -> float32 (batch, height, width, 1) in 0..1. Any
+        float32 (batch, height, width, 1) in 0..1 -> float32 (batch, height, width, 1) in 0..1. Any
         height and width: the slice is padded with air to a multiple of stride * 2 ** (len(widths) - 1) and the
         probabilities are cropped back.
 
@@ -68,7 +65,7 @@ def light_unet(
     if join not in JOINS:
         raise ValueError(f"join must be one of {', '.join(JOINS)}; found {join!r}")
     *levels, deepest = widths
-    slices = keras.Input((None, None, channels), name="slice")
+    slices = keras.Input((None, None, 1), name="slice")
     x = PadToMultiple(stride * 2 ** len(levels), name="pad")(slices)
     # Lung comes to lie near 0 and soft tissue near 2: inputs about 0 and of size 1 train faster than 0..1.
     x = layers.Rescaling(4.0, offset=-1.2, name="scale")(x)

@@ -111,24 +111,6 @@ def read_info(path: Path) -> WeightsInfo:
     return info
 
 
-def give_neighbours(model: keras.Model, wider: keras.Model) -> None:
-    """Start a model that looks at a slice and its neighbours from one that looks at the slice alone: it answers the
-    same, until training finds a use for the neighbours.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Takes one channel.
-    wider : keras.Model
-        The same model with more channels, an odd number; it is changed.
-    """
-    weights = model.get_weights()
-    *kernel, channels, maps = wider.get_weights()[0].shape
-    first = np.zeros((*kernel, channels, maps), np.float32)
-    first[..., channels // 2, :] = weights[0][..., 0, :]
-    wider.set_weights([first, *weights[1:]])
-
-
 def load_model(path: Path) -> tuple[keras.Model, WeightsInfo]:
     """Build the model that a weights file belongs to, and load them into it.
 

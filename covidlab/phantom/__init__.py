@@ -1,4 +1,4 @@
-"""A synthetic cohort: drawn chests with lesions, in HU, and no patient's data. 
+"""A synthetic cohort: drawn chests with lesions, in HU, and no patient's data.
 
 You need not read this wing to follow the course.
 """

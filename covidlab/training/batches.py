@@ -40,7 +40,7 @@ def slice_order(slices: np.ndarray, seed: int) -> Iterator[int]:
 
 
 def training_batches(
-    cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int, first_update: int = 0, channels: int = 1
+    cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int, first_update: int = 0
 ):
     """The batches of a training, from any update on.
 
@@ -53,62 +53,30 @@ def training_batches(
     seed : int
     first_update : int
         Where to start: a resumed run sees exactly what it would have seen.
-    channels : int
-        1 for a slice alone, more for its neighbours, too: see `SliceCache.inputs`.
 
     Returns
     -------
-    tf.data.Dataset of (float32 (batch, size, size, channels) in 0..1, float32 (batch, size, size, 1), 0 or 1)
-        Of the recipe's crop instead of the cache's size, where there is one.
+    tf.data.Dataset of (float32 (batch, size, size, 1) in 0..1, float32 (batch, size, size, 1), 0 or 1)
     """
     order, wanted = slice_order(slices, seed), recipe.updates * recipe.batch_size
     positions = np.fromiter(order, dtype=np.int64, count=wanted).reshape(-1, recipe.batch_size)
 
     reference = annotations(cache, slices, recipe, seed)
 
-    size = min(recipe.crop or cache.size, cache.size)
-    shape = (recipe.batch_size, size, size)
+    shape = (recipe.batch_size, cache.size, cache.size, 1)
 
-    def read(update, batch):
-        images, masks = cache.inputs(batch, channels), reference[batch][..., None]
-        if size < cache.size:
-            corners = crop_corners(masks[..., 0], size, np.random.default_rng([seed, int(update), 2]))
-            squares = [np.s_[k, row : row + size, column : column + size] for k, (row, column) in enumerate(corners)]
-            images, masks = (np.stack([whole[square] for square in squares]) for whole in (images, masks))
-        return images, masks
+    def read(batch):
+        return cache.images[batch][..., None], reference[batch][..., None]
 
     def prepare(update, batch):
-        images, masks = tf.numpy_function(read, [update, batch], (tf.uint8, tf.uint8), stateful=False)
-        images, masks = tf.ensure_shape(images, (*shape, channels)), tf.ensure_shape(masks, (*shape, 1))
+        images, masks = tf.numpy_function(read, [batch], (tf.uint8, tf.uint8), stateful=False)
+        images, masks = tf.ensure_shape(images, shape), tf.ensure_shape(masks, shape)
         images, masks = tf.cast(images, tf.float32) / 255, tf.cast(masks, tf.float32)
         return augmented(images, masks, tf.stack([seed, update]), recipe.augment) if recipe.augment else (images, masks)
 
     numbered = tf.data.Dataset.from_tensor_slices((np.arange(len(positions), dtype=np.int64), positions))
     # Two workers keep ahead of the model; their order is kept, as the run must be repeatable.
     return numbered.skip(first_update).map(prepare, num_parallel_calls=2, deterministic=True).prefetch(4)
-
-
-def crop_corners(masks: np.ndarray, size: int, random: np.random.Generator) -> list[tuple[int, int]]:
-    """Where to cut a square out of each slice: anywhere, or, in every other slice, so that it holds a lesion pixel.
-
-    Parameters
-    ----------
-    masks : 0/1 array (slices, rows, columns)
-    size : int
-        Pixels a side of the square; at most those of the slice.
-    random : numpy Generator
-
-    Returns
-    -------
-    list of (row, column) of the squares' upper left corners
-    """
-    most = np.subtract(masks.shape[1:], size)
-    corners = random.integers(0, most + 1, (len(masks), 2))
-    for k in range(0, len(masks), 2):
-        lesion = np.argwhere(masks[k])
-        if len(lesion):
-            corners[k] = np.clip(random.choice(lesion) - random.integers(0, size, 2), 0, most)
-    return [(int(row), int(column)) for row, column in corners]
 
 
 def patch_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int, first_update: int = 0):
@@ -160,7 +128,7 @@ def augmented(images, masks, seed, strength: float = 1.0):
 
     Parameters
     ----------
-    images : float32 (batch, size, size, channels)
+    images : float32 (batch, size, size, 1)
     masks : float32 (batch, size, size, 1)
     seed : int64 (2,)
         The same seed gives the same result.

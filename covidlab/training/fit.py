@@ -7,7 +7,6 @@ that was killed goes on where it stopped and ends where it would have ended.
 
 import csv
 import time
-from functools import partial
 from pathlib import Path
 
 from covidlab._tensorflow import keras
@@ -15,7 +14,6 @@ from covidlab.data.slices import SliceCache
 from covidlab.data.splits import Split
 from covidlab.errors import CovidlabError
 from covidlab.files import whole_file
-from covidlab.models.builders import channels_of
 from covidlab.models.normalised import fold
 from covidlab.models.patch_cnn import classifier_in
 from covidlab.progress import Progress, silent
@@ -31,7 +29,7 @@ def learner_and_batches(model: keras.Model, twin: keras.Model | None = None):
     classifier = classifier_in(model)
     if classifier is not None:
         return classifier, patch_batches
-    return twin or model, partial(training_batches, channels=channels_of(model))
+    return twin or model, training_batches
 
 
 def train(
@@ -57,7 +55,7 @@ def train(
     folder : Path
         Holds history.csv and, until the training has ended, state.weights.h5 (weights, optimiser, random state).
     save_best : callable (Epoch) -> None
-        Called after each epoch that is better on validation than all before it; after each, if the last is kept.
+        Called after each epoch that is better on validation than all before it.
     progress : callable (done, total, text)
     twin : keras.Model, optional
         The same network built with `normalised=True`: it learns, and the model has its folded weights after each epoch.
@@ -135,7 +133,7 @@ class _Keeper(keras.callbacks.Callback):
             epoch + 1, self.recipe.updates_after(epoch + 1), float(logs["loss"]), f1, threshold,
             self.seconds_before + time.perf_counter() - self.started,
         )  # fmt: skip
-        if f1 > self.best or self.recipe.keep_last:
+        if f1 > self.best:
             self.best = f1
             self.save_best(line)
         self.history.append(line)

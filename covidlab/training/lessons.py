@@ -43,7 +43,7 @@ def lesson_run(config: Config, cache: SliceCache, progress: Progress = silent) -
             progress(updates, updates, "comes along with the course")
             # A copy, because a run's folder gains reports, and the package's own may not be written.
             return read_run(shutil.copytree(path.parent, folder / path.parent.name))
-    return run_experiment(config, cache, folder / "run", progress)
+    return run_experiment(config, cache, folder, progress)
 
 
 def beside_ours(ours: Mapping[str, Run], yours: Mapping[str, Run]) -> str:

@@ -1,17 +1,18 @@
 """One run: a cohort, a protocol, a model and a seed in; a folder with everything that came of it out.
 
-    config.json       what was asked for, of which slices; a folder with another config, or of other slices, is refused
+    config.json       what was asked for
     history.csv       a line an epoch
     best.weights.h5   the epoch that validation chose, with its grid and threshold, without optimiser state
     scores.json       train, validation and test by the paper's four scores, and the counts they come from
 
-A finished run is read, not repeated; an interrupted one goes on.
+The folder is named by a digest of what was asked and of the slices. So a finished run is read, not repeated; an
+interrupted one goes on; and what is asked otherwise lands elsewhere.
 """
 
 import hashlib
 import json
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,22 +22,19 @@ from filelock import FileLock, Timeout
 
 from covidlab import __version__
 from covidlab._tensorflow import keras
-from covidlab.data.folders import patient_of
 from covidlab.data.slices import SliceCache
 from covidlab.data.splits import PARTS, Split, leak_sentence
 from covidlab.errors import CovidlabError
-from covidlab.evaluation.counts import Counts, count
+from covidlab.evaluation.counts import Counts
 from covidlab.files import whole_file
 from covidlab.models.builders import MODELS
-from covidlab.models.inference import predict_cached
-from covidlab.models.specks import choose_smallest, drop_specks
-from covidlab.models.weights_file import WeightsInfo, give_neighbours, load_model, save_weights
+from covidlab.models.weights_file import WeightsInfo, load_model, save_weights
 from covidlab.progress import Progress, silent
 from covidlab.training.batches import training_slices
-from covidlab.training.configs import Config, config_of
+from covidlab.training.configs import Config, asked_for, config_of
 from covidlab.training.fit import read_history, train
 from covidlab.training.recipe import Epoch
-from covidlab.training.thresholds import THRESHOLDS, best_threshold, count_slices, portions
+from covidlab.training.thresholds import count_slices
 
 WEIGHTS = "best.weights.h5"
 
@@ -103,22 +101,18 @@ def _told(run: Run) -> Run:
     return run
 
 
-def run_experiment(
-    config: Config, cache: SliceCache, folder: Path, progress: Progress = silent, start: Path | None = None
-) -> Run:
-    """Train, choose on validation, score all three parts, and keep everything in a folder.
+def run_experiment(config: Config, cache: SliceCache, home: Path, progress: Progress = silent) -> Run:
+    """Train, choose on validation, score all three parts, and keep everything in a folder of its own.
 
     Parameters
     ----------
     config : Config
     cache : SliceCache
         Of the cohort and the grid that the config names.
-    folder : Path
-        Made if missing. Holding a finished run of the same config and slices, it is read; an interrupted one, gone on
-        with.
+    home : Path
+        Where runs lie. This one's folder in it is named by a digest of what is asked and of the slices: asked the same
+        again, a finished run is read, and an interrupted one gone on with.
     progress : callable (done, total, text)
-    start : Path, optional
-        Weights of the same model to start from, instead of fresh ones. They may know no neighbouring slices.
 
     Returns
     -------
@@ -127,69 +121,41 @@ def run_experiment(
     Raises
     ------
     CovidlabError
-        If the folder holds a run of another config or of other slices, if another process is at work in it, or it
-        cannot be written; if weights to start from are another model's; if a patient would be trained and tested on
-        under the protocol "patient"; if no training slice shows a lesion.
+        If the folder cannot be written, or another process is at work in it; if no training slice shows a lesion.
     """
-    first, known, described = _pretrained(config, start) if start else (None, (), "")
-    config = replace(config, pretrained=described)
     config = replace(config, cases=tuple(dict.fromkeys(cache.cases.tolist())))
     split = config.split(cache)
-    try:
-        leak = leak_sentence(split, cache.patients)
-    except ValueError as problem:
-        raise CovidlabError(
-            f"protocol {config.protocol}", str(problem), "patients on one side only", "change --extra-train"
-        ) from problem
-    met = sorted({patient_of(case) for case in known} & set(cache.patients[split.test].tolist()))
-    if met and config.protocol == "patient":
-        raise CovidlabError(
-            start, f"weights that have seen the test patients {', '.join(met)}", "weights that have not",
-            "start from others, or hold out other patients with --test-patients",
-        )  # fmt: skip
     try:
         training_slices(cache, split, config.recipe)
     except ValueError as problem:
         raise CovidlabError(
             config.sentence, str(problem), "slices with lesion in the training part",
-            "change --cases, --protocol, --test-patients or --seed, or add some with --extra-train",
-        ) from problem
-    if (folder / "scores.json").exists():  # reading it needs no right to write there
-        return _finished(folder, config, cache, split)
-    with _claimed(folder, config, cache):
-        # Whoever was at work a moment ago may have finished it.
-        if (folder / "scores.json").exists():
-            return _finished(folder, config, cache, split)
-        return _train_and_score(config, cache, split, folder, first, known, leak, progress)
+            "change the cases, the protocol, the test patients or the seed",
+        ) from problem  # fmt: skip
+    folder = home / run_name(config, cache)
+    if not (folder / "scores.json").exists():  # reading needs no right to write
+        with _claimed(folder):
+            if not (folder / "scores.json").exists():  # whoever was at work a moment ago may have finished it
+                write_json(folder / "config.json", asked_for(config, cache))
+                return _train_and_score(config, cache, split, folder, progress)
+    return read_run(folder)
 
 
-def _finished(folder: Path, config: Config, cache: SliceCache, split: Split) -> Run:
-    """Read a finished run, if it is what this version would make."""
-    _check_same(folder, config, cache)
-    run = read_run(folder)
-    same_split = all(run.counts[part].total == len(split.part(part)) * cache.size**2 for part in PARTS)
-    # Updates were once rounded to whole epochs.
-    same_updates = not run.history or run.history[-1].updates == config.recipe.updates
-    if not (same_split and same_updates):
-        raise CovidlabError(
-            folder, f"a run of another {'number of updates' if same_split else 'split'}, made by an older covidlab",
-            "one of this version's", "name another folder with --out, or delete this one",
-        )  # fmt: skip
-    return run
+def run_name(config: Config, cache: SliceCache) -> str:
+    """The name of a run's folder: for people, then a digest of all that decides how it ends."""
+    asked = json.dumps([asked_for(config, cache), cache.content, __version__], sort_keys=True)
+    digest = hashlib.sha256(asked.encode()).hexdigest()[:8]
+    return f"{config.model}-{config.protocol}-seed{config.seed}-{digest}"
 
 
-def _train_and_score(
-    config: Config, cache: SliceCache, split: Split, folder: Path, first: keras.Model | None, known: Sequence[str],
-    leak: str, progress: Progress,
-) -> Run:
-    """Train from a first model, that has seen the known cases, or from fresh weights; score, and write it all down."""
+def _train_and_score(config: Config, cache: SliceCache, split: Split, folder: Path, progress: Progress) -> Run:
+    """Train from fresh weights, score, and write it all down."""
     weights = folder / WEIGHTS
     keras.utils.set_random_seed(config.seed)
-    model = first or MODELS[config.model](**config.options)
-    # Weights that another training has folded go on as they are. The patch CNN has no twin, and needs none.
-    twin = None if first or config.model == "patch_cnn" else MODELS[config.model](**config.options, normalised=True)
-
-    seen = sorted({*known, *cache.cases[np.concatenate([split.train, split.validation])].tolist()})
+    model = MODELS[config.model](**config.options)
+    # The patch CNN has no twin, and needs none.
+    twin = None if config.model == "patch_cnn" else MODELS[config.model](**config.options, normalised=True)
+    seen = sorted(set(cache.cases[np.concatenate([split.train, split.validation])].tolist()))
 
     def save_best(epoch: Epoch) -> None:
         info = WeightsInfo(
@@ -200,93 +166,14 @@ def _train_and_score(
 
     history = train(model, cache, split, config.recipe, folder, save_best, progress, twin)
     best, info = load_model(weights)
-    if config.pool_threshold:
-        info = replace(info, threshold=_choose_threshold(best, cache, split, config))
-    info, counts = _count_parts(best, info, cache, split, config.drop_specks)
-    if config.drop_specks or config.pool_threshold:
-        save_weights(weights, best, info)
+    counts = {
+        part: count_slices(best, cache, split.part(part), np.array([info.threshold]))[0] for part in PARTS
+    }  # fmt: skip
+    leak = leak_sentence(split, cache.patients)
     run = _told(Run(folder, config, counts, info.threshold, tuple(history), leak))
     # Last, since it says that the run is finished.
     write_json(folder / "scores.json", _as_json(run))
     return run
-
-
-def _choose_threshold(
-    model: keras.Model, cache: SliceCache, split: Split, config: Config, mirror: bool = False
-) -> float:
-    """The threshold with the best pooled F1 on validation, and on the cohort's training slices where a run asks so."""
-    slices = split.validation
-    if config.pool_threshold:
-        own = split.train[~np.isin(cache.cases[split.train], list(config.extra_train))]
-        slices = np.concatenate([own, slices])
-    return best_threshold(count_slices(model, cache, slices, THRESHOLDS, mirror), THRESHOLDS)[0]
-
-
-def _count_parts(
-    model: keras.Model, info: WeightsInfo, cache: SliceCache, split: Split, without_specks: bool
-) -> tuple[WeightsInfo, dict[str, Counts]]:
-    """Count each part, if asked for without specks; how small one is, is chosen on validation and told by the info."""
-    info = replace(info, smallest=1)  # an interrupted run may have chosen it already
-    marked = {part: _marked(model, info, cache, split.part(part)) for part in PARTS}
-    if without_specks:
-        info = replace(info, smallest=choose_smallest(cache.masks[split.validation], marked["validation"]))
-        marked = {part: drop_specks(found, info.smallest) for part, found in marked.items()}
-    return info, {part: count(cache.masks[split.part(part)], found) for part, found in marked.items()}
-
-
-def _marked(model: keras.Model, info: WeightsInfo, cache: SliceCache, slices: np.ndarray) -> np.ndarray:
-    """What a model marks on slices of a cache."""
-    return np.concatenate([
-        info.mark(predict_cached(model, cache, portion, info.mirror)) for portion in portions(slices)
-    ])  # fmt: skip
-
-
-def _pretrained(config: Config, start: Path) -> tuple[keras.Model, Sequence[str], str]:
-    """The model with the weights that a file holds, the cases they have seen, and what they are: trained on what, and
-    a digest of the numbers."""
-    model, info = load_model(start)
-    there, wanted = (info.model, dict(info.options)), (config.model, dict(config.options))
-    digest = hashlib.sha256(b"".join(weights.tobytes() for weights in model.get_weights())).hexdigest()
-    alone = {name: value for name, value in wanted[1].items() if name != "channels"}
-    if json.dumps(there) == json.dumps((wanted[0], alone)) != json.dumps(wanted):
-        narrow, model = model, MODELS[config.model](**config.options)
-        give_neighbours(narrow, model)
-    elif json.dumps(there) != json.dumps(wanted):
-        raise CovidlabError(
-            start, f"weights of {there[0]} {there[1] or ''}".rstrip(), f"of {wanted[0]} {wanted[1] or ''}".rstrip(),
-            "name weights of the same model, or train from fresh ones",
-        )  # fmt: skip
-    return model, info.seen, f"{info.trained_on} ({digest[:8]})"
-
-
-def score_mirrored(run: Run, cache: SliceCache) -> Run:
-    """The same weights, used with each slice's mirror image too: often better, at twice the time for a slice.
-
-    Parameters
-    ----------
-    run : Run
-        Finished. Its folder gains mirrored.json and mirrored.weights.h5, whose description makes `predict` do likewise.
-    cache : SliceCache
-        Of the run's cohort and grid.
-
-    Returns
-    -------
-    Run
-        With the counts and the threshold of mirrored prediction; the threshold is again chosen on validation.
-    """
-    path = run.folder / "mirrored.json"
-    if path.exists():
-        found = json.loads(path.read_text())
-        counts = {part: Counts(**values) for part, values in found["counts"].items()}
-        return replace(run, counts=counts, threshold=found["threshold"])
-    model, info = run.model()
-    split = run.config.split(cache)
-    threshold = _choose_threshold(model, cache, split, run.config, mirror=True)
-    info = replace(info, mirror=True, threshold=threshold)
-    info, counts = _count_parts(model, info, cache, split, run.config.drop_specks)
-    save_weights(run.folder / "mirrored.weights.h5", model, info)
-    write_json(path, {"threshold": threshold, "counts": {part: asdict(one) for part, one in counts.items()}})
-    return replace(run, counts=counts, threshold=threshold)
 
 
 def read_run(folder: Path) -> Run:
@@ -298,7 +185,7 @@ def read_run(folder: Path) -> Run:
         If the folder holds none.
     """
     try:
-        config = config_of(_read_config(folder))
+        config = config_of(json.loads((folder / "config.json").read_text()))
         found = json.loads((folder / "scores.json").read_text())
         counts = {part: Counts(**values["counts"]) for part, values in found["parts"].items()}
         history = tuple(read_history(folder / "history.csv"))
@@ -319,60 +206,22 @@ def _runs_below(folder: Path) -> str:
 
 
 @contextmanager
-def _claimed(folder: Path, config: Config, cache: SliceCache) -> Iterator[None]:
-    """Make a run's folder, or see that it goes on as it began; keep other processes out of it, since two trainings
-    would write the same files."""
+def _claimed(folder: Path) -> Iterator[None]:
+    """Make a run's folder, and keep other processes out of it: two trainings would write the same files."""
     with ExitStack() as held:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             held.enter_context(FileLock(folder / ".run.lock", timeout=0, mode=0o666))
-            if not (folder / "config.json").exists():
-                about = {"slices": cache.content, "covidlab": __version__}
-                write_json(folder / "config.json", {**asdict(config), **about})
         except Timeout as problem:
             raise CovidlabError(
                 folder, "a run that another process is at work on", "one at a time",
-                "wait until it has ended and give the same command again, or name another folder with --out",
+                "wait until it has ended and give the same command again",
             ) from problem
         except OSError as error:
             raise CovidlabError(
-                folder, f"a folder that cannot be written ({error.strerror})", "room for a run",
-                "choose another folder with --out",
+                folder, f"a folder that cannot be written ({error.strerror})", "room for a run", "choose another folder"
             ) from error
-        _check_same(folder, config, cache)
         yield
-
-
-def _check_same(folder: Path, config: Config, cache: SliceCache) -> None:
-    """Refuse a folder whose run was asked for something else, or made of other slices."""
-    try:
-        found = _read_config(folder)
-        # Compared as JSON keeps them: a tuple of widths comes back as a list.
-        there, wanted = (json.loads(json.dumps(asdict(one))) for one in (config_of(found), config))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CovidlabError(
-            folder / "config.json", "a file that no run of covidlab wrote", "an empty folder or a run's",
-            "name another folder with --out",
-        ) from error
-    different = [key for key, value in wanted.items() if there[key] != value]
-    if different:
-        raise CovidlabError(
-            folder,
-            f"a run with another {', '.join(different)}",
-            "an empty folder or a run of the same config",
-            "name another folder with --out, or delete this one",
-        )
-    # Runs from before it was written down are not checked.
-    if found.get("slices") not in (None, cache.content):
-        raise CovidlabError(
-            folder, "a run of other slices, though of the same names",
-            f"the images, masks and patients of {config.cohort} as they are now, and as this version reads them",
-            "name another folder with --out, delete this one, or bring the former files back",
-        )  # fmt: skip
-
-
-def _read_config(folder: Path) -> dict:
-    return json.loads((folder / "config.json").read_text())
 
 
 def _as_json(run: Run) -> dict:

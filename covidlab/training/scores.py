@@ -10,7 +10,7 @@ from covidlab.training.runs import Run, rounded
 
 
 def summary(runs: Mapping[str, Run]) -> dict:
-    """What `covidlab reproduce` writes as scores.json: the setting, and each model's scores by part."""
+    """What `python -m studies reproduce` writes: the setting, and each model's scores by part."""
     first = next(iter(runs.values())).config
     profile = next((name for name, grid in GRIDS.items() if grid == first.grid), f"{first.grid} px")
     return {
@@ -20,17 +20,12 @@ def summary(runs: Mapping[str, Run]) -> dict:
         "profile": profile,
         "grid": first.grid,
         "seed": first.seed,
-        "extra_train": list(first.extra_train),
-        "test_data": list(first.test_data),
-        "pretrained": first.pretrained,
-        "drop_specks": first.drop_specks,
-        "pool_threshold": first.pool_threshold,
         "models": {name: {part: rounded(scores) for part, scores in run.scores.items()} for name, run in runs.items()},
     }
 
 
 def summary_over_seeds(by_seed: Mapping[int, Mapping[str, Run]]) -> dict:
-    """What `covidlab reproduce --seeds` writes: as `summary`, with each score's mean and range over the seeds."""
+    """As `summary`, with each score's mean and range over the seeds."""
     summaries = {str(seed): summary(runs) for seed, runs in by_seed.items()}
     first = next(iter(summaries.values()))
     setting = {key: value for key, value in first.items() if key not in ("seed", "models")}

@@ -1,0 +1,126 @@
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from covidlab._tensorflow import keras
+from covidlab.beyond import export
+from covidlab.models import fcn8s, light_unet, nano_unet
+from covidlab.models.patch_cnn import dense_patch_cnn
+
+NEEDED = {".onnx": ("tf2onnx", "onnxruntime"), ".tflite": ("ai_edge_litert",)}
+
+
+def needs(*imports):
+    missing = export.missing_packages(*imports)
+    return pytest.mark.skipif(bool(missing), reason=f"the extra `export` is not installed: {', '.join(missing)}")
+
+
+ONNX, LITERT = needs("tf2onnx", "onnxruntime"), needs("ai_edge_litert")
+
+
+@pytest.fixture(scope="module")
+def slices():
+    return np.random.default_rng(0).random((3, 37, 37, 1), dtype=np.float32)
+
+
+@pytest.fixture
+def model():
+    keras.utils.set_random_seed(0)
+    return nano_unet(widths=(2, 3, 4))
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param("m.onnx", marks=ONNX), pytest.param("folder/m.tflite", marks=LITERT)]
+)
+def test_a_float_file_gives_what_keras_gives_at_a_size_that_needs_padding(tmp_path, model, slices, name):
+    done = export.export_model(model, tmp_path / name, slices)
+    assert done.largest_difference < 1e-5 and done.changed == 0 and (done.size, done.slices) == (37, 3)
+    found = export.predict_exported(export.open_exported(tmp_path / name), (slices[..., 0] * 255).astype(np.uint8))
+    expected = model((slices * 255).astype(np.uint8).astype(np.float32) / 255, training=False).numpy()[..., 0]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert [path.name for path in (tmp_path / name).parent.iterdir()] == [done.path.name]
+
+
+@ONNX
+@pytest.mark.parametrize("build", [light_unet, lambda: fcn8s(width=1 / 64), dense_patch_cnn])
+def test_every_model_of_the_course_can_be_exported(tmp_path, slices, build):
+    assert export.export_model(build(), tmp_path / "m.onnx", slices[:1]).largest_difference < export.LARGEST_DIFFERENCE
+
+
+@needs("tf2onnx", "onnxruntime", "openvino")
+def test_openvino_runs_the_onnx_file_in_float32(tmp_path, model, slices):
+    export.export_model(model, tmp_path / "m.onnx", slices)
+    found = export.open_exported(tmp_path / "m.onnx", 1, "openvino")(slices[:1])
+    np.testing.assert_allclose(found, model(slices[:1], training=False).numpy(), atol=1e-5)
+
+
+@LITERT
+def test_int8_is_smaller_and_close(tmp_path, slices):
+    wide = nano_unet(widths=(8, 16, 32))
+    plain = export.export_model(wide, tmp_path / "m.tflite", slices)
+    small = export.export_model(wide, tmp_path / "int8.tflite", slices, int8=True)
+    assert small.bytes < 0.6 * plain.bytes
+    assert 0 < small.largest_difference < 0.1
+    assert export.open_exported(small.path)(slices[:1]).dtype == np.float32
+
+
+@ONNX
+def test_a_file_that_does_something_else_is_not_kept(tmp_path, model, slices, monkeypatch):
+    true = export.open_exported
+    monkeypatch.setattr(export, "open_exported", lambda path: lambda slice_: true(path)(slice_) + np.float32(2e-4))
+    with pytest.raises(export.ExportError, match="differ from Keras by up to 2.0e-04; expected at most 1e-04"):
+        export.export_model(model, tmp_path / "m.onnx", slices)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name, int8, words", [("m.pb", False, "ending .onnx or .tflite"), ("m.onnx", True, ".tflite")])
+def test_a_target_that_cannot_be_is_refused_before_any_work(tmp_path, name, int8, words):
+    with pytest.raises(export.ExportError, match=words):
+        export.check_target(tmp_path / name, int8)
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "find_spec", lambda name: None)
+    with pytest.raises(export.ExportError, match="no package ai-edge-litert.*pip install ai-edge-litert"):
+        export.check_target(tmp_path / "m.tflite", int8=False)
+
+
+def test_calibration_takes_slices_with_and_without_lesion_in_turns(cache):
+    slices = export.calibration_slices(cache, 16)
+    assert slices.shape == (16, cache.size, cache.size, 1) and slices.dtype == np.float32 and slices.max() <= 1
+    known = {image.tobytes(): positive for image, positive in zip(cache.images, cache.positive)}
+    found = [known[np.rint(slice_ * 255).astype(np.uint8).tobytes()] for slice_ in slices]
+    assert found == [True, False] * 8
+
+
+def test_balanced_skips_leave_the_function_and_narrow_the_gap_between_the_joined_maps():
+    model = light_unet(widths=(4, 8, 16))
+    # As in a trained network: what comes from below is a hundred times the skip.
+    grow = model.get_layer("up0_grow")
+    grow.set_weights([100 * weights for weights in grow.get_weights()])
+    slices = np.random.default_rng(0).random((3, 32, 32, 1), np.float32)
+    balanced = export.balance_skips(model, slices)
+    np.testing.assert_allclose(balanced(slices), model(slices), rtol=1e-3, atol=1e-6)
+
+    def gap(model):
+        below, skip = (keras.Model(model.input, model.get_layer(n).output)(slices) for n in ("up0_grow", "down0_b"))
+        return float(np.abs(below).max() / np.abs(skip).max())
+
+    assert gap(balanced) == pytest.approx(np.sqrt(gap(model)), rel=1e-3)
+    plain = dense_patch_cnn()
+    assert export.balance_skips(plain, slices) is plain
+
+
+def test_openvino_reports_nothing_of_its_use(tmp_path):
+    code = "import pathlib; from covidlab.beyond import export; "
+    code += "export._open_openvino(pathlib.Path('absent.onnx'), 1)"
+    pytest.importorskip("openvino")
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=os.environ | {"HOME": str(tmp_path)}, capture_output=True,
+        text=True, timeout=300,
+    )  # fmt: skip
+    assert "absent.onnx" in done.stderr  # openvino was imported, and then missed the file
+    assert not [path for path in tmp_path.rglob("*") if "openvino" in path.name or "intel" in path.name]

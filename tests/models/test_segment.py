@@ -1,0 +1,166 @@
+import nibabel as nib
+import numpy as np
+import pytest
+
+from covidlab._tensorflow import keras
+from covidlab.data.volumes import read_volume
+from covidlab.errors import CovidlabError
+from covidlab.models import inference, light_unet, segment
+from covidlab.models.weights_file import WeightsInfo
+from covidlab.plots import slices
+
+AFFINE = np.array([[2.0, 0, 0, -11], [0, 2.0, 0, 7], [0, 0, 5.0, 40], [0, 0, 0, 1]])
+
+
+def marks_bright_pixels():
+    """A model that has learned that white is lesion: a network of one weight."""
+    model = keras.Sequential([keras.Input((None, None, 1)), keras.layers.Conv2D(1, 1, activation="sigmoid")])
+    model.set_weights([np.full((1, 1, 1, 1), 100.0), np.array([-90.0])])  # 0.5 at grey 0.9
+    return model
+
+
+def marks_columns_on_the_right():
+    """A model whose answer grows from 0 to 1 from left to right, whatever it sees."""
+    slices = keras.Input((32, 32, 1))
+    ramp = keras.layers.Lambda(lambda seen: 0 * seen + np.linspace(0, 1, 32, dtype=np.float32)[:, None])
+    return keras.Model(slices, ramp(slices))
+
+
+def write_blob(path, codes="RAS", side=32):
+    """A scan with a bright block that no turn or mirror image leaves in its place; returns where, in stored order."""
+    hu = np.full((side, 20, 9), -1000, np.int16)
+    hu[3:-3, 3:-3] = -700
+    hu[5:10, 12:15, 1:3] = 240  # 5 x 3 x 2 voxels: right, towards the front, at the feet
+    turn = nib.orientations.ornt_transform(
+        nib.orientations.axcodes2ornt("RAS"), nib.orientations.axcodes2ornt(codes)
+    )
+    image = nib.Nifti1Image(hu, AFFINE).as_reoriented(turn)
+    image.header.set_xyzt_units("mm")
+    assert "".join(nib.aff2axcodes(image.affine)) == codes
+    nib.save(image, path)
+    return np.asarray(image.dataobj) == 240
+
+
+def info(grid=32, **more):
+    return WeightsInfo("light_unet", grid, 0.5, "nothing", **more)
+
+
+@pytest.mark.parametrize("codes", ["RAS", "LPS", "SPR"])
+def test_a_mask_lies_where_the_model_saw_the_lesion(tmp_path, codes):
+    blob = write_blob(tmp_path / "scan.nii.gz", codes)
+    done = segment.predict_file(tmp_path / "scan.nii.gz", tmp_path / "m.nii.gz", marks_bright_pixels(), info())
+    mask = nib.load(tmp_path / "m.nii.gz")
+    np.testing.assert_array_equal(np.asarray(mask.dataobj), blob)
+    np.testing.assert_array_equal(mask.affine, nib.load(tmp_path / "scan.nii.gz").affine)
+    assert (done.slices, done.positive_slices, done.positive_voxels) == (9, 2, 30)
+
+
+@pytest.mark.parametrize("codes", ["RAS", "LPS", "SPR"])
+def test_a_mask_made_on_a_finer_grid_lies_there_too(tmp_path, codes):
+    blob = write_blob(tmp_path / "scan.nii.gz", codes)
+    segment.predict_file(tmp_path / "scan.nii.gz", tmp_path / "m.nii.gz", marks_bright_pixels(), info(grid=96))
+    mask = np.asarray(nib.load(tmp_path / "m.nii.gz").dataobj) > 0
+    assert mask.any() and not (mask & ~blob).any() and (blob & ~mask).sum() <= 8 * 2  # corners are lost, at most
+
+
+def test_a_mask_is_of_both_answers_where_the_threshold_is(tmp_path):
+    write_blob(tmp_path / "scan.nii.gz")
+    volume, model = read_volume(tmp_path / "scan.nii.gz"), marks_columns_on_the_right()
+    alone = inference.predict_mask(volume, model, info())
+    np.testing.assert_array_equal(alone[..., :16], False)
+    np.testing.assert_array_equal(alone[..., 16:], True)
+    # Left to right and right to left is 0.5 everywhere.
+    np.testing.assert_allclose(inference.predict_volume(volume, model, info(mirror=True)), 0.5, atol=1e-6)
+
+
+def test_spots_smaller_than_the_weights_believe_are_not_marked(tmp_path):
+    blob = write_blob(tmp_path / "scan.nii.gz")
+    image = nib.load(tmp_path / "scan.nii.gz")
+    hu = np.asarray(image.dataobj).copy()
+    hu[20, 10:12, 5] = 240  # two pixels of one slice
+    nib.save(nib.Nifti1Image(hu, None, image.header), tmp_path / "scan.nii.gz")
+    volume, model = read_volume(tmp_path / "scan.nii.gz"), marks_bright_pixels()
+    for smallest, believed in ((1, hu == 240), (2, hu == 240), (3, blob)):
+        mask = volume.from_display(inference.predict_mask(volume, model, info(smallest=smallest)))
+        np.testing.assert_array_equal(mask, believed)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three scans, the second cut off."""
+    (tmp_path / "scans").mkdir()
+    for name in "abc":
+        write_blob(tmp_path / "scans" / f"{name}.nii.gz")
+    (tmp_path / "scans" / "b.nii.gz").write_bytes((tmp_path / "scans" / "b.nii.gz").read_bytes()[:300])
+    return tmp_path / "scans"
+
+
+def predict(source, target):
+    """What was written, and the error at the end, if there was one."""
+    done, error = [], None
+    try:
+        for one in segment.predict_all(source, target, marks_bright_pixels(), info()):
+            done.append(one.mask.name)
+    except CovidlabError as found:
+        error = str(found)
+    return done, error
+
+
+def test_a_scan_that_cannot_be_read_does_not_stop_the_others(folder):
+    done, error = predict(folder, folder.parent / "masks")
+    assert done == ["a.nii.gz", "c.nii.gz"] == sorted(path.name for path in (folder.parent / "masks").iterdir())
+    assert error.startswith(f"{folder / 'b.nii.gz'}: found a damaged or cut-off file") and "\n" not in error
+    (folder / "c.nii.gz").rename(folder / "C.NII.GZ")
+    done, error = predict(folder, folder.parent / "more")
+    assert done == ["a.nii.gz"] and "found 2 of 3 scans that have no mask now" in error.splitlines()[0]
+    assert "C.NII.GZ: found an ending in capitals" in error.splitlines()[1] and "b.nii.gz" in error.splitlines()[2]
+
+
+def test_a_place_that_cannot_be_written_stops_at_the_first_scan(folder):
+    (folder.parent / "file").touch()
+    done, error = predict(folder, folder.parent / "file" / "masks")
+    assert done == [] and "a.nii.gz: found a place that cannot be written" in error and "b.nii.gz" not in error
+
+
+def test_two_scans_never_become_one_mask(folder):
+    write_blob(folder / "a.nii")
+    done, error = predict(folder, folder.parent / "masks")
+    assert done == [] and error.startswith(f"{folder / 'a.nii.gz'}: found a.nii too")
+    assert not (folder.parent / "masks").exists()
+
+
+def test_a_file_whose_ending_is_in_capitals_is_taken_for_no_series(tmp_path):
+    (tmp_path / "scans").mkdir()
+    write_blob(tmp_path / "scans" / "a.nii.gz")
+    (tmp_path / "scans" / "a.nii.gz").rename(tmp_path / "scans" / "A.NII.GZ")
+    for target in (tmp_path / "masks", tmp_path / "m.nii.gz"):
+        done, error = predict(tmp_path / "scans", target)
+        assert done == [] and ("rename the file" in error or "a file name for 1 scans" in error)
+
+
+def test_a_mask_made_in_portions_is_the_volumes_probabilities_at_the_threshold(cohort_folder, monkeypatch):
+    volume = read_volume(cohort_folder / "images" / "someone_else.nii.gz")
+    model, info = light_unet(widths=(2, 3)), WeightsInfo("light_unet", 16, 0.02, "nothing")
+    whole = inference.predict_volume(volume, model, info)
+    monkeypatch.setattr(inference, "PORTION", 5)
+    assert whole.shape == (12, 32, 32) and whole.dtype == np.float32
+    # At the second threshold half of the slices reach it nowhere, and are not taken back to the scan's grid at all.
+    for threshold in np.median(whole), np.median(whole.max(axis=(1, 2))):
+        chosen = WeightsInfo("light_unet", 16, float(threshold), "nothing")
+        np.testing.assert_array_equal(inference.predict_mask(volume, model, chosen), whole >= chosen.threshold)
+    np.testing.assert_allclose(inference.predict_volume(volume, model, info), whole, atol=1e-6)
+
+
+def test_marked_volume_is_in_millilitres_where_the_voxel_is_known(cohort_folder, tmp_path):
+    scan = cohort_folder / "images" / "someone_else.nii.gz"
+    all_marked = WeightsInfo("light_unet", 16, 0.0, "nothing")
+    done = segment.predict_file(scan, tmp_path / "m.nii.gz", light_unet(widths=(2, 3)), all_marked)
+    assert done.positive_voxels == 32 * 32 * 12
+    assert done.millilitres == pytest.approx(32 * 32 * 12 * 2.5 * 2.5 * 5 / 1000)
+
+
+@pytest.mark.parametrize(
+    "marked, shown", [([0] * 12, [0, 2, 4, 6, 8, 10]), ([0, 3, 0], [1]), ([1, 2] * 6, [1, 3, 5, 7, 9, 11])]
+)
+def test_an_overlay_shows_where_most_is_marked_from_foot_to_head(marked, shown):
+    assert slices.overlaid_slices(np.array(marked)).tolist() == shown

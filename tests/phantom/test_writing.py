@@ -1,0 +1,260 @@
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+
+import nibabel as nib
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from covidlab import paper
+from covidlab.cli import main
+from covidlab.data.cohorts import read_cohort
+from covidlab.data.folders import phantom_folder
+from covidlab.data.orientation import spine_side
+from covidlab.data.volumes import read_volume
+from covidlab.errors import CovidlabError
+from covidlab.evaluation.counts import count
+from covidlab.phantom import anatomy, drawing, scans, writing
+from studies.phantom_report import RECORD, grey_band_f1, load_slices, measure
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return writing.write_cohort(tmp_path_factory.mktemp("phantom") / "lesson")
+
+
+@pytest.fixture(scope="module")
+def slices(folder):
+    """Display slices, lesion masks and lung masks of the whole lesson cohort."""
+    return load_slices(replace(read_cohort(folder), name="phantom"))
+
+
+def test_the_lesson_cohort_has_ten_scans_of_nine_patients_and_half_positive_slices():
+    plans = scans.cohort_plans()
+    assert len(plans) == 10 and len({plan.patient for plan in plans}) == 9
+    assert 0.50 <= sum(plan.positive for plan in plans) / sum(plan.slices for plan in plans) <= 0.54
+    assert min(plan.positive for plan in plans) == 2
+
+
+def test_the_paper_cohort_has_the_papers_counts():
+    plans = scans.cohort_plans("paper")
+    assert sum(plan.slices for plan in plans) == paper.SLICES
+    assert sum(plan.positive for plan in plans) == paper.POSITIVE_SLICES
+    assert {plan.columns for plan in plans} == {paper.SLICE_SIZE}
+
+
+def test_positive_slices_are_hit_exactly(folder):
+    for plan in scans.cohort_plans():
+        mask = np.asarray(nib.load(folder / writing.MASKS / f"{plan.name}.nii.gz").dataobj)
+        assert mask.shape == (plan.columns, plan.rows, plan.slices)
+        assert np.count_nonzero(mask.any(axis=(0, 1))) == plan.positive, plan.name
+
+
+def test_files_are_readable_without_findings_and_small(folder):
+    size = 0
+    for path in folder.rglob("*.nii.gz"):
+        size += path.stat().st_size
+    assert size < 60e6
+    for plan in scans.cohort_plans()[:3]:
+        volume = read_volume(folder / writing.IMAGES / f"{plan.name}.nii.gz")
+        assert volume.findings == () and volume.intensities.kind == "hu" and volume.orientation.source == "affine"
+        assert spine_side(volume.slices()) == "down"
+
+
+def test_lesions_are_as_large_and_as_grey_as_the_records(slices):
+    share, grey, lesions, all_pixels, _ = measure(*slices).values()
+    for one, record in zip(share, RECORD["lesion share of a positive slice, %"], strict=True):
+        assert record / 2 < one < record * 2
+    np.testing.assert_allclose(grey, RECORD["grey value in lesions, 0..255"], atol=26)
+    assert 1 <= lesions[1] <= 3 and 3 <= lesions[2] <= 9
+    assert 0.9 < all_pixels[0] < 1.6
+
+
+def test_no_band_of_grey_solves_it(slices):
+    assert grey_band_f1(*slices)[0] <= 0.60
+
+
+def test_the_best_band_is_found_by_trying_all():
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, 200, dtype=np.uint8)
+    masks, region = random.integers(0, 2, 200), random.integers(0, 2, 200)
+    f1, low, high = grey_band_f1(images, masks, region)
+
+    def score(low, high):
+        return count(masks, (images >= low) & (images <= high) & (region > 0)).f1
+
+    assert f1 == pytest.approx(score(low, high))
+    assert f1 == pytest.approx(max(score(a, b) for a in range(0, 256, 5) for b in range(a, 256, 5)), abs=0.02)
+
+
+def test_tissues_have_their_hounsfield_units_and_organs_their_side():
+    scan = scans.make_scan(scans.cohort_plans()[1])
+    # Stored RAS+: x runs to the patient's right, y to the front, z to the head.
+    assert (np.diag(scan.affine)[:3] > 0).all()
+    lung = scan.image[(scan.lungs > 0) & (scan.mask == 0)]
+    assert -920 < np.median(lung) < -650
+    assert np.median(scan.image[:, -3:]) < -950
+    low = scan.image[:, :, 0]
+    right, left = low[scan.image.shape[0] // 2 :], low[: scan.image.shape[0] // 2]
+    # Liver on the right is denser than stomach and fat on the left.
+    assert np.median(right[right > -200]) > np.median(left[left > -200]) - 5
+    lungs = scan.lungs.sum(axis=(1, 2))
+    half = len(lungs) // 2
+    assert lungs[half:].sum() > lungs[:half].sum()  # the heart takes its room from the left lung
+
+
+def test_the_same_plan_gives_the_same_voxels_and_another_seed_others(folder):
+    plan = scans.cohort_plans()[6]
+    one, again = scans.make_scan(plan), scans.make_scan(plan)
+    np.testing.assert_array_equal(one.image, again.image)
+    stored = np.asarray(nib.load(folder / writing.IMAGES / f"{plan.name}.nii.gz").dataobj)
+    np.testing.assert_array_equal(stored, one.image)  # made by another process
+    other = scans.make_scan(replace(plan, seed=1))
+    assert not np.array_equal(other.image, one.image)
+
+
+def test_a_slice_does_not_depend_on_the_slab_it_is_drawn_in():
+    patient, sides = anatomy.Anatomy(0, 3), np.arange(-180, 181, 6.0)
+    heights = np.array([20.0, 60.0, 100.0, 150.0, 200.0, 230.0])
+    together = drawing.draw_chest(patient, anatomy.Grid(sides, sides, heights, 6.0, 5.0))
+    for k in range(len(heights)):
+        alone = drawing.draw_chest(patient, anatomy.Grid(sides, sides, heights[k : k + 1], 6.0, 5.0))
+        for one, slab in zip(alone, together, strict=True):
+            np.testing.assert_allclose(one[0], slab[k], atol=0.01)
+
+
+def test_the_lungs_are_two_bodies_that_meet_nowhere():
+    scan = scans.make_scan(scans.cohort_plans()[1])
+    labels, _ = ndimage.label(scan.lungs)
+    sizes = np.sort(np.bincount(labels.ravel())[1:])[::-1]
+    assert sizes[:2].sum() > 0.98 * scan.lungs.sum() and sizes[1] > 0.5 * sizes[0]
+
+
+def test_a_patient_scanned_twice_has_the_same_chest_and_other_lesions():
+    plan = next(plan for plan in scans.cohort_plans() if plan.patient == 3)
+    first, second, another = (
+        scans.make_scan(one) for one in (plan, replace(plan, scan=2), replace(plan, patient=2))
+    )
+    lungs = [np.count_nonzero(scan.lungs) * np.diag(scan.affine)[:3].prod() for scan in (first, second, another)]
+    # The same lungs on another grid; another patient's differ by a fifth.
+    assert lungs[1] == pytest.approx(lungs[0], rel=0.01) and abs(lungs[2] / lungs[0] - 1) > 0.05
+    assert count(first.mask, second.mask).f1 < 0.5
+
+
+def test_a_complete_cohort_is_not_made_again(folder):
+    before = (folder / writing.MARKER).stat().st_mtime_ns
+    writing.write_cohort(folder, progress=lambda *_: pytest.fail("it worked"))
+    assert (folder / writing.MARKER).stat().st_mtime_ns == before
+
+
+def test_a_killed_run_leaves_nothing_that_looks_like_a_cohort(tmp_path, monkeypatch):
+    monkeypatch.setattr(writing, "cohort_plans", lambda profile, seed: phantom_plans[:2])
+
+    def killed(done, total, text):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        writing.write_cohort(tmp_path / "cohort", workers=1, progress=killed)
+    assert list(tmp_path.iterdir()) == []
+    writing.write_cohort(tmp_path / "cohort", workers=1)
+    assert json.loads((tmp_path / "cohort" / writing.MARKER).read_text())["profile"] == "lesson"
+
+
+phantom_plans = scans.cohort_plans()
+
+
+def test_a_script_without_a_guard_is_told_of_it_and_leaves_nothing(tmp_path):
+    script = tmp_path / "script.py"
+    made = str(tmp_path / "made")
+    script.write_text(f"from covidlab.phantom.writing import write_cohort\nwrite_cohort({made!r}, workers=2)\n")
+    run = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    last = run.stderr.splitlines()[-1]
+    assert run.returncode == 1 and "script.py: found processes that ended" in last and "__main__" in last
+    assert list(tmp_path.iterdir()) == [script]
+
+
+def test_a_folder_that_cannot_be_written_or_holds_other_things_is_named(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(CovidlabError, match="cannot be written"):
+        writing.write_cohort(tmp_path / "file" / "cohort")
+    with pytest.raises(CovidlabError, match="found a file; expected an empty or a new folder"):
+        writing.write_cohort(tmp_path / "file")
+    with pytest.raises(CovidlabError, match="other files"):
+        writing.write_cohort(tmp_path)
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+@pytest.fixture
+def quick_scans(folder, monkeypatch):
+    """Scans that are copied from the made cohort, not drawn."""
+
+    def copy(plan, to):
+        source = phantom_plans[int(plan.name[-1]) - 1].name if plan.seed else plan.name
+        for sub in (writing.IMAGES, writing.MASKS, writing.LUNGS):
+            shutil.copy(folder / sub / f"{source}.nii.gz", to / sub / f"{plan.name}.nii.gz")
+
+    monkeypatch.setattr(writing, "_write_scan", copy)
+
+
+def test_another_seed_has_a_folder_of_its_own_by_command(quick_scans, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COVIDLAB_HOME", str(tmp_path))
+    monkeypatch.setattr(writing.os, "cpu_count", lambda: 1)
+    assert main(["phantom"]) == main(["phantom", "--seed", "1"]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"phantom-lesson", "phantom-lesson-seed1"}
+    seeds = [json.loads((path / writing.MARKER).read_text())["seed"] for path in sorted(tmp_path.iterdir())]
+    assert seeds == [0, 1] and phantom_folder("paper", 2).name == "phantom-paper-seed2"
+    # Nor is it put in the place of another one that is named.
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["phantom", "--seed", "2", "--out", str(tmp_path / "phantom-lesson")]) == 2
+    assert "found the lesson phantom of seed 0; expected an empty or a new folder" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_marker_that_is_not_ours_protects_its_folder(tmp_path):
+    for text in ("{", "{}", "[]"):
+        (tmp_path / writing.MARKER).write_text(text)
+        with pytest.raises(CovidlabError, match="a phantom.json that is not ours"):
+            writing.write_cohort(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [writing.MARKER]
+
+
+def test_an_older_version_is_drawn_again_and_what_the_user_put_there_stays(quick_scans, tmp_path):
+    made = writing.write_cohort(tmp_path / "cohort", workers=1)
+    new = sorted(path.relative_to(made) for path in made.rglob("*.nii.gz"))
+    marker = json.loads((made / writing.MARKER).read_text())
+    marker["version"] -= 1
+    marker["plans"][0]["name"] = "phantom_99_1"  # a scan that this version has no more
+    (made / writing.MARKER).write_text(json.dumps(marker))
+    former = made / writing.IMAGES / "phantom_01_1.nii.gz"
+    former.rename(former.with_name("phantom_99_1.nii.gz"))
+    (made / writing.MASKS / "phantom_02_1.nii.gz").write_text("older voxels")
+    (made / "notes.txt").write_text("mine")
+    writing.write_cohort(made, workers=1)
+    assert (made / "notes.txt").read_text() == "mine"
+    assert sorted(path.relative_to(made) for path in made.rglob("*.nii.gz")) == new
+    assert np.asarray(nib.load(made / writing.MASKS / "phantom_02_1.nii.gz").dataobj).any()
+    assert json.loads((made / writing.MARKER).read_text())["version"] == writing.VERSION
+    assert [path.name for path in tmp_path.iterdir()] == ["cohort"]
+
+
+def test_two_first_uses_at_once_make_one_whole_cohort(quick_scans, tmp_path):
+    """The second begins, and ends, while the first one draws."""
+    second = []
+
+    def meanwhile(done, total, text):
+        if not second:
+            second.append(None)
+            second[0] = writing.write_cohort(tmp_path / "cohort", workers=1)
+            second.append((second[0] / writing.MARKER).stat().st_ino)
+
+    made = writing.write_cohort(tmp_path / "cohort", workers=1, progress=meanwhile)
+    assert second == [made, (made / writing.MARKER).stat().st_ino], "what stands is not replaced under a reader"
+    assert len(read_cohort(made).cases) == 10 and [path.name for path in tmp_path.iterdir()] == ["cohort"]
+
+
+def test_an_unknown_profile_is_refused():
+    with pytest.raises(ValueError, match="lesson or paper"):
+        scans.cohort_plans("huge")

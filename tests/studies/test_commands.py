@@ -1,0 +1,111 @@
+import json
+
+import pytest
+
+from covidlab.tables import read_table
+from studies.__main__ import main
+from tests.conftest import SLICES, write_scan
+
+
+def run(capsys, *arguments):
+    status = main([str(argument) for argument in arguments])
+    shown = capsys.readouterr()
+    return status, shown.out, shown.err
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("COVIDLAB_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+
+def test_reproduce_trains_draws_and_its_run_is_judged_in_full(capsys, cohort_folder, tmp_path):
+    options = ("reproduce", "--data", cohort_folder, "--updates", 3, "--seed", 1, "--out", tmp_path / "all")
+    status, out, _ = run(capsys, *options)
+    assert status == 0 and "| light_unet | test |" in out and "LEAKS" in out
+    scores = json.loads((tmp_path / "all" / "scores.json").read_text())
+    assert (scores["protocol"], scores["profile"], scores["seed"]) == ("slice", "lesson", 1)
+    assert set(scores["models"]["light_unet"]["test"]) == {"precision", "recall", "accuracy", "f1"}
+    figures = {path.name for path in (tmp_path / "all" / "figures").iterdir()}
+    assert figures == {
+        "fig-1-2-slices.png", "fig-3-light_unet.png", "fig-5-precision-recall.png", "fig-6-accuracy-f1.png",
+        "fig-7-worst-slices.png", "precision-against-recall.png",
+    }  # fmt: skip
+    (folder,) = (tmp_path / "all").glob("light_unet-slice-seed1-*")
+    status, out, _ = run(capsys, "evaluate", folder)
+    assert status == 0 and "| light_unet | test |" in out
+    full = ("evaluate", folder, "--full", "--data", cohort_folder)
+    status, out, _ = run(capsys, *full)
+    assert status == 0 and "| negative slices left empty |" in out and "protocol slice" in out
+    assert len((folder / "slices.csv").read_text().splitlines()) == 1 + 3 * SLICES
+    report = json.loads(run(capsys, *full, "--json")[1])["parts"]["test"]
+    assert report["pooled"] == pytest.approx(scores["models"]["light_unet"]["test"])
+    assert report["detection"]["slices"]["tp"] + report["detection"]["slices"]["fn"] > 0
+    status, _, err = run(capsys, "evaluate", folder, *full[1:])
+    assert status == 2 and "the same model and seed twice" in err
+    status, out, _ = run(capsys, *full, "--table", tmp_path / "tables" / "test-part")
+    text = (tmp_path / "tables" / "test-part.md").read_text()
+    command = f"python -m studies evaluate all/{folder.name} --full --data FOLDER --table STEM"
+    assert status == 0 and str(tmp_path) not in text and f"- command: {command}\n" in text
+    assert read_table(tmp_path / "tables" / "test-part.csv")[0]["measure"] == "precision"
+
+
+def test_study_writes_a_table_whose_command_repeats_it_and_names_no_folder_of_this_machine(
+    capsys, cohort_folder, tmp_path
+):
+    options = ("study", "joins", "--data", cohort_folder, "--updates", 2, "--seeds", "0,1")
+    options += ("--model", "nano_unet")
+    status, out, _ = run(capsys, *options, f"--out={tmp_path / 'study'}")
+    assert status == 0 and "| concatenate | test |" in out
+    table = (tmp_path / "study" / "joins.md").read_text()
+    repeated = "python -m studies study joins --data FOLDER --updates 2 --seeds 0,1 --model nano_unet --out=DIR"
+    assert f"- command: {repeated}\n" in table
+    assert str(tmp_path) not in table
+    assert len(read_table(tmp_path / "study" / "joins.csv")) == 2 * 3
+    assert len(list((tmp_path / "study" / "sum").glob("nano_unet-slice-seed1-*/scores.json"))) == 1
+    assert "widths" in run(capsys, "study", "list")[1]
+    assert "one of models" in run(capsys, "study", "absent")[2]
+    assert "names among concatenate, sum" in run(capsys, "study", "joins", "--variants", "sum,mean")[2]
+
+
+def test_folds_recipes_and_adaptation_by_command(capsys, tmp_path):
+    """Two of four patients held out; recipes compared, and networks adapted."""
+    for name in ("a", "b", "c", "d"):
+        write_scan(tmp_path / "cohort", name)
+    shared = ("--data", tmp_path / "cohort", "--updates", 2)
+    folds = ("reproduce", *shared, "--protocol", "patient", "--augment", 2, "--seeds", "0,1")
+    folds += ("--out", tmp_path / "rich")
+    status, out, _ = run(capsys, *folds)
+    assert status == 0 and "2 of 4 patients held out" in out
+    found = json.loads((tmp_path / "rich" / "scores.json").read_text())
+    assert set(found["held_out"]) == {"light_unet"}
+    page = (tmp_path / "rich" / "held-out-light_unet.md").read_text()
+    assert "FOLDER" in page and str(tmp_path) not in page
+    status, out, _ = run(capsys, "compare", tmp_path / "rich", "--table", tmp_path / "recipes")
+    assert status == 0 and read_table(tmp_path / "recipes.csv")[0]["recipe"] == "rich"
+    (first,) = (tmp_path / "rich").glob("light_unet-patient-seed0-*")
+    data = ("--data", tmp_path / "cohort")
+    status, out, _ = run(capsys, "adapt", first, *data, "--slices", "0,1", "--table", tmp_path / "curve")
+    assert status == 0 and [*read_table(tmp_path / "curve.csv")[0]] == ["patient", "0 slices", "1 slices"]
+    assert run(capsys, "reproduce", *shared, "--out", tmp_path / "by-slice")[0] == 0
+    (leaky,) = (tmp_path / "by-slice").glob("light_unet-slice-*")
+    for words, said in (
+        (("adapt", first, *data, "--slices", "0,-1"), "each once"),
+        (("adapt", first, first, *data, "--slices", "1"), "two runs that test the same patient"),
+        (("adapt", leaky, *data), "protocol slice"),
+        (("compare", tmp_path), "no scores.json"),
+        (("reproduce", *shared, "--seeds", "0,0"), "each once"),
+        (("reproduce", "--seeds", "4294967296"), "--seeds: found '4294967296'"),
+        (("reproduce", "--models", "resnet"), "--models: found 'resnet'; expected names among patch_cnn, fcn8s"),
+        (("evaluate", "absent"), "no finished run"),
+        (("evaluate", "absent", "--table", "t"), "add --full"),
+    ):
+        status, _, err = run(capsys, *words)
+        # These runs of a few updates have learnt nothing, and whoever reads one is told so, too.
+        problems = [line for line in err.splitlines() if "has learnt nothing" not in line]
+        assert status == 2 and said in err and len(problems) == 1, (words, err)
+
+
+def test_throughput_by_command(capsys, cohort_folder):
+    status, out, _ = run(capsys, "throughput", "--volume", cohort_folder / "images" / "someone_else.nii.gz")
+    assert status == 0 and "file to file" in out

@@ -1,0 +1,48 @@
+import pytest
+
+from covidlab.errors import CovidlabError
+from covidlab.models.builders import MODELS
+from covidlab.training.configs import Config
+from covidlab.training.recipe import Recipe
+from studies.questions import STUDIES, change, choose, find_study, run_variants, study_table
+
+BASE = Config("three scans", 32, "slice", 0, options={"widths": (2, 3)}, recipe=Recipe(updates=2, updates_per_epoch=2))
+
+
+def test_every_variant_of_every_study_names_things_that_exist():
+    for study in STUDIES.values():
+        assert len(study.variants) > 1 and study.question.endswith("?")
+        for changes in study.variants.values():
+            config = change(BASE, changes)
+            assert config.model in MODELS and config.recipe.updates == BASE.recipe.updates
+
+
+def test_a_variant_changes_what_it_names_and_nothing_else():
+    config = change(BASE, {"recipe": {"batch_size": 3}})
+    assert config.recipe.batch_size == 3 and config.options == BASE.options and BASE.recipe.batch_size == 8
+
+
+def test_a_study_runs_each_variant_on_each_seed_and_reads_what_is_finished(cache, tmp_path):
+    variants = {"two": {}, "one more": {"options": {"widths": (3, 4)}}}
+    seen = []
+    rows = run_variants(variants, BASE, cache, tmp_path, [0, 1], lambda done, total, text: seen.append((done, total)))
+    assert [(row.variant, row.seed) for row in rows] == [("two", 0), ("two", 1), ("one more", 0), ("one more", 1)]
+    assert len(list((tmp_path / "one-more").glob("*-seed1-*/scores.json"))) == 1
+    again = run_variants(variants, BASE, cache, tmp_path, [0, 1])
+    assert [row.run.counts for row in again] == [row.run.counts for row in rows]
+    table = study_table(rows)
+    assert [(line["variant"], line["part"]) for line in table][:3] == [
+        ("two", "train"), ("two", "validation"), ("two", "test"),
+    ]  # fmt: skip
+
+
+def test_some_variants_are_chosen_in_the_studys_own_order():
+    assert list(choose(STUDIES["models"], ["light_unet", "patch_cnn"])) == ["patch_cnn", "light_unet"]
+    assert choose(STUDIES["joins"], []) == STUDIES["joins"].variants
+    with pytest.raises(CovidlabError, match="names among concatenate, sum"):
+        choose(STUDIES["joins"], ["mean"])
+
+
+def test_an_unknown_study_is_refused_with_the_known_ones():
+    with pytest.raises(CovidlabError, match="one of models"):
+        find_study("astrology")

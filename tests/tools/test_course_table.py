@@ -1,0 +1,135 @@
+"""The table of time and memory is in step with what was measured."""
+
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from tools import course_table
+from tools.course_table import (
+    BEGIN,
+    END,
+    README,
+    RESULTS,
+    START,
+    CourseTableError,
+    main,
+    measure,
+    put,
+    render,
+    write_tables,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULT = {
+    "machine": "two slow cores",
+    "notebooks": {
+        "01_b": {"seconds": 100.0, "megabytes": 1250},
+        "00_a": {"seconds": 20.4, "megabytes": 640},
+    },
+}
+TABLE = """| notebook | time to run | peak memory |
+|---|---|---|
+| 00 a | 20 s | 0.6 GB |
+| 01 b | 1.5 min | 1.2 GB |
+| all | 2 min | 1.2 GB |
+
+Measured with `make course-table` on two slow cores."""
+
+
+def test_both_tables_of_the_course_are_in_step():
+    results = ROOT / RESULTS
+    table = render(json.loads(results.read_text(encoding="utf-8")) if results.exists() else {})
+    readme = (ROOT / README).read_text(encoding="utf-8")
+    start = [cell.source for cell in nbformat.read(ROOT / START, as_version=4).cells if BEGIN in cell.source]
+    assert len(start) == 1
+    for text in (readme, *start):
+        assert put(text, table) == text, "run `python -m tools.course_table`"
+
+
+def test_what_was_measured_is_of_this_course():
+    if not (ROOT / RESULTS).exists():
+        pytest.skip("nothing is measured yet: `make course-table`")
+    measured = json.loads((ROOT / RESULTS).read_text(encoding="utf-8"))["notebooks"]
+    assert sorted(measured) == sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+
+
+# As a notebook's first cell says it, in seconds.
+SPOKEN = {
+    "a quarter of a minute": 15, "half a minute": 30, "forty seconds": 40, "three quarters of a minute": 45,
+    "a minute": 60, "a minute and a quarter": 75, "a minute and a half": 90, "two minutes": 120,
+    "two and a half minutes": 150, "three minutes": 180,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("0[1-8]*.ipynb")), ids=lambda path: path.stem)
+def test_a_notebooks_first_cell_says_what_was_measured(path):
+    measured = json.loads((ROOT / RESULTS).read_text(encoding="utf-8"))["notebooks"][path.stem]
+    first = " ".join(nbformat.read(path, as_version=4).cells[0].source.split())
+    words, gigabytes = re.search(r"Measured on two cores: about ([a-z ]+), ([\d.]+) GB of memory\.", first).groups()
+    assert SPOKEN[words] == pytest.approx(measured["seconds"], rel=0.35)
+    assert float(gigabytes) == pytest.approx(measured["megabytes"] / 1000, abs=0.15)
+
+
+def test_the_table_sums_time_and_takes_the_largest_memory():
+    assert render(RESULT) == TABLE
+    assert render({}) == "Time and memory are not measured yet."
+
+
+@pytest.fixture
+def repository(tmp_path):
+    place = f"# Title\n\n{BEGIN}\n\nold\n\n{END}\n\nMore."
+    (tmp_path / "README.md").write_text(place)
+    (tmp_path / "notebooks").mkdir()
+    nbformat.write(new_notebook(cells=[new_markdown_cell(place), new_code_cell("1")]), tmp_path / START)
+    (tmp_path / "results").mkdir()
+    (tmp_path / RESULTS).write_text(json.dumps(RESULT))
+    return tmp_path
+
+
+def test_the_table_is_written_once_into_both(repository):
+    assert len(write_tables(repository)) == 2
+    expected = f"# Title\n\n{BEGIN}\n\n{TABLE}\n\n{END}\n\nMore."
+    assert (repository / "README.md").read_text() == expected
+    assert nbformat.read(repository / START, as_version=4).cells[0].source == expected
+    assert write_tables(repository) == []
+
+
+@pytest.mark.parametrize("text", ["", BEGIN, END, END + BEGIN, 2 * (BEGIN + END)])
+def test_a_place_that_is_not_clear_is_refused(text):
+    with pytest.raises(CourseTableError, match="markers"):
+        put(text, TABLE)
+
+
+def test_a_notebook_is_measured_and_left_as_it_is(repository, monkeypatch, capsys):
+    path = repository / START
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[1].source = "held = bytearray(300_000_000)\nlen(held)"
+    nbformat.write(notebook, path)
+    before = path.read_bytes()
+    of = measure(path)
+    assert 300 < of["megabytes"] < 1000
+    assert of["seconds"] > 0
+    assert path.read_bytes() == before
+
+    notebook.cells[1].source = "raise RuntimeError('broken')"
+    nbformat.write(notebook, path)
+    monkeypatch.chdir(repository)
+    assert main(["--measure"]) == 2
+    assert "RuntimeError: broken" in capsys.readouterr().err
+
+
+def test_one_notebook_is_measured_anew_and_the_others_keep_their_numbers(repository, monkeypatch, capsys):
+    monkeypatch.chdir(repository)
+    monkeypatch.setattr(course_table, "measure", lambda path: {"seconds": 7.0, "megabytes": 70})
+    old = {"seconds": 1.0, "megabytes": 10}
+    results = repository / RESULTS
+    results.parent.mkdir(exist_ok=True)
+    results.write_text(json.dumps({"command": "x", "machine": "m", "notebooks": {Path(START).stem: old, "05_x": old}}))
+    assert main(["--measure", "--only", "00"]) == 0
+    assert json.loads(results.read_text())["notebooks"] == {
+        Path(START).stem: {"seconds": 7.0, "megabytes": 70}, "05_x": old,
+    }  # fmt: skip

@@ -1,0 +1,221 @@
+"""What sets the project up agrees with pyproject.toml, and nothing is tracked that must not be."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from itertools import takewhile
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[2]
+# Named in environment.yml, so that a reader sees what the course stands on.
+NAMED = {"jupyterlab", "tensorflow", "numpy", "nibabel", "matplotlib", "ipywidgets", "nbval", "scikit-image"}
+MOST_BYTES = 3_000_000
+TEST_COMMAND = "make test"
+
+# Each pattern has a bracket in it, so that this file does not hold what it forbids.
+FORBIDDEN = {
+    "a registry's host": r"py[p]i\.org|python[h]osted\.|registry\.np[m]js|deb\.de[b]ian|conda\.anacond[a]",
+    "a path of one machine": r"(?<![\w.])/(?:(?:wor[k]|far[m]|roo[t]|tmp/bas[h]_jobs)[/.]|(?:hom[e]|User[s])/\w)",
+}
+PATIENT_DATA = re.compile(
+    r"\.nii(\.gz)?$|\.dcm$|(radiopaedia|coronacases)[^/]*\.(png|jpe?g|gif|svg|webp|np[yz])$", re.I
+)
+
+
+def text(name):
+    path = ROOT / name
+    assert path.exists(), f"{name} is missing"
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def pyproject():
+    return tomllib.loads(text("pyproject.toml"))
+
+
+@pytest.fixture(scope="module")
+def bounds(pyproject):
+    """Name -> requirement, of the package and of all its extras."""
+    project = pyproject["project"]
+    lines = project["dependencies"] + [line for extra in project["optional-dependencies"].values() for line in extra]
+    return {canonicalize_name(requirement.name): requirement for requirement in map(Requirement, lines)}
+
+
+@pytest.fixture(scope="module")
+def locked():
+    """One (requirement, hashes) for each entry of requirements.lock."""
+    entries = []
+    for block in text("requirements.lock").replace("\\\n", " ").splitlines():
+        if block.strip() and not block.lstrip().startswith("#"):
+            words = list(takewhile(lambda word: not word.startswith("--"), block.split()))
+            entries.append((Requirement(" ".join(words)), re.findall(r"--hash=sha256:([0-9a-f]{64})\b", block)))
+    return entries
+
+
+# pyproject.toml, the lock and conda's file ---------------------------------------------------------------------------
+
+
+def test_a_package_has_its_bounds_in_one_place_only(pyproject, bounds):
+    project = pyproject["project"]
+    lines = project["dependencies"] + [line for extra in project["optional-dependencies"].values() for line in extra]
+    assert len(lines) == len(bounds)
+    assert all(requirement.specifier for requirement in bounds.values())
+    built_with = Requirement(pyproject["build-system"]["requires"][0])
+    assert built_with == bounds["setuptools"], "the Makefile builds with the locked one, without isolation"
+
+
+def test_the_lock_satisfies_every_bound(bounds, locked):
+    for name, requirement in bounds.items():
+        pins = [pin for pin, _ in locked if canonicalize_name(pin.name) == name]
+        assert pins, f"{name} is not in requirements.lock: run `make lock`"
+        for pin in pins:
+            assert requirement.specifier.contains(str(pin.specifier).removeprefix("==")), f"{pin} is not {requirement}"
+
+
+def test_the_lock_pins_and_hashes_every_entry(locked):
+    assert len(locked) > 100
+    for pin, hashes in locked:
+        assert re.fullmatch(r"==[^*,]+", str(pin.specifier)), pin
+        assert pin.url is None, pin
+        assert hashes, f"{pin} has no hash"
+
+
+def test_the_lock_names_no_host():
+    assert [
+        line for line in text("requirements.lock").splitlines() if re.search(r"://|index-url|find-links", line)
+    ] == []
+
+
+def test_the_lock_holds_the_uv_that_the_makefile_takes_from_it():
+    # As its sed does: from the line that pins uv to the first that no backslash continues.
+    lines = text("requirements.lock").splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("uv=="))
+    entry = [*takewhile(lambda line: line.endswith("\\"), lines[start:])]
+    assert all("--hash=sha256:" in line for line in [*entry[1:], lines[start + len(entry)]])
+
+
+def test_conda_gives_python_and_pip_and_the_rest_has_pyprojects_bounds(pyproject, bounds):
+    environment = yaml.safe_load(text("environment.yml"))
+    assert environment["channels"] == ["conda-forge"]
+    python, pip, block = environment["dependencies"]
+    assert pip == "pip"
+    lowest = re.match(r">=([\d.]+)", pyproject["project"]["requires-python"])[1]
+    assert python == f"python={lowest}"
+    *named, last = block["pip"]
+    assert last == "-e .[notebooks,test]"
+    assert {"notebooks", "test"} <= set(pyproject["project"]["optional-dependencies"])
+    requirements = [Requirement(line) for line in named]
+    assert {requirement.name for requirement in requirements} == NAMED
+    for requirement in requirements:
+        assert requirement == bounds[canonicalize_name(requirement.name)]
+
+
+def test_colabs_versions_are_exact_and_within_the_bounds(bounds):
+    lines = [line for line in text("tools/colab-requirements.txt").splitlines() if not line.startswith("#")]
+    pins = [Requirement(line) for line in lines]
+    assert {"tensorflow", "keras", "numpy", "ipywidgets"} <= {pin.name for pin in pins}
+    for pin in pins:
+        version = re.fullmatch(r"==([^*,]+)", str(pin.specifier))
+        assert version, pin
+        bound = bounds.get(canonicalize_name(pin.name))
+        assert bound is None or bound.specifier.contains(version[1]), f"{pin} is not {bound}"
+
+
+# One test command, one citation --------------------------------------------------------------------------------------
+
+
+def test_readme_ci_and_workflow_run_the_same_command():
+    steps = yaml.safe_load(text(".github/workflows/test.yml"))["jobs"]["test"]["steps"]
+    assert [step["run"] for step in steps if "run" in step] == [TEST_COMMAND]
+    commands = [line.strip() for line in text(".ci/run").splitlines() if re.match(r"\s*(exec |make )", line)]
+    assert commands[0] == TEST_COMMAND and commands[1].startswith(f"exec {TEST_COMMAND}-processors ")
+    assert len(commands) == 2
+    assert re.search(rf"^\s*(\$ )?{TEST_COMMAND}\b", text("README.md"), re.MULTILINE), "README.md shows another command"
+    assert (ROOT / ".ci" / "run").stat().st_mode & 0o100, ".ci/run is not executable"
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_make_alone_explains_every_target():
+    shown = subprocess.run(
+        ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    phony = re.search(r"^\.PHONY: (.*)$", text("Makefile"), re.MULTILINE)[1].split()
+    assert [target for target in phony if target not in {"help", "FORCE"} and f"make {target} " not in shown] == []
+
+
+def test_the_citation_names_this_version_and_the_paper(pyproject):
+    citation = yaml.safe_load(text("CITATION.cff"))
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    assert citation["cff-version"] == "1.2.0"
+    assert str(citation["version"]) == pyproject["project"]["version"]
+    assert citation["repository-code"] == pyproject["project"]["urls"]["Homepage"]
+    paper = citation["references"][0]
+    assert paper["title"] == "Deep learning models for COVID-19 infected area segmentation in CT images"
+    surnames = [author["family-names"] for author in paper["authors"]]
+    assert surnames == ["Voulodimos", "Protopapadakis", "Katsamenis", "Doulamis", "Doulamis"]
+
+
+# What is tracked -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tracked():
+    """Files that git tracks or would, so that a fault shows before it is committed."""
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout: nothing says which files belong to it")
+    command = ["git", "-c", f"safe.directory={ROOT}", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip(f"git lists no files here: {listed.stderr.strip()}")
+    return [name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_no_file_names_this(what, tracked):
+    found = []
+    for name in tracked:
+        content = (ROOT / name).read_bytes()
+        if b"\0" not in content[:8192]:
+            match = re.search(FORBIDDEN[what], content.decode("utf-8", errors="replace"))
+            found += [f"{name}: {match[0]}"] if match else []
+    assert found == []
+
+
+def test_no_file_is_large(tracked):
+    sizes = {name: (ROOT / name).stat().st_size for name in tracked}
+    assert {name: size for name, size in sizes.items() if size > MOST_BYTES} == {}
+
+
+def test_no_patients_data_or_picture_is_there(tracked):
+    assert [name for name in tracked if PATIENT_DATA.search(name)] == []
+
+
+@pytest.mark.parametrize(
+    ("what", "planted"),
+    [
+        ("a registry's host", "https://files.python" + "hosted.org/x.whl"),
+        ("a registry's host", "index-url = https://py" + "pi.org/simple"),
+        ("a path of one machine", "see /wor" + "k/main/data"),
+        ("a path of one machine", "HOME=/roo" + "t/.cache"),
+        ("a path of one machine", "/hom" + "e/someone/scans"),
+    ],
+)
+def test_the_patterns_find_what_they_are_for(what, planted):
+    assert re.search(FORBIDDEN[what], planted)
+
+
+@pytest.mark.parametrize(
+    "name", ["tests/x.nii.gz", "a/b.NII", "results/radiopaedia_4_z20.png", "x/coronacases_001.npz"]
+)
+def test_a_patients_file_would_be_found(name):
+    assert PATIENT_DATA.search(name)
+
+
+def test_a_picture_of_the_phantom_is_no_patients_file():
+    assert not PATIENT_DATA.search("results/phantom_03_1.png")

@@ -1,0 +1,286 @@
+"""Every notebook of the course passes every guard; every guard, and nbval itself, catches what it is there for."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import types
+from pathlib import Path
+
+import nbformat
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from tools import notebook_guards
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+HOMEPAGE = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Homepage"]
+REPOSITORY = HOMEPAGE.removeprefix("https://github.com/")
+# Put together here, so that this file does not hold what it forbids.
+HOME_FOLDER = "/" + "root" + "/scans"
+
+
+def of_each(notebooks):
+    return pytest.mark.parametrize("path", notebooks, ids=lambda path: path.stem)
+
+
+@of_each(NOTEBOOKS)
+@pytest.mark.parametrize("guard", notebook_guards.GUARDS, ids=lambda guard: guard.__name__)
+def test_the_notebook_passes(guard, path):
+    assert guard(nbformat.read(path, as_version=4)) == []
+
+
+@of_each(NOTEBOOKS)
+def test_the_notebook_is_valid_small_and_opens_in_colab(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert notebook_guards.large_file(path) == []
+    assert notebook_guards.colab_badge(notebook, REPOSITORY, path.name) == []
+    assert notebook_guards.colab_setup(notebook, REPOSITORY) == []
+
+
+# The guards themselves -----------------------------------------------------------------------------------------------
+
+ALT = "Axial slice with two lesions outlined."
+
+
+def picture(alt=ALT, kind="image/png"):
+    data = {kind: "iVBORw0KGgo=", "text/plain": "<Figure size 640x480>"}
+    return new_output("display_data", data=data, metadata={kind: {"alt": alt}})
+
+
+def printed(text, name="stdout"):
+    return new_output("stream", name=name, text=text)
+
+
+def sound_notebook():
+    """Seven code cells, one of them with a picture; every guard is content with it."""
+    address = f"https://colab.research.google.com/github/{REPOSITORY}/blob/main/notebooks/01_x.ipynb"
+    cells = [
+        new_markdown_cell(f"# Look at a scan\n\n[![Open in Colab](https://badge.svg)]({address})"),
+        new_markdown_cell("## 1. Read it\n\n```\n# a comment, no heading\n```\n\n### Why"),
+        new_code_cell("print('Cohort: phantom')", outputs=[printed("Cohort: phantom-lesson, 10 cases\n")]),
+        new_markdown_cell("## 2. Show it"),
+        new_code_cell("show(figure, alt=...)", outputs=[picture(), printed(f"{ALT}\n")]),
+        *(new_code_cell(f"x = {number}") for number in range(5)),
+    ]
+    notebook = new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+    for number, cell in enumerate(notebook_guards.code_cells(notebook), start=1):
+        cell.execution_count = number
+    return notebook
+
+
+@pytest.mark.parametrize("guard", notebook_guards.GUARDS, ids=lambda guard: guard.__name__)
+def test_a_sound_notebook_passes(guard):
+    assert guard(sound_notebook()) == []
+
+
+def cell(notebook, number=1):
+    return notebook_guards.code_cells(notebook)[number - 1]
+
+
+def outputs(*new, number=1):
+    """A change that replaces what a cell shows."""
+    return lambda notebook: cell(notebook, number).update(outputs=list(new))
+
+
+def source(text, number=1):
+    return lambda notebook: cell(notebook, number).update(source=text)
+
+
+def tags(*names, cells=(1,)):
+    return lambda notebook: [cell(notebook, number).metadata.update(tags=list(names)) for number in cells]
+
+
+COHORT = printed("Cohort: phantom\n")
+PLANTED = [
+    ("never_run", "no count", lambda notebook: cell(notebook, 3).update(execution_count=None)),
+    ("never_run", "out of order", lambda notebook: cell(notebook, 3).update(execution_count=9)),
+    ("never_run", "empty cell", source("  \n", 7)),
+    ("errors_and_warnings", "stderr", outputs(COHORT, printed("UserWarning: old\n", "stderr"))),
+    ("errors_and_warnings", "error", outputs(new_output("error", ename="E", evalue="bad", traceback=[]))),
+    ("memory_addresses", "printed", outputs(printed("<Model object at 0x7f3a>\n"))),
+    ("memory_addresses", "result", outputs(new_output("execute_result", data={"text/plain": "<f at 0x10a>"}))),
+    ("widget_state", "stored", lambda notebook: notebook.metadata.update(widgets={"state": {}})),
+    ("opt_outs", "two of seven", tags("nbval-ignore-output", cells=(1, 2))),
+    ("opt_outs", "ignored and skipped", lambda notebook: [
+        tags("nbval-skip")(notebook), tags("nbval-ignore-output", cells=(2,))(notebook)
+    ]),
+    ("opt_outs", "comment", source("# NBVAL_IGNORE_OUTPUT\nprint(1)")),
+    ("opt_outs", "raises-exception", tags("raises-exception")),
+    ("other_kernels", "named after a venv", lambda notebook: notebook.metadata.kernelspec.update(name="covidlab")),
+    ("other_kernels", "none", lambda notebook: notebook.metadata.pop("kernelspec")),
+    ("pictures_without_words", "no alt text", outputs(picture(alt=""), printed(f"{ALT}\n"), number=2)),
+    ("pictures_without_words", "blank alt text", outputs(picture(alt=" "), number=2)),
+    ("pictures_without_words", "no metadata", outputs(new_output("display_data", data={"image/png": "iVBO"}))),
+    ("pictures_without_words", "an svg", outputs(new_output("display_data", data={"image/svg+xml": "<svg/>"}))),
+    ("pictures_without_words", "no caption", outputs(picture(), number=2)),
+    ("pictures_without_words", "another caption", outputs(picture(), printed("A slice.\n"), number=2)),
+    ("pictures_without_words", "html", outputs(new_output("display_data", data={"text/html": "<img src='x' alt=''>"}))),
+    ("pictures_without_words", "prose", lambda notebook: notebook.cells[1].update(source="## 1\n\n![](x.png)")),
+    ("real_patients", "a real case under a picture", outputs(
+        picture(), printed(f"{ALT} radiopaedia_4_85506_1, z = 20\n"), number=2
+    )),
+    ("real_patients", "a real case in alt text", outputs(picture(alt="coronacases_001"), number=2)),
+    ("real_patients", "a real cohort", outputs(printed("Cohort: covid19-ct-seg, 10 cases\n"))),
+    ("real_patients", "a real cohort after the phantom", outputs(COHORT, printed("Cohort: my-folder\n"))),
+    ("real_patients", "no cohort named", outputs(printed("10 cases\n"))),
+    ("long_outputs", "26 lines", outputs(printed("line\n" * 26))),
+    ("long_outputs", "26 lines in two pieces", outputs(printed("line\n" * 13), printed("line\n" * 13))),
+    ("long_outputs", "a long result", outputs(new_output("execute_result", data={"text/plain": "line\n" * 26}))),
+    ("machine_paths", "in code", source(f"open('{HOME_FOLDER}')")),
+    ("machine_paths", "in prose", lambda notebook: notebook.cells[1].update(source=f"See {HOME_FOLDER}")),
+    ("machine_paths", "shown", outputs(printed(f"reading {HOME_FOLDER}\n"))),
+    ("machine_paths", "Windows", outputs(printed("reading C:\\Users\\me\n"))),
+    ("headings", "two titles", lambda notebook: notebook.cells[3].update(source="# Another title")),
+    ("headings", "no title", lambda notebook: notebook.cells[0].update(source="## Look at a scan")),
+    ("headings", "a level skipped", lambda notebook: notebook.cells[1].update(source="#### 1. Read it")),
+    ("long_cells", "26 lines", source("x = 1\n" * 26)),
+    ("open_solutions", "never folded", tags("solution")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("guard", "plant"), [case[::2] for case in PLANTED], ids=[f"{guard}: {what}" for guard, what, _ in PLANTED]
+)
+def test_a_planted_fault_is_found(guard, plant):
+    notebook = sound_notebook()
+    plant(notebook)
+    assert getattr(notebook_guards, guard)(notebook) != []
+
+
+def test_every_guard_has_a_planted_fault():
+    assert {guard.__name__ for guard in notebook_guards.GUARDS} == {guard for guard, _, _ in PLANTED}
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        outputs(COHORT, printed("line\n" * 24)),
+        outputs(COHORT, printed("radiopaedia_4_85506_1 has 39 slices (a table, no picture)\n")),
+        outputs(COHORT, printed("see https://example.org/home/me and https://example.org/tmp/x\n")),
+        outputs(COHORT, new_output("display_data", data={"text/html": "<img src='x' alt='A slice'>"})),
+        outputs(picture(), printed("Axial slice with two\n   lesions outlined.\n"), number=2),
+        tags("nbval-ignore-output"),
+        source("x = 1\n" * 25),
+    ],
+)
+def test_what_is_harmless_is_let_through(harmless):
+    notebook = sound_notebook()
+    harmless(notebook)
+    assert [fault for guard in notebook_guards.GUARDS for fault in guard(notebook)] == []
+
+
+def test_alt_text_may_stand_beside_the_picture_kind():
+    notebook = sound_notebook()
+    cell(notebook, 2).outputs[0].metadata = nbformat.from_dict({"alt": ALT})
+    assert notebook_guards.pictures_without_words(notebook) == []
+
+
+def test_a_badge_must_open_its_own_notebook():
+    notebook = sound_notebook()
+    assert notebook_guards.colab_badge(notebook, REPOSITORY, "01_x.ipynb") == []
+    assert notebook_guards.colab_badge(notebook, REPOSITORY, "02_y.ipynb") != []
+    assert notebook_guards.colab_badge(notebook, "someone/else", "01_x.ipynb") != []
+    assert notebook_guards.colab_badge(new_notebook(), REPOSITORY, "01_x.ipynb") != []
+
+
+def test_the_first_code_cell_must_be_the_silent_setup():
+    def faults(*cells):
+        return notebook_guards.colab_setup(new_notebook(cells=list(cells)), REPOSITORY)
+
+    setup = notebook_guards.setup_source(REPOSITORY)
+    assert faults(new_markdown_cell("# Title"), new_code_cell(setup), new_code_cell("x = 1")) == []
+    assert faults() != []
+    assert faults(new_code_cell("x = 1"), new_code_cell(setup)) != []
+    assert faults(new_code_cell(notebook_guards.setup_source("someone/else"))) != []
+    assert faults(new_code_cell(setup, outputs=[printed("cloning\n")])) != []
+
+
+@pytest.mark.parametrize("on_colab", [True, False])
+def test_the_setup_cell_acts_on_colab_only_and_leaves_numpy_and_tensorflow_alone(on_colab, monkeypatch):
+    """Colab itself is not run here: a module of its name and a shell that writes down commands stand in."""
+    commands = []
+    shell = InteractiveShell.instance()
+    monkeypatch.setattr(shell, "system", commands.append)
+    monkeypatch.setattr(shell, "run_line_magic", lambda name, line, **_: commands.append(f"{name} {line}"))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    if on_colab:
+        monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+    assert shell.run_cell(notebook_guards.setup_source(REPOSITORY)).success
+    assert ("/content/covidlab" == sys.path[0]) == on_colab
+    if not on_colab:
+        assert commands == []
+        return
+    clone, install = commands
+    assert clone.endswith(f"https://github.com/{REPOSITORY} /content/covidlab")
+    assert install.startswith("pip install")
+    assert not {"numpy", "tensorflow", "keras"} & set(install.split())
+
+
+def test_a_large_file_is_refused(tmp_path):
+    path = tmp_path / "large.ipynb"
+    path.write_bytes(b" " * notebook_guards.MOST_BYTES)
+    assert notebook_guards.large_file(path) != []
+    path.write_bytes(b" " * (notebook_guards.MOST_BYTES - 1))
+    assert notebook_guards.large_file(path) == []
+
+
+# nbval itself --------------------------------------------------------------------------------------------------------
+
+
+VIEWER = f"""
+from ipywidgets import IntSlider
+from matplotlib.figure import Figure
+from covidlab.plots.viewers import Viewer
+from covidlab.plots.views import View
+draw = lambda k: View(Figure(), str(k))
+Viewer("slice viewer", draw, {{"k": IntSlider(0, 0, 1)}}).show("{ALT}")
+"""
+
+
+def test_nbval_fails_a_broken_notebook_and_only_that(tmp_path):
+    """One run over small notebooks: what it must catch, what it must let through, and what it cannot see."""
+
+    def write(name, code, *stored, count=1):
+        cells = [new_code_cell(code, execution_count=count, outputs=list(stored))]
+        notebook = new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+
+    write("right", "print(1 + 2)", printed("3\n"))
+    write("wrong", "print(1 + 2)", printed("2\n"))
+    write("new_warning", "import sys\nprint(3)\nprint('old', file=sys.stderr)", printed("3\n"))
+    write("another_python", "print('Python 3.11.2')", printed("Python 3.12.99\n"))
+    # The blind spot that notebook_guards.never_run is for: outputs stripped, so nothing is compared.
+    write("stripped", "print(1 + 2)", count=None)
+
+    # Nobody moves a slider under nbval; showing a viewer moves each to its ends.
+    caption = f"Still picture (the one below moves): {ALT}"
+    stored = [picture(), printed(f"{caption}\n")]
+    stored[0].data["text/plain"] = caption
+    stored.append(new_output("display_data", data={"text/plain": "[slice viewer: run this notebook to move it]"}))
+    write("viewer", VIEWER, *stored)
+    write("broken_callback", VIEWER.replace("View(Figure(), str(k))", "[View(Figure(), '')][k]"), *stored)
+
+    # The outer pytest's workers and options are none of the inner one's business.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    command = [sys.executable, "-m", "pytest", "-rA", "--color=no", "--rootdir", ".", "-p", "no:cacheprovider"]
+    command += ["--nbval", "--nbval-current-env", "--nbval-cell-timeout", "60"]
+    command += ["--nbval-sanitize-with", str(ROOT / "tools" / "nbval_sanitize.cfg"), "."]
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+
+    lines = re.findall(r"^(PASSED|FAILED) (\w+)\.ipynb::Cell 0", run.stdout, re.MULTILINE)
+    verdicts = {name: verdict for verdict, name in lines}
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert verdicts == {
+        "right": "PASSED",
+        "wrong": "FAILED",
+        "new_warning": "FAILED",
+        "another_python": "PASSED",
+        "stripped": "PASSED",
+        "viewer": "PASSED",
+        "broken_callback": "FAILED",
+    }

@@ -1,0 +1,129 @@
+"""Student copies: the solutions are gone, and what is left still runs from top to bottom."""
+
+import ast
+from pathlib import Path
+
+import nbformat
+import pytest
+from IPython.core.inputtransformer2 import TransformerManager
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from tools.student import ANSWER, StudentError, main, student_copy, write_student_copies
+
+NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
+# Cells may hold what only IPython understands: `%pip`, `!git`.
+as_python = TransformerManager().transform_cell
+EXERCISE = """**1.** Add.
+
+<details><summary>Hint</summary>
+
+Use a plus.
+
+</details>
+
+<details><summary>Solution</summary>
+
+Forty-two.
+
+</details>
+
+## Summary"""
+
+
+@pytest.fixture
+def notebook():
+    shown = new_output("stream", name="stdout", text="42\n")
+    cells = [
+        new_markdown_cell(EXERCISE),
+        new_code_cell("answer = ...", execution_count=1),
+        new_code_cell("answer = 40 + 2\nprint(answer)", execution_count=2, outputs=[shown]),
+        new_code_cell("print(answer)", execution_count=3, outputs=[shown]),
+    ]
+    cells[2].metadata["tags"] = ["solution", "other"]
+    cells[2].metadata |= {"jupyter": {"source_hidden": True}, "cellView": "form"}
+    return new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+
+
+def test_solutions_and_outputs_go_and_the_rest_stays(notebook):
+    before = nbformat.writes(notebook)
+    text, stub, solution, last = student_copy(notebook).cells
+    assert text.source == EXERCISE.replace("<details><summary>Solution</summary>\n\nForty-two.\n\n</details>\n\n", "")
+    assert (stub.source, last.source) == ("answer = ...", "print(answer)")
+    assert solution.source == ANSWER
+    assert solution.metadata == {"tags": ["other"]}  # not folded any more
+    assert [(cell.execution_count, cell.outputs) for cell in (stub, solution, last)] == [(None, [])] * 3
+    assert nbformat.writes(notebook) == before
+
+
+def test_the_badge_that_opens_the_solutions_goes():
+    badge = "[![Open in Colab](https://badge.svg)](https://colab.example/01_x.ipynb)\n\n# Add\n\n![a sum](sum.png)"
+    assert student_copy(new_notebook(cells=[new_markdown_cell(badge)])).cells[0].source == "# Add\n\n![a sum](sum.png)"
+
+
+def test_a_student_copy_runs_from_top_to_bottom(notebook):
+    copy = student_copy(notebook)
+    nbformat.validate(copy)
+    ran = NotebookClient(copy, timeout=60).execute()
+    assert ran.cells[-1].outputs[0].text == "Ellipsis\n"
+
+
+def test_copies_are_written_beside_nothing_else(notebook, tmp_path, capsys):
+    nbformat.write(notebook, tmp_path / "a.ipynb")
+    assert main([str(tmp_path / "a.ipynb"), "-o", str(tmp_path / "new" / "student")]) == 0
+    assert nbformat.read(tmp_path / "new" / "student" / "a.ipynb", as_version=4).cells[2].source == ANSWER
+    assert "40 + 2" in (tmp_path / "a.ipynb").read_text()
+
+
+def test_a_notebook_is_never_overwritten_by_its_copy(notebook, tmp_path, capsys):
+    path = tmp_path / "a.ipynb"
+    nbformat.write(notebook, path)
+    assert main([str(path), "-o", str(tmp_path)]) == 2
+    assert "another folder" in capsys.readouterr().err
+    path.write_text("not a notebook")
+    with pytest.raises(StudentError, match="a Jupyter notebook"):
+        write_student_copies([path], tmp_path / "student")
+
+
+# The course's own notebooks ------------------------------------------------------------------------------------------
+
+
+def solutions(notebook):
+    return [cell for cell in notebook.cells if "solution" in cell.metadata.get("tags", ())]
+
+
+def names(cells, kind):
+    """Names that these cells bind (ast.Store) or use (ast.Load), functions included."""
+    found = set()
+    for node in ast.walk(ast.parse("\n".join(as_python(cell.source) for cell in cells))):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, kind):
+            found.add(node.id)
+        elif kind is ast.Store and isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif kind is ast.Store and isinstance(node, (ast.Import, ast.ImportFrom)):
+            found.update((alias.asname or alias.name).split(".")[0] for alias in node.names)
+    return found
+
+
+def needed_from_solutions(notebook):
+    """Names that other cells use and only solutions bind; a student copy would stop there."""
+    solved = solutions(notebook)
+    others = [cell for cell in notebook.cells if cell.cell_type == "code" and cell not in solved]
+    return (names(solved, ast.Store) - names(others, ast.Store)) & names(others, ast.Load)
+
+
+def test_a_cell_that_needs_a_solution_is_found(notebook):
+    assert needed_from_solutions(notebook) == set()
+    notebook.cells[1].source = "pass"
+    assert needed_from_solutions(notebook) == {"answer"}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_notebooks_copy_holds_no_solution_and_needs_none(path):
+    notebook = nbformat.read(path, as_version=4)
+    copy = nbformat.writes(student_copy(notebook))
+    assert "<summary>Solution" not in copy and '"solution"' not in copy
+    for cell in solutions(notebook):
+        assert cell.cell_type == "code"
+        assert cell.source not in [kept.source for kept in student_copy(notebook).cells]
+    assert needed_from_solutions(notebook) == set()

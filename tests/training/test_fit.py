@@ -1,0 +1,213 @@
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from covidlab._tensorflow import keras, tf
+from covidlab.data.splits import split_by_slice
+from covidlab.evaluation.counts import Counts
+from covidlab.models import light_unet
+from covidlab.models.inference import predict_slices
+from covidlab.models.patch_cnn import dense_patch_cnn
+from covidlab.training.batches import (
+    augmented,
+    patch_batches,
+    training_batches,
+    training_slices,
+    undersample,
+)
+from covidlab.training.fit import learner_and_batches, read_history, train
+from covidlab.training.recipe import Recipe
+from covidlab.training.thresholds import best_threshold
+
+RECIPE = Recipe(updates=6, batch_size=4, updates_per_epoch=2)
+
+
+def small_unet():
+    return light_unet(widths=(2, 3, 4))
+
+
+def small_patch_cnn():
+    return dense_patch_cnn(widths=(2, 3, 4))
+
+
+def fresh_model(build=small_unet):
+    keras.utils.set_random_seed(0)
+    return build()
+
+
+def do_nothing(epoch):
+    pass
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("build", [small_unet, small_patch_cnn])
+@pytest.mark.parametrize("updates", [6, 5])  # whole epochs; a last one that is shorter
+def test_a_killed_training_ends_where_it_would_have_ended(cache, tmp_path, build, updates):
+    recipe = replace(RECIPE, updates=updates)
+    split = split_by_slice(len(cache), seed=0)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    whole.mkdir(), parts.mkdir()
+    straight = fresh_model(build)
+    history = train(straight, cache, split, recipe, whole, do_nothing)
+
+    # A power cut in the second epoch: the callback of the first batch after the first epoch raises.
+    from covidlab.training import fit
+
+    class CutShort(fit._Keeper):
+        def on_train_batch_end(self, batch, logs=None):
+            if len(self.history) == 1:
+                raise Killed
+
+    original, fit._Keeper = fit._Keeper, CutShort
+    try:
+        with pytest.raises(Killed):
+            train(fresh_model(build), cache, split, recipe, parts, do_nothing)
+    finally:
+        fit._Keeper = original
+    assert len(read_history(parts / "history.csv")) == 1
+
+    keras.utils.set_random_seed(99)  # whatever the second process starts with must not matter
+    resumed = build()
+    again = train(resumed, cache, split, recipe, parts, do_nothing)
+    assert [epoch.loss for epoch in again] == pytest.approx([epoch.loss for epoch in history], rel=1e-4)
+    for one, other in zip(straight.get_weights(), resumed.get_weights()):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+    assert not (parts / "state.weights.h5").exists()
+
+
+@pytest.mark.parametrize("build", [small_unet, small_patch_cnn])
+@pytest.mark.parametrize("updates, epochs", [(1, [1]), (5, [2, 4, 5]), (6, [2, 4, 6])])
+def test_exactly_the_updates_that_were_asked_for_are_made(cache, tmp_path, recwarn, build, updates, epochs):
+    model, seen = fresh_model(build), []
+    recipe = replace(RECIPE, updates=updates)
+    history = train(model, cache, split_by_slice(len(cache)), recipe, tmp_path, seen.append)
+    assert [epoch.updates for epoch in history] == epochs and recipe.epochs == len(epochs)
+    learner, _ = learner_and_batches(model)
+    assert int(learner.optimizer.iterations.numpy()) == updates
+    assert not [one for one in recwarn if "ran out of data" in str(one.message)]
+
+
+def test_a_last_shorter_epoch_leaves_the_batches_before_it_as_they_were(cache):
+    slices = np.flatnonzero(cache.positive)
+    whole, cut = (list(training_batches(cache, slices, replace(RECIPE, updates=n), seed=3)) for n in (6, 5))
+    assert (len(whole), len(cut)) == (6, 5)
+    for one, other in zip(whole, cut):
+        np.testing.assert_array_equal(one[0], other[0])
+
+
+def test_a_finished_training_is_not_repeated(cache, tmp_path):
+    split = split_by_slice(len(cache), seed=0)
+    first = train(fresh_model(), cache, split, RECIPE, tmp_path, do_nothing)
+    model = fresh_model()
+    before = [array.copy() for array in model.get_weights()]
+    assert train(model, cache, split, RECIPE, tmp_path, do_nothing) == first
+    for one, other in zip(before, model.get_weights()):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_best_epoch_is_chosen_by_validation(cache, tmp_path):
+    kept = []
+    history = train(fresh_model(), cache, split_by_slice(len(cache)), RECIPE, tmp_path, kept.append)
+    scores = [epoch.validation_f1 for epoch in history]
+    assert kept[-1].validation_f1 == max(scores)
+    assert len(kept) >= 1
+
+
+@pytest.mark.parametrize("batches", [training_batches, patch_batches])
+def test_batches_do_not_depend_on_where_one_starts(cache, batches):
+    slices = np.flatnonzero(cache.positive)
+    every = list(batches(cache, slices, RECIPE, seed=3))
+    late = list(batches(cache, slices, RECIPE, seed=3, first_update=4))
+    assert len(every) == 6 and len(late) == 2
+    for one, other in zip(every[4:], late):
+        np.testing.assert_array_equal(one[0], other[0])
+        np.testing.assert_array_equal(one[1], other[1])
+
+
+def test_fewer_annotated_slices_are_a_part_of_more(cache):
+    split = split_by_slice(len(cache), seed=0)
+    all_, five, three = (training_slices(cache, split, replace(RECIPE, annotated=n)) for n in (None, 5, 3))
+    assert len(five) == 5 and len(three) == 3 and set(three) < set(five) < set(all_)
+    np.testing.assert_array_equal(all_, undersample(split.train, cache.positive))
+
+
+def test_half_of_the_patches_are_lesion_and_their_centres_say_so(cache):
+    # The tests' scans have lesions 600 HU brighter than lung: 0.4 of the window's 1500 HU.
+    recipe = Recipe(updates=2, batch_size=64, updates_per_epoch=1)
+    for patches, positive in patch_batches(cache, np.flatnonzero(cache.positive), recipe, seed=0):
+        assert patches.shape == (64, 11, 11, 1) and positive.shape == (64, 1, 1, 1)
+        assert patches.numpy().max() <= 1 and positive.numpy().mean() == 0.5
+        centres = patches.numpy()[:, 5, 5, 0]
+        assert centres[positive.numpy().ravel() == 1].mean() > centres[positive.numpy().ravel() == 0].mean() + 0.3
+
+
+def test_batches_hold_only_the_slices_they_were_given(cache):
+    slices = np.flatnonzero(cache.positive)[:3]
+    plain = Recipe(updates=3, batch_size=4, updates_per_epoch=3, augment=False)
+    known = {cache.images[k].tobytes() for k in slices}
+    for images, _ in training_batches(cache, slices, plain, seed=0):
+        assert images.shape == (4, 32, 32, 1)
+        for image in np.round(images.numpy() * 255).astype(np.uint8):
+            assert image.tobytes() in known
+
+
+def test_augmentation_moves_slice_and_mask_together_and_keeps_masks_binary():
+    masks = np.zeros((16, 64, 64, 1), np.float32)
+    masks[:, 20:44, 24:40] = 1
+    images, moved = augmented(tf.constant(masks * 0.5), tf.constant(masks), tf.constant([0, 7], tf.int64))
+    assert set(np.unique(moved)) == {0.0, 1.0}
+    assert images.numpy().min() >= 0 and images.numpy().max() <= 1
+    lesion = images.numpy() > 0.3
+    overlap = (lesion & (moved.numpy() > 0)).sum() / (lesion | (moved.numpy() > 0)).sum()
+    assert overlap > 0.9
+    again, _ = augmented(tf.constant(masks * 0.5), tf.constant(masks), tf.constant([0, 7], tf.int64))
+    np.testing.assert_array_equal(images, again)
+
+
+def test_augmentation_mirrors_about_half_of_the_slices_left_to_right_and_none_upside_down():
+    corner = np.zeros((64, 64, 64, 1), np.float32)
+    corner[:, 10:22, 10:22] = 1  # upper left
+    _, moved = augmented(tf.constant(corner), tf.constant(corner), tf.constant([0, 1], tf.int64))
+    right = moved.numpy()[:, :, 32:].sum(axis=(1, 2, 3)) > moved.numpy()[:, :, :32].sum(axis=(1, 2, 3))
+    assert 16 < right.sum() < 48
+    assert moved.numpy()[:, 40:].sum() < 0.02 * moved.numpy().sum()
+
+
+def test_predicting_in_portions_equals_predicting_at_once():
+    model = fresh_model()
+    slices = np.random.default_rng(0).integers(0, 256, (5, 16, 16), dtype=np.uint8)
+    np.testing.assert_allclose(
+        predict_slices(model, slices, batch_size=2), predict_slices(model, slices, batch_size=5), atol=1e-6
+    )
+
+
+def test_the_threshold_with_the_best_f1_wins():
+    counts = [Counts(tp=1, fp=9), Counts(tp=8, fp=1, fn=1), Counts(tp=2, fn=8)]
+    threshold, f1 = best_threshold(counts, np.array([0.2, 0.4, 0.6]))
+    assert (threshold, f1) == (0.4, pytest.approx(16 / 18))
+
+
+def test_a_validation_part_without_lesions_falls_back_to_one_half():
+    assert best_threshold([Counts(tn=5)], np.array([0.3])) == (0.5, 0.0)
+
+
+def test_many_models_in_one_session_bring_no_warning(caplog):
+    slices = np.zeros((1, 16, 16), np.uint8)
+    for _ in range(7):
+        predict_slices(small_patch_cnn(), slices)
+    assert not caplog.records
+
+
+def test_a_fresh_process_writes_nothing_on_the_terminal_and_imports_no_extra_before_it_is_needed():
+    code = "import sys, numpy, covidlab.cli, covidlab.beyond.export, covidlab.beyond.timing; "
+    code += "from covidlab.models import light_unet, predict_slices; "
+    code += "predict_slices(light_unet(widths=(2, 3)), numpy.zeros((2, 16, 16), numpy.uint8)); "
+    code += "assert not {'onnx', 'onnxruntime', 'tf2onnx', 'openvino', 'ai_edge_litert'} & set(sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

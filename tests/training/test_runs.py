@@ -1,0 +1,136 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from filelock import FileLock
+
+from covidlab.data.cohorts import read_cohort
+from covidlab.data.slices import open_slice_cache
+from covidlab.errors import CovidlabError
+from covidlab.evaluation.counts import Counts
+from covidlab.models import light_unet
+from covidlab.training.configs import Config
+from covidlab.training.recipe import Recipe, recipe_for
+from covidlab.training.runs import Run, read_run, rounded, run_experiment, run_name
+from covidlab.training.scores import summary_over_seeds
+from tests.conftest import write_scan
+
+RECIPE = Recipe(updates=2, updates_per_epoch=2)
+CONFIG = Config("three scans", 32, "slice", 0, options={"widths": (2, 3)}, recipe=RECIPE)
+
+
+def test_a_score_that_is_not_defined_is_null_in_json():
+    nothing_found = Counts(tp=0, fp=0, fn=3, tn=1).scores()
+    text = json.dumps(rounded(nothing_found), allow_nan=False)
+    assert json.loads(text) == {"precision": None, "recall": 0.0, "accuracy": 0.25, "f1": 0.0}
+
+
+@pytest.mark.parametrize(
+    "validation, learnt",
+    [
+        (Counts(tp=0, fp=0, fn=10, tn=90), False),  # the empty mask: F1 0
+        (Counts(tp=10, fp=90, fn=0, tn=0), False),  # everything marked: F1 2 x 10 / (10 + 100) = 0.18
+        (Counts(tp=6, fp=50, fn=4, tn=40), False),  # F1 0.18, too
+        (Counts(tp=6, fp=40, fn=4, tn=50), True),  # F1 0.21
+        (Counts(tp=0, fp=3, fn=0, tn=97), True),  # without a lesion nothing could be learnt, or seen to be
+    ],
+)
+def test_a_network_that_has_learnt_nothing_is_told_from_others(tmp_path, validation, learnt):
+    run = Run(tmp_path / "a", CONFIG, {"validation": validation}, 0.5, (), "")
+    assert (run.warning == "") == learnt
+    assert learnt or "has learnt nothing" in run.warning
+
+
+def test_a_run_that_has_learnt_nothing_is_not_kept_or_read_in_silence(cache, tmp_path):
+    # At so low a rate two updates change nothing, and no probability reaches the lowest threshold.
+    config = replace(CONFIG, recipe=replace(RECIPE, learning_rate=1e-9))
+    with pytest.warns(RuntimeWarning, match="has learnt nothing"):
+        folder = run_experiment(config, cache, tmp_path).folder
+    with pytest.warns(RuntimeWarning, match="has learnt nothing"):
+        read_run(folder)
+    assert "has learnt nothing" in json.loads((folder / "scores.json").read_text())["warning"]
+
+
+def test_a_training_that_another_version_began_is_refused_in_one_line(cache, tmp_path):
+    folder = run_experiment(CONFIG, cache, tmp_path).folder
+    (folder / "scores.json").unlink()
+    (folder / "history.csv").write_text("epoch,updates,loss,validation_f1,threshold,seconds\n")
+    light_unet(widths=(2, 3)).save_weights(folder / "state.weights.h5")
+    with pytest.raises(CovidlabError, match="another version"):
+        run_experiment(CONFIG, cache, tmp_path)
+
+
+@pytest.mark.parametrize("is_phantom, usual", [(True, 100), (False, 250)])
+def test_every_number_of_updates_is_taken_as_it_is(is_phantom, usual):
+    for updates in (1, 149, 374, 380, 1600, 4 * usual):
+        recipe = recipe_for(is_phantom, updates)
+        assert recipe.updates == recipe.updates_after(recipe.epochs) == updates
+        assert recipe.updates_per_epoch == min(usual, updates)
+    assert recipe_for(is_phantom, 4 * usual).epochs == 4
+    for updates in (0, -5):
+        with pytest.raises(ValueError, match=f"updates must be 1 or more; found {updates}"):
+            recipe_for(is_phantom, updates, "patch_cnn")
+
+
+def three_scans(folder, root):
+    return open_slice_cache(read_cohort(folder), 32, root)
+
+
+def test_asked_the_same_a_finished_run_is_read_and_what_differs_lands_elsewhere(tmp_path):
+    for seed, name in enumerate("abc"):
+        write_scan(tmp_path / "data", name, seed)
+    cache, home = three_scans(tmp_path / "data", tmp_path / "cache"), tmp_path / "runs"
+    first = run_experiment(CONFIG, cache, home)
+    weights = first.weights.stat().st_mtime_ns
+    again = run_experiment(CONFIG, cache, home)
+    assert (again.folder, again.counts, again.threshold) == (first.folder, first.counts, first.threshold)
+    assert first.weights.stat().st_mtime_ns == weights, "JSON knows no tuples, and still it is the same run"
+    write_scan(tmp_path / "data", "c", seed=9)
+    other_slices = three_scans(tmp_path / "data", tmp_path / "cache")
+    changed = [replace(CONFIG, seed=1), replace(CONFIG, recipe=replace(RECIPE, loss="focal")),
+               replace(CONFIG, options={"widths": (2, 4)})]  # fmt: skip
+    names = [run_name(config, cache) for config in (CONFIG, *changed)] + [run_name(CONFIG, other_slices)]
+    assert len(set(names)) == 5 and first.folder.name.startswith("light_unet-slice-seed0-")
+
+
+def test_two_processes_do_not_train_in_one_folder(cache, tmp_path):
+    filled = replace(CONFIG, cases=tuple(dict.fromkeys(cache.cases.tolist())))
+    folder = tmp_path / run_name(filled, cache)
+    folder.mkdir()
+    with FileLock(folder / ".run.lock"):
+        with pytest.raises(CovidlabError, match="found a run that another process is at work on"):
+            run_experiment(CONFIG, cache, tmp_path)
+    finished = run_experiment(CONFIG, cache, tmp_path)
+    with FileLock(folder / ".run.lock"):  # a finished run is only read
+        assert run_experiment(CONFIG, cache, tmp_path).counts == finished.counts
+    made = {path.name for path in folder.iterdir()}
+    assert made == {"config.json", "history.csv", "best.weights.h5", "scores.json", ".run.lock"}, "no scratch is left"
+
+
+def test_a_folder_without_a_finished_run_is_refused_with_those_below_it(cache, tmp_path):
+    with pytest.raises(CovidlabError, match="no finished run.*finish it"):
+        read_run(tmp_path)
+    folder = run_experiment(CONFIG, cache, tmp_path).folder
+    with pytest.raises(CovidlabError, match=f"such as {folder}"):
+        read_run(tmp_path)
+    (folder / "scores.json").write_text("{}")
+    with pytest.raises(CovidlabError, match="no finished run"):
+        read_run(folder)
+
+
+def test_without_a_lesion_to_learn_from_nothing_is_written(cache, tmp_path):
+    empty = replace(cache, positive_pixels=np.zeros(len(cache), int))
+    with pytest.raises(CovidlabError, match="three scans.*found no training slice shows a lesion"):
+        run_experiment(CONFIG, empty, tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_several_seeds_are_summed_up_as_mean_and_range(cache, tmp_path):
+    configs = {seed: replace(CONFIG, seed=seed) for seed in (0, 1)}
+    runs = {seed: {"light_unet": run_experiment(one, cache, tmp_path)} for seed, one in configs.items()}
+    found = summary_over_seeds(runs)
+    accuracies = [runs[seed]["light_unet"].scores["test"]["accuracy"] for seed in (0, 1)]
+    assert found["models"]["light_unet"]["test"]["accuracy"] == pytest.approx(np.mean(accuracies), abs=1e-6)
+    assert found["ranges"]["light_unet"]["test"]["accuracy"] == pytest.approx(sorted(accuracies), abs=1e-6)
+    assert found["seeds"] == [0, 1] and set(found["by_seed"]) == {"0", "1"} and "seed" not in found
