@@ -1,6 +1,6 @@
 """Why short trainings collapsed, and what mends it: one recipe of notebook 06, changed in one thing at a time.
 
-    python -m studies.collapse    # writes results/collapse.csv and .md
+    python -m studies.collapse    # writes studies/results/collapse.csv and .md
 
 Each variant trains from ten seeds, which fix the split and the first weights. What counts is the best validation F1.
 """
@@ -61,7 +61,7 @@ def main() -> None:
             rows.append({"variant": variant, "below 0.35": f"{nothing} of {len(f1)}", "median": f"{np.median(f1):.2f}",
                          "mean and range": mean_and_range(f1, 2)})  # fmt: skip
             write_table(
-                ROOT / "results" / "collapse", "Short trainings that collapse", rows,
+                ROOT / "studies" / "results" / "collapse", "Short trainings that collapse", rows,
                 Provenance.here(command="python -m studies.collapse", data="phantom-lesson", protocol="slice",
                                 grid="64", seeds="0 to 9"),
                 "Best validation F1 of the light U-Net with three levels, as many negative slices as positive ones, "

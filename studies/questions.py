@@ -114,7 +114,7 @@ def find_study(name: str) -> Study:
         If there is none.
     """
     if name not in STUDIES:
-        raise CovidlabError("study", repr(name), f"one of {', '.join(STUDIES)}", "`python -m studies study list` shows them")
+        raise CovidlabError("study", repr(name), f"one of {', '.join(STUDIES)}", "`study list` shows them")
     return STUDIES[name]
 
 

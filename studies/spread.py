@@ -1,7 +1,7 @@
 """Where the trainings that a reader runs in the notebooks end: each recipe, on imitated processors, from other weights.
 
-    python -m studies.spread            # go on until results/runs/spread.csv holds every training
-    python -m studies.spread --table    # only write results/spread.md and .csv again
+    python -m studies.spread            # go on until studies/results/runs/spread.csv holds every training
+    python -m studies.spread --table    # only write studies/results/spread.md and .csv again
 
 A training is a row, written as soon as it has ended; a second call trains what is missing. The split is the notebook's
 own. What differs is the kernels that compute, and the weights that training starts from.
@@ -28,8 +28,8 @@ from covidlab.training.runs import Run, run_experiment
 from studies.lessons import CONTEST, LONG, lesson
 
 ROOT = Path(__file__).resolve().parents[1]
-STEM = ROOT / "results" / "spread"
-TRAININGS = ROOT / "results" / "runs" / "spread.csv"
+STEM = ROOT / "studies" / "results" / "spread"
+TRAININGS = ROOT / "studies" / "results" / "runs" / "spread.csv"
 STARTS = 10
 # What a reader trains beside the long runs that come along.
 SHORT = 300

@@ -1,4 +1,4 @@
-"""Each notebook's time and peak memory: measured, kept in results/course.json, written where readers look.
+"""Each notebook's time and peak memory: measured, kept in studies/results/course.json, written where readers look.
 
 For maintainers: `make course-table` measures all notebooks one after the other, on a machine that does nothing else,
 and writes the table between its markers in README.md and in notebook 00. Without `--measure` it only writes the tables.
@@ -20,7 +20,7 @@ from covidlab.errors import CovidlabError
 
 BEGIN, END = "<!-- course table -->", "<!-- end of the course table -->"
 
-RESULTS = "results/course.json"
+RESULTS = "studies/results/course.json"
 
 README, START = "README.md", "notebooks/00_start_here.ipynb"
 

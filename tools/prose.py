@@ -72,12 +72,12 @@ def measured(pattern: str) -> Source:
 
 
 def table(name: str, column: str, **row: str) -> Source:
-    """The first number of a cell of results/NAME.csv: of the one row that has these values."""
+    """The first number of a cell of studies/results/NAME.csv: of the one row that has these values."""
 
     def read(_: NotebookNode) -> list[float]:
-        rows = [one for one in read_table(ROOT / f"results/{name}.csv") if row.items() <= one.items()]
+        rows = [one for one in read_table(ROOT / f"studies/results/{name}.csv") if row.items() <= one.items()]
         if len(rows) != 1:
-            raise LookupError(f"{len(rows)} rows of results/{name}.csv have {row}; one should")
+            raise LookupError(f"{len(rows)} rows of studies/results/{name}.csv have {row}; one should")
         return [float(rows[0][column].split()[0])]
 
     return read
@@ -148,7 +148,7 @@ LESION_SHARE = output(r"^([\d.]+)% of all pixels are lesion")
 # Real slices, light U-Net, test: patients that also train, and patients never seen.
 SLICE_F1 = table("models", "f1", variant="light_unet", part="test")
 PATIENT_F1 = table("patient-radiopaedia", "f1", case="all, pooled")
-SLICE_RUN = result("results/runs/slice-recipe/scores.json", "models", "light_unet", "test", "f1")
+SLICE_RUN = table("runs/slice-recipe", "f1", part="test")
 def same_recipe(notebook: NotebookNode) -> list[float]:
     """F1 of one recipe by slice, and by patient."""
     return [round(value, 3) for value in together(SLICE_RUN, PATIENT_F1)(notebook)]

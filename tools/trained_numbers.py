@@ -1,8 +1,8 @@
 """A pytest plugin beside nbval: numbers of a training that a notebook runs lie where such trainings ended before.
 
 They are printed behind a tilde, which the sanitising file makes equal, since no two kinds of processor end a training
-at the same digits. Here the fresh ones are compared with results/runs/spread.csv: forty trainings of each recipe,
-on imitated processors and from other weights. So no notebook has to assert anything before a reader's eyes.
+at the same digits. Here the fresh ones are compared with studies/results/runs/spread.csv: forty trainings of each
+recipe, on imitated processors and from other weights. So no notebook has to assert anything before a reader's eyes.
 """
 
 import re
@@ -13,7 +13,7 @@ from nbval.plugin import IPyNbCell
 
 from covidlab.tables import read_table
 
-TABLE = Path(__file__).resolve().parents[1] / "results" / "runs" / "spread.csv"
+TABLE = Path(__file__).resolve().parents[1] / "studies" / "results" / "runs" / "spread.csv"
 # A row of `lesson_runs.comparison`: the recipe, then train, validation and test F1.
 ROW = re.compile(r"^\| ([^|]+?), yours,[^|]*\| ~([\d.]+|nan) \| ~([\d.]+|nan) \| ~([\d.]+|nan) \|", re.MULTILINE)
 PARTS = ("train_f1", "validation_f1", "test_f1")

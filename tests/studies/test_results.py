@@ -1,5 +1,4 @@
 import csv
-import json
 import re
 from pathlib import Path
 
@@ -9,8 +8,9 @@ import pytest
 from covidlab.errors import CovidlabError
 from covidlab.tables import Provenance, markdown, mean_and_range, read_table, write_table
 
-RESULTS = Path(__file__).resolve().parents[2] / "results"
-MEASURED = RESULTS.parent / "docs" / "measured.md"
+RESULTS = Path(__file__).resolve().parents[2] / "studies" / "results"
+ROOT = RESULTS.parents[1]
+MEASURED = ROOT / "docs" / "measured.md"
 COMMITTED = sorted(RESULTS.glob("*.csv"))
 ROWS = [{"model": "light_unet", "F1": "0.87"}, {"model": "fcn8s", "F1": "0.80"}]
 
@@ -68,7 +68,7 @@ def test_a_missing_table_and_an_empty_one_are_refused(tmp_path):
 def test_a_committed_table_is_the_one_that_its_page_shows_with_what_repeats_it(path):
     page = path.with_suffix(".md").read_text(encoding="utf-8")
     assert markdown(read_table(path)) in page
-    assert re.search(r"\n- command: (covidlab |python -m studies\.)", page)
+    assert re.search(r"\n- command: (covidlab |python -m studies[ .])", page)
     for what in ("data: ", "protocol: ", "grid: ", "seeds: ", "machine: ", "day: 20"):
         assert f"\n- {what}" in page
     assert not re.search(r"/(work|home|root|tmp|Users)/", page)
@@ -76,8 +76,8 @@ def test_a_committed_table_is_the_one_that_its_page_shows_with_what_repeats_it(p
 
 def test_the_paper_map_says_what_the_tables_that_it_links_to_say():
     checked = 0
-    for row in (RESULTS.parent / "docs" / "paper-map.md").read_text(encoding="utf-8").splitlines():
-        linked = re.findall(r"\(\.\./results/([\w-]+\.md)\)", row)
+    for row in (ROOT / "docs" / "paper-map.md").read_text(encoding="utf-8").splitlines():
+        linked = re.findall(r"\(\.\./studies/results/([\w-]+\.md)\)", row)
         if linked and row.startswith("| "):
             known = " ".join((RESULTS / name).read_text(encoding="utf-8") for name in linked)
             scores = re.findall(r"\b0\.\d{3}\b(?! s\b)", row)
@@ -130,10 +130,10 @@ def test_the_readme_says_what_another_source_and_a_few_slices_gave():
     assert gain["patient"] == "mean gain" and float(gain["2 slices"]) < 0
 
 
-def pooled_f1(folders):
+def pooled_f1(table, names):
     """F1 of several runs' test parts, their counts added."""
-    counts = [json.loads((folder / "scores.json").read_text())["parts"]["test"]["counts"] for folder in folders]
-    tp, fp, fn = (sum(one[name] for one in counts) for name in ("tp", "fp", "fn"))
+    rows = [row for row in table if row["run"] in names and row["part"] == "test"]
+    tp, fp, fn = (sum(int(row[name]) for row in rows) for name in ("tp", "fp", "fn"))
     return f"{2 * tp / (2 * tp + fp + fn):.3f}"
 
 
@@ -147,19 +147,19 @@ def test_the_readme_says_what_luck_gave():
     assert "three sets of seeds, gives {}, {} and {}.".format(*best) in said
     assert "(`--keep-last`, at the tag `studies-2026-11`), it gives {}, {} and {};".format(*last) in said
     assert f"the mean of the three networks' answers {best[3]} and {last[3]} (" in said
-    held_out = RESULTS / "runs" / "coronacases-held-out"
+    held_out = read_table(RESULTS / "runs" / "coronacases-held-out.csv")
     found = [
-        pooled_f1([held_out / f"{name}-{group}" for group in "AB"])
+        pooled_f1(held_out, [f"{name}-{group}" for group in "AB"])
         for name in ("4000-updates-seed6", "1500-updates-seed6", "1500-updates-seed9")
     ]
     assert "gave {} with 4,000 updates as the shipped weights had, and {} and {} with 1,500".format(*found) in said
-    card = (RESULTS.parent / "covidlab" / "weights" / "light_unet_real_128.md").read_text(encoding="utf-8")
+    card = (ROOT / "covidlab" / "weights" / "light_unet_real_128.md").read_text(encoding="utf-8")
     assert "two groups held out: {} with 4,000 updates as here, {} and {} with 1,500".format(*found) in card
-    assert f"gave {min(best)} to {max(best[:3])} (results/patient-seeds.md)" in card
+    assert f"gave {min(best)} to {max(best[:3])} (studies/results/patient-seeds.md)" in card
 
 
 def test_the_readmes_numbers_are_those_of_the_page_that_it_links_to():
-    readme = (RESULTS.parent / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     short = readme.partition("## What was measured")[2].partition("## Licences")[0]
     numbers = re.findall(r"\b0\.\d{3}\b", short)
     page = MEASURED.read_text(encoding="utf-8")

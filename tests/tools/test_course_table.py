@@ -85,7 +85,7 @@ def repository(tmp_path):
     (tmp_path / "README.md").write_text(place)
     (tmp_path / "notebooks").mkdir()
     nbformat.write(new_notebook(cells=[new_markdown_cell(place), new_code_cell("1")]), tmp_path / START)
-    (tmp_path / "results").mkdir()
+    (tmp_path / RESULTS).parent.mkdir(parents=True)
     (tmp_path / RESULTS).write_text(json.dumps(RESULT))
     return tmp_path
 
@@ -127,7 +127,7 @@ def test_one_notebook_is_measured_anew_and_the_others_keep_their_numbers(reposit
     monkeypatch.setattr(course_table, "measure", lambda path: {"seconds": 7.0, "megabytes": 70})
     old = {"seconds": 1.0, "megabytes": 10}
     results = repository / RESULTS
-    results.parent.mkdir(exist_ok=True)
+    results.parent.mkdir(parents=True, exist_ok=True)
     results.write_text(json.dumps({"command": "x", "machine": "m", "notebooks": {Path(START).stem: old, "05_x": old}}))
     assert main(["--measure", "--only", "00"]) == 0
     assert json.loads(results.read_text())["notebooks"] == {

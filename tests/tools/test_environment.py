@@ -211,11 +211,11 @@ def test_the_patterns_find_what_they_are_for(what, planted):
 
 
 @pytest.mark.parametrize(
-    "name", ["tests/x.nii.gz", "a/b.NII", "results/radiopaedia_4_z20.png", "x/coronacases_001.npz"]
+    "name", ["tests/x.nii.gz", "a/b.NII", "studies/results/radiopaedia_4_z20.png", "x/coronacases_001.npz"]
 )
 def test_a_patients_file_would_be_found(name):
     assert PATIENT_DATA.search(name)
 
 
 def test_a_picture_of_the_phantom_is_no_patients_file():
-    assert not PATIENT_DATA.search("results/phantom_03_1.png")
+    assert not PATIENT_DATA.search("studies/results/phantom_03_1.png")

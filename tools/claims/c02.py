@@ -18,8 +18,8 @@ def refused(notebook: NotebookNode) -> list[float]:
 
 
 def ends(protocol: str, column: str) -> list[float]:
-    """Where the nano U-Net's trainings under a protocol ended, by results/runs/spread.csv."""
-    rows = read_table(ROOT / "results/runs/spread.csv")
+    """Where the nano U-Net's trainings under a protocol ended, by studies/results/runs/spread.csv."""
+    rows = read_table(ROOT / "studies/results/runs/spread.csv")
     return [float(row[column]) for row in rows if row["recipe"] == f"nano U-Net {protocol}"]
 
 

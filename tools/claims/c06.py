@@ -14,11 +14,11 @@ CONTEST = ("positive only", "as many negative", "cross-entropy", "weighted cross
 
 
 def trainings(column: str, *recipes: str) -> list[np.ndarray]:
-    """Where all trainings of some recipes ended, by results/runs/spread.csv."""
-    rows = read_table(ROOT / "results/runs/spread.csv")
+    """Where all trainings of some recipes ended, by studies/results/runs/spread.csv."""
+    rows = read_table(ROOT / "studies/results/runs/spread.csv")
     found = [np.array([float(row[column]) for row in rows if row["recipe"] == recipe]) for recipe in recipes]
     if not all(len(ends) for ends in found):
-        raise LookupError(f"results/runs/spread.csv lacks some of {recipes}")
+        raise LookupError(f"studies/results/runs/spread.csv lacks some of {recipes}")
     return found
 
 
@@ -55,7 +55,7 @@ EXPECTED_SLICES = output(r"expected among training slices: (\d+) negative, (\d+)
 HURRIED = output(r"one expert against the reference: F1 ([\d.]+)")
 
 CLAIMS = [
-    # What is said of the many trainings is decided by results/runs/spread.csv, all on one split.
+    # What is said of the many trainings is decided by studies/results/runs/spread.csv, all on one split.
     Claim(NOTEBOOK, r"# Learn from one lesion pixel in a (hundred)", LESION_SHARE,
           lambda said, true: abs(100 / true[0] - said[0]) < 10),
     Claim(NOTEBOOK, r"Accuracy is ([\d.]+), and not one lesion is found", LAZY,

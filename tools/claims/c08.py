@@ -23,9 +23,12 @@ ADAPTED = output(rf"{ONE}\n(?:\[progress.*\n)?{ONE}")  # of each of the two pati
 
 CORONACASES_F1 = table("patient-coronacases", "f1", case="all, pooled")
 
-NAMES = [row["recipe"] for row in read_table(ROOT / "results/patient-recipes.csv")]
+NAMES = [row["recipe"] for row in read_table(ROOT / "studies/results/patient-recipes.csv")]
 
-SEEDS = [table("patient-seeds", "F1", recipe=row["recipe"]) for row in read_table(ROOT / "results/patient-seeds.csv")]
+SEEDS = [
+    table("patient-seeds", "F1", recipe=row["recipe"])
+    for row in read_table(ROOT / "studies/results/patient-seeds.csv")
+]
 
 ADAPTATION_GAIN = {number: table("adaptation", f"{number} slices", patient="mean gain") for number in ("2", "8")}
 
