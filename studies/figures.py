@@ -1,4 +1,4 @@
-"""TODO studies.figures"""
+"""The paper's Figs. 1 to 3 and 5 to 7 for finished runs. Of real patients they are never published."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -7,7 +7,8 @@ import numpy as np
 from scipy import ndimage
 
 from covidlab.data.cohorts import Cohort, open_cohort
-from covidlab.data.volumes import read_mask, read_volume
+from covidlab.data.masks import read_mask
+from covidlab.data.volumes import read_volume
 from covidlab.phantom import writing
 from covidlab.progress import progress_bar
 

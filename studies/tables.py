@@ -1,4 +1,4 @@
-"""TODO studies.tables"""
+"""Tables over several runs: side by side, over seeds, before and after adaptation."""
 
 from collections.abc import Mapping, Sequence
 

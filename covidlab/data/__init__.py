@@ -4,10 +4,11 @@ from covidlab.data.cohorts import Case, Cohort, open_cohort, read_cohort
 from covidlab.data.dicom import read_scan, read_series, write_series
 from covidlab.data.inspection import inspect_cohort
 from covidlab.data.intensities import window
+from covidlab.data.masks import read_mask, write_mask
 from covidlab.data.patches import cut_patches, patch_count, sample_places, slice_patches
 from covidlab.data.slices import SliceCache, grid_spacing, open_slice_cache
 from covidlab.data.splits import PARTS, PROTOCOLS, Split, leak_sentence, make_split
-from covidlab.data.volumes import Volume, read_mask, read_volume, write_mask
+from covidlab.data.volumes import Volume, read_volume
 
 __all__ = [
     "Case",

@@ -14,7 +14,8 @@ import numpy as np
 from covidlab.data.cohorts import Case, Cohort
 from covidlab.data.dicom import read_scan
 from covidlab.data.folders import case_name
-from covidlab.data.volumes import Volume, read_mask_with_findings, read_volume
+from covidlab.data.masks import read_mask_with_findings
+from covidlab.data.volumes import Volume, read_volume
 from covidlab.errors import VolumeError
 from covidlab.progress import Progress, silent
 

@@ -20,7 +20,8 @@ from filelock import FileLock
 from covidlab.data.cohorts import Case, Cohort
 from covidlab.data.folders import data_home
 from covidlab.data.grid import GridFit
-from covidlab.data.volumes import read_mask, read_volume
+from covidlab.data.masks import read_mask
+from covidlab.data.volumes import read_volume
 from covidlab.errors import CohortError, VolumeError
 from covidlab.progress import Progress, silent
 

@@ -7,7 +7,6 @@ resample (see `covidlab.data.grid`) and knows nothing of cohorts or models.
 
 import os
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import nibabel as nib
@@ -24,17 +23,11 @@ from covidlab.data.intensities import (
     to_record_window,
     unstretch,
 )
-from covidlab.data.orientation import Orientation, disbelief, millimetres, orient
+from covidlab.data.orientation import Orientation, orient
 from covidlab.errors import VolumeError
-from covidlab.files import whole_file
 
 NIFTI = (".nii.gz", ".nii")
 
-# What of a header says where voxels lie; all else of a scan's header may name the patient and is never copied.
-GEOMETRY = (
-    "dim", "pixdim", "xyzt_units", "qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d",
-    "qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -138,7 +131,7 @@ def read_volume(path: str | os.PathLike) -> Volume:
         HU nor the record's window. The message names the file, what was found and what to do.
     """
     path = Path(path)
-    return as_volume(path, *_read(path))
+    return as_volume(path, *read_nifti(path))
 
 
 def as_volume(
@@ -188,85 +181,13 @@ def as_volume(
     return Volume(path, voxels, header, affine, spacing, intensities, orientation, tuple(findings + more))
 
 
-def read_mask(path: str | os.PathLike, like: Volume | None = None) -> np.ndarray:
-    """Read a mask of infection.
-
-    Parameters
-    ----------
-    path : path
-    like : Volume, optional
-        The scan that it belongs to, on whose voxels it must lie. A mask that is stored in another order, by its affine
-        and the scan's, is turned to the scan's.
-
-    Returns
-    -------
-    uint8 array (x, y, z), the scan's stored order, 0 and 1
-
-    Raises
-    ------
-    VolumeError
-        As `read_volume`; and for another shape or another place than the scan's, or values other than 0 and 1.
-    """
-    return read_mask_with_findings(path, like)[0]
 
 
-def read_mask_with_findings(path: str | os.PathLike, like: Volume | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """`read_mask`, and what is odd about the file, in plain sentences."""
-    path = Path(path)
-    header, affine, voxels, findings = _read(path)
-    if like is not None:
-        voxels, more = _on_the_scans_voxels(path, header, affine, voxels, like)
-        findings = findings + more
-    values = np.unique(voxels)
-    if not np.isin(values, (0, 1)).all():
-        shown = ", ".join(f"{value:g}" for value in values[:5]) + (" …" if len(values) > 5 else "")
-        remedy = "write lesion as 1 and everything else as 0"
-        if np.isin(values, (0, 1, 2, 3)).all():
-            remedy = "take the record's Infection_Mask: here 1 and 2 are the lungs and 3 is infection"
-        raise VolumeError(path, f"a mask with the values {shown}", "only 0 and 1", remedy)
-    return voxels.astype(np.uint8), tuple(findings)
 
 
-def write_mask(path: str | os.PathLike, mask: np.ndarray, like: Volume) -> None:
-    """Write a mask with its scan's exact affine, shape and header codes, and nothing else of the scan's header.
-
-    Parameters
-    ----------
-    path : path ending in .nii or .nii.gz
-        Written whole or not at all (`covidlab.files`); its folder is made if missing.
-    mask : 0/1 or bool array (x, y, z)
-        In stored order: see `Volume.from_display`.
-    like : Volume
-        The scan.
-
-    Raises
-    ------
-    VolumeError
-        If the mask has another shape than the scan, or the name another ending.
-    CovidlabError
-        If the place cannot be written.
-    """
-    path = Path(path)
-    if mask.shape != like.voxels.shape:
-        raise VolumeError(
-            path, f"a mask of shape {_sides(mask.shape)}", _sides(like.voxels.shape), "pass them in order"
-        )
-    if not path.name.endswith(NIFTI):
-        raise VolumeError(path, "a name of another kind", "an ending .nii or .nii.gz", "add .nii.gz")
-    header = nib.Nifti1Header()
-    for field in GEOMETRY:
-        header[field] = like.header[field]
-    header.set_data_dtype(np.uint8)
-    header.set_slope_inter(1, 0)
-    header["descrip"] = b"covidlab infection mask"
-    # The affine is left to the header: passing one would make nibabel set codes that the scan does not have.
-    image = nib.Nifti1Image(mask.astype(np.uint8).reshape(like.header.get_data_shape()), None, header)
-    content = image.to_bytes()
-    with whole_file(path) as scratch:
-        scratch.write_bytes(igzip.compress(content, 1, mtime=0) if path.suffix == ".gz" else content)
 
 
-def _read(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, list[str]]:
+def read_nifti(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, list[str]]:
     """Header, affine, voxels (three-dimensional, real numbers) and first findings of a NIfTI file."""
     nifti, again = "a NIfTI volume, .nii or .nii.gz", "copy or download the file again"
     if not path.exists():
@@ -292,12 +213,12 @@ def _read(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, list[st
             if len(shape) != 3 and not (len(shape) == 4 and shape[3] == 1):
                 raise VolumeError(
                     path,
-                    f"{len(shape)} dimensions ({_sides(shape)})",
+                    f"{len(shape)} dimensions ({sides(shape)})",
                     "three: x, y, z",
                     "stack a scan's slices into one volume" if len(shape) < 3 else "save one volume a file",
                 )
             if 0 in shape:
-                raise VolumeError(path, f"a volume without voxels ({_sides(shape)})", "at least one slice", again)
+                raise VolumeError(path, f"a volume without voxels ({sides(shape)})", "at least one slice", again)
             voxels = np.asanyarray(image.dataobj)
     except VolumeError:
         raise
@@ -338,45 +259,9 @@ def _unzipped(path: Path) -> nib.Nifti1Image:
     return kind.from_bytes(content)
 
 
-def _on_the_scans_voxels(
-    path: Path, header: nib.Nifti1Header, affine: np.ndarray, voxels: np.ndarray, like: Volume
-) -> tuple[np.ndarray, list[str]]:
-    """A mask's voxels in its scan's stored order, and what is odd about that; refused where they lie elsewhere."""
-    shape, findings, placed = voxels.shape, [], None
-    believed = (like.spacing is not None, disbelief(header, affine) is None)
-    if all(believed):
-        to_scan = np.linalg.inv(like.affine) @ affine  # the mask's voxels -> the scan's
-        turn = nib.io_orientation(to_scan)
-        voxels = nib.apply_orientation(voxels, turn)
-        placed = to_scan @ nib.orientations.inv_ornt_aff(turn, shape)
-    elif any(believed):
-        findings.append(
-            "of scan and mask only one has an affine to believe: they are taken to be stored in the same order"
-        )
-    if voxels.shape != like.voxels.shape:
-        raise VolumeError(
-            path,
-            f"a mask of shape {_sides(shape)}",
-            f"{_sides(like.voxels.shape)}, as {like.path.name} has",
-            "pair each scan with its own mask",
-        )
-    if placed is not None:
-        corners = np.array(list(product(*((0, side - 1) for side in voxels.shape))))
-        off = float(np.abs(nib.affines.apply_affine(placed, corners) - corners).max())
-        # Software rounds affines; up to a quarter of a voxel each voxel of the mask still lies on its own.
-        if off > 0.25:
-            raise VolumeError(
-                path,
-                f"a mask ({_geometry(affine)}) that by its affine lies up to {off:.1f} voxels beside its scan",
-                f"the place of {like.path.name} ({_geometry(like.affine)})",
-                "pair each scan with its own mask; one drawn on these very voxels is saved with the scan's affine",
-            )
-    return voxels, findings
 
 
-def _geometry(affine: np.ndarray) -> str:
-    return f"stored {''.join(nib.aff2axcodes(affine))}, voxels of {millimetres(nib.affines.voxel_sizes(affine))}"
 
 
-def _sides(shape: tuple[int, ...]) -> str:
+def sides(shape: tuple[int, ...]) -> str:
     return " x ".join(str(side) for side in shape)

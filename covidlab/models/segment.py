@@ -9,7 +9,8 @@ import numpy as np
 from covidlab._tensorflow import keras
 from covidlab.data.dicom import holds_slices, read_scan
 from covidlab.data.folders import EXTENSIONS, IMAGE_FOLDERS, case_name
-from covidlab.data.volumes import Volume, write_mask
+from covidlab.data.masks import write_mask
+from covidlab.data.volumes import Volume
 from covidlab.errors import CovidlabError
 from covidlab.models.inference import predict_mask
 from covidlab.models.weights_file import WeightsInfo

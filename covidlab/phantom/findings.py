@@ -11,8 +11,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
-from covidlab.phantom.anatomy import Anatomy, Grid, SmoothField, step
+from covidlab.phantom.anatomy import Anatomy
 from covidlab.phantom.drawing import draw_chest
+from covidlab.phantom.shapes import Grid, SmoothField, step
 
 PIXEL = 0.7  # mm: fine enough for the lines of a crazy-paving pattern
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from covidlab.phantom.anatomy import Anatomy, Grid, SmoothField, step
+from covidlab.phantom.anatomy import Anatomy
+from covidlab.phantom.shapes import Grid, SmoothField, step
 
 
 @dataclass(frozen=True)

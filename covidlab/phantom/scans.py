@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from covidlab.phantom.anatomy import Anatomy, Grid
+from covidlab.phantom.anatomy import Anatomy
 from covidlab.phantom.drawing import draw_chest
 from covidlab.phantom.lesions import Lesions
+from covidlab.phantom.shapes import Grid
 from covidlab.progress import Progress, silent
 
 

@@ -1,4 +1,4 @@
-"""TODO"""
+"""A finished run judged slice by slice: every slice predicted again, borders in mm where the spacing is known."""
 
 import csv
 import json

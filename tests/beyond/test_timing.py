@@ -5,7 +5,8 @@ import pytest
 
 from covidlab._tensorflow import keras
 from covidlab.beyond import timing
-from covidlab.beyond.timing import FormTime, ModelFacts, Spread, Timing, peak_gflops, resolve_threads
+from covidlab.beyond.times import FormTime, ModelFacts, Spread, Timing, peak_gflops
+from covidlab.beyond.timing import resolve_threads
 from covidlab.errors import CovidlabError
 from covidlab.models import light_unet
 from covidlab.models.stages import gflop_per_slice

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from covidlab.data.intensities import unstretch, window
+from covidlab.data.masks import read_mask, read_mask_with_findings, write_mask
 from covidlab.data.orientation import Orientation, spine_side
-from covidlab.data.volumes import read_mask, read_mask_with_findings, read_volume, write_mask
+from covidlab.data.volumes import read_volume
 from covidlab.errors import CovidlabError, VolumeError
 
 

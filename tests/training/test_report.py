@@ -5,7 +5,8 @@ import shutil
 import numpy as np
 import pytest
 
-from covidlab.beyond.export import export_model, missing_packages, score_exported
+from covidlab.beyond.export import export_model, missing_packages
+from covidlab.beyond.exported import score_exported
 from covidlab.data.cohorts import read_cohort
 from covidlab.data.slices import grid_spacing, open_slice_cache
 from covidlab.errors import CovidlabError

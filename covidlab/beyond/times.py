@@ -1,0 +1,189 @@
+"""Times as they were measured, and how they are told: in seconds, and as multiples of one large matrix product."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from covidlab.tables import markdown
+
+# The yardstick: one product of two float32 matrices of this side; a multiply-add counts as two operations.
+PRODUCT_SIDE = 4096
+
+
+PRODUCT_GFLOP = 2 * PRODUCT_SIDE**3 / 1e9
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Median and quartiles of a measured time, in seconds."""
+
+    low: float
+    median: float
+    high: float
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> "Spread":
+        """Of the times of all rounds."""
+        return cls(*(float(value) for value in np.percentile(seconds, (25, 50, 75))))
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What is true of a model on any machine.
+
+    Parameters
+    ----------
+    model : str
+        With the width where it has one: "fcn8s, width 0.25".
+    parameters : int
+    gflop : float
+        For one slice; see `gflop_per_slice`.
+    bytes, bytes_with_optimiser : int
+        Of its .weights.h5 file: as shipped, and as a checkpoint of a compiled model with Adam.
+    exported_bytes : mapping of file name -> int
+        Of the ONNX and LiteRT files.
+    """
+
+    model: str
+    parameters: int
+    gflop: float
+    bytes: int
+    bytes_with_optimiser: int
+    exported_bytes: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class FormTime:
+    """What one form of one model took.
+
+    Parameters
+    ----------
+    model, form : str
+    threads : int
+    cold : float
+        Seconds from the built model, or from the exported file, to the first answer.
+    seconds : Spread
+        Of one slice after that, NumPy array in, NumPy array out.
+    multiple : float
+        Median over the rounds of that time over TensorFlow's matrix product in the same round.
+    share : float
+        Of the peak: the model's GFLOP in that time, over those of the faster of the two matrix products.
+    """
+
+    model: str
+    form: str
+    threads: int
+    cold: float
+    seconds: Spread
+    multiple: float
+    share: float
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One run of `time_models`.
+
+    Parameters
+    ----------
+    machine, versions : str
+    load : float
+        Load average of the minute before; above 0.5 the seconds are not the machine's own, and multiples less so.
+    size : int
+        Pixels a side.
+    rounds : int
+    models : tuple of ModelFacts
+    products : mapping of threads -> library -> Spread
+        The matrix product through TensorFlow and through NumPy.
+    times : tuple of FormTime
+    missing : mapping of form -> str
+        Why a form was not measured.
+    """
+
+    machine: str
+    versions: str
+    load: float
+    size: int
+    rounds: int
+    models: tuple[ModelFacts, ...]
+    products: Mapping[int, Mapping[str, Spread]]
+    times: tuple[FormTime, ...]
+    missing: Mapping[str, str]
+
+    def as_json(self) -> str:
+        """For programs."""
+        return json.dumps(asdict(self), indent=2)
+
+    def bars(self, threads: int) -> dict[str, dict[str, tuple[float, float, float]]]:
+        """The times at one number of threads, for `covidlab.plots.scores.time_figure`."""
+        found: dict[str, dict[str, tuple[float, float, float]]] = {}
+        for row in self.times:
+            if row.threads == threads:
+                spread = row.seconds
+                found.setdefault(row.model, {})[row.form] = (spread.low, spread.median, spread.high)
+        return found
+
+    def as_markdown(self) -> str:
+        """Tables for people: the machine's yardstick, the times, the sizes."""
+        return "\n\n".join([self.setting, markdown(self.time_rows())])
+
+    @property
+    def setting(self) -> str:
+        """What the times are to be read with: how they were taken, the machine's yardstick, the models' sizes."""
+        parts = [
+            f"One slice of {self.size} x {self.size}, fresh weights (time does not depend on them); NumPy array in, "
+            f"NumPy array out; median and quartiles of {self.rounds} interleaved rounds. Load {self.load:.1f} at the "
+            f"start; {self.machine}; {self.versions}.",
+            markdown(self._product_rows()),
+            markdown(self._size_rows()),
+        ]
+        return "\n\n".join(parts + [f"Not measured: {form} ({why})." for form, why in self.missing.items()])
+
+    def time_rows(self) -> list[dict[str, str]]:
+        """A line for each model, form and number of threads."""
+        return [
+            {
+                "model": row.model, "form": row.form, "threads": str(row.threads), "cold, s": f"{row.cold:.2f}",
+                "warm, ms": _milliseconds(row.seconds), "x product": f"{row.multiple:.3f}",
+                "share of float32 peak": f"{row.share:.0%}",
+            }
+            for row in self.times
+        ]  # fmt: skip
+
+    def _product_rows(self) -> list[dict[str, str]]:
+        side = f"{PRODUCT_SIDE} x {PRODUCT_SIDE} product"
+        return [
+            {
+                "threads": str(threads),
+                **{f"{side}, {library}, s": _seconds(spread) for library, spread in products.items()},
+                "peak, GFLOP/s": f"{peak_gflops(products):.0f}",
+            }
+            for threads, products in self.products.items()
+        ]
+
+    def _size_rows(self) -> list[dict[str, str]]:
+        files = dict.fromkeys(name for model in self.models for name in model.exported_bytes)
+        heads = {"model.onnx": "ONNX", "model.tflite": "LiteRT", "int8.tflite": "LiteRT int8"}
+        return [
+            {
+                "model": model.model, "parameters": f"{model.parameters:,}", "GFLOP": f"{model.gflop:.2f}",
+                "weights, MB": f"{model.bytes / 1e6:.2f}",
+                "with optimiser, MB": f"{model.bytes_with_optimiser / 1e6:.2f}",
+                **{f"{heads[name]}, MB": f"{model.exported_bytes[name] / 1e6:.2f}" for name in files},
+            }
+            for model in self.models
+        ]  # fmt: skip
+
+
+def _seconds(spread: Spread) -> str:
+    return f"{spread.median:.3f} ({spread.low:.3f}-{spread.high:.3f})"
+
+
+def _milliseconds(spread: Spread) -> str:
+    return f"{spread.median * 1e3:.1f} ({spread.low * 1e3:.1f}-{spread.high * 1e3:.1f})"
+
+
+def peak_gflops(products: Mapping[str, Spread]) -> float:
+    """What the machine reaches: operations a second of the faster product, in units of 10^9."""
+    return PRODUCT_GFLOP / min(spread.median for spread in products.values())

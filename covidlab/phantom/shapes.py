@@ -1,0 +1,123 @@
+"""Tools for drawing: a grid in mm, smooth fields, tubes, soft edges."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the voxels of a slab lie, in mm: x to the patient's left, y to the back, z to the head."""
+
+    x: np.ndarray
+    y: np.ndarray
+    z: np.ndarray
+    pixel: float
+    thickness: float
+
+    @cached_property
+    def xyz(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Broadcastable coordinates of a (z, y, x) array."""
+        kind = np.float32
+        return self.x[None, None].astype(kind), self.y[None, :, None].astype(kind), self.z[:, None, None].astype(kind)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of a (z, y, x) array."""
+        return len(self.z), len(self.y), len(self.x)
+
+    def inside(self, distance: np.ndarray) -> np.ndarray:
+        """The share of each voxel that is inside, from a signed distance in mm (positive inside)."""
+        return np.clip(distance / self.pixel + 0.5, 0, 1)
+
+
+class SmoothField:
+    """Random numbers that vary smoothly in space, about 1 in size: what makes no two outlines the same.
+
+    A lattice of normal numbers with cubic B-splines between; on a regular grid that is three matrix products. They are
+    done slice by slice, so that a slice's numbers do not depend on the slab that it is drawn in, and with sparse
+    matrices: four weights in a row count, and threads of a linear algebra library would fight the worker processes.
+    """
+
+    def __init__(self, random: np.random.Generator, cell: float):
+        self.cell = cell
+        self.origin = np.array([-80.0, -260.0, -260.0])
+        size = np.ceil((np.array([460.0, 520.0, 520.0])) / cell).astype(int) + 4
+        self.values = random.standard_normal(size).astype(np.float32) * 1.7
+        self._drawn = None, None
+
+    def __call__(self, grid: Grid) -> np.ndarray:
+        """float32 (z, y, x), not to be changed: several organs of a slab share it."""
+        if self._drawn[0] is not grid:
+            rows, columns = (sparse.csr_array(self._weights(axis, at)) for axis, at in ((1, grid.y), (2, grid.x)))
+            drawn = np.empty(grid.shape, np.float32)
+            for k, heights in enumerate(self._weights(0, grid.z)):
+                plane = sum(heights[near] * self.values[near] for near in np.flatnonzero(heights))
+                drawn[k] = (columns @ (rows @ plane).T).T
+            self._drawn = grid, drawn
+        return self._drawn[1]
+
+    def _weights(self, axis: int, places: np.ndarray) -> np.ndarray:
+        position = (places - self.origin[axis]) / self.cell + 1
+        offset = np.abs(position[:, None] - np.arange(self.values.shape[axis])[None])
+        near = 2 / 3 - offset**2 + offset**3 / 2
+        far = np.clip(2 - offset, 0, None) ** 3 / 6
+        return np.where(offset < 1, near, far).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Tube:
+    """A piece of an organ: a cone with round ends, from start to end.
+
+    Parameters
+    ----------
+    start, end : float arrays (x, y, z), mm
+    radii : tuple of two float, mm
+    """
+
+    start: np.ndarray
+    end: np.ndarray
+    radii: tuple[float, float]
+
+    def distance(self, grid: Grid, reach: float) -> tuple[tuple[slice, slice, slice], np.ndarray] | None:
+        """The box of the slab within reach (mm) of it, and the signed distances there; None where there is no box."""
+        low = np.minimum(self.start, self.end) - max(self.radii) - reach
+        high = np.maximum(self.start, self.end) + max(self.radii) + reach
+        near = [np.flatnonzero((p > a) & (p < b)) for p, a, b in zip((grid.x, grid.y, grid.z), low, high)]
+        if not all(len(one) for one in near):
+            return None
+        box = tuple(slice(one[0], one[-1] + 1) for one in near[::-1])
+        x, y, z = grid.xyz
+        apart = x[..., box[2]] - self.start[0], y[:, box[1]] - self.start[1], z[box[0]] - self.start[2]
+        way = (self.end - self.start).astype(np.float32)
+        along = np.clip(sum(a * w for a, w in zip(apart, way)) / max(float(way @ way), 1e-6), 0, 1)
+        off = np.sqrt(sum((a - along * w) ** 2 for a, w in zip(apart, way)))
+        return box, self.radii[0] + (self.radii[1] - self.radii[0]) * along - off
+
+
+def step(value, low: float, high: float):
+    """0 below low, 1 above high, smooth between."""
+    t = np.clip((value - low) / (high - low), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def over(image: np.ndarray, share: np.ndarray, hu) -> None:
+    """Paint a tissue over the image where its share is above 0."""
+    image += share * (hu - image)
+
+
+def ellipse(x, y, cx, cy, rx, ry):
+    """About the signed distance to an ellipse, mm, positive inside."""
+    return (1 - np.sqrt(((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2)) * np.minimum(rx, ry)
+
+
+def join(a, b, soft: float):
+    """The union of two bodies, its inner edge filled as by a fillet of about this many mm."""
+    overlap = np.clip(soft - np.abs(a - b), 0, None)
+    return np.maximum(a, b) + overlap * overlap / (4 * soft)
+
+
+def bump(value, centre: float, width: float):
+    return np.exp(-(((value - centre) / width) ** 2))
