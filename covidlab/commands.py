@@ -162,15 +162,16 @@ def score(options) -> None:
     """Score weights on a cohort, case by case."""
     from covidlab import tables
     from covidlab.data import slices
-    from covidlab.models import weights_file
+    from covidlab.models.segmenter import open_segmenter
     from covidlab.training import judging, report
 
-    model, info = weights_file.load_model(find_weights(options.weights))
+    segmenter = open_segmenter(options.weights)
+    info = segmenter.info
     cohort = cohort_of(options.data, options.cases)
     with progress_bar("predicting") as progress:
         cache = slices.open_slice_cache(cohort, info.grid, progress=progress)
         seen = [case.name for case in cohort.cases if info.has_seen(case.name, case.patient)]
-        rows = report.case_rows(judging.judge_weights(model, info, cache, progress), seen)
+        rows = report.case_rows(judging.judge_weights(segmenter, cache, progress), seen)
     title = f"{info.model} trained on {info.trained_on}, scored on {cohort.name}"
     print(f"{title}, threshold {info.threshold:g}")
     if not info.seen:
@@ -189,27 +190,28 @@ def score(options) -> None:
 def predict(options) -> None:
     """Segment scans."""
     from covidlab.data import folders
-    from covidlab.models import segment, weights_file
-    from covidlab.plots import slices
+    from covidlab.models import segment
+    from covidlab.models.segmenter import open_segmenter
+    from covidlab.plots import overlay
 
     if not options.scan.exists():  # before anything slow
         raise CovidlabError(
             options.scan, "no such file", "a scan, or a folder of scans or DICOM slices", "check the name"
         )  # fmt: skip
-    file = find_weights(options.weights)
-    model, info = weights_file.load_model(file)
+    segmenter = open_segmenter(options.weights)
+    info = segmenter.info
     print(f"{info.model}, {info.grid} px, threshold {info.threshold:g}, trained on {info.trained_on}")
-    if licence := licence_of(file):
+    if licence := licence_of(find_weights(options.weights)):
         print(f"weights: {licence}; teaching material, not a medical device")
     with progress_bar("segmenting") as progress:
-        look = slices.draw_overlay if options.overlay else None
-        for done in segment.predict_all(options.scan, options.out, model, info, progress, look):
+        look = overlay.draw_overlay if options.overlay else None
+        for done in segment.predict_all(options.scan, options.out, segmenter, progress, look):
             volume = "of unknown size" if done.millilitres is None else f"{done.millilitres:.1f} ml"
             positive = done.positive_slices / done.slices
             print(f"{done.mask}: {done.positive_slices} of {done.slices} slices positive ({positive:.0%}), "
                   f"{done.positive_voxels} voxels, {volume}")  # fmt: skip
             if options.overlay:
-                print(f"  drawn: {slices.overlay_path(done.mask)}")
+                print(f"  drawn: {overlay.overlay_path(done.mask)}")
             name = folders.case_name(done.scan)
             if info.has_seen(name, folders.patient_of(name)):
                 print("  CAUTION: these weights were trained or chosen on this patient; on a new one expect worse")
@@ -242,25 +244,26 @@ def time(options) -> None:
 
 def export(options) -> None:
     """Write a model in another form."""
-    from covidlab.beyond import export
+    from covidlab.beyond import export, exported
     from covidlab.data.slices import open_slice_cache
-    from covidlab.models import weights_file
+    from covidlab.models.segmenter import open_segmenter
     from covidlab.training import runs
 
     run = runs.read_run(Path(options.weights)) if Path(options.weights).is_dir() else None
-    model, info = run.model() if run else weights_file.load_model(find_weights(options.weights))
+    segmenter = run.segmenter if run else open_segmenter(options.weights)
+    info = segmenter.info
     export.check_target(options.out, options.int8)
     cache = open_slice_cache(run_cohort(options.data, run.config) if run else cohort_of(options.data),
                              options.size or info.grid)  # fmt: skip
     slices = export.calibration_slices(cache)
-    done = export.export_model(model, options.out, slices, options.int8, info.threshold)
+    done = export.export_model(segmenter.network, options.out, slices, options.int8, info.threshold)
     print(f"{done.path}: {done.form}, {done.bytes / 1e6:.2f} MB, takes float32 {(1, *slices.shape[1:])} in 0..1")
     print(
         f"  against Keras on {done.slices} slices of {cache.cohort}: probabilities differ by up to "
         f"{done.largest_difference:.1e}, {done.changed:.2%} of pixels fall on the other side of {info.threshold:g}"
     )
     if run and done.size == info.grid:
-        f1 = export.score_exported(done.path, run, cache).f1
+        f1 = exported.score_exported(done.path, run, cache).f1
         print(f"  {run.config.sentence}: F1 on test {run.counts['test'].f1:.4f} in Keras, {f1:.4f} in the file")
 
 

@@ -21,14 +21,13 @@ from covidlab.data.slices import grid_spacing, open_slice_cache
 from covidlab.data.splits import make_split
 from covidlab.errors import CovidlabError
 from covidlab.models.builders import MODELS
-from covidlab.models.weights_file import load_model
+from covidlab.models.segmenter import open_segmenter
 from covidlab.progress import progress_bar
 from covidlab.training.judging import report_run
 from covidlab.training.recipe import GRIDS, OPTIONS, recipe_for
 from covidlab.training.report import case_rows, report_rows
 from covidlab.training.runs import read_run, write_json
 from covidlab.training.scores import summary, summary_over_seeds
-from covidlab.weights import find_weights
 from studies import figures, folds, questions, rates
 from studies.tables import adaptation_rows, over_seeds, side_by_side
 
@@ -192,8 +191,7 @@ def adapt(options) -> None:
         raise CovidlabError("RUN", "two runs that test the same patient", "each patient once", "name one of them")
     curves, left_out = {}, []
     for run in runs:
-        model, info = run.model()
-        test = run.config.split(cache).test
+        segmenter, test = run.segmenter, run.config.split(cache).test
         for patient in dict.fromkeys(cache.patients[test].tolist()):
             slices = test[cache.patients[test] == patient]
             # Twice the largest number, so that there is something left to score.
@@ -202,7 +200,7 @@ def adapt(options) -> None:
                 continue
             with progress_bar(f"patient {patient}") as progress:
                 curves[patient] = adaptation.adaptation_curve(
-                    model, info, cache, slices, numbers, options.seed, progress=progress
+                    segmenter, cache, slices, numbers, options.seed, progress=progress
                 )
     if not curves:
         raise CovidlabError("--slices", f"no test patient with {2 * max(numbers)} positive slices", "at least one",
@@ -220,7 +218,7 @@ def adapt(options) -> None:
 def throughput(options) -> None:
     """What is lost around the model."""
     if options.volume:
-        found = [rates.volume_time(options.volume, *load_model(find_weights(options.weights)))]
+        found = [rates.volume_time(options.volume, open_segmenter(options.weights))]
     else:
         found = [_training_rate(options, name) for name in check_models(options.models.split(","))]
     print(json.dumps([asdict(one) for one in found], indent=2) if options.json

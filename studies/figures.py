@@ -58,7 +58,7 @@ def write_figures(runs: Mapping[str, Run], cache: SliceCache, folder: Path) -> d
         "precision-against-recall": scores.precision_recall_figure(curves, chosen, f"test part; {config.sentence}"),
     }
     for name, run in runs.items():
-        model = run.model()[0]
+        model = run.segmenter.network
         classifier = classifier_in(model)
         # What is drawn is what learns; the sides of its maps include the padding.
         side = config.grid + -config.grid % 32 if classifier is None else paper.PATCH_SIZE

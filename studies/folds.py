@@ -15,7 +15,6 @@ from covidlab.data.slices import SliceCache
 from covidlab.errors import CovidlabError
 from covidlab.evaluation.patients import patient_interval
 from covidlab.evaluation.slices import SliceTable, negative_slices, slice_table, volume_scores
-from covidlab.models.inference import predict_cached
 from covidlab.progress import Progress, silent
 from covidlab.training.runs import Run, rounded
 from covidlab.training.thresholds import portions
@@ -63,11 +62,13 @@ def judge_held_out(folds: Sequence[Sequence[Run]], cache: SliceCache, progress: 
     for done, runs in enumerate(folds):
         progress(done, len(folds), f"fold {runs[0].config.seed}")
         tests.append(runs[0].config.split(cache).test)
-        models, infos = zip(*(run.model() for run in runs))
+        segmenters = [run.segmenter for run in runs]
+        infos = [segmenter.info for segmenter in segmenters]
         threshold, smallest = (float(np.mean([getattr(i, name) for i in infos])) for name in ("threshold", "smallest"))
-        info = replace(infos[0], threshold=threshold, smallest=round(smallest))
+        judge = replace(segmenters[0], info=replace(infos[0], threshold=threshold, smallest=round(smallest)))
         for portion in portions(tests[-1]):
-            marked[portion] = info.mark(sum(predict_cached(model, cache, portion) for model in models) / len(models))
+            answers = [segmenter.probabilities(cache.images[portion]) for segmenter in segmenters]
+            marked[portion] = judge.mark(sum(answers) / len(answers))
     progress(len(folds), len(folds), "done")
     rows = np.sort(np.concatenate(tests))
     return slice_table(cache.masks[rows], marked[rows], cache.cases[rows], cache.patients[rows], cache.z[rows])

@@ -17,9 +17,8 @@ from covidlab.data.dicom import read_scan
 from covidlab.data.grid import GridFit
 from covidlab.data.slices import SliceCache
 from covidlab.data.splits import Split
-from covidlab.models.inference import predict_slices, slices_for
 from covidlab.models.segment import predict_file
-from covidlab.models.weights_file import WeightsInfo
+from covidlab.models.segmenter import Segmenter, slices_for
 from covidlab.progress import Progress, silent
 from covidlab.training.batches import training_slices
 from covidlab.training.fit import learner_and_batches, train
@@ -158,15 +157,14 @@ def training_rate(
     )  # fmt: skip
 
 
-def volume_time(scan: Path, model: keras.Model, info: WeightsInfo, rounds: int = 5) -> VolumeTime:
+def volume_time(scan: Path, segmenter: Segmenter, rounds: int = 5) -> VolumeTime:
     """Segment a scan, file to file, and in turns run the model alone on its slices.
 
     Parameters
     ----------
     scan : Path
         A NIfTI file, or a folder with the DICOM slices of one series.
-    model, info
-        See `covidlab.models.weights_file.load_model`.
+    segmenter : Segmenter
     rounds : int
 
     Returns
@@ -179,9 +177,9 @@ def volume_time(scan: Path, model: keras.Model, info: WeightsInfo, rounds: int =
         If the scan cannot be read.
     """
     volume = read_scan(scan)
-    fit = GridFit.of(volume, info.grid)
+    fit = GridFit.of(volume, segmenter.info.grid)
     on_grid = np.concatenate(list(slices_for(volume, fit)))
-    probabilities = predict_slices(model, on_grid, mirror=info.mirror)
+    probabilities = segmenter.probabilities(on_grid)
     times: dict[str, list[np.ndarray]] = {}
 
     def timed(part: str, function: Callable) -> None:
@@ -191,10 +189,10 @@ def volume_time(scan: Path, model: keras.Model, info: WeightsInfo, rounds: int =
 
     with tempfile.TemporaryDirectory() as folder:
         mask = Path(folder) / "mask.nii.gz"
-        predict_file(scan, mask, model, info)
+        predict_file(scan, mask, segmenter)
         for _ in range(rounds):
-            timed("all", lambda: predict_file(scan, mask, model, info))
-            timed("model", lambda: predict_slices(model, on_grid, mirror=info.mirror))
+            timed("all", lambda: predict_file(scan, mask, segmenter))
+            timed("model", lambda: segmenter.probabilities(on_grid))
             timed("reading", lambda: read_scan(scan))
             timed("grid and back", lambda: (fit.to_grid(volume.slices()), fit.from_grid(probabilities)))
     found = {part: np.array(values) for part, values in times.items()}
@@ -202,8 +200,8 @@ def volume_time(scan: Path, model: keras.Model, info: WeightsInfo, rounds: int =
     seconds = {part: float(np.median(values[:, 0])) for part, values in found.items()}
     parts = {part: seconds[part] for part in ("reading", "grid and back")}
     return VolumeTime(
-        scan.name, volume.voxels.shape, info.grid, seconds["all"], seconds["model"], float(ratio[0]), float(ratio[1]),
-        parts,
+        scan.name, volume.voxels.shape, segmenter.info.grid, seconds["all"], seconds["model"], float(ratio[0]),
+        float(ratio[1]), parts,
     )  # fmt: skip
 
 

@@ -74,12 +74,9 @@ def one_training(config: Config, cache: SliceCache, start: int) -> dict[str, str
 
 def left_empty(run: Run, cache: SliceCache) -> float:
     """Share of the negative test slices on which the run marks nothing."""
-    from covidlab.models.inference import predict_cached
-
     test = run.config.split(cache).test
-    model, info = run.model()
     negative = test[~cache.positive[test]]
-    return float(np.mean(~info.mark(predict_cached(model, cache, negative)).any(axis=(1, 2))))
+    return float(np.mean(~run.segmenter.mask(cache.images[negative]).any(axis=(1, 2))))
 
 
 def train_lane(recipe: str, lane: str, starts: list[int]) -> None:

@@ -9,9 +9,9 @@ from covidlab import nano
 from covidlab.data import open_cohort, open_slice_cache, read_mask, read_volume, slice_patches
 from covidlab.data.splits import split_by_slice
 from covidlab.evaluation import count
-from covidlab.models import light_unet
+from covidlab.models import light_unet, open_segmenter
 from covidlab.models.segment import predict_file
-from covidlab.models.weights_file import load_model, read_info
+from covidlab.models.weights_file import read_info
 from covidlab.training import THRESHOLDS, Recipe, best_threshold, count_slices
 from covidlab.training.fit import train
 from covidlab.weights import PHANTOM
@@ -77,9 +77,9 @@ def test_the_same_recipe_ends_at_the_same_f1(phantom, tmp_path):
 def test_shipped_weights_mark_the_same_voxels(phantom, tmp_path):
     info, case = read_info(PHANTOM), phantom.cases[2]
     network = nano.unet(normalised=False)
-    network.set_weights(load_model(PHANTOM)[0].get_weights())
+    network.set_weights(open_segmenter(PHANTOM).network.get_weights())
     nano.write(tmp_path / "nano.nii.gz", nano.predict(network, nano.read(case.image)) >= info.threshold, case.image)
-    predict_file(case.image, tmp_path / "ours.nii.gz", *load_model(PHANTOM))
+    predict_file(case.image, tmp_path / "ours.nii.gz", open_segmenter(PHANTOM))
     one, other = (np.asarray(nib.load(tmp_path / f"{name}.nii.gz").dataobj) for name in ("nano", "ours"))
     assert other.sum() > 1000 and np.count_nonzero(one != other) <= 2  # rounding, at the threshold itself
     assert info.smallest == 1 and not info.mirror

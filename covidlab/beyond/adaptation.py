@@ -12,8 +12,7 @@ import numpy as np
 from covidlab._tensorflow import keras
 from covidlab.data.slices import SliceCache
 from covidlab.evaluation.counts import Counts, count
-from covidlab.models.inference import predict_cached
-from covidlab.models.weights_file import WeightsInfo
+from covidlab.models.segmenter import Segmenter
 from covidlab.progress import Progress, silent
 from covidlab.training.batches import training_batches
 from covidlab.training.losses import LOSSES
@@ -107,8 +106,7 @@ def adapt(
 
 
 def adaptation_curve(
-    model: keras.Model,
-    info: WeightsInfo,
+    segmenter: Segmenter,
     cache: SliceCache,
     slices: np.ndarray,
     numbers: Sequence[int],
@@ -120,15 +118,13 @@ def adaptation_curve(
 
     Parameters
     ----------
-    model : keras.Model
-        That has never seen the patient.
-    info : WeightsInfo
-        The model's own: its threshold, and how small a spot it drops, stay.
+    segmenter : Segmenter
+        That has never seen the patient. Its threshold, and how small a spot it drops, stay.
     cache : SliceCache
     slices : 1-D ndarray of int
         Positions of the patient's slices.
     numbers : sequence of int
-        Annotated slices: 0 is the model as it is.
+        Annotated slices: 0 is the network as it is.
     seed : int
     recipe : Recipe
     progress : callable (done, total, text)
@@ -144,7 +140,7 @@ def adaptation_curve(
     found = {}
     for done, (number, annotated) in enumerate(chosen.items()):
         progress(done, len(chosen), f"{number} slices")
-        adapted = adapt(model, cache, annotated, seed, recipe) if number else model
-        found[number] = count(cache.masks[rest], info.mark(predict_cached(adapted, cache, rest)))
+        network = adapt(segmenter.network, cache, annotated, seed, recipe) if number else segmenter.network
+        found[number] = count(cache.masks[rest], replace(segmenter, network=network).mask(cache.images[rest]))
     progress(len(chosen), len(chosen), "done")
     return found

@@ -113,6 +113,5 @@ def score_exported(path: Path, run: Run, cache: SliceCache) -> Counts:
         Pooled over all slices of the part; `run.counts["test"]` are Keras' own.
     """
     test = run.config.split(cache).test
-    model, info = run.model()
     found = predict_exported(open_exported(path), cache.images[test])
-    return count(cache.masks[test], info.mark(found))
+    return count(cache.masks[test], run.segmenter.mark(found))

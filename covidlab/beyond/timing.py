@@ -26,8 +26,9 @@ from covidlab.beyond.exported import open_exported
 from covidlab.beyond.times import PRODUCT_SIDE, FormTime, ModelFacts, Spread, Timing, peak_gflops
 from covidlab.errors import CovidlabError
 from covidlab.models.builders import MODELS
+from covidlab.models.segmenter import open_segmenter
 from covidlab.models.stages import gflop_per_slice
-from covidlab.models.weights_file import WeightsInfo, load_model, save_weights
+from covidlab.models.weights_file import WeightsInfo, save_weights
 from covidlab.progress import Progress, silent
 from covidlab.tables import processor
 
@@ -197,7 +198,7 @@ def _work(job: Mapping) -> dict:
                 file = Path(job["folder"]) / name / FORMS[form][1]
                 calls[name, form] = open_exported(file, job["threads"], form.lower())
             else:
-                model, _ = load_model(Path(job["folder"]) / name / "plain.weights.h5")
+                model = open_segmenter(Path(job["folder"]) / name / "plain.weights.h5").network
                 start = time.perf_counter()
                 calls[name, form] = _keras_call(model, form)
             calls[name, form](slice_)

@@ -10,9 +10,10 @@ from covidlab.models.inference import predict_slices
 from covidlab.models.patch_cnn import classifier_in, patch_cnn
 from covidlab.models.receptive_field import reach_after, reaches
 from covidlab.models.segment import predict_file
+from covidlab.models.segmenter import Segmenter, open_segmenter
 from covidlab.models.stages import gflop_per_slice
 from covidlab.models.unet import light_unet, nano_unet
-from covidlab.models.weights_file import WeightsInfo, load_model, save_weights
+from covidlab.models.weights_file import WeightsInfo, save_weights
 
 __all__ = [
     "Bilinear",
@@ -22,14 +23,15 @@ __all__ = [
     "gflop_per_slice",
     "layer_weights",
     "light_unet",
-    "load_model",
     "MODELS",
     "nano_unet",
+    "open_segmenter",
     "patch_cnn",
     "predict_file",
     "predict_slices",
     "reach_after",
     "reaches",
     "save_weights",
+    "Segmenter",
     "WeightsInfo",
 ]

@@ -6,14 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from covidlab._tensorflow import keras
 from covidlab.data.dicom import holds_slices, read_scan
 from covidlab.data.folders import EXTENSIONS, IMAGE_FOLDERS, case_name
 from covidlab.data.masks import write_mask
 from covidlab.data.volumes import Volume
 from covidlab.errors import CovidlabError
-from covidlab.models.inference import predict_mask
-from covidlab.models.weights_file import WeightsInfo
+from covidlab.models.segmenter import Segmenter
 from covidlab.progress import Progress, silent
 
 # Told what was marked: the mask's file, the scan, and bool (slices, rows, columns) in display orientation.
@@ -46,15 +44,14 @@ class Prediction:
 
 
 def predict_file(
-    scan: Path, mask: Path, model: keras.Model, info: WeightsInfo, look: Look | None = None
+    scan: Path, mask: Path, segmenter: Segmenter, look: Look | None = None
 ) -> Prediction:
     """Segment one scan and write the mask beside its geometry: same shape, affine and header codes.
 
     Parameters
     ----------
     scan, mask : Path
-    model, info
-        See `covidlab.models.weights_file.load_model`.
+    segmenter : Segmenter
     look : callable (mask, Volume, what is marked), optional
         Called once the mask is written; such as `draw_overlay`.
 
@@ -64,7 +61,7 @@ def predict_file(
         If the scan cannot be read or the mask cannot be written; no partial file is left.
     """
     volume = read_scan(scan)
-    found = predict_mask(volume, model, info)
+    found = segmenter.predict(volume)
     write_mask(mask, volume.from_display(found), like=volume)
     by_slice = np.count_nonzero(found, axis=(1, 2))
     if look:
@@ -76,8 +73,7 @@ def predict_file(
 
 
 def predict_all(
-    source: Path, target: Path, model: keras.Model, info: WeightsInfo, progress: Progress = silent,
-    look: Look | None = None,
+    source: Path, target: Path, segmenter: Segmenter, progress: Progress = silent, look: Look | None = None
 ) -> Iterator[Prediction]:
     """Segment one file into a file, or every scan of a folder into a folder.
 
@@ -88,8 +84,7 @@ def predict_all(
         series where the target is a file.
     target : Path
         A file name ending in .nii or .nii.gz for one scan; a folder for several, made if missing.
-    model, info
-        See `covidlab.models.weights_file.load_model`.
+    segmenter : Segmenter
     progress : callable (done, total, text)
     look : callable, optional
         See `predict_file`.
@@ -109,7 +104,7 @@ def predict_all(
     for done, (scan, mask) in enumerate(pairs):
         progress(done, len(pairs), scan.name)
         try:
-            prediction = predict_file(scan, mask, model, info, look)
+            prediction = predict_file(scan, mask, segmenter, look)
         except CovidlabError as error:
             failed.append(error)
             if error.subject == str(mask):  # what cannot be written is segmented in vain, and so would be the next

@@ -11,14 +11,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import h5py
-import numpy as np
 
 from covidlab._tensorflow import keras
 from covidlab.data.folders import patient_of
 from covidlab.errors import WeightsError
 from covidlab.files import whole_file
 from covidlab.models.builders import MODELS
-from covidlab.models.specks import drop_specks
 from covidlab.weights import SHIPPED
 
 ATTRIBUTE = "covidlab"
@@ -64,16 +62,6 @@ class WeightsInfo:
         """Whether a case, or another scan of its patient, was in training or validation."""
         return case in self.seen or patient in {patient_of(name) for name in self.seen}
 
-    def mark(self, probabilities: np.ndarray) -> np.ndarray:
-        """What is called lesion: float (slices, grid, grid) in 0..1 -> bool, from the threshold on, specks dropped."""
-        return drop_specks(probabilities >= self.threshold, self.smallest)
-
-    def without_specks(self, probabilities: np.ndarray) -> np.ndarray:
-        """The probabilities with 0 in spots too small to be marked, so that the threshold alone marks the rest."""
-        if self.smallest <= 1:
-            return probabilities
-        return np.where((probabilities >= self.threshold) & ~self.mark(probabilities), np.float32(0), probabilities)
-
 
 def save_weights(path: Path, model: keras.Model, info: WeightsInfo) -> None:
     """Write the weights, without optimiser state, whole or not at all: see `covidlab.files`."""
@@ -109,29 +97,3 @@ def read_info(path: Path) -> WeightsInfo:
     if info.model not in MODELS:
         raise WeightsError(path, f"weights of a model {info.model!r}", f"one of {', '.join(MODELS)}", remedy)
     return info
-
-
-def load_model(path: Path) -> tuple[keras.Model, WeightsInfo]:
-    """Build the model that a weights file belongs to, and load them into it.
-
-    Returns
-    -------
-    keras.Model, WeightsInfo
-
-    Raises
-    ------
-    WeightsError
-        As `read_info`, and if the weights do not fit the model they name.
-    """
-    info = read_info(path)
-    model = MODELS[info.model](**info.options)
-    try:
-        model.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
-        raise WeightsError(
-            path,
-            f"weights that do not fit {info.model} ({str(error).splitlines()[0]})",
-            f"weights of {info.model}",
-            "train again, or name another file",
-        ) from error
-    return model, info

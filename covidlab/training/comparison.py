@@ -4,14 +4,13 @@ The figures hold slices of the cohort. Of real patients they stay in the run's f
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from covidlab.data.slices import SliceCache
 from covidlab.evaluation.counts import count
-from covidlab.models.inference import predict_cached
-from covidlab.models.specks import drop_specks
+from covidlab.models.segmenter import Segmenter
 from covidlab.training.runs import Run
 
 # Of lesion in a slice that may be shown as a failure; smaller ones would fill the figure.
@@ -28,10 +27,8 @@ class TestSlices:
         Of the slices in the cache.
     images, references : uint8 arrays (slices, height, width)
     probabilities : mapping of model name -> float32 array of the same shape
-    thresholds : mapping of model name -> float
-        Chosen on validation.
-    smallest : mapping of model name -> int
-        Pixels that a marked spot must have; 1 where nothing is said.
+    segmenters : mapping of model name -> Segmenter
+        What makes a mask of them.
     """
 
     __test__ = False  # not a test of pytest's
@@ -40,12 +37,11 @@ class TestSlices:
     images: np.ndarray
     references: np.ndarray
     probabilities: Mapping[str, np.ndarray]
-    thresholds: Mapping[str, float]
-    smallest: Mapping[str, int] = field(default_factory=dict)
+    segmenters: Mapping[str, Segmenter]
 
     def masks(self, model: str, which: np.ndarray) -> np.ndarray:
         """A model's masks of some slices, bool."""
-        return drop_specks(self.probabilities[model][which] >= self.thresholds[model], self.smallest.get(model, 1))
+        return self.segmenters[model].mark(self.probabilities[model][which])
 
     def slice_f1(self, model: str) -> np.ndarray:
         """F1 of each slice; nan where neither the reference nor the model marks a pixel."""
@@ -59,11 +55,10 @@ def read_test_slices(runs: Mapping[str, Run], cache: SliceCache) -> TestSlices:
     """Let each model of several runs of the same split see the test part once."""
     config = next(iter(runs.values())).config
     positions = config.split(cache).test
-    models = {name: run.model() for name, run in runs.items()}
-    probabilities = {name: predict_cached(model, cache, positions) for name, (model, _) in models.items()}
-    thresholds = {name: info.threshold for name, (_, info) in models.items()}
-    smallest = {name: info.smallest for name, (_, info) in models.items()}
-    return TestSlices(positions, cache.images[positions], cache.masks[positions], probabilities, thresholds, smallest)
+    segmenters = {name: run.segmenter for name, run in runs.items()}
+    images = cache.images[positions]
+    probabilities = {name: segmenter.probabilities(images) for name, segmenter in segmenters.items()}
+    return TestSlices(positions, images, cache.masks[positions], probabilities, segmenters)
 
 
 def typical_slices(test: TestSlices, cases: np.ndarray, number: int = 3) -> np.ndarray:

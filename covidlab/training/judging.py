@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from covidlab._tensorflow import keras
 from covidlab.data.slices import SliceCache
 from covidlab.data.splits import PARTS
 from covidlab.errors import CovidlabError
@@ -18,8 +17,7 @@ from covidlab.evaluation.detection import detection, run_detection
 from covidlab.evaluation.patients import patient_interval, reliability
 from covidlab.evaluation.slices import SliceTable, negative_slices, quartiles, slice_table, volume_scores
 from covidlab.files import whole_file
-from covidlab.models.inference import predict_cached
-from covidlab.models.weights_file import WeightsInfo
+from covidlab.models.segmenter import Segmenter
 from covidlab.progress import Progress, silent
 from covidlab.training.runs import Run, rounded, write_json
 from covidlab.training.thresholds import THRESHOLDS
@@ -66,11 +64,11 @@ def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None, pr
     if kept.exists() and not run.weights.exists():
         return json.loads(kept.read_text())
     split = run.config.split(cache)
-    model, info = run.model()
+    segmenter = run.segmenter
     probabilities = np.empty(cache.images.shape, np.float32)
-    for rows, found in predicted(model, cache, progress):
+    for rows, found in predicted(segmenter, cache, progress):
         probabilities[rows] = found
-    marked = info.mark(probabilities)
+    marked = segmenter.mark(probabilities)
     table = slice_table(cache.masks, marked, cache.cases, cache.patients, cache.z)
     for part in PARTS:
         _check_same_masks(run, part, table[split.part(part)])
@@ -108,13 +106,13 @@ def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None, pr
     return found
 
 
-def predicted(model: keras.Model, cache: SliceCache, progress: Progress, mirror: bool = False) -> Iterator[tuple]:
+def predicted(segmenter: Segmenter, cache: SliceCache, progress: Progress) -> Iterator[tuple]:
     """Where a case's slices lie in the cache, and their probabilities, case after case."""
     cases = list(dict.fromkeys(cache.cases.tolist()))
     for done, case in enumerate(cases):
         progress(done, len(cases), case)
         rows = cache.case(case)
-        yield rows, predict_cached(model, cache, rows, mirror)
+        yield rows, segmenter.probabilities(cache.images[rows])
     progress(len(cases), len(cases), "judging")
 
 
@@ -217,13 +215,12 @@ def _write_slices(path: Path, table: SliceTable, borders: SliceBorders, split) -
             writer.writerow(row + (at_borders if table.positive[k] else [""] * 3))
 
 
-def judge_weights(model: keras.Model, info: WeightsInfo, cache: SliceCache, progress: Progress = silent) -> SliceTable:
+def judge_weights(segmenter: Segmenter, cache: SliceCache, progress: Progress = silent) -> SliceTable:
     """What weights get right and wrong on every slice of a cohort, such as one that their training never saw.
 
     Parameters
     ----------
-    model, info
-        See `covidlab.models.weights_file.load_model`; the threshold is the weights' own.
+    segmenter : Segmenter
     cache : SliceCache
         On the weights' grid.
     progress : callable (done, total, text)
@@ -234,6 +231,6 @@ def judge_weights(model: keras.Model, info: WeightsInfo, cache: SliceCache, prog
     SliceTable
     """
     marked = np.empty(cache.images.shape, bool)
-    for rows, found in predicted(model, cache, progress, info.mirror):
-        marked[rows] = info.mark(found)
+    for rows, found in predicted(segmenter, cache, progress):
+        marked[rows] = segmenter.mark(found)
     return slice_table(cache.masks, marked, cache.cases, cache.patients, cache.z)

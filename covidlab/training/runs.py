@@ -28,7 +28,8 @@ from covidlab.errors import CovidlabError
 from covidlab.evaluation.counts import Counts
 from covidlab.files import whole_file
 from covidlab.models.builders import MODELS
-from covidlab.models.weights_file import WeightsInfo, load_model, save_weights
+from covidlab.models.segmenter import Segmenter, open_segmenter
+from covidlab.models.weights_file import WeightsInfo, save_weights
 from covidlab.progress import Progress, silent
 from covidlab.training.batches import training_slices
 from covidlab.training.configs import Config, asked_for, config_of
@@ -89,9 +90,10 @@ class Run:
         """The file of the epoch that validation chose."""
         return self.folder / WEIGHTS
 
-    def model(self) -> tuple[keras.Model, WeightsInfo]:
-        """The trained model, with what its weights say of themselves."""
-        return load_model(self.weights)
+    @property
+    def segmenter(self) -> Segmenter:
+        """The trained network with its threshold, read from `weights` anew each time."""
+        return open_segmenter(self.weights)
 
 
 def _told(run: Run) -> Run:
@@ -165,12 +167,12 @@ def _train_and_score(config: Config, cache: SliceCache, split: Split, folder: Pa
         save_weights(weights, model, info)
 
     history = train(model, cache, split, config.recipe, folder, save_best, progress, twin)
-    best, info = load_model(weights)
+    best = open_segmenter(weights)
     counts = {
-        part: count_slices(best, cache, split.part(part), np.array([info.threshold]))[0] for part in PARTS
+        part: count_slices(best.network, cache, split.part(part), np.array([best.threshold]))[0] for part in PARTS
     }  # fmt: skip
     leak = leak_sentence(split, cache.patients)
-    run = _told(Run(folder, config, counts, info.threshold, tuple(history), leak))
+    run = _told(Run(folder, config, counts, best.threshold, tuple(history), leak))
     # Last, since it says that the run is finished.
     write_json(folder / "scores.json", _as_json(run))
     return run

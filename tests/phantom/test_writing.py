@@ -17,7 +17,7 @@ from covidlab.data.orientation import spine_side
 from covidlab.data.volumes import read_volume
 from covidlab.errors import CovidlabError
 from covidlab.evaluation.counts import count
-from covidlab.phantom import anatomy, drawing, scans, writing
+from covidlab.phantom import anatomy, drawing, scans, shapes, writing
 from studies.phantom_report import RECORD, grey_band_f1, load_slices, measure
 
 
@@ -119,9 +119,9 @@ def test_the_same_plan_gives_the_same_voxels_and_another_seed_others(folder):
 def test_a_slice_does_not_depend_on_the_slab_it_is_drawn_in():
     patient, sides = anatomy.Anatomy(0, 3), np.arange(-180, 181, 6.0)
     heights = np.array([20.0, 60.0, 100.0, 150.0, 200.0, 230.0])
-    together = drawing.draw_chest(patient, anatomy.Grid(sides, sides, heights, 6.0, 5.0))
+    together = drawing.draw_chest(patient, shapes.Grid(sides, sides, heights, 6.0, 5.0))
     for k in range(len(heights)):
-        alone = drawing.draw_chest(patient, anatomy.Grid(sides, sides, heights[k : k + 1], 6.0, 5.0))
+        alone = drawing.draw_chest(patient, shapes.Grid(sides, sides, heights[k : k + 1], 6.0, 5.0))
         for one, slab in zip(alone, together, strict=True):
             np.testing.assert_allclose(one[0], slab[k], atol=0.01)
 

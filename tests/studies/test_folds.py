@@ -8,7 +8,6 @@ from covidlab.data.cohorts import read_cohort
 from covidlab.data.slices import open_slice_cache
 from covidlab.errors import CovidlabError
 from covidlab.evaluation.counts import count
-from covidlab.models.inference import predict_slices
 from covidlab.training.configs import Config
 from covidlab.training.recipe import Recipe
 from covidlab.training.report import case_rows
@@ -71,9 +70,9 @@ def test_seeds_that_go_around_the_folds_again_are_averaged(folds, tmp_path):
     rows = again.config.split(cache).test
     np.testing.assert_array_equal(rows, runs[0].config.split(cache).test)
     table = judge_held_out(by_fold([*runs, again], cache), cache)
-    (one, first), (other, second) = runs[0].model(), again.model()
-    mean = (predict_slices(one, cache.images[rows]) + predict_slices(other, cache.images[rows])) / 2
-    marked = mean >= (first.threshold + second.threshold) / 2
+    one, other = runs[0].segmenter, again.segmenter
+    mean = (one.probabilities(cache.images[rows]) + other.probabilities(cache.images[rows])) / 2
+    marked = mean >= (one.threshold + other.threshold) / 2
     assert table[rows].pooled() == count(cache.masks[rows], marked)
     assert table.cases.tolist() == cache.cases.tolist()
 

@@ -3,6 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from covidlab.models.segmenter import Segmenter
+from covidlab.models.weights_file import WeightsInfo
 from covidlab.training.comparison import TestSlices, typical_slices, worst_slices
 from covidlab.training.configs import Config
 from covidlab.training.recipe import Recipe
@@ -17,7 +19,9 @@ def some_slices():
     good, lazy = references.astype(np.float32), np.zeros(references.shape, np.float32)
     good[2, :6, :3] = 0  # half of the largest
     lazy[1, :4, :4] = 0.6
-    return TestSlices(np.arange(4), references, references, {"good": good, "lazy": lazy}, {"good": 0.5, "lazy": 0.5})
+    at_half = Segmenter(None, WeightsInfo("light_unet", 8, 0.5, "nothing"))
+    answers = {"good": good, "lazy": lazy}
+    return TestSlices(np.arange(4), references, references, answers, dict.fromkeys(answers, at_half))
 
 
 def test_f1_of_a_slice_is_counted_at_the_models_own_threshold():

@@ -29,9 +29,9 @@ def test_a_lesson_s_run_comes_along_and_scores_here_as_it_did_there(name):
     # A copy: what is written beside it does not touch the package.
     assert (LESSONS / run.folder.name).is_dir() and run.folder.parent != LESSONS
     assert run.warning == ""
-    model, info = run.model()
+    segmenter = run.segmenter
     test = run.config.split(cache).test
-    found = count_slices(model, cache, test, np.array([info.threshold]))[0]
+    found = count_slices(segmenter.network, cache, test, np.array([segmenter.threshold]))[0]
     assert found.f1 == pytest.approx(run.counts["test"].f1, abs=0.005)
 
 

@@ -110,7 +110,8 @@ def test_another_cohort_than_the_runs_is_refused(known, tmp_path):
 @pytest.mark.skipif(bool(missing_packages("ai_edge_litert")), reason="the extra `export` is not installed")
 def test_an_exported_file_is_scored_on_the_runs_own_test_part(known, tmp_path):
     run, cache, _ = known
-    done = export_model(run.model()[0], tmp_path / "m.tflite", cache.images[:1, ..., None].astype(np.float32) / 255)
+    slices = cache.images[:1, ..., None].astype(np.float32) / 255
+    done = export_model(run.segmenter.network, tmp_path / "m.tflite", slices)
     assert score_exported(done.path, run, cache) == run.counts["test"]
 
 

@@ -1,0 +1,127 @@
+"""One network, one mask: a network with all that its weights file knows, and the one way from answers to a mask."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from covidlab._tensorflow import keras
+from covidlab.data.grid import GridFit
+from covidlab.data.volumes import Volume
+from covidlab.errors import WeightsError
+from covidlab.models.builders import MODELS
+from covidlab.models.inference import predict_slices
+from covidlab.models.specks import drop_specks
+from covidlab.models.weights_file import WeightsInfo, read_info
+from covidlab.weights import find_weights
+
+# Slices held as probabilities at once: 300 slices of 512 x 512 are 315 MB.
+PORTION = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Segmenter:
+    """A network with its threshold, the smallest spot it marks, and whether it looks at mirror images, too.
+
+    Parameters
+    ----------
+    network : keras.Model
+        One of `covidlab.models.MODELS`.
+    info : WeightsInfo
+        What its weights file knows.
+    """
+
+    network: keras.Model
+    info: WeightsInfo
+
+    @property
+    def threshold(self) -> float:
+        """From which probability on a pixel is called lesion, chosen on validation."""
+        return self.info.threshold
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Slices on the network's grid, uint8 (slices, grid, grid) -> float32 in 0..1 of the same shape."""
+        return predict_slices(self.network, images, mirror=self.info.mirror)
+
+    def mark(self, probabilities: np.ndarray) -> np.ndarray:
+        """What is called lesion: probabilities on the grid -> bool, from the threshold on, small spots dropped."""
+        return drop_specks(probabilities >= self.threshold, self.info.smallest)
+
+    def mask(self, images: np.ndarray) -> np.ndarray:
+        """The mask of slices on the network's grid: uint8 (slices, grid, grid) -> bool of the same shape."""
+        return self.mark(self.probabilities(images))
+
+    def predict(self, volume: Volume) -> np.ndarray:
+        """The mask of a scan, on its own pixels: resampled to the grid, inferred, taken back, then thresholded.
+
+        Returns
+        -------
+        bool array (slices, rows, columns)
+            In display orientation; `volume.from_display` takes it to voxel order.
+        """
+        fit, masks = GridFit.of(volume, self.info.grid), []
+        for probabilities in self._on_grid(volume, fit):
+            portion = self._without_specks(probabilities)
+            found = np.zeros((len(portion), *volume.slice_shape), bool)
+            # Interpolation stays between the values it starts from: a slice below the threshold has nothing to take
+            # back.
+            reached = portion.max(axis=(1, 2)) >= self.threshold
+            found[reached] = fit.from_grid(portion[reached]) >= self.threshold
+            masks.append(found)
+        return np.concatenate(masks)
+
+    def _without_specks(self, probabilities: np.ndarray) -> np.ndarray:
+        """The probabilities with 0 in spots too small to be marked, so that the threshold alone marks the rest."""
+        if self.info.smallest <= 1:
+            return probabilities
+        return np.where((probabilities >= self.threshold) & ~self.mark(probabilities), np.float32(0), probabilities)
+
+    def _on_grid(self, volume: Volume, fit: GridFit) -> Iterator[np.ndarray]:
+        """Probabilities of a few slices at a time; the network works on the next ones while these are taken back."""
+        with ThreadPoolExecutor(1) as worker:
+            ahead = None
+            for portion in slices_for(volume, fit):
+                behind, ahead = ahead, worker.submit(self.probabilities, portion)
+                if behind:
+                    yield behind.result()
+            yield ahead.result()
+
+
+def slices_for(volume: Volume, fit: GridFit) -> Iterator[np.ndarray]:
+    """What a network is given of a scan: uint8 (slices, grid, grid), a portion of slices at a time."""
+    for start in range(0, volume.voxels.shape[volume.slice_axis], PORTION):
+        yield fit.to_grid(volume.slices(slice(start, start + PORTION)))
+
+
+def open_segmenter(named: str | Path | None = None) -> Segmenter:
+    """Build the network that a weights file belongs to, with its weights and with what the file knows.
+
+    Parameters
+    ----------
+    named : str or Path, optional
+        A file, or one of the shipped ones by name (`covidlab.weights.SHIPPED`), the default one if none is named.
+
+    Returns
+    -------
+    Segmenter
+
+    Raises
+    ------
+    WeightsError
+        As `read_info`, and if the weights do not fit the network they name.
+    """
+    path = find_weights(named)
+    info = read_info(path)
+    network = MODELS[info.model](**info.options)
+    try:
+        network.load_weights(path)
+    except (ValueError, OSError, KeyError) as error:
+        raise WeightsError(
+            path,
+            f"weights that do not fit {info.model} ({str(error).splitlines()[0]})",
+            f"weights of {info.model}",
+            "train again, or name another file",
+        ) from error
+    return Segmenter(network, info)
