@@ -11,8 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from covidlab import paper
+from covidlab.data.cohorts import is_single_scan, open_cohort
+from covidlab.data.slices import open_slice_cache
 from covidlab.errors import CovidlabError
-from covidlab.progress import progress_bar
 from covidlab.weights import SHIPPED, find_weights, licence_of
 
 
@@ -22,8 +23,7 @@ def phantom(options) -> None:
     from covidlab.phantom import writing
 
     folder = options.out or folders.phantom_folder(options.profile, options.seed)
-    with progress_bar("making the phantom") as progress:
-        folder = writing.write_cohort(folder, profile=options.profile, seed=options.seed, progress=progress)
+    writing.write_cohort(folder, profile=options.profile, seed=options.seed)
     print(f"{folder}: look at it with `covidlab inspect {folder}`")
 
 
@@ -31,43 +31,23 @@ def fetch(options) -> None:
     """Download the published record."""
     from covidlab.data import download, folders
 
-    with progress_bar("downloading") as progress:
-        folder = download.fetch_record(options.out or folders.data_home() / "covid19-ct-seg", progress=progress)
+    folder = download.fetch_record(options.out or folders.data_home() / "covid19-ct-seg")
     print(f"{folder}: use it with COVIDLAB_DATA={folder} or --data {folder}")
 
 
 def inspect(options) -> int:
     """Look at a cohort or a scan; 2 if a file cannot be used."""
-    from covidlab.data import cohorts, inspection
+    from covidlab.data import inspection
 
-    if options.folder and cohorts.is_single_scan(Path(options.folder)):
+    if options.folder and is_single_scan(Path(options.folder)):
         report = inspection.inspect_scan(Path(options.folder))
     else:
-        with progress_bar("inspecting") as progress:
-            report = inspection.inspect_cohort(cohort_of(options.folder, options.cases), progress)
+        report = inspection.inspect_cohort(open_cohort(options.folder, cases=options.cases))
     print(report.as_json() if options.json else report.as_text())
     broken = [case for case in report.cases if not case.usable]
     for case in broken:
         print(f"covidlab: {case.findings[0]}", file=sys.stderr)
     return 2 if broken else 0
-
-
-def cohort_of(source, cases="*", profile: str = "lesson"):
-    """The cohort that was named, with progress where the phantom is made for it."""
-    from covidlab.data import cohorts
-
-    with progress_bar("making the phantom") as progress:
-        return cohorts.open_cohort(source, profile, progress, cases)
-
-
-def cache_of(options, cohort):
-    """The slices of a cohort on the profile's grid."""
-    from covidlab.data import slices
-    from covidlab.training import recipe
-
-    grid = recipe.GRIDS[options.profile]
-    with progress_bar(f"slice cache at {grid} px") as progress:
-        return slices.open_slice_cache(cohort, grid, progress=progress)
 
 
 def config_of(options, model: str, cohort):
@@ -131,8 +111,7 @@ def run_of(config, cache, folder: Path):
     from covidlab.plots import scores, style
     from covidlab.training import runs
 
-    with progress_bar(f"training {config.model}, seed {config.seed}") as progress:
-        run = runs.run_experiment(config, cache, folder, progress)
+    run = runs.run_experiment(config, cache, folder)
     style.save(scores.history_figure(run.history, config.sentence), run.folder / "figures" / "history.png")
     title = f"{config.model}: {config.sentence}"
     style.save(scores.scores_figure(run.counts, title), run.folder / "figures" / "scores.png")
@@ -151,9 +130,12 @@ def print_runs(runs) -> None:
 
 def train(options) -> None:
     """Train one model and score it."""
+    from covidlab.training.recipe import GRIDS
+
     check_models([options.model], "--model")
-    cohort = cohort_of(options.data, options.cases, options.profile)
-    run = run_of(config_of(options, options.model, cohort), cache_of(options, cohort), options.out or Path("runs"))
+    cohort = open_cohort(options.data, options.profile, options.cases)
+    cache = open_slice_cache(cohort, GRIDS[options.profile])
+    run = run_of(config_of(options, options.model, cohort), cache, options.out or Path("runs"))
     print_runs({options.model: run})
     print(f"\n{run.folder}")
 
@@ -161,17 +143,15 @@ def train(options) -> None:
 def score(options) -> None:
     """Score weights on a cohort, case by case."""
     from covidlab import tables
-    from covidlab.data import slices
     from covidlab.models.segmenter import open_segmenter
     from covidlab.training import judging, report
 
     segmenter = open_segmenter(options.weights)
     info = segmenter.info
-    cohort = cohort_of(options.data, options.cases)
-    with progress_bar("predicting") as progress:
-        cache = slices.open_slice_cache(cohort, info.grid, progress=progress)
-        seen = [case.name for case in cohort.cases if info.has_seen(case.name, case.patient)]
-        rows = report.case_rows(judging.judge_weights(segmenter, cache, progress), seen)
+    cohort = open_cohort(options.data, cases=options.cases)
+    cache = open_slice_cache(cohort, info.grid)
+    seen = [case.name for case in cohort.cases if info.has_seen(case.name, case.patient)]
+    rows = report.case_rows(judging.judge_weights(segmenter, cache), seen)
     title = f"{info.model} trained on {info.trained_on}, scored on {cohort.name}"
     print(f"{title}, threshold {info.threshold:g}")
     if not info.seen:
@@ -203,20 +183,19 @@ def predict(options) -> None:
     print(f"{info.model}, {info.grid} px, threshold {info.threshold:g}, trained on {info.trained_on}")
     if licence := licence_of(find_weights(options.weights)):
         print(f"weights: {licence}; teaching material, not a medical device")
-    with progress_bar("segmenting") as progress:
-        look = overlay.draw_overlay if options.overlay else None
-        for done in segment.predict_all(options.scan, options.out, segmenter, progress, look):
-            volume = "of unknown size" if done.millilitres is None else f"{done.millilitres:.1f} ml"
-            positive = done.positive_slices / done.slices
-            print(f"{done.mask}: {done.positive_slices} of {done.slices} slices positive ({positive:.0%}), "
-                  f"{done.positive_voxels} voxels, {volume}")  # fmt: skip
-            if options.overlay:
-                print(f"  drawn: {overlay.overlay_path(done.mask)}")
-            name = folders.case_name(done.scan)
-            if info.has_seen(name, folders.patient_of(name)):
-                print("  CAUTION: these weights were trained or chosen on this patient; on a new one expect worse")
-            for finding in done.findings:
-                print(f"  note: {finding}")
+    look = overlay.draw_overlay if options.overlay else None
+    for done in segment.predict_all(options.scan, options.out, segmenter, look):
+        volume = "of unknown size" if done.millilitres is None else f"{done.millilitres:.1f} ml"
+        positive = done.positive_slices / done.slices
+        print(f"{done.mask}: {done.positive_slices} of {done.slices} slices positive ({positive:.0%}), "
+              f"{done.positive_voxels} voxels, {volume}")  # fmt: skip
+        if options.overlay:
+            print(f"  drawn: {overlay.overlay_path(done.mask)}")
+        name = folders.case_name(done.scan)
+        if info.has_seen(name, folders.patient_of(name)):
+            print("  CAUTION: these weights were trained or chosen on this patient; on a new one expect worse")
+        for finding in done.findings:
+            print(f"  note: {finding}")
 
 
 def time(options) -> None:
@@ -229,8 +208,7 @@ def time(options) -> None:
     names = check_models((options.models or ",".join(MODELS)).split(","))
     threads = timing.resolve_threads(options.threads.split(","))
     models = {name: {"width": options.width} if name == "fcn8s" else {} for name in names}
-    with progress_bar("timing") as progress:
-        found = timing.time_models(models, options.size, threads, options.rounds, progress)
+    found = timing.time_models(models, options.size, threads, options.rounds)
     if options.figure:
         title = f"one slice of {options.size} x {options.size}, {threads[-1]} threads; {found.machine}"
         style.save(scores.time_figure(found.bars(threads[-1]), title, paper.SECONDS_PER_SLICE), options.figure)
@@ -245,7 +223,6 @@ def time(options) -> None:
 def export(options) -> None:
     """Write a model in another form."""
     from covidlab.beyond import export, exported
-    from covidlab.data.slices import open_slice_cache
     from covidlab.models.segmenter import open_segmenter
     from covidlab.training import runs
 
@@ -253,7 +230,7 @@ def export(options) -> None:
     segmenter = run.segmenter if run else open_segmenter(options.weights)
     info = segmenter.info
     export.check_target(options.out, options.int8)
-    cache = open_slice_cache(run_cohort(options.data, run.config) if run else cohort_of(options.data),
+    cache = open_slice_cache(run_cohort(options.data, run.config) if run else open_cohort(options.data),
                              options.size or info.grid)  # fmt: skip
     slices = export.calibration_slices(cache)
     done = export.export_model(segmenter.network, options.out, slices, options.int8, info.threshold)
@@ -270,7 +247,7 @@ def export(options) -> None:
 def run_cohort(source, config):
     """The cohort that a run was made with: exactly its cases."""
     profile = "paper" if config.grid == paper.SLICE_SIZE else "lesson"
-    return cohort_of(source, config.cases, profile).named(config.cases)
+    return open_cohort(source, profile, config.cases).named(config.cases)
 
 
 # --- measured tables

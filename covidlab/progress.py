@@ -1,19 +1,42 @@
 """Progress on everything over three seconds: a bar in the terminal, a widget in a notebook.
 
-Long functions take `progress`, a callable `(done, total, text)`, and know nothing of screens. `progress_bar`
-makes one that suits where it runs. The widget publishes its own fixed text form, so that a stored notebook
-output stays the same on every run and with every version of ipywidgets, and it needs no `clear_output`.
+Long functions walk along `for case in track(cases, "reading")`, and know nothing of screens. What is no walk, a
+training or a download, asks `progress_bar` for a function to call. The widget publishes its own fixed text form, so
+that a stored notebook output stays the same on every run and with every version of ipywidgets; it is there even where
+nothing is left to do, and it needs no `clear_output`.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 Progress = Callable[[int, int, str], None]
+Item = TypeVar("Item")
+# Work that takes less seconds is done before a line about it is read.
+SHORT = 3
 
 
-def silent(done: int, total: int, text: str = "") -> None:
-    """The progress of those who asked for none."""
+def track(items: Collection[Item], title: str) -> Iterator[Item]:
+    """Go through items, showing how far one is.
+
+    Parameters
+    ----------
+    items : collection
+        What has a name, as a case, is shown by it.
+    title : str
+        What is being done, a few words.
+
+    Examples
+    --------
+    >>> [case.upper() for case in track(["a", "b"], "reading")]
+    ['A', 'B']
+    """
+    with progress_bar(title) as show:
+        for done, item in enumerate(items):
+            show(done, len(items), str(getattr(item, "name", "")))
+            yield item
 
 
 def _in_notebook() -> bool:
@@ -87,12 +110,12 @@ def _terminal_bar(title: str) -> Iterator[Progress]:
 
 def _log_lines(title: str) -> Iterator[Progress]:
     """For a log file: a line each tenth, not a thousand carriage returns."""
-    shown = -1
+    shown, began = -1, time.monotonic()
 
     def show(done: int, total: int, text: str = "") -> None:
         nonlocal shown
         tenth = 10 * done // max(total, 1)
-        if tenth > shown:
+        if tenth > shown and time.monotonic() > began + SHORT:
             shown = tenth
             print(f"{title}: {done}/{total} {text}".rstrip(), file=sys.stderr, flush=True)
 

@@ -44,7 +44,7 @@ def best_f1(variant: str, seed: int, cache) -> float:
     if bias is not None:
         model.get_layer("probability").bias.assign([bias])
     with tempfile.TemporaryDirectory() as folder:
-        history = train(model, cache, config.split(cache), recipe, Path(folder), lambda epoch: None, twin=twin)
+        history = train(model, cache, config.split(cache), recipe, Path(folder), lambda epoch: None, twin)
     return max(epoch.validation_f1 for epoch in history)
 
 

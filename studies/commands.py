@@ -7,9 +7,7 @@ from pathlib import Path
 from covidlab import tables
 from covidlab.beyond import adaptation
 from covidlab.commands import (
-    cache_of,
     check_models,
-    cohort_of,
     config_of,
     print_runs,
     repeatable,
@@ -17,12 +15,12 @@ from covidlab.commands import (
     run_of,
     write_table,
 )
+from covidlab.data.cohorts import open_cohort
 from covidlab.data.slices import grid_spacing, open_slice_cache
 from covidlab.data.splits import make_split
 from covidlab.errors import CovidlabError
 from covidlab.models.builders import MODELS
 from covidlab.models.segmenter import open_segmenter
-from covidlab.progress import progress_bar
 from covidlab.training.judging import report_run
 from covidlab.training.recipe import GRIDS, OPTIONS, recipe_for
 from covidlab.training.report import case_rows, report_rows
@@ -38,10 +36,10 @@ LARGEST_SEED = 2**32 - 1
 def reproduce(options) -> None:
     names = check_models(options.models.split(","))
     seeds = _whole_numbers("--seeds", options.seeds) if options.seeds else [options.seed]
-    cohort = cohort_of(options.data, options.cases, options.profile)
+    cohort = open_cohort(options.data, options.profile, options.cases)
     folder = options.out or Path("runs") / f"{cohort.name}-{options.protocol}"
     configs = {name: config_of(options, name, cohort) for name in names}
-    cache = cache_of(options, cohort)
+    cache = open_slice_cache(cohort, GRIDS[options.profile])
     by_seed = {}
     for seed in seeds:
         place = folder if len(seeds) == 1 else folder / f"seed{seed}"
@@ -102,13 +100,11 @@ def _check_comparable(named, options) -> None:
 def _evaluate_fully(options, named) -> None:
     config = next(iter(named.values())).config
     cohort = run_cohort(options.data, config)
-    with progress_bar("opening the cohort") as progress:
-        cache = open_slice_cache(cohort, config.grid, progress=progress)
-        spacings = {case.name: grid_spacing(case, config.grid) for case in cohort.cases}
+    cache = open_slice_cache(cohort, config.grid)
+    spacings = {case.name: grid_spacing(case, config.grid) for case in cohort.cases}
     reports = {}
     for name, run in named.items():
-        with progress_bar(f"predicting, {name}") as progress:
-            reports[name] = report_run(run, cache, spacings, progress)
+        reports[name] = report_run(run, cache, spacings)
     if options.table:
         seeds = [run.config.seed for run in named.values()]
         note = "The test part of each run, at the threshold that its validation part chose."
@@ -139,12 +135,11 @@ def study(options) -> int:
     study = questions.find_study(options.name)
     variants = questions.choose(study, [name for name in options.variants.split(",") if name])
     seeds = _whole_numbers("--seeds", options.seeds) if options.seeds else [options.seed]
-    cohort = cohort_of(options.data, options.cases, options.profile)
+    cohort = open_cohort(options.data, options.profile, options.cases)
     folder = options.out or Path("runs") / f"{cohort.name}-{options.protocol}-study" / options.name
     check_models([options.model], "--model")
-    base, cache = config_of(options, options.model, cohort), cache_of(options, cohort)
-    with progress_bar(options.name) as progress:
-        rows = questions.run_variants(variants, base, cache, folder, seeds, progress)
+    base, cache = config_of(options, options.model, cohort), open_slice_cache(cohort, GRIDS[options.profile])
+    rows = questions.run_variants(variants, base, cache, folder, seeds)
     table = questions.study_table(rows)
     provenance = provenance_of(options, base, seeds)
     note = (
@@ -185,8 +180,7 @@ def adapt(options) -> None:
             "make them with `python -m studies reproduce --protocol patient --seeds 0,1,2,3`",
         )  # fmt: skip
     cohort = run_cohort(options.data, runs[0].config)
-    with progress_bar("slice cache") as progress:
-        cache = open_slice_cache(cohort, runs[0].config.grid, progress=progress)
+    cache = open_slice_cache(cohort, runs[0].config.grid)
     if len(runs) > 1 and len(folds.by_fold(runs, cache)) < len(runs):
         raise CovidlabError("RUN", "two runs that test the same patient", "each patient once", "name one of them")
     curves, left_out = {}, []
@@ -198,10 +192,7 @@ def adapt(options) -> None:
             if cache.positive[slices].sum() < 2 * max(numbers):
                 left_out.append(patient)
                 continue
-            with progress_bar(f"patient {patient}") as progress:
-                curves[patient] = adaptation.adaptation_curve(
-                    segmenter, cache, slices, numbers, options.seed, progress=progress
-                )
+            curves[patient] = adaptation.adaptation_curve(segmenter, cache, slices, numbers, options.seed)
     if not curves:
         raise CovidlabError("--slices", f"no test patient with {2 * max(numbers)} positive slices", "at least one",
                             "ask for fewer slices")  # fmt: skip
@@ -226,14 +217,13 @@ def throughput(options) -> None:
 
 
 def _training_rate(options, name: str):
-    cohort = cohort_of(options.data, options.cases)
+    cohort = open_cohort(options.data, cases=options.cases)
     cache = open_slice_cache(cohort, GRIDS["lesson"])
     recipe = recipe_for(cohort.is_phantom, None, name)
     # Two epochs, as long as they are in earnest, and the turns from memory as much again.
     recipe = replace(recipe, updates=2 * recipe.updates_per_epoch)
     model = MODELS[name](**OPTIONS["lesson"].get(name, {}))
-    with progress_bar(f"training {name}") as progress:
-        return rates.training_rate(model, cache, make_split(cache, "slice", 0), recipe, 10, progress)
+    return rates.training_rate(model, cache, make_split(cache, "slice", 0), recipe, 10)
 
 
 def provenance_of(options, config, seeds):

@@ -15,7 +15,7 @@ from covidlab.data.slices import SliceCache
 from covidlab.errors import CovidlabError
 from covidlab.evaluation.patients import patient_interval
 from covidlab.evaluation.slices import SliceTable, negative_slices, slice_table, volume_scores
-from covidlab.progress import Progress, silent
+from covidlab.progress import track
 from covidlab.training.runs import Run, rounded
 from covidlab.training.thresholds import portions
 
@@ -40,7 +40,7 @@ def by_fold(runs: Sequence[Run], cache: SliceCache) -> list[list[Run]]:
     return list(groups.values()) if len(groups) > 1 and len(tested) == len(set(tested)) else []
 
 
-def judge_held_out(folds: Sequence[Sequence[Run]], cache: SliceCache, progress: Progress = silent) -> SliceTable:
+def judge_held_out(folds: Sequence[Sequence[Run]], cache: SliceCache) -> SliceTable:
     """What the run of each fold gets right and wrong on its own test part, at its own threshold, as one table.
 
     Parameters
@@ -50,8 +50,6 @@ def judge_held_out(folds: Sequence[Sequence[Run]], cache: SliceCache, progress: 
         thresholds and smallest spots: each was chosen on patients that its run did not train on.
     cache : SliceCache
         Of the runs' cohort and grid.
-    progress : callable (done, total, text)
-        Counts folds.
 
     Returns
     -------
@@ -59,8 +57,7 @@ def judge_held_out(folds: Sequence[Sequence[Run]], cache: SliceCache, progress: 
         In the order of the cache.
     """
     marked, tests = np.zeros(cache.images.shape, bool), []
-    for done, runs in enumerate(folds):
-        progress(done, len(folds), f"fold {runs[0].config.seed}")
+    for runs in track(folds, "judging folds"):
         tests.append(runs[0].config.split(cache).test)
         segmenters = [run.segmenter for run in runs]
         infos = [segmenter.info for segmenter in segmenters]
@@ -69,7 +66,6 @@ def judge_held_out(folds: Sequence[Sequence[Run]], cache: SliceCache, progress: 
         for portion in portions(tests[-1]):
             answers = [segmenter.probabilities(cache.images[portion]) for segmenter in segmenters]
             marked[portion] = judge.mark(sum(answers) / len(answers))
-    progress(len(folds), len(folds), "done")
     rows = np.sort(np.concatenate(tests))
     return slice_table(cache.masks[rows], marked[rows], cache.cases[rows], cache.patients[rows], cache.z[rows])
 

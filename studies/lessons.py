@@ -14,7 +14,6 @@ from pathlib import Path
 
 from covidlab.data.cohorts import open_cohort
 from covidlab.data.slices import open_slice_cache
-from covidlab.progress import progress_bar
 from covidlab.training.configs import Config
 from covidlab.training.lessons import LESSONS
 from covidlab.training.recipe import Recipe, recipe_for
@@ -55,8 +54,8 @@ LONG = {
 def train_into(folder: Path, config: Config) -> None:
     """Train a run and keep what a reader of it needs: nothing of this machine's slices, no figures, no lock."""
     cache = open_slice_cache(open_cohort(), size=config.grid)
-    with tempfile.TemporaryDirectory() as scratch, progress_bar(folder.name) as progress:
-        run = run_experiment(config, cache, Path(scratch), progress)
+    with tempfile.TemporaryDirectory() as scratch:
+        run = run_experiment(config, cache, Path(scratch))
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("config.json", "history.csv", WEIGHTS, "scores.json"):
             shutil.copyfile(run.folder / name, folder / name)

@@ -10,7 +10,6 @@ from covidlab.data.cohorts import Cohort, open_cohort
 from covidlab.data.masks import read_mask
 from covidlab.data.volumes import read_volume
 from covidlab.phantom import writing
-from covidlab.progress import progress_bar
 
 PERCENTILES = (5, 25, 50, 75, 95)
 
@@ -84,8 +83,7 @@ def measure(images: np.ndarray, masks: np.ndarray, lungs: np.ndarray) -> dict[st
 
 def main() -> None:
     """Print the table."""
-    with progress_bar("making the phantom") as progress:
-        cohort = open_cohort("phantom", progress=progress)
+    cohort = open_cohort("phantom")
     measured = measure(*load_slices(cohort))
     print(f"{cohort.name}; percentiles {', '.join(map(str, PERCENTILES))} where five numbers stand")
     for name, record in RECORD.items():

@@ -13,7 +13,6 @@ from covidlab.data.slices import SliceCache
 from covidlab.data.splits import PARTS
 from covidlab.errors import CovidlabError
 from covidlab.evaluation.counts import PAPER_SCORES
-from covidlab.progress import Progress, silent
 from covidlab.tables import mean_and_range
 from covidlab.training.configs import Config
 from covidlab.training.losses import LOSSES
@@ -144,7 +143,6 @@ def run_variants(
     cache: SliceCache,
     folder: Path,
     seeds: Sequence[int],
-    progress: Progress = silent,
 ) -> list[Row]:
     """Run every variant on every seed; what is finished is read, what was interrupted goes on.
 
@@ -157,25 +155,16 @@ def run_variants(
     folder : Path
         Each run has a folder of its own in it.
     seeds : sequence of int
-    progress : callable (done, total, text)
-        Counts updates over all runs.
 
     Returns
     -------
     list of Row
     """
     rows = []
-    total = len(variants) * len(seeds)
     for label, changes in variants.items():
         for seed in seeds:
             config = replace(change(base, changes), seed=seed)
-            done = len(rows)
-
-            def counted(update, updates, text, label=label, seed=seed, done=done):
-                progress(done * updates + update, total * updates, f"{label}, seed {seed} {text}")
-
-            run = run_experiment(config, cache, folder / label.replace(" ", "-"), counted)
-            rows.append(Row(label, seed, run))
+            rows.append(Row(label, seed, run_experiment(config, cache, folder / label.replace(" ", "-"))))
     return rows
 
 

@@ -4,6 +4,7 @@ Both answers are ratios of two times taken in turns in one run, so other work on
 same ratio of processor time is given beside them: other work hardly touches it.
 """
 
+import itertools
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,7 +20,6 @@ from covidlab.data.slices import SliceCache
 from covidlab.data.splits import Split
 from covidlab.models.segment import predict_file
 from covidlab.models.segmenter import Segmenter, slices_for
-from covidlab.progress import Progress, silent
 from covidlab.training.batches import training_slices
 from covidlab.training.fit import learner_and_batches, train
 from covidlab.training.recipe import Recipe
@@ -106,7 +106,7 @@ class VolumeTime:
 
 
 def training_rate(
-    model: keras.Model, cache: SliceCache, split: Split, recipe: Recipe, turn: int = 20, progress: Progress = silent
+    model: keras.Model, cache: SliceCache, split: Split, recipe: Recipe, turn: int = 20
 ) -> TrainingRate:
     """Train for real, and stop every few updates to make as many with a batch from memory.
 
@@ -118,8 +118,7 @@ def training_rate(
         As for `covidlab.training.fit.train`; the recipe's epochs should be as long as they are in earnest, since each
         ends with a validation.
     turn : int
-        Updates before the sides change. `train` calls back every tenth update, so a multiple of 10.
-    progress : callable (done, total, text)
+        Updates before the sides change.
 
     Returns
     -------
@@ -131,9 +130,8 @@ def training_rate(
     turns: list[tuple[np.ndarray, np.ndarray, bool]] = []
     since = None
 
-    def change_sides(done: int, total: int, text: str) -> None:
+    def change_sides(done: int) -> None:
         nonlocal since
-        progress(done, total, text)
         if done % turn:
             return
         now = _clocks()
@@ -145,8 +143,10 @@ def training_rate(
             turns.append((now - since, after - now, validated))
         since = _clocks()
 
+    updates = itertools.count(1)
+    counter = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: change_sides(next(updates)))
     with tempfile.TemporaryDirectory() as folder:
-        train(model, cache, split, recipe, Path(folder), lambda epoch: None, change_sides)
+        train(model, cache, split, recipe, Path(folder), lambda epoch: None, callbacks=[counter])
     trained, fed = sum(one for one, _, _ in turns), sum(other for _, other, _ in turns)
     plain = [(one[0], other[0]) for one, other, validated in turns if not validated]
     slices = len(turns) * turn * recipe.batch_size

@@ -155,7 +155,7 @@ def test_only_a_command_that_goes_on_says_so_when_it_is_interrupted(capsys, monk
         raise KeyboardInterrupt
 
     monkeypatch.setattr("covidlab.data.download.fetch_record", interrupted)
-    monkeypatch.setattr("covidlab.data.cohorts.open_cohort", interrupted)
+    monkeypatch.setattr("covidlab.commands.open_cohort", interrupted)
     assert main([*command]) == 130
     assert ("goes on from there" in capsys.readouterr().err) is goes_on
 

@@ -13,7 +13,7 @@ from covidlab._tensorflow import keras
 from covidlab.data.slices import SliceCache
 from covidlab.evaluation.counts import Counts, count
 from covidlab.models.segmenter import Segmenter
-from covidlab.progress import Progress, silent
+from covidlab.progress import progress_bar
 from covidlab.training.batches import training_batches
 from covidlab.training.losses import LOSSES
 from covidlab.training.recipe import Recipe
@@ -60,7 +60,6 @@ def adapt(
     slices: np.ndarray,
     seed: int = 0,
     recipe: Recipe = RECIPE,
-    progress: Progress = silent,
 ) -> keras.Model:
     """Go on training a copy of a network, on a few slices.
 
@@ -75,7 +74,6 @@ def adapt(
         Of their order, of how they are turned and shifted, and of dropout.
     recipe : Recipe
         Its learning rate is the first, and falls to 0 along a cosine.
-    progress : callable (done, total, text)
 
     Returns
     -------
@@ -95,13 +93,14 @@ def adapt(
     # Down to nothing, so that the last few slices seen do not decide where it ends.
     rate = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, recipe.updates)
     adapted.compile(keras.optimizers.Adam(rate, clipnorm=1.0), loss=LOSSES[recipe.loss]())
-    told = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: progress(epoch + 1, epochs, f"adapting, loss {logs['loss']:.2f}")
-    )
-    adapted.fit(
-        training_batches(cache, slices, replace(recipe, annotated=None), seed),
-        steps_per_epoch=recipe.updates_per_epoch, epochs=epochs, shuffle=False, verbose=0, callbacks=[told],
-    )  # fmt: skip
+    with progress_bar(f"adapting {model.name}") as show:
+        told = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: show(epoch + 1, epochs, f"loss {logs['loss']:.2f}")
+        )
+        adapted.fit(
+            training_batches(cache, slices, replace(recipe, annotated=None), seed),
+            steps_per_epoch=recipe.updates_per_epoch, epochs=epochs, shuffle=False, verbose=0, callbacks=[told],
+        )  # fmt: skip
     return adapted
 
 
@@ -112,7 +111,6 @@ def adaptation_curve(
     numbers: Sequence[int],
     seed: int = 0,
     recipe: Recipe = RECIPE,
-    progress: Progress = silent,
 ) -> dict[int, Counts]:
     """What more annotated slices of one new patient bring on that patient's other slices.
 
@@ -127,7 +125,6 @@ def adaptation_curve(
         Annotated slices: 0 is the network as it is.
     seed : int
     recipe : Recipe
-    progress : callable (done, total, text)
 
     Returns
     -------
@@ -138,9 +135,7 @@ def adaptation_curve(
     chosen = {number: spread_slices(slices, cache.positive, number) if number else slices[:0] for number in numbers}
     rest = np.setdiff1d(slices, np.concatenate(list(chosen.values())))
     found = {}
-    for done, (number, annotated) in enumerate(chosen.items()):
-        progress(done, len(chosen), f"{number} slices")
+    for number, annotated in chosen.items():
         network = adapt(segmenter.network, cache, annotated, seed, recipe) if number else segmenter.network
         found[number] = count(cache.masks[rest], replace(segmenter, network=network).mask(cache.images[rest]))
-    progress(len(chosen), len(chosen), "done")
     return found

@@ -12,7 +12,7 @@ from scipy import stats
 
 from covidlab._tensorflow import keras
 from covidlab.models.inference import predict_slices
-from covidlab.progress import Progress, silent
+from covidlab.progress import track
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def with_dropout_on(model: keras.Model) -> keras.Model:
 
 
 def predict_passes(
-    model: keras.Model, images: np.ndarray, number: int = 20, seed: int = 0, progress: Progress = silent
+    model: keras.Model, images: np.ndarray, number: int = 20, seed: int = 0
 ) -> Passes:
     """Mean and standard deviation of many predictions with dropout.
 
@@ -86,7 +86,6 @@ def predict_passes(
         Of passes.
     seed : int
         Pass k drops what `seed` and k say, so more passes begin with the same ones.
-    progress : callable (done, total, text)
 
     Returns
     -------
@@ -104,13 +103,12 @@ def predict_passes(
     # A dropout of nothing draws nothing.
     generators = [layer.seed_generator for layer in dropouts if layer.rate]
     total, squares = np.zeros(images.shape[:3]), np.zeros(images.shape[:3])
-    for k in range(number):
+    for k in track(range(number), f"{number} passes"):
         for place, generator in enumerate(generators):
             generator.state.assign(np.random.default_rng([seed, k, place]).integers(0, 2**31, 2))
         found = predict_slices(noisy, images)
         total += found
         squares += found.astype(float) ** 2
-        progress(k + 1, number, f"pass {k + 1} of {number}")
     mean = total / number
     deviation = np.sqrt(np.maximum(squares / number - mean**2, 0))
     return Passes(mean.astype(np.float32), deviation.astype(np.float32), number)

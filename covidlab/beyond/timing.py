@@ -29,7 +29,7 @@ from covidlab.models.builders import MODELS
 from covidlab.models.segmenter import open_segmenter
 from covidlab.models.stages import gflop_per_slice
 from covidlab.models.weights_file import WeightsInfo, save_weights
-from covidlab.progress import Progress, silent
+from covidlab.progress import progress_bar
 from covidlab.tables import processor
 
 # Each form with what it needs, by import name, and the file it runs; the first two run the Keras model itself.
@@ -82,7 +82,6 @@ def time_models(
     size: int,
     threads: Sequence[int],
     rounds: int = 10,
-    progress: Progress = silent,
     forms: Sequence[str] = tuple(FORMS),
 ) -> Timing:
     """Time models in all wanted forms that are installed, at each number of threads.
@@ -94,7 +93,6 @@ def time_models(
         Pixels a side; 630 is the record's own.
     threads : sequence of int
     rounds : int
-    progress : callable (done, total, text)
     forms : sequence of names in `FORMS`
         A lesson has no time for all of them.
 
@@ -110,7 +108,7 @@ def time_models(
     measured = [form for form in forms if form not in missing]
     # Models to make, then a process a number of threads: rough, but it moves.
     total, facts, times, products = len(models) + len(threads) * rounds, [], [], {}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, progress_bar("timing in other processes") as progress:
         for done, (name, options) in enumerate(models.items()):
             progress(done, total, f"making {name}")
             facts.append(_prepare(Path(folder) / name, name, options, size, set(measured)))
@@ -129,7 +127,6 @@ def time_models(
                 times.append(
                     FormTime(fact.model, row["form"], number, row["cold"], Spread.of(seconds), multiple, float(share))
                 )
-    progress(total, total, "done")
     return Timing(
         _machine(), _versions(), load, size, rounds, tuple(facts), products,
         tuple(sorted(times, key=lambda row: [fact.model for fact in facts].index(row.model))), missing,

@@ -22,7 +22,6 @@ from covidlab.data.folders import (
     phantom_folder,
 )
 from covidlab.errors import CohortError
-from covidlab.progress import Progress, silent
 
 PROFILES = ("lesson", "paper")
 
@@ -105,7 +104,7 @@ class Cohort:
 
 
 def open_cohort(
-    source: str | os.PathLike | None = None, profile: str = "lesson", progress: Progress = silent,
+    source: str | os.PathLike | None = None, profile: str = "lesson",
     cases: str | Collection[str] = "*",
 ) -> Cohort:
     """Open the cohort that the reader chose, or make the phantom.
@@ -117,8 +116,6 @@ def open_cohort(
         variable COVIDLAB_DATA, and the phantom where that is unset.
     profile : "lesson" or "paper"
         How large the phantom is (see `covidlab.phantom.writing`); other cohorts are as they are.
-    progress : callable (done, total, text)
-        Called while a phantom is made, which happens on first use.
     cases : str or collection of str
         Only these: see `read_cohort`.
 
@@ -138,7 +135,7 @@ def open_cohort(
         # Only here: reading somebody's own scans needs none of the phantom's imports.
         from covidlab.phantom import writing
 
-        folder = writing.write_cohort(phantom_folder(profile), profile=profile, progress=progress)
+        folder = writing.write_cohort(phantom_folder(profile), profile=profile)
         return replace(read_cohort(folder, cases), name=f"phantom-{profile}")
     return read_cohort(Path(source).expanduser(), cases)
 

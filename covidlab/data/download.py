@@ -18,7 +18,7 @@ import requests
 from filelock import FileLock
 
 from covidlab.errors import CovidlabError
-from covidlab.progress import Progress, silent
+from covidlab.progress import Progress, progress_bar
 
 DOI = "10.5281/zenodo.3757476"
 
@@ -52,7 +52,7 @@ ARCHIVES = (
 
 
 def fetch_record(
-    folder: Path, progress: Progress = silent, base_url: str = BASE_URL, archives: tuple[Archive, ...] = ARCHIVES
+    folder: Path, base_url: str = BASE_URL, archives: tuple[Archive, ...] = ARCHIVES
 ) -> Path:
     """Download and extract the scans and the infection masks; what is there already is kept.
 
@@ -60,7 +60,6 @@ def fetch_record(
     ----------
     folder : Path
         Gets COVID-19-CT-Seg_20cases/ and Infection_Mask/. An archive that was put here by hand is used.
-    progress : callable (done, total, text), in MiB
     base_url, archives
         Another server or other files, for tests.
 
@@ -81,7 +80,7 @@ def fetch_record(
         with FileLock(folder / ".fetch.lock"):
             for archive in archives:
                 if not (folder / archive.folder).is_dir():
-                    _extract(_download(archive, folder, base_url, progress), folder / archive.folder)
+                    _extract(_download(archive, folder, base_url), folder / archive.folder)
     except OSError as error:
         raise RecordError(
             folder,
@@ -92,12 +91,12 @@ def fetch_record(
     return folder
 
 
-def _download(archive: Archive, folder: Path, base_url: str, progress: Progress) -> Path:
+def _download(archive: Archive, folder: Path, base_url: str) -> Path:
     path = folder / archive.name
     url = f"{base_url}/{archive.name}?download=1"
     try:
         # pooch downloads where the file or its hash is missing, and refuses what does not have the hash afterwards.
-        pooch.retrieve(url, f"sha256:{archive.sha256}", archive.name, folder, downloader=_Resuming(path, progress))
+        pooch.retrieve(url, f"sha256:{archive.sha256}", archive.name, folder, downloader=_Resuming(path))
     except requests.RequestException as error:
         raise RecordError(
             path,
@@ -120,13 +119,14 @@ def _download(archive: Archive, folder: Path, base_url: str, progress: Progress)
 class _Resuming:
     """A pooch downloader that keeps what it has in a .part file and asks for the rest."""
 
-    def __init__(self, path: Path, progress: Progress):
-        self.part, self.tag, self.progress = path.with_suffix(".part"), path.with_suffix(".etag"), progress
+    def __init__(self, path: Path):
+        self.part, self.tag = path.with_suffix(".part"), path.with_suffix(".etag")
 
     def __call__(self, url, output_file, pooch_instance, check_only=False):
         for attempt in range(ATTEMPTS):
             try:
-                self._continue(url)
+                with progress_bar(f"downloading {self.part.stem}") as show:
+                    self._continue(url, show)
                 break
             except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
                 if attempt == ATTEMPTS - 1:
@@ -135,7 +135,7 @@ class _Resuming:
         self.tag.unlink(missing_ok=True)
         os.replace(self.part, output_file)
 
-    def _continue(self, url: str) -> None:
+    def _continue(self, url: str, show: Progress) -> None:
         have = self.part.stat().st_size if self.part.exists() else 0
         headers = {}
         if have and self.tag.exists():
@@ -153,7 +153,7 @@ class _Resuming:
             with self.part.open("ab" if resumed else "wb") as file:
                 for chunk in answer.iter_content(2**18):
                     file.write(chunk)
-                    self.progress(file.tell() >> 20, max(have + missing, file.tell()) >> 20, "MiB")
+                    show(file.tell() >> 20, max(have + missing, file.tell()) >> 20, "MiB")
             if missing and self.part.stat().st_size < have + missing:
                 raise requests.ConnectionError("the connection ended before the file did")
 

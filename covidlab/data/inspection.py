@@ -17,7 +17,7 @@ from covidlab.data.folders import case_name
 from covidlab.data.masks import read_mask_with_findings
 from covidlab.data.volumes import Volume, read_volume
 from covidlab.errors import VolumeError
-from covidlab.progress import Progress, silent
+from covidlab.progress import track
 
 
 @dataclass(frozen=True)
@@ -115,25 +115,20 @@ class CohortReport:
         return "\n".join(lines)
 
 
-def inspect_cohort(cohort: Cohort, progress: Progress = silent) -> CohortReport:
+def inspect_cohort(cohort: Cohort) -> CohortReport:
     """Read every case of a cohort and report what it is.
 
     Parameters
     ----------
     cohort : Cohort
-    progress : callable (done, total, text)
 
     Returns
     -------
     CohortReport
         Unusable cases have `usable` False; nothing is raised for them.
     """
-    reports = []
-    for done, case in enumerate(cohort.cases):
-        progress(done, len(cohort.cases), case.name)
-        reports.append(inspect_case(case))
-    progress(len(cohort.cases), len(cohort.cases), "done")
-    return CohortReport(str(cohort.folder), tuple(reports))
+    reports = tuple(inspect_case(case) for case in track(cohort.cases, "inspecting"))
+    return CohortReport(str(cohort.folder), reports)
 
 
 def inspect_case(case: Case) -> CaseReport:

@@ -23,7 +23,7 @@ from covidlab.data.grid import GridFit
 from covidlab.data.masks import read_mask
 from covidlab.data.volumes import read_volume
 from covidlab.errors import CohortError, VolumeError
-from covidlab.progress import Progress, silent
+from covidlab.progress import track
 
 # Raise it when the reading or resampling of slices changes: old caches are then built anew.
 FORMAT = 5
@@ -84,7 +84,7 @@ class SliceCache:
 
 
 def open_slice_cache(
-    cohort: Cohort, size: int = 128, root: Path | None = None, progress: Progress = silent
+    cohort: Cohort, size: int = 128, root: Path | None = None
 ) -> SliceCache:
     """Open the cohort's cache on a grid, building it first where there is none.
 
@@ -95,7 +95,6 @@ def open_slice_cache(
         Pixels a side of the square grid: each slice's longer side is scaled to it, the shorter one padded with air.
     root : Path, optional
         The folder that holds caches; by default ``cache`` under `covidlab.data.folders.data_home`.
-    progress : callable (done, total, text)
 
     Returns
     -------
@@ -111,13 +110,15 @@ def open_slice_cache(
     root = root or data_home() / "cache"
     folder = root / f"{cohort.name}-{size}-{_content_key(cohort, size)[:16]}"
     try:
-        if not (folder / "cache.json").exists():
+        if (folder / "cache.json").exists():
+            list(track((), _title(size)))  # a notebook shows the same, whether there was anything to do or not
+        else:
             root.mkdir(parents=True, exist_ok=True)
             # Whoever shares the folder may build, too: so their lock is not private.
             with FileLock(f"{folder}.lock", mode=0o666):
                 # Whoever waited for the lock finds the work done.
                 if not (folder / "cache.json").exists():
-                    _build(cohort, size, folder, progress)
+                    _build(cohort, size, folder)
         return _load(folder, cohort.name)
     except OSError as error:
         raise CohortError(
@@ -166,12 +167,15 @@ def _content_key(cohort: Cohort, size: int) -> str:
     return digest.hexdigest()
 
 
-def _build(cohort: Cohort, size: int, folder: Path, progress: Progress) -> None:
+def _title(size: int) -> str:
+    return f"reading slices of {size} pixels"
+
+
+def _build(cohort: Cohort, size: int, folder: Path) -> None:
     scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
     try:
         images, masks, rows = [], [], []
-        for done, case in enumerate(cohort.cases):
-            progress(done, len(cohort.cases), case.name)
+        for case in track(cohort.cases, _title(size)):
             volume = read_volume(case.image)
             fit = GridFit.of(volume, size)
             case_masks = fit.mask_to_grid(volume.to_display(read_mask(case.mask, like=volume)))
@@ -192,7 +196,6 @@ def _build(cohort: Cohort, size: int, folder: Path, progress: Progress) -> None:
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(scratch, folder)
-        progress(len(cohort.cases), len(cohort.cases), "done")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

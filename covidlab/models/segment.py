@@ -12,7 +12,7 @@ from covidlab.data.masks import write_mask
 from covidlab.data.volumes import Volume
 from covidlab.errors import CovidlabError
 from covidlab.models.segmenter import Segmenter
-from covidlab.progress import Progress, silent
+from covidlab.progress import track
 
 # Told what was marked: the mask's file, the scan, and bool (slices, rows, columns) in display orientation.
 Look = Callable[[Path, Volume, np.ndarray], None]
@@ -73,7 +73,7 @@ def predict_file(
 
 
 def predict_all(
-    source: Path, target: Path, segmenter: Segmenter, progress: Progress = silent, look: Look | None = None
+    source: Path, target: Path, segmenter: Segmenter, look: Look | None = None
 ) -> Iterator[Prediction]:
     """Segment one file into a file, or every scan of a folder into a folder.
 
@@ -85,7 +85,6 @@ def predict_all(
     target : Path
         A file name ending in .nii or .nii.gz for one scan; a folder for several, made if missing.
     segmenter : Segmenter
-    progress : callable (done, total, text)
     look : callable, optional
         See `predict_file`.
 
@@ -101,8 +100,7 @@ def predict_all(
     """
     pairs = _pairs(source, target)
     failed = []
-    for done, (scan, mask) in enumerate(pairs):
-        progress(done, len(pairs), scan.name)
+    for scan, mask in track(pairs, "segmenting"):
         try:
             prediction = predict_file(scan, mask, segmenter, look)
         except CovidlabError as error:
@@ -111,7 +109,6 @@ def predict_all(
                 break
         else:
             yield prediction
-    progress(len(pairs), len(pairs), "done")
     if len(failed) == 1:
         raise failed[0]
     if failed:

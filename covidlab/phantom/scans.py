@@ -9,7 +9,6 @@ from covidlab.phantom.anatomy import Anatomy
 from covidlab.phantom.drawing import draw_chest
 from covidlab.phantom.lesions import Lesions
 from covidlab.phantom.shapes import Grid
-from covidlab.progress import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -97,14 +96,13 @@ def cohort_plans(profile: str = "lesson", seed: int = 0) -> tuple[ScanPlan, ...]
 # --- a scan
 
 
-def make_scan(plan: ScanPlan, progress: Progress = silent) -> Scan:
+def make_scan(plan: ScanPlan) -> Scan:
     """Draw one scan.
 
     Parameters
     ----------
     plan : ScanPlan
         The same plan gives the same voxels.
-    progress : callable (done, total, text)
 
     Returns
     -------
@@ -148,7 +146,6 @@ def make_scan(plan: ScanPlan, progress: Progress = silent) -> Scan:
             # Seeded by slice, so that slabs of any size give the same voxels.
             grain = np.random.default_rng([plan.seed, plan.patient, plan.scan, 5, k])
             image[k] = _acquire(hu[k - start], grain, noise, sharpness / pixel, x, y, round_field)
-        progress(part.stop, plan.slices, plan.name)
     affine = np.diag([pixel, pixel, thickness, 1.0])
     affine[:3, 3] = -x[-1], -y[-1], z[0]
     # Drawn rows run to the back and columns to the left; RAS+ storage runs to the front and the right.

@@ -22,7 +22,7 @@ import nibabel as nib
 
 from covidlab.errors import CovidlabError
 from covidlab.phantom.scans import ScanPlan, cohort_plans, make_scan
-from covidlab.progress import Progress, silent
+from covidlab.progress import progress_bar, track
 
 MARKER = "phantom.json"
 
@@ -30,11 +30,11 @@ VERSION = 4  # raise it whenever the drawn voxels change: cohorts of another ver
 
 IMAGES, MASKS, LUNGS = "COVID-19-CT-Seg_20cases", "Infection_Mask", "Lung_Mask"  # the record's folder names
 
-# --- a cohort on disk
+TITLE = "drawing the phantom"  # of its progress
 
 
 def write_cohort(
-    folder: Path, profile: str = "lesson", seed: int = 0, workers: int | None = None, progress: Progress = silent
+    folder: Path, profile: str = "lesson", seed: int = 0, workers: int | None = None
 ) -> Path:
     """Write a cohort in the record's layout, or return at once where it already stands.
 
@@ -48,7 +48,6 @@ def write_cohort(
     seed : int
     workers : int, optional
         Processes; all cores by default. The voxels do not depend on it.
-    progress : callable (done, total, text)
 
     Returns
     -------
@@ -64,6 +63,7 @@ def write_cohort(
     plans = cohort_plans(profile, seed)
     identity = {"profile": profile, "seed": seed, "version": VERSION, "plans": [asdict(plan) for plan in plans]}
     if _standing(folder, identity) == identity:
+        list(track((), TITLE))  # a notebook shows the same, whether there was anything to do or not
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ def write_cohort(
     try:
         for name in (IMAGES, MASKS, LUNGS):
             (scratch / name).mkdir()
-        _write_scans(plans, scratch, workers or os.cpu_count() or 1, progress)
+        _write_scans(plans, scratch, workers or os.cpu_count() or 1)
         (scratch / MARKER).write_text(json.dumps(identity, indent=1))
         os.chmod(scratch, 0o755)  # mkdtemp makes it private
         _put_in_place(scratch, folder, identity)
@@ -131,11 +131,10 @@ def _put_in_place(scratch: Path, folder: Path, identity: dict) -> None:
     os.replace(scratch / MARKER, folder / MARKER)
 
 
-def _write_scans(plans: tuple[ScanPlan, ...], folder: Path, workers: int, progress: Progress) -> None:
+def _write_scans(plans: tuple[ScanPlan, ...], folder: Path, workers: int) -> None:
     if workers == 1:
-        for done, plan in enumerate(plans, 1):
+        for plan in track(plans, TITLE):
             _write_scan(plan, folder)
-            progress(done, len(plans), plan.name)
         return
     # spawn: a fork of a process that runs TensorFlow's threads may hang.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
@@ -143,9 +142,10 @@ def _write_scans(plans: tuple[ScanPlan, ...], folder: Path, workers: int, progre
         order = sorted(plans, key=lambda plan: -plan.slices)
         tasks = {pool.submit(_write_scan, plan, folder): plan for plan in order}
         try:
-            for done, task in enumerate(as_completed(tasks), 1):
-                task.result()
-                progress(done, len(plans), tasks[task].name)
+            with progress_bar(TITLE) as show:
+                for done, task in enumerate(as_completed(tasks), 1):
+                    task.result()
+                    show(done, len(plans), tasks[task].name)
         except BrokenProcessPool as error:
             # Each new process imports the caller's script first; one that asks for the cohort again ends right there.
             raise CovidlabError(

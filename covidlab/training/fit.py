@@ -7,6 +7,7 @@ that was killed goes on where it stopped and ends where it would have ended.
 
 import csv
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from covidlab._tensorflow import keras
@@ -16,7 +17,7 @@ from covidlab.errors import CovidlabError
 from covidlab.files import whole_file
 from covidlab.models.normalised import fold
 from covidlab.models.patch_cnn import classifier_in
-from covidlab.progress import Progress, silent
+from covidlab.progress import progress_bar
 from covidlab.training.batches import patch_batches, training_batches, training_slices
 from covidlab.training.losses import LOSSES
 from covidlab.training.recipe import Epoch, Recipe
@@ -39,8 +40,8 @@ def train(
     recipe: Recipe,
     folder: Path,
     save_best,
-    progress: Progress = silent,
     twin: keras.Model | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> list[Epoch]:
     """Fit a fresh model, or go on with a training that was interrupted.
 
@@ -56,9 +57,10 @@ def train(
         Holds history.csv and, until the training has ended, state.weights.h5 (weights, optimiser, random state).
     save_best : callable (Epoch) -> None
         Called after each epoch that is better on validation than all before it.
-    progress : callable (done, total, text)
     twin : keras.Model, optional
         The same network built with `normalised=True`: it learns, and the model has its folded weights after each epoch.
+    callbacks : sequence of keras.callbacks.Callback
+        Called, too, such as by who measures.
 
     Returns
     -------
@@ -79,21 +81,22 @@ def train(
     learner.compile(keras.optimizers.Adam(rate, global_clipnorm=1.0), loss=LOSSES[recipe.loss]())
     learner.optimizer.build(learner.trainable_variables)
     history = _resume(learner, recipe, folder)
-    keeper = _Keeper(model, cache, split, recipe, folder, history, save_best, progress, twin)
-    # All whole epochs, then the shorter one if there is one: in one call Keras would warn that data ran out.
-    for epochs in (recipe.updates // recipe.updates_per_epoch, recipe.epochs):
-        start = len(history)
-        if start < epochs:
-            first = recipe.updates_after(start)
-            learner.fit(
-                batches(cache, slices, recipe, split.seed, first),
-                steps_per_epoch=min(recipe.updates_per_epoch, recipe.updates - first),
-                initial_epoch=start,
-                epochs=epochs,
-                callbacks=[keeper],
-                shuffle=False,
-                verbose=0,
-            )
+    keeper = _Keeper(model, cache, split, recipe, folder, history, save_best, twin)
+    with progress_bar(f"training {model.name}") as keeper.show:
+        # All whole epochs, then the shorter one if there is one: in one call Keras would warn that data ran out.
+        for epochs in (recipe.updates // recipe.updates_per_epoch, recipe.epochs):
+            start = len(history)
+            if start < epochs:
+                first = recipe.updates_after(start)
+                learner.fit(
+                    batches(cache, slices, recipe, split.seed, first),
+                    steps_per_epoch=min(recipe.updates_per_epoch, recipe.updates - first),
+                    initial_epoch=start,
+                    epochs=epochs,
+                    callbacks=[keeper, *callbacks],
+                    shuffle=False,
+                    verbose=0,
+                )
     (folder / "state.weights.h5").unlink(missing_ok=True)
     return history
 
@@ -102,12 +105,12 @@ class _Keeper(keras.callbacks.Callback):
     """After each epoch: validate, keep the best weights, then the point to resume from. In that order, so that a
     kill between two steps repeats an epoch and never loses one."""
 
-    def __init__(self, slice_model, cache, split, recipe, folder, history, save_best, progress, twin):
+    def __init__(self, slice_model, cache, split, recipe, folder, history, save_best, twin):
         super().__init__()
         # self.model is what learns: for the patch CNN the classifier inside, for others perhaps the normalised twin.
         self.slice_model, self.twin = slice_model, twin
         self.cache, self.split, self.recipe = cache, split, recipe
-        self.folder, self.history, self.save_best, self.progress = folder, history, save_best, progress
+        self.folder, self.history, self.save_best = folder, history, save_best
         self.best = max((epoch.validation_f1 for epoch in history), default=-1.0)
         self.seconds_before = history[-1].seconds if history else 0.0
         self.started = time.perf_counter()
@@ -122,7 +125,7 @@ class _Keeper(keras.callbacks.Callback):
         done = self.recipe.updates_after(len(self.history)) + batch + 1
         if done % 10 == 0:
             last = f"validation F1 {self.history[-1].validation_f1:.2f}" if self.history else ""
-            self.progress(done, self.recipe.updates, last)
+            self.show(done, self.recipe.updates, last)
 
     def on_epoch_end(self, epoch, logs=None):
         if self.twin is not None:

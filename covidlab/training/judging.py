@@ -18,7 +18,7 @@ from covidlab.evaluation.patients import patient_interval, reliability
 from covidlab.evaluation.slices import SliceTable, negative_slices, quartiles, slice_table, volume_scores
 from covidlab.files import whole_file
 from covidlab.models.segmenter import Segmenter
-from covidlab.progress import Progress, silent
+from covidlab.progress import track
 from covidlab.training.runs import Run, rounded, write_json
 from covidlab.training.thresholds import THRESHOLDS
 
@@ -33,7 +33,7 @@ UNITS = {"mm": "mm", "pixels": "px"}  # in short, for tables
 Spacings = Mapping[str, tuple[float, float, float] | None]
 
 
-def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None, progress: Progress = silent) -> dict:
+def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None) -> dict:
     """Predict every slice of the cohort once, and judge the parts.
 
     Parameters
@@ -45,8 +45,6 @@ def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None, pr
         Of the run's cohort and grid.
     spacings : mapping of case -> (slice, row, column) mm or None, optional
         See `covidlab.data.slices.grid_spacing`; cases that are missing are measured in pixels of the grid.
-    progress : callable (done, total, text)
-        Counts cases.
 
     Returns
     -------
@@ -66,7 +64,7 @@ def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None, pr
     split = run.config.split(cache)
     segmenter = run.segmenter
     probabilities = np.empty(cache.images.shape, np.float32)
-    for rows, found in predicted(segmenter, cache, progress):
+    for rows, found in predicted(segmenter, cache):
         probabilities[rows] = found
     marked = segmenter.mark(probabilities)
     table = slice_table(cache.masks, marked, cache.cases, cache.patients, cache.z)
@@ -106,14 +104,11 @@ def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None, pr
     return found
 
 
-def predicted(segmenter: Segmenter, cache: SliceCache, progress: Progress) -> Iterator[tuple]:
+def predicted(segmenter: Segmenter, cache: SliceCache) -> Iterator[tuple]:
     """Where a case's slices lie in the cache, and their probabilities, case after case."""
-    cases = list(dict.fromkeys(cache.cases.tolist()))
-    for done, case in enumerate(cases):
-        progress(done, len(cases), case)
+    for case in track(list(dict.fromkeys(cache.cases.tolist())), "predicting"):
         rows = cache.case(case)
         yield rows, segmenter.probabilities(cache.images[rows])
-    progress(len(cases), len(cases), "judging")
 
 
 def _check_same_masks(run: Run, part: str, table: SliceTable) -> None:
@@ -215,7 +210,7 @@ def _write_slices(path: Path, table: SliceTable, borders: SliceBorders, split) -
             writer.writerow(row + (at_borders if table.positive[k] else [""] * 3))
 
 
-def judge_weights(segmenter: Segmenter, cache: SliceCache, progress: Progress = silent) -> SliceTable:
+def judge_weights(segmenter: Segmenter, cache: SliceCache) -> SliceTable:
     """What weights get right and wrong on every slice of a cohort, such as one that their training never saw.
 
     Parameters
@@ -223,14 +218,12 @@ def judge_weights(segmenter: Segmenter, cache: SliceCache, progress: Progress = 
     segmenter : Segmenter
     cache : SliceCache
         On the weights' grid.
-    progress : callable (done, total, text)
-        Counts cases.
 
     Returns
     -------
     SliceTable
     """
     marked = np.empty(cache.images.shape, bool)
-    for rows, found in predicted(segmenter, cache, progress):
+    for rows, found in predicted(segmenter, cache):
         marked[rows] = segmenter.mark(found)
     return slice_table(cache.masks, marked, cache.cases, cache.patients, cache.z)

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from covidlab.data.slices import SliceCache
-from covidlab.progress import Progress, silent
 from covidlab.tables import markdown
 from covidlab.training.configs import Config, asked_for
 from covidlab.training.runs import Run, read_run, run_experiment
@@ -20,7 +19,7 @@ from covidlab.weights import FOLDER
 LESSONS = FOLDER / "lessons"
 
 
-def lesson_run(config: Config, cache: SliceCache, progress: Progress = silent) -> Run:
+def lesson_run(config: Config, cache: SliceCache) -> Run:
     """The run that comes along for a config; where there is none, as for other data, it is trained now.
 
     Parameters
@@ -28,8 +27,6 @@ def lesson_run(config: Config, cache: SliceCache, progress: Progress = silent) -
     config : Config
     cache : SliceCache
         Of the cohort and the grid that the config names.
-    progress : callable (done, total, text)
-        Told at once that all is done if the run comes along.
 
     Returns
     -------
@@ -39,11 +36,9 @@ def lesson_run(config: Config, cache: SliceCache, progress: Progress = silent) -
     wanted, folder = asked_for(config, cache), Path(tempfile.mkdtemp(prefix="lesson-"))
     for path in sorted(LESSONS.glob("*/config.json")):
         if wanted.items() <= json.loads(path.read_text(encoding="utf-8")).items():
-            updates = config.recipe.updates
-            progress(updates, updates, "comes along with the course")
             # A copy, because a run's folder gains reports, and the package's own may not be written.
             return read_run(shutil.copytree(path.parent, folder / path.parent.name))
-    return run_experiment(config, cache, folder, progress)
+    return run_experiment(config, cache, folder)
 
 
 def beside_ours(ours: Mapping[str, Run], yours: Mapping[str, Run]) -> str:

@@ -30,7 +30,6 @@ from covidlab.files import whole_file
 from covidlab.models.builders import MODELS
 from covidlab.models.segmenter import Segmenter, open_segmenter
 from covidlab.models.weights_file import WeightsInfo, save_weights
-from covidlab.progress import Progress, silent
 from covidlab.training.batches import training_slices
 from covidlab.training.configs import Config, asked_for, config_of
 from covidlab.training.fit import read_history, train
@@ -103,7 +102,7 @@ def _told(run: Run) -> Run:
     return run
 
 
-def run_experiment(config: Config, cache: SliceCache, home: Path, progress: Progress = silent) -> Run:
+def run_experiment(config: Config, cache: SliceCache, home: Path) -> Run:
     """Train, choose on validation, score all three parts, and keep everything in a folder of its own.
 
     Parameters
@@ -114,7 +113,6 @@ def run_experiment(config: Config, cache: SliceCache, home: Path, progress: Prog
     home : Path
         Where runs lie. This one's folder in it is named by a digest of what is asked and of the slices: asked the same
         again, a finished run is read, and an interrupted one gone on with.
-    progress : callable (done, total, text)
 
     Returns
     -------
@@ -139,7 +137,7 @@ def run_experiment(config: Config, cache: SliceCache, home: Path, progress: Prog
         with _claimed(folder):
             if not (folder / "scores.json").exists():  # whoever was at work a moment ago may have finished it
                 write_json(folder / "config.json", asked_for(config, cache))
-                return _train_and_score(config, cache, split, folder, progress)
+                return _train_and_score(config, cache, split, folder)
     return read_run(folder)
 
 
@@ -150,7 +148,7 @@ def run_name(config: Config, cache: SliceCache) -> str:
     return f"{config.model}-{config.protocol}-seed{config.seed}-{digest}"
 
 
-def _train_and_score(config: Config, cache: SliceCache, split: Split, folder: Path, progress: Progress) -> Run:
+def _train_and_score(config: Config, cache: SliceCache, split: Split, folder: Path) -> Run:
     """Train from fresh weights, score, and write it all down."""
     weights = folder / WEIGHTS
     keras.utils.set_random_seed(config.seed)
@@ -166,7 +164,7 @@ def _train_and_score(config: Config, cache: SliceCache, split: Split, folder: Pa
         )  # fmt: skip
         save_weights(weights, model, info)
 
-    history = train(model, cache, split, config.recipe, folder, save_best, progress, twin)
+    history = train(model, cache, split, config.recipe, folder, save_best, twin)
     best = open_segmenter(weights)
     counts = {
         part: count_slices(best.network, cache, split.part(part), np.array([best.threshold]))[0] for part in PARTS

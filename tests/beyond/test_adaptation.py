@@ -51,12 +51,10 @@ def test_adaptation_learns_leaves_the_old_network_and_the_means_of_its_patients(
     assert gap[1] > gap[0] + 0.1
 
 
-def test_the_same_seed_gives_the_same_network_and_progress_reaches_its_end(cache, model):
-    told = []
-    one, two = (adapt(model, cache, np.array([0, 3]), 5, RECIPE, lambda *said: told.append(said)) for _ in range(2))
+def test_the_same_seed_gives_the_same_network(cache, model):
+    one, two = (adapt(model, cache, np.array([0, 3]), 5, RECIPE) for _ in range(2))
     for left, right in zip(one.get_weights(), two.get_weights()):
         np.testing.assert_allclose(left, right, atol=1e-6)
-    assert [said[:2] for said in told[:2]] == [(1, 2), (2, 2)]
 
 
 def test_slices_are_spread_over_those_that_show_lesion():

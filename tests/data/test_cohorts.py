@@ -121,11 +121,13 @@ def test_images_and_masks_are_turned_alike(cache):
         assert image[mask > 0].min() > 120 > np.median(image[mask == 0])
 
 
-def test_a_second_opening_builds_nothing_and_changed_content_builds_anew(tmp_path):
+def test_a_second_opening_builds_nothing_and_changed_content_builds_anew(tmp_path, monkeypatch):
     write_scan(tmp_path / "data", "one", seed=0)
     cohort, root = read_cohort(tmp_path / "data"), tmp_path / "cache"
     first = open_slice_cache(cohort, SIDE, root)
-    open_slice_cache(cohort, SIDE, root, progress=lambda *_: pytest.fail("it was built again"))
+    with monkeypatch.context() as patched:
+        patched.setattr("covidlab.data.slices._build", lambda *_: pytest.fail("it was built again"))
+        open_slice_cache(cohort, SIDE, root)
     write_scan(tmp_path / "data", "one", seed=1)
     assert open_slice_cache(cohort, SIDE, root).folder != first.folder
 
@@ -138,15 +140,16 @@ def test_a_broken_scan_leaves_no_cache(tmp_path):
     assert not [path for path in (tmp_path / "cache").iterdir() if path.suffix != ".lock"]
 
 
-def test_a_killed_build_is_built_again(tmp_path):
+def test_a_killed_build_is_built_again(tmp_path, monkeypatch):
     write_scan(tmp_path / "data", "one")
     cohort, root = read_cohort(tmp_path / "data"), tmp_path / "cache"
 
-    def killed(done, total, text):
+    def killed(*_, **__):
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        open_slice_cache(cohort, SIDE, root, progress=killed)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("covidlab.data.slices.read_mask", killed)
+        open_slice_cache(cohort, SIDE, root)
     cache = open_slice_cache(cohort, SIDE, root)
     assert len(cache) == SLICES
     # A folder without its last file is what a kill between two renames would leave.

@@ -144,20 +144,22 @@ def test_a_patient_scanned_twice_has_the_same_chest_and_other_lesions():
     assert count(first.mask, second.mask).f1 < 0.5
 
 
-def test_a_complete_cohort_is_not_made_again(folder):
+def test_a_complete_cohort_is_not_made_again(folder, monkeypatch):
     before = (folder / writing.MARKER).stat().st_mtime_ns
-    writing.write_cohort(folder, progress=lambda *_: pytest.fail("it worked"))
+    monkeypatch.setattr(writing, "_write_scans", lambda *_: pytest.fail("it worked"))
+    writing.write_cohort(folder)
     assert (folder / writing.MARKER).stat().st_mtime_ns == before
 
 
 def test_a_killed_run_leaves_nothing_that_looks_like_a_cohort(tmp_path, monkeypatch):
     monkeypatch.setattr(writing, "cohort_plans", lambda profile, seed: phantom_plans[:2])
 
-    def killed(done, total, text):
+    def killed(plan, folder):
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        writing.write_cohort(tmp_path / "cohort", workers=1, progress=killed)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(writing, "_write_scan", killed)
+        writing.write_cohort(tmp_path / "cohort", workers=1)
     assert list(tmp_path.iterdir()) == []
     writing.write_cohort(tmp_path / "cohort", workers=1)
     assert json.loads((tmp_path / "cohort" / writing.MARKER).read_text())["profile"] == "lesson"
@@ -240,17 +242,19 @@ def test_an_older_version_is_drawn_again_and_what_the_user_put_there_stays(quick
     assert [path.name for path in tmp_path.iterdir()] == ["cohort"]
 
 
-def test_two_first_uses_at_once_make_one_whole_cohort(quick_scans, tmp_path):
+def test_two_first_uses_at_once_make_one_whole_cohort(quick_scans, tmp_path, monkeypatch):
     """The second begins, and ends, while the first one draws."""
-    second = []
+    second, write_scan = [], writing._write_scan
 
-    def meanwhile(done, total, text):
+    def meanwhile(plan, folder):
+        write_scan(plan, folder)
         if not second:
             second.append(None)
             second[0] = writing.write_cohort(tmp_path / "cohort", workers=1)
             second.append((second[0] / writing.MARKER).stat().st_ino)
 
-    made = writing.write_cohort(tmp_path / "cohort", workers=1, progress=meanwhile)
+    monkeypatch.setattr(writing, "_write_scan", meanwhile)
+    made = writing.write_cohort(tmp_path / "cohort", workers=1)
     assert second == [made, (made / writing.MARKER).stat().st_ino], "what stands is not replaced under a reader"
     assert len(read_cohort(made).cases) == 10 and [path.name for path in tmp_path.iterdir()] == ["cohort"]
 

@@ -24,8 +24,7 @@ def test_a_variant_changes_what_it_names_and_nothing_else():
 
 def test_a_study_runs_each_variant_on_each_seed_and_reads_what_is_finished(cache, tmp_path):
     variants = {"two": {}, "one more": {"options": {"widths": (3, 4)}}}
-    seen = []
-    rows = run_variants(variants, BASE, cache, tmp_path, [0, 1], lambda done, total, text: seen.append((done, total)))
+    rows = run_variants(variants, BASE, cache, tmp_path, [0, 1])
     assert [(row.variant, row.seed) for row in rows] == [("two", 0), ("two", 1), ("one more", 0), ("one more", 1)]
     assert len(list((tmp_path / "one-more").glob("*-seed1-*/scores.json"))) == 1
     again = run_variants(variants, BASE, cache, tmp_path, [0, 1])
