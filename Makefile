@@ -28,7 +28,7 @@ export PYTHONNOUSERSITE := 1
 export PIP_USER := 0
 unexport PYTHONPATH PYTHONHOME PYTHONWARNINGS PYTEST_ADDOPTS MPLBACKEND JUPYTER_PATH JUPYTER_CONFIG_PATH
 # Tests and stored outputs are the phantom's, in the lesson profile, whatever the reader has switched to.
-ON_PHANTOM := env -u COVIDLAB_DATA -u COVIDLAB_PROFILE
+ON_PHANTOM := env -u COVIDLAB_DATA
 
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with tools/nbval_sanitize.cfg \
 	-p tools.trained_numbers --durations 5
@@ -54,7 +54,6 @@ Both set up .venv first, so there is nothing to run before them; only the first 
 
 Choices, written after the command:
   COVIDLAB_DATA=/path/to/folder    real CT volumes instead of the synthetic phantom (lab, reproduce): see data/README.md
-  COVIDLAB_PROFILE=paper           the paper's sizes instead of the lesson's (lab, reproduce)
   PYTHON=python3.12                another Python to make .venv with
   LAB_FLAGS="--no-browser --ip=127.0.0.1 --port=8899"
   REPRODUCE_FLAGS="--protocol patient --seed 1"
