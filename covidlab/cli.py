@@ -126,8 +126,9 @@ def _add_phantom(command) -> None:
 
 def _add_fetch(command) -> None:
     sub = command(
-        "fetch", "download the published record (Zenodo 3757476, about 1.1 GB), checked and resumable",
-        "Interrupted, it goes on where it stopped. The data are CC BY-NC-SA: attribution, non-commercial, share alike.",
+        "fetch", "download the published record (Zenodo 3757476, about 1.1 GB), every archive checked",
+        "Interrupted, it keeps the archives that are whole and starts a broken one over.\n"
+        "The data are CC BY-NC-SA: attribution, non-commercial, share alike.",
         goes_on=True,
     )  # fmt: skip
     sub.add_argument("--out", type=Path, metavar="DIR", help="where to (default: covid19-ct-seg in the data folder)")

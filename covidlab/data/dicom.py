@@ -7,6 +7,7 @@ Needs pydicom, the extra `dicom`. Enhanced multi-frame files and segmentations a
 import struct
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import nibabel as nib
@@ -19,6 +20,9 @@ SERIES = "a folder with the .dcm slices of one CT series"
 
 CONVERT = "convert the series to NIfTI with dcm2niix and name that file"
 
+# DICOM's x and y grow to the patient's left and back, NIfTI's to the right and front.
+TURN = np.diag([-1.0, -1.0, 1.0, 1.0])
+
 # What a slice must say, and in how many numbers.
 NEEDED = {
     "Modality": 1, "Rows": 1, "Columns": 1, "ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2,
@@ -27,21 +31,9 @@ NEEDED = {
 
 
 def read_scan(path: Path) -> Volume:
-    """Read one scan, in whichever form it is.
+    """Read one scan, a NIfTI file or a folder with the DICOM slices of one series.
 
-    Parameters
-    ----------
-    path : Path
-        A NIfTI file, or a folder with the DICOM slices of one series.
-
-    Returns
-    -------
-    Volume
-
-    Raises
-    ------
-    VolumeError
-        As `read_series` and `covidlab.data.volumes.read_volume`.
+    Raises a VolumeError as `read_series` and `covidlab.data.volumes.read_volume` do.
     """
     if path.name.lower().endswith(NIFTI) and not path.name.endswith(NIFTI):
         raise VolumeError(path, "an ending in capitals", " or ".join(NIFTI), "rename the file")
@@ -56,11 +48,8 @@ def holds_slices(folder: Path) -> bool:
 def read_series(folder: Path) -> Volume:
     """Read the CT series in a folder; of several, the one with most slices, and a finding says so.
 
-    Parameters
-    ----------
-    folder : Path
-        Holds one file a slice, with any names. What is no DICOM, or no CT, is passed over; a finding says how many
-        slices were left out because they are cut off or do not say where they lie.
+    The folder holds one file a slice, with any names. What is no DICOM, or no CT, is passed over; a finding says how
+    many slices were left out because they are cut off or do not say where they lie.
 
     Returns
     -------
@@ -75,28 +64,25 @@ def read_series(folder: Path) -> Volume:
     """
     slices, findings = _largest_series(folder)
     first = slices[0]
-    across, down = (np.array(first.ImageOrientationPatient[part], float) for part in (slice(0, 3), slice(3, 6)))
+    across, down = np.array(first.ImageOrientationPatient, float).reshape(2, 3)
+    places = np.array([one.ImagePositionPatient for one in slices], float)
     normal = np.cross(across, down)
-    height = [float(np.dot(one.ImagePositionPatient, normal)) for one in slices]
-    slices = [slices[k] for k in np.argsort(height)]
-    gaps = np.diff(np.sort(height))
+    heights = [float(np.dot(place, normal)) for place in places]
+    order, gaps = np.argsort(heights), np.diff(np.sort(heights))
     if len(slices) < 2 or gaps.min() <= 0 or gaps.max() > 1.1 * np.median(gaps):
         found = f"distances of {gaps.min():.2f} to {gaps.max():.2f} mm between slices" if len(gaps) else "one slice"
-        found = "; ".join([found, *findings])
-        raise VolumeError(folder, found, "evenly spaced slices, each once", "export the whole series again")
-    voxels = np.stack([_hounsfield(one) for one in slices], axis=-1)
+        remedy = "export the whole series again"
+        raise VolumeError(folder, "; ".join([found, *findings]), "evenly spaced slices, each once", remedy)
 
-    # DICOM's x and y grow to the patient's left and back, NIfTI's to the right and front.
-    origin, last = (np.array(one.ImagePositionPatient, float) for one in (slices[0], slices[-1]))
+    origin, last = places[order[[0, -1]]]
     row_distance, column_distance = (float(distance) for distance in first.PixelSpacing)
-    affine = np.eye(4)
-    affine[:3, 0], affine[:3, 1] = across * column_distance, down * row_distance
-    affine[:3, 2], affine[:3, 3] = (last - origin) / (len(slices) - 1), origin
-    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
+    steps = across * column_distance, down * row_distance, (last - origin) / (len(slices) - 1)
+    affine = TURN @ nib.affines.from_matvec(np.stack(steps, axis=1), origin)
     if not np.abs(np.linalg.det(affine)) > 0:  # nor where a number is none
         found = f"PixelSpacing {first.PixelSpacing}, ImageOrientationPatient {first.ImageOrientationPatient}"
         raise VolumeError(folder, found, "millimetres, and two directions at right angles", CONVERT)
 
+    voxels = np.stack([_hounsfield(slices[k]) for k in order], axis=-1)
     image = nib.Nifti1Image(voxels, affine)
     image.set_qform(affine, 1)
     image.set_sform(affine, 1)
@@ -104,13 +90,18 @@ def read_series(folder: Path) -> Volume:
     return as_volume(folder, image.header, affine, voxels, findings)
 
 
-def _largest_series(folder: Path):
+def _pydicom(folder: Path):
+    """pydicom, which is an extra."""
     try:
         import pydicom
     except ImportError as error:
-        raise VolumeError(folder, "a folder of DICOM files, and no pydicom to read it", SERIES,
-                          "pip install pydicom, or convert the series to NIfTI") from error  # fmt: skip
-    series, left_out = defaultdict(list), []
+        remedy = "pip install pydicom, or convert the series to NIfTI"
+        raise VolumeError(folder, "DICOM, and no pydicom to read or write it", SERIES, remedy) from error
+    return pydicom
+
+
+def _largest_series(folder: Path):
+    pydicom, series, left_out = _pydicom(folder), defaultdict(list), []
     paths = list(_dicom_files(folder))
     for path in paths:
         try:
@@ -143,14 +134,11 @@ def _dicom_files(folder: Path) -> Iterator[Path]:
     Not the index of a CD; and a file that may not be opened, so that whoever reads it says so."""
     for path in sorted(folder.iterdir()):
         if path.is_file() and path.name[0] != "." and path.name != "DICOMDIR" and not path.name.endswith(NIFTI):
-            try:
-                with path.open("rb") as file:
-                    head = file.read(132)
-            except OSError:
+            head = b"\x08\x00"
+            with suppress(OSError), path.open("rb") as file:
+                head = file.read(132)
+            if head[128:] == b"DICM" or head[:2] in (b"\x02\x00", b"\x08\x00"):
                 yield path
-            else:
-                if head[128:] == b"DICM" or head[:2] in (b"\x02\x00", b"\x08\x00"):
-                    yield path
 
 
 def _lacking(one) -> str:
@@ -162,11 +150,11 @@ def _lacking(one) -> str:
 
 def _hounsfield(one) -> np.ndarray:
     """int16 (column, row) of one slice."""
-    if "TransferSyntaxUID" not in one.file_meta:  # as old archives leave it out; pydicom has seen how it is written
-        from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+    from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-        implicit, _ = one.original_encoding
-        one.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+    # Old archives leave it out; pydicom has seen how it is written.
+    implicit, _ = one.original_encoding
+    one.file_meta.setdefault("TransferSyntaxUID", ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian)
     try:
         stored = one.pixel_array.astype(np.float32)
         if stored.ndim != 2:
@@ -181,48 +169,23 @@ def _hounsfield(one) -> np.ndarray:
 def write_series(folder: Path, volume: Volume) -> list[Path]:
     """Write a scan as a plain CT series, one file a slice, as a scanner would: for lessons and tests, not for archives.
 
-    Parameters
-    ----------
-    folder : Path
-        Made if missing.
-    volume : Volume
-        Its HU are rounded to whole numbers. Where it has no spacing, a voxel is a cube of 1 mm.
-
-    Returns
-    -------
-    list of Path
-        The files, from feet to head.
-
-    Raises
-    ------
-    VolumeError
-        If pydicom is not installed.
+    HU are rounded to whole numbers; where the scan has no spacing, a voxel is a cube of 1 mm. The folder is made if
+    missing. Returns the files, from feet to head. Raises a VolumeError if pydicom is not installed.
     """
-    try:
-        import pydicom
-    except ImportError as error:
-        raise VolumeError(folder, "no pydicom to write DICOM with", SERIES, "pip install pydicom") from error
+    pydicom = _pydicom(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    stored = np.rint(volume.to_display(volume.hounsfield())).astype(np.int16)
     first, steps = _display_geometry(volume)
     distances = np.linalg.norm(steps, axis=0)
     up, down, across = (steps / distances).T
-    uid = pydicom.uid.generate_uid()
-    paths = []
-    for k, pixels in enumerate(stored):
+    uid, paths = pydicom.uid.generate_uid(), []
+    for k, pixels in enumerate(np.rint(volume.to_display(volume.hounsfield())).astype(np.int16)):
         one = pydicom.Dataset()
-        one.Modality, one.SeriesInstanceUID = "CT", uid
-        one.SOPClassUID, one.SOPInstanceUID = pydicom.uid.CTImageStorage, pydicom.uid.generate_uid()
-        one.Rows, one.Columns = pixels.shape
-        one.PixelSpacing = [f"{distances[1]:.8g}", f"{distances[2]:.8g}"]
+        one.Modality, one.SeriesInstanceUID, one.SOPClassUID = "CT", uid, pydicom.uid.CTImageStorage
+        one.PixelSpacing = [f"{distance:.8g}" for distance in distances[1:]]
         one.ImageOrientationPatient = [f"{side:.8g}" for side in (*across, *down)]
         one.ImagePositionPatient = [f"{side:.8g}" for side in first + k * distances[0] * up]
         one.RescaleSlope, one.RescaleIntercept = 1, 0
-        one.SamplesPerPixel, one.PhotometricInterpretation = 1, "MONOCHROME2"
-        one.BitsAllocated, one.BitsStored, one.HighBit, one.PixelRepresentation = 16, 16, 15, 1
-        one.PixelData = pixels.tobytes()
-        one.file_meta = pydicom.dataset.FileMetaDataset()
-        one.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+        one.set_pixel_data(pixels, "MONOCHROME2", bits_stored=16)
         paths.append(folder / f"slice-{k:04d}.dcm")
         one.save_as(paths[-1], enforce_file_format=True)
     return paths
@@ -232,11 +195,8 @@ def _display_geometry(volume: Volume) -> tuple[np.ndarray, np.ndarray]:
     """Where the first displayed voxel lies, and the steps to the next slice, row and column (a column each), in DICOM's
     mm: to the patient's left, back and head."""
     if volume.spacing is None:
-        return np.zeros(3), np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
-    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ volume.affine
-    axes, flips = volume.orientation.axes, volume.orientation.flips
-    corner = np.zeros(3)
-    for axis, flipped in zip(axes, flips):
-        corner[axis] = volume.voxels.shape[axis] - 1 if flipped else 0
-    steps = affine[:3, list(axes)] * np.where(flips, -1.0, 1.0)
-    return affine[:3, :3] @ corner + affine[:3, 3], steps
+        return np.zeros(3), np.fliplr(np.eye(3))
+    axes, flips = list(volume.orientation.axes), volume.orientation.flips
+    matrix, origin = nib.affines.to_matvec(TURN @ volume.affine)
+    corner = np.where(flips, np.take(volume.voxels.shape, axes) - 1, 0)
+    return matrix[:, axes] @ corner + origin, matrix[:, axes] * np.where(flips, -1, 1)

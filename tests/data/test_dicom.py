@@ -209,7 +209,8 @@ def test_the_index_of_a_cd_and_other_pictures_are_no_slices(tmp_path, voxels):
 def test_a_series_is_timed_from_file_to_file(tmp_path, voxels):
     folder = write_series(tmp_path / "series", voxels)
     info = WeightsInfo("light_unet", 16, 0.5, "nothing")
-    assert "series, 12 x 10 x 6, on 16 px" in volume_time(folder, Segmenter(light_unet(widths=(2, 3)), info), rounds=1).sentence
+    segmenter = Segmenter(light_unet(widths=(2, 3)), info)
+    assert "series, 12 x 10 x 6, on 16 px" in volume_time(folder, segmenter, rounds=1).sentence
 
 
 def test_an_old_mask_beside_the_slices_does_not_hide_them(tmp_path, voxels, capsys):

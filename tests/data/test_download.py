@@ -9,111 +9,70 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from covidlab.data import download
-from covidlab.data.download import Archive, RecordError, fetch_record
+from covidlab.errors import CovidlabError
 
 
-def zipped(**members):
+def zipped(*members):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
+        for member in members:
+            archive.writestr(*member)
     return file.getvalue()
 
 
-SCANS = zipped(**{"one.nii.gz": bytes(range(256)) * 4000, "two.nii.gz": b"2"})
+SCANS = zipped(("one.nii.gz", bytes(2**20)), ("folder/two.nii.gz", b"2"), ("__MACOSX/._two.nii.gz", b"?"))
 
 
 @pytest.fixture
-def server():
-    """Serves `content`; drops the connection after `drop` bytes once; `log` holds (first byte asked, bytes sent)."""
+def server(monkeypatch):
+    """Sends `content`, of which the first answer breaks off after `drop` bytes; `log` holds how much was sent."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            content, start = self.server.content, 0
-            asked = self.headers.get("Range")
-            if asked and self.server.ranges and self.headers.get("If-Range") == self.server.tag:
-                start = int(asked.removeprefix("bytes=").rstrip("-"))
-                self.send_response(206)
-                self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-            else:
-                self.send_response(200)
-            self.send_header("ETag", self.server.tag)
-            self.send_header("Content-Length", str(len(content) - start))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(http.content)))
             self.end_headers()
-            stop = len(content)
-            if self.server.drop:
-                stop, self.server.drop = self.server.drop, 0
-            self.wfile.write(content[start:stop])
-            self.server.log.append((start, stop - start))
-
-        def log_message(self, *_):
-            pass
+            http.log.append(self.wfile.write(http.content[: http.drop]))
+            http.drop = None
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    http.content, http.ranges, http.tag, http.drop, http.log = SCANS, True, '"a"', 0, []
-    threading.Thread(target=http.serve_forever, daemon=True).start()
+    http.content, http.drop, http.log = SCANS, None, []
+    monkeypatch.setattr(download, "BASE_URL", f"http://127.0.0.1:{http.server_port}")
+    monkeypatch.setattr(download, "ARCHIVES", {"scans": hashlib.sha256(SCANS).hexdigest()})
+    monkeypatch.setattr("time.sleep", lambda seconds: None)  # pooch waits before it tries again
+    threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     yield http
     http.shutdown()
 
 
-def fetch(server, folder, content=SCANS):
-    archives = (Archive("scans", hashlib.sha256(content).hexdigest()),)
-    return fetch_record(folder, base_url=f"http://127.0.0.1:{server.server_port}", archives=archives)
-
-
 def test_archives_are_extracted_into_folders_of_their_own_and_fetched_once(server, tmp_path):
-    fetch(server, tmp_path)
-    assert (tmp_path / "scans" / "two.nii.gz").read_bytes() == b"2"
-    fetch(server, tmp_path)
-    assert len(server.log) == 1
+    assert download.fetch_record(tmp_path) == tmp_path
+    assert sorted(path.name for path in (tmp_path / "scans").iterdir()) == ["one.nii.gz", "two.nii.gz"]
+    download.fetch_record(tmp_path)
+    assert server.log == [len(SCANS) // 2, len(SCANS)]
 
 
-def test_a_dropped_connection_goes_on_where_it_stopped(server, tmp_path):
-    server.drop = len(SCANS) // 2
-    fetch(server, tmp_path)
-    (first, _), (second, rest) = server.log
-    assert first == 0 and second > 0 and rest < len(SCANS)
-    assert (tmp_path / "scans" / "one.nii.gz").stat().st_size == 256 * 4000
-
-
-def test_a_server_without_ranges_or_a_changed_file_starts_over(server, tmp_path):
-    server.drop, server.ranges = len(SCANS) // 2, False
-    fetch(server, tmp_path)
-    assert [start for start, _ in server.log] == [0, 0]
-
-
-def test_another_hash_is_refused_and_nothing_extracted(server, tmp_path):
+def test_another_hash_is_refused_and_nothing_kept_of_it(server, tmp_path):
     server.content = SCANS[:-1] + b"x"
-    with pytest.raises(RecordError, match="another SHA-256"):
-        fetch(server, tmp_path)
-    assert not (tmp_path / "scans").exists()
+    with pytest.raises(CovidlabError, match="another SHA-256"):
+        download.fetch_record(tmp_path)
+    assert not list(tmp_path.glob("[!.]*"))
 
 
-def test_offline_says_what_to_put_where(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(download, "ATTEMPTS", 1)
-    server.server_close()
-    with pytest.raises(RecordError) as caught:
-        fetch_record(tmp_path, base_url="http://127.0.0.1:9", archives=(Archive("scans", "abc"),))
-    for word in ("scans.zip", "abc", download.DOI, str(tmp_path), "again"):
-        assert word in str(caught.value)
-
-
-def test_an_archive_put_there_by_hand_is_used_without_network(server, tmp_path):
+def test_offline_says_what_to_put_where_and_uses_it(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "BASE_URL", "http://127.0.0.1:9")
+    with pytest.raises(CovidlabError) as caught:
+        download.fetch_record(tmp_path)
+    needed = {"scans.zip", download.ARCHIVES["scans"], download.DOI, f"into {tmp_path}", "again"}
+    assert all(word in str(caught.value) for word in needed) and "\n" not in str(caught.value)
     (tmp_path / "scans.zip").write_bytes(SCANS)
-    fetch(server, tmp_path)
-    assert server.log == [] and (tmp_path / "scans" / "two.nii.gz").exists()
+    assert (download.fetch_record(tmp_path) / "scans" / "two.nii.gz").read_bytes() == b"2"
 
 
 @pytest.mark.parametrize("name", ["../evil.nii.gz", "/evil.nii.gz", "readme.txt"])
-def test_members_that_are_no_plain_scans_are_refused(server, tmp_path, name):
-    server.content = zipped(**{"good.nii.gz": b"1", name: b"evil"})
-    with pytest.raises(RecordError, match="plain .nii.gz files"):
-        fetch(server, tmp_path / "in", server.content)
-    assert not (tmp_path / "in" / "scans").exists() and not list(tmp_path.glob("evil*"))
-
-
-def test_a_full_disk_is_said_before_anything_is_written(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(download, "LARGEST_EXTRACTED", 10)
-    with pytest.raises(RecordError, match="free space"):
-        fetch(server, tmp_path)
-    assert not (tmp_path / "scans").exists()
+def test_members_that_are_no_plain_scans_are_refused(server, tmp_path, monkeypatch, name):
+    server.content = zipped(("good.nii.gz", b"1"), (name, b"evil"))
+    monkeypatch.setattr(download, "ARCHIVES", {"scans": hashlib.sha256(server.content).hexdigest()})
+    with pytest.raises(CovidlabError, match="plain .nii.gz files"):
+        download.fetch_record(tmp_path / "in")
+    assert [path.name for path in (tmp_path / "in").glob("[!.]*")] == ["scans.zip"] and not list(tmp_path.glob("evil*"))
