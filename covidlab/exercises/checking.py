@@ -1,69 +1,168 @@
-"""Answers to the exercises, checked: right, or what kind of mistake it looks like.
+"""Answers to the exercises, checked: right, or which mistake it looks like. One engine; each exercise is a table.
 
-A check takes an answer and returns one sentence; it never raises for a wrong answer and never shows the solution.
+A mistake is written as the wrong answer itself, a number or a function, under the hint that it earns. So a table is
+its own test: every wrong answer in it must come back with its own hint (tests/exercises/test_exercises.py). Whatever
+comes, a check says one sentence. It never raises for a wrong answer and never shows the solution.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
-from numbers import Real
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 NOT_YET = "Not yet: there is no answer to check."
-
 NOTHING_BACK = "Not yet: the function returns nothing. What stands after `return` is its answer."
+CHANGES = "Not quite: the answer is right, but the function changes what it is given. Work on a copy."
+
+# What Python's own words mean here.
+FAILURES = {
+    "truth value of an array":
+        "An array comes in; `if`, `min` and `max` take one number. NumPy's functions take arrays.",
+    "bitwise_and": "Probabilities are floats: multiply instead of `&`.",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, repr=False)  # a repr would show the solution
+class Exercise:
+    """What all exercises have: `asked` is what `help` shows, `praise` what a right answer is told.
+
+    `mistakes` holds a wrong answer for each hint, or a list of them; `otherwise` is for one that is in no table.
+    """
+
+    asked: str
+    right: Any
+    praise: str
+    otherwise: str
+    mistakes: Mapping[str, Any]
+
+    def __post_init__(self):
+        object.__setattr__(self, "__doc__", self.asked)
+
+    def known(self) -> list[tuple[str, Any]]:
+        """The right answer under an empty hint, then each wrong one under its own."""
+        lists = {hint: some if isinstance(some, list) else [some] for hint, some in self.mistakes.items()}
+        return [("", self.right), *((hint, one) for hint, some in lists.items() for one in some)]
+
+
+@dataclass(frozen=True, repr=False)
+class Number(Exercise):
+    """An exercise whose answer is a number, or a tuple of them. The tolerance is relative."""
+
+    tolerance: float = 1e-6
+
+    def __call__(self, *answer) -> str:
+        """One sentence: Right, Not quite or Not yet."""
+        if any(map(missing, answer)):
+            return NOT_YET
+        found = numbers(answer)
+        if found is None or found.ndim != 1:
+            return "Not quite: a plain number is expected, without quotes, unit, brackets or comma."
+        known = ((hint, [np.array(one, float, ndmin=1)]) for hint, one in self.known())
+        hint = _nearest([found], known, self.tolerance, floor=1e-12)
+        return f"Right: {self.praise}" if hint == "" else f"Not quite: {hint or self.otherwise}"
+
+
+@dataclass(frozen=True, repr=False)
+class Function(Exercise):
+    """An exercise whose answer is a function, compared with ours and with the wrong ones on all `inputs` together.
+
+    `otherwise` is filled in with {0}, {1} and so on of the input, with {found} and {right}; with those of the worst
+    place, where an array comes in first and one of its shape goes out. `edges` are inputs that have no table, but
+    words that say where and what is right there; they follow on "it gives 3". The tolerance is of numbers up to 1.
+    """
+
+    inputs: Sequence[tuple] = ()
+    edges: Mapping[str, tuple] = field(default_factory=dict)
+    tolerance: float = 1e-5
+
+    def __call__(self, function: Callable) -> str:
+        """One sentence: Right, Not quite or Not yet."""
+        changed = False
+        for where, inputs in [("", self.inputs), *((where, [given]) for where, given in self.edges.items())]:
+            found, wanted = [], _answers(self.right, inputs)
+            for given, right in zip(inputs, wanted):
+                answer, problem, changes = ask(function, given, where)
+                array = numbers(answer)
+                if problem or array is None:
+                    kind = type(answer).__name__
+                    return problem or f"Not quite: numbers are expected; it returns something else, of type {kind}."
+                found.append(array.reshape(right.shape) if array.size == right.size == 1 else array)
+                changed |= changes
+            known = self.known()[: 1 if where else None]
+            hint = _nearest(found, ((hint, _answers(one, inputs)) for hint, one in known), self.tolerance, floor=1)
+            if hint is None:
+                unlike = (one for one in zip(found, wanted, inputs) if _distance(*one[:2], 1) > self.tolerance)
+                hint = _explained(f"it gives {{found:.3g}} {where}" if where else self.otherwise, *next(unlike))
+            if hint:
+                return f"Not quite: {hint}"
+        return CHANGES if changed else f"Right: {self.praise}"
 
 
 def missing(answer) -> bool:
-    """Whether the exercise still stands as it was given: dots, or a function that returns nothing."""
+    """Whether the exercise still stands as it was given: dots, or nothing."""
     return answer is None or answer is Ellipsis
 
 
-def no_number(*answers) -> str:
-    """What to say where a number was asked for, and something else or nothing came; or ""."""
-    if any(map(missing, answers)):
-        return NOT_YET
-    if not all(isinstance(answer, Real) for answer in answers):
-        return "Not quite: a plain number is expected, without quotes, unit, brackets or comma."
-    return ""
-
-
-def ask(question: Callable[[], Any]) -> tuple[Any, str]:
-    """What a learner's function answers, and what to say at once: that it fails, that nothing came; or ""."""
+def ask(function: Callable, given: tuple, where: str = "") -> tuple[Any, str, bool]:
+    """A function's answer; what to say at once where it fails or nothing comes, or ""; whether it changes its input."""
+    if missing(function):
+        return None, NOT_YET, False
+    copies = deepcopy(given)
     try:
-        answer = question()
+        with np.errstate(all="ignore"):
+            answer = function(*copies)
     except Exception as error:  # an answer may fail in any way; the learner is told how
-        problem = f"Not quite: it fails with {type(error).__name__}: {error}"
-        if "truth value of an array" in problem:
-            problem += ". An array comes in; `if`, `min` and `max` take one number. NumPy's functions take arrays."
-        return None, problem
-    return answer, NOTHING_BACK if missing(answer) else ""
+        problem = f"Not quite: it fails with {type(error).__name__}: {error}" + (f", {where}" if where else "")
+        meaning = next((f". {meaning}" for words, meaning in FAILURES.items() if words in problem), "")
+        return None, problem + meaning, False
+    # A generator of random numbers is there to be drawn from.
+    kept = (isinstance(one, np.random.Generator) or np.array_equal(one, copy) for one, copy in zip(given, copies))
+    nothing = f"Not quite: it returns nothing {where}" if where else NOTHING_BACK
+    return answer, nothing if missing(answer) else "", not all(kept)
 
 
-def ask_for_numbers(question: Callable[[], Any]) -> tuple[np.ndarray | None, str]:
-    """The same where the answer has to be a number, or an array of numbers."""
-    answer, problem = ask(question)
-    if problem:
-        return None, problem
+def numbers(answer) -> np.ndarray | None:
+    """An answer as an array of floats; None where it is words, rows of different lengths or anything else."""
     try:
-        numbers = np.asarray(answer)
-    except ValueError:  # rows of different lengths
-        numbers = np.array(None)
-    if numbers.dtype.kind not in "biuf":
-        return None, f"Not quite: numbers are expected; it returns something else, of type {type(answer).__name__}."
-    return numbers.astype(float), ""
+        found = np.asarray(answer)
+    except Exception:  # what NumPy makes of an odd object is the object's own affair
+        return None
+    return found.astype(float) if found.dtype.kind in "biuf" else None
 
 
-def right(sentence: str, function: Callable, *given) -> str:
-    """That an answer is right, unless the function changes what it is given."""
-    before = deepcopy(given)
-    ask(lambda: function(*given))
-    if not all(map(np.array_equal, given, before)):
-        return "Not quite: the answer is right, but the function changes what it is given. Work on a copy."
-    return f"Right: {sentence}"
+def _answers(function: Callable, inputs: Sequence[tuple]) -> list[np.ndarray]:
+    with np.errstate(all="ignore"):
+        return [np.asarray(function(*deepcopy(given)), float) for given in inputs]
 
 
-def named(mistakes: Iterable[tuple[Any, str]], is_it: Callable[[Any], bool]) -> str:
-    """What to say of the first mistake whose value it is; or ""."""
-    return next((f"Not quite: {sentence}" for value, sentence in mistakes if is_it(value)), "")
+def _nearest(found: list, known: Iterable[tuple[str, list]], tolerance: float, floor: float) -> str | None:
+    """The hint of the known answer that lies nearest on all inputs; None where the nearest is too far."""
+    far = [(max(_distance(*both, floor) for both in zip(found, one)), hint) for hint, one in known]
+    distance, hint = min(far, key=lambda one: one[0])
+    return hint if distance <= tolerance else None
+
+
+def _distance(one: np.ndarray, other: np.ndarray, floor: float) -> float:
+    """The largest difference, relative to the other's size where that is well above the floor; two nan are alike."""
+    if one.shape != other.shape:
+        return np.inf
+    with np.errstate(all="ignore"):
+        apart = np.abs(one - other) / (floor + np.abs(other))
+    return np.nan_to_num(np.where(np.isnan(one) & np.isnan(other), 0, apart), nan=np.inf).max(initial=0)
+
+
+def _explained(sentence: str, found: np.ndarray, right: np.ndarray, given: tuple) -> str:
+    if found.shape != right.shape:
+        return f"it returns {_amount(found)} instead of {_amount(right)}."
+    if right.ndim and np.shape(given[0]) == right.shape:
+        place = np.unravel_index(np.abs(found - right).argmax(), right.shape)
+        found, right, given = found[place], right[place], (given[0][place], *given[1:])
+    return sentence.format(*given, found=found, right=right)
+
+
+def _amount(array: np.ndarray) -> str:
+    if array.size == 1:
+        return "one number"
+    return f"{array.size} numbers" if array.ndim == 1 else f"an array of shape {array.shape}"

@@ -1,0 +1,143 @@
+"""The exercises' tables are their own tests; here they are run, and what no table can say is added."""
+
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+
+from covidlab import exercises
+from covidlab._tensorflow import keras
+from covidlab.evaluation.detection import detection
+from covidlab.evaluation.patients import patient_interval
+from covidlab.evaluation.slices import SliceTable
+from covidlab.exercises.checking import CHANGES, Function, Number
+from covidlab.models.builders import MODELS
+from covidlab.models.receptive_field import reach_after, reaches
+from covidlab.models.stages import gflop_per_slice
+from covidlab.training.losses import LOSSES
+
+CHECKS = {name.removeprefix("check_"): getattr(exercises, name) for name in exercises.__all__}
+TABLES = {name: check for name, check in CHECKS.items() if isinstance(check, Number | Function)}
+MISTAKES = [(name, *one) for name, table in TABLES.items() for one in table.known()[1:]]
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+
+
+def say(name, answer):
+    """What a check says; that of two numbers takes a tuple apart."""
+    return CHECKS[name](*answer) if name == "window_ends" and isinstance(answer, tuple) else CHECKS[name](answer)
+
+
+@pytest.mark.parametrize("name, hint, wrong", MISTAKES, ids=[f"{name}: {hint[:40]}" for name, hint, _ in MISTAKES])
+def test_a_wrong_answer_earns_its_own_hint(name, hint, wrong):
+    assert say(name, wrong) == f"Not quite: {hint}"
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_notebooks_dots_and_solutions_are_told_what_they_store(notebook):
+    for cell in nbformat.read(notebook, as_version=4).cells:
+        if cell.cell_type == "code" and "exercises.check_" in cell.source:
+            said = []
+            exec(cell.source, {"np": np, "exercises": exercises, "print": said.append})
+            assert [f"{sentence}\n" for sentence in said] == [output.text for output in cell.outputs]
+            assert said[0].startswith("Right: " if "solution" in cell.metadata.get("tags", []) else "Not yet: ")
+
+
+ODD = [..., None, "text", ["a", "b"], {}, object(), [[1], [2, 3]], (None, None), [], 1j, np.nan, np.array([7.0]), int,
+       10**400, -1, (np.zeros((1, 3)), np.zeros((1, 2)))]  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD, ids=[f"{type(one).__name__}" for one in ODD])
+def test_whatever_comes_a_sentence_comes_back(odd):
+    wanted = "Not yet: " if odd is None or odd is ... else ("Not yet: ", "Not quite: ")
+    for name, check in CHECKS.items():
+        answers = [odd] if isinstance(check, Number) else [odd, lambda *given: odd]
+        for answer in [(odd, odd)] if name == "window_ends" else answers:
+            assert say(name, answer).startswith(wanted), name
+
+
+def test_what_the_package_works_out_is_right():
+    unet, maps = MODELS["light_unet"](), keras.Input((None, None, 1))
+    spread = keras.layers.Conv2D(8, 1, use_bias=False)(maps)
+    convolution = keras.layers.Conv2D(8, 3, padding="same", use_bias=False)(spread)
+    gflop, less = (gflop_per_slice(keras.Model(maps, end), 640) for end in (convolution, spread))
+
+    def table(case, z, tp, fp, fn):
+        return SliceTable(case, case, z, tp, fp, fn, 0 * tp)
+
+    def interval(patients, tp, fp, fn, random):
+        found = patient_interval(table(patients, np.arange(len(tp)), tp, fp, fn))
+        return found.low, found.high
+
+    def caught(z, positive, found, reach):
+        case = np.full(len(z), "a")
+        return detection(table(case, z, 1 * found, 0 * z, 1 * (positive & ~found)), reach=reach).caught_by_neighbour
+
+    for name, answer in {
+        "bottleneck_field": reaches(unet, "bottleneck_b")[-1].field,
+        "receptive_field": lambda windows: reach_after(windows)[0],
+        "bottleneck_weights": unet.get_layer("bottleneck_b").count_params(),
+        "soft_dice": lambda *g: float(LOSSES["dice"]()(*(one.astype(np.float32) for one in g))),
+        "convolution_gflop": gflop - less,
+        "patient_interval": interval,
+        "caught": caught,
+        "int8_megabytes": unet.count_params() / 1e6,
+    }.items():
+        assert say(name, answer).startswith("Right"), name
+
+
+def split(p, t):
+    return np.flatnonzero(~np.isin(p, t)), np.flatnonzero(np.isin(p, t))
+
+
+def in_place(hu, level, width):
+    hu -= 1
+    return exercises.check_window.right(hu + 1, level, width)
+
+
+SAID = [
+    ("grey_to_hu", -353, "Right"),  # with 256 steps
+    ("convolution_gflop", 0.47, "Right"),
+    ("int8_megabytes", 0.5, "Right"),
+    ("window_ends", ("-1200", "0"), "plain number"),
+    ("window_ends", (-1200, ...), "Not yet"),
+    ("window_ends", (-900, -300), "half a width up"),
+    ("patch_count", (13, 924), "plain number"),
+    ("bottleneck_field", 8, "layer by layer"),
+    ("bottleneck_weights", 9 * 256, "multiply"),
+    ("empty_mask_accuracy", 0.9903, "all slices"),
+    ("convolution_gflop", 0.118, "multiply"),
+    ("true_share", lambda *g: exercises.check_true_share.right(*g).round(3), "Right"),
+    ("true_share", lambda p, share: p**2, "0.8 at a share of 0.2 must become 0.5; yours becomes 0.64."),
+    ("true_share", lambda p, share: 1.0 if p == 1 else p, "take one number"),
+    ("true_share", lambda p, share: 0.2, "one number instead of 9 numbers"),
+    ("window", in_place, CHANGES),
+    ("window", lambda hu, *g: (hu > 500) * 9, "at 501 HU it gives 9.000; 1.000 is expected"),
+    ("receptive_field", lambda w: exercises.check_receptive_field.right(w) if w else 0, "gives 0 without any layer"),
+    ("receptive_field", lambda w: exercises.check_receptive_field.right(w) + 0 * w[0][0], "range, without any layer"),
+    ("f1", lambda r, p: np.nan_to_num(exercises.check_f1.right(r, p)), "gives 0 for two masks without a pixel"),
+    ("f1", lambda r, p: exercises.check_f1.right(r, p) if p.any() else np.nan, "nan for a prediction without"),
+    ("f1", lambda r, p: exercises.check_f1.right(r, p) if r.any() else np.nan, "nan for a reference without"),
+    ("f1", lambda r, p: exercises.check_f1.right(r, p) if (r | p).any() else None, "returns nothing for two masks"),
+    ("f1", lambda r, p: 2 * int((r & p).sum()) / (int(r.sum()) + int(p.sum())), "ZeroDivisionError"),
+    ("soft_dice", lambda r, p: r & p, "multiply instead of `&`"),
+    ("soft_dice", lambda r, p: 1 - 2 * sum(r * p) / (sum(r) + sum(p)), "shape (10, 10) instead of one number"),
+    ("scored_slices", lambda s, a, gap: s[missing], "NameError"),  # noqa: F821
+    ("patient_split", lambda p, t: split(p, t)[::-1], "changed places"),
+    ("patient_split", lambda p, t: (range(11), split(p, t)[1]), "patients 1, 4 stand on both sides"),
+    ("patient_split", lambda p, t: split(p, [name for name in p if "1" in name or name in t]), "patient 10"),
+    ("patient_split", lambda p, t: (split(p, t)[0], [0, 5]), "in neither part"),
+    ("patient_split", lambda p, t: split(p, t[:1]), "patients in test: 4."),
+    ("patient_split", lambda p, t: (np.isin(p, t), ~np.isin(p, t)), "flatnonzero"),
+    ("patient_split", lambda p, t: (np.where(p != "4"), np.where(p == "4")), "first part"),
+    ("patient_split", lambda p, t: (set(p), t), "two rows"),
+    ("patient_split", lambda p, t: ([], t), "whole numbers"),
+    ("patient_split", lambda p, t: (split(p, t)[0] + 1, split(p, t)[1]), "0 to 10"),
+    ("patient_split", lambda p, t: (np.repeat(split(p, t)[0], 2), split(p, t)[1]), "twice"),
+    ("patient_split", lambda p, t: (t.pop(), split(p, ["1", "4"]))[1], CHANGES),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name, answer, words", SAID, ids=[f"{name}: {words[:40]}" for name, _, words in SAID])
+def test_what_no_table_says(name, answer, words):
+    assert words in say(name, answer)
