@@ -1,4 +1,9 @@
-"""FCN-8s of Long, Shelhamer and Darrell, which the paper compares with its U-Net (section II.A.1, reference [18])."""
+"""FCN-8s of Long, Shelhamer and Darrell, which the paper compares with its U-Net (section II.A.1, reference [18]).
+
+VGG16 without its dense layers: fc6 and fc7 are convolutions, a score layer makes one map a class of theirs, transposed
+convolutions bring the scores up, and the scores of pool4 and pool3 are **added** on the way. The U-Net concatenates
+instead; that is one of the two differences the paper names (section II.A.2).
+"""
 
 import numpy as np
 
@@ -45,10 +50,6 @@ def fcn8s(
 ) -> keras.Model:
     """Build FCN-8s, or FCN-16s or FCN-32s, with fresh weights.
 
-    VGG16 without its dense layers: fc6 and fc7 are convolutions, a score layer makes one map a class of theirs,
-    transposed convolutions bring the scores up, and the scores of pool4 and pool3 are **added** on the way. The
-    U-Net concatenates instead; that is one of the two differences the paper names (section II.A.2).
-
     Parameters
     ----------
     stride : 32, 16 or 8
@@ -58,19 +59,18 @@ def fcn8s(
     classes : int
         1 gives a sigmoid, more a softmax.
     channels : int
-        1 for a slice, 3 for a slice between its neighbours.
+        1 for a slice; the published one takes the 3 colours of a photograph.
     dropout : float in 0..1
         After fc6 and after fc7.
     normalised : bool
-        Whether batch normalisation follows every convolution but those that score. That is how it trains; see
-        `covidlab.models.normalised`.
+        Whether batch normalisation follows every convolution but those that score: how it trains, see
+        `models.normalised`.
     name : str
 
     Returns
     -------
     keras.Model
-        float32 (batch, height, width, channels) in 0..1 -> float32 (batch, height, width, classes) in 0..1. Any
-        height and width: padded with air to a multiple of 32, and cropped back.
+        float32 (batch, height, width, channels) in 0..1 -> float32 (batch, height, width, classes) in 0..1.
 
     Raises
     ------
@@ -88,16 +88,7 @@ def fcn8s(
     x = PadToMultiple(32, name="pad")(slices)
     # As in the light U-Net: lung near 0, soft tissue near 2.
     x = layers.Rescaling(4.0, offset=-1.2, name="scale")(x)
-
-    pooled = {}
-    for block, (maps, convolutions) in enumerate(BLOCKS, start=1):
-        for number in range(1, convolutions + 1):
-            x = convolution(x, _narrowed(maps * width), 3, f"conv{block}_{number}", normalised)
-        x = pooled[block] = layers.MaxPooling2D(name=f"pool{block}")(x)
-    for layer, kernel in (("fc6", 7), ("fc7", 1)):
-        x = convolution(x, _narrowed(CLASSIFIER_MAPS * width), kernel, layer, normalised)
-        x = layers.Dropout(dropout, name=f"{layer}_dropout")(x)
-
+    x, pooled = _vgg16(x, width, dropout, normalised)
     # One pixel in eighty is lesion: start from that share.
     bias = keras.initializers.Constant(-4.0) if classes == 1 else "zeros"
     x = layers.Conv2D(classes, 1, bias_initializer=bias, name="score_fc7")(x)
@@ -184,6 +175,19 @@ def carry_weights(source: keras.Model, target: keras.Model) -> list[str]:
 
 def _narrowed(maps: float) -> int:
     return max(1, round(maps))
+
+
+def _vgg16(x, width: float, dropout: float, normalised: bool):
+    """What comes out of fc7, and out of the pooling of each block."""
+    pooled = {}
+    for block, (maps, convolutions) in enumerate(BLOCKS, start=1):
+        for number in range(1, convolutions + 1):
+            x = convolution(x, _narrowed(maps * width), 3, f"conv{block}_{number}", normalised)
+        x = pooled[block] = layers.MaxPooling2D(name=f"pool{block}")(x)
+    for layer, kernel in (("fc6", 7), ("fc7", 1)):
+        x = convolution(x, _narrowed(CLASSIFIER_MAPS * width), kernel, layer, normalised)
+        x = layers.Dropout(dropout, name=f"{layer}_dropout")(x)
+    return x, pooled
 
 
 def _upsample(x, factor: int, classes: int, name: str):

@@ -1,4 +1,9 @@
-"""The light U-Net of the paper (section II.A.2 and Fig. 3): under 3 MB, trained from scratch."""
+"""The light U-Net of the paper (section II.A.2 and Fig. 3): under 3 MB, trained from scratch.
+
+An encoder of convolutions and max-pooling, a bottleneck of two convolutions with batch normalisation and dropout, a
+symmetric decoder of transposed convolutions, and skips by concatenation. The paper does not print the widths; ours give
+486,441 parameters, 2.1 MB on disk.
+"""
 
 from collections.abc import Sequence
 
@@ -12,19 +17,10 @@ JOINS = {"concatenate": layers.Concatenate, "sum": layers.Add}
 
 
 def light_unet(
-    widths: Sequence[int] = (8, 16, 32, 64, 128),
-    dropout: float = 0.3,
-    join: str = "concatenate",
-    stride: int = 1,
-    normalised: bool = False,
-    name: str = "light_unet",
+    widths: Sequence[int] = (8, 16, 32, 64, 128), dropout: float = 0.3, join: str = "concatenate", stride: int = 1,
+    normalised: bool = False, name: str = "light_unet",
 ) -> keras.Model:
     """Build the light U-Net, with fresh weights.
-
-    An encoder of convolutions and max-pooling, a bottleneck of two convolutions with batch normalisation and
-    dropout, a symmetric decoder of transposed convolutions, and skips by concatenation, as section II.A.2
-    describes it. The paper does not print the widths; the default ones give 486,441 parameters, 2.1 MB on
-    disk, which fits its "less than 3MB".
 
     Parameters
     ----------
@@ -33,27 +29,18 @@ def light_unet(
     dropout : float in 0..1
         Share of bottleneck features dropped in training; the paper names no rate.
     join : "concatenate" or "sum"
-        How a skip meets what comes up. The paper names concatenation as what sets the U-Net apart from FCN-8s; the
-        sum is here to be compared with it.
+        How a skip meets what comes up. The sum, as in FCN-8s, is here to be compared.
     stride : int
-        Of the first convolution. At 2 the whole network works on half the rows and columns, a quarter of the places,
-        and a transposed convolution makes 2 x 2 probabilities of each place at the end: see `nano_unet`.
+        Of the first convolution, and of the last: see `nano_unet`.
     normalised : bool
-        Whether batch normalisation follows every convolution but the last, and not those of the bottleneck only, as in
-        the paper. That is how it trains; see `covidlab.models.normalised`.
+        Whether batch normalisation follows every convolution but the last: how it trains, see `models.normalised`.
     name : str
 
     Returns
     -------
     keras.Model
-        float32 (batch, height, width, 1) in 0..1 -> float32 (batch, height, width, 1) in 0..1. Any
-        height and width: the slice is padded with air to a multiple of stride * 2 ** (len(widths) - 1) and the
-        probabilities are cropped back.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two widths, or the join is neither of the two.
+        float32 (batch, height, width, 1) in 0..1 -> the same. Any height and width: the slice is padded with air, and
+        the probabilities are cropped back.
 
     Examples
     --------
@@ -69,29 +56,22 @@ def light_unet(
     x = PadToMultiple(stride * 2 ** len(levels), name="pad")(slices)
     # Lung comes to lie near 0 and soft tissue near 2: inputs about 0 and of size 1 train faster than 0..1.
     x = layers.Rescaling(4.0, offset=-1.2, name="scale")(x)
-
     skips = []
     for depth, width in enumerate(levels):
         x = _two_convolutions(x, width, f"down{depth}", normalised, stride if depth == 0 else 1)
         skips.append(x)
         x = layers.MaxPooling2D(name=f"pool{depth}")(x)
-
     x = _two_convolutions(x, deepest, "bottleneck", normalised=True)
     x = layers.Dropout(dropout, name="bottleneck_dropout")(x)
-
     for depth, width in reversed(list(enumerate(levels))):
         x = layers.Conv2DTranspose(width, 2, strides=2, name=f"up{depth}_grow")(x)
         x = JOINS[join](name=f"up{depth}_skip")([x, skips[depth]])
         x = _two_convolutions(x, width, f"up{depth}", normalised)
-
     # One pixel in eighty is lesion: start from that share, not from one half, and save the updates to learn it.
     rare = keras.initializers.Constant(-4.0)
-    if stride == 1:
-        x = layers.Conv2D(1, 1, activation="sigmoid", bias_initializer=rare, name="probability")(x)
-    else:
-        x = layers.Conv2DTranspose(
-            1, stride, strides=stride, activation="sigmoid", bias_initializer=rare, name="probability"
-        )(x)
+    options = {"activation": "sigmoid", "bias_initializer": rare, "name": "probability"}
+    last = layers.Conv2D(1, 1, **options) if stride == 1 else layers.Conv2DTranspose(1, stride, stride, **options)
+    x = last(x)
     return keras.Model(slices, CropLike(name="crop")([x, slices]), name=name)
 
 

@@ -72,14 +72,8 @@ def train(
     Validation alone chooses the epoch and the threshold; the test part is not looked at here.
     """
     slices = training_slices(cache, split, recipe)
-    warm_up = max(1, recipe.updates // 20)
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, recipe.updates - warm_up), alpha=0.01, warmup_target=recipe.learning_rate, warmup_steps=warm_up
-    )
     learner, batches = learner_and_batches(model, twin)
-    # The norm is clipped because the first updates see hardly a lesion and may be wild.
-    learner.compile(keras.optimizers.Adam(rate, global_clipnorm=1.0), loss=LOSSES[recipe.loss]())
-    learner.optimizer.build(learner.trainable_variables)
+    _compile(learner, recipe)
     history = _resume(learner, recipe, folder)
     keeper = _Keeper(model, cache, split, recipe, folder, history, save_best, twin)
     with progress_bar(f"training {model.name}") as keeper.show:
@@ -99,6 +93,17 @@ def train(
                 )
     (folder / "state.weights.h5").unlink(missing_ok=True)
     return history
+
+
+def _compile(learner: keras.Model, recipe: Recipe) -> None:
+    """Give a network its loss, and Adam with a warm-up and a cosine."""
+    warm_up = max(1, recipe.updates // 20)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, recipe.updates - warm_up), alpha=0.01, warmup_target=recipe.learning_rate, warmup_steps=warm_up
+    )
+    # The norm is clipped because the first updates see hardly a lesion and may be wild.
+    learner.compile(keras.optimizers.Adam(rate, global_clipnorm=1.0), loss=LOSSES[recipe.loss]())
+    learner.optimizer.build(learner.trainable_variables)
 
 
 class _Keeper(keras.callbacks.Callback):

@@ -74,21 +74,10 @@ def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None) ->
     found = {"setting": run.config.sentence, "leak": run.leak, "threshold": run.threshold, "parts": {}}
     for part in PARTS:
         which = split.part(part)
-        inside = np.isin(np.arange(len(cache)), which)
-        f1_by_volume = volume_scores(table[which])
-        positive = which[table.positive[which]]
-        found["parts"][part] = {
-            "pooled": rounded(table[which].pooled().scores()),
-            "f1_interval": plain(asdict(patient_interval(table[which]))),
-            "f1_by_volume": rounded(f1_by_volume),
-            "f1_by_volume_quartiles": plain(quartiles(list(f1_by_volume.values()))),
-            "f1_by_positive_slice_quartiles": plain(quartiles(table[which].f1)),
-            "negative_slices": plain(asdict(negative_slices(table[which]))),
-            "detection": asdict(detection(table, inside)),
-            "runs": asdict(run_detection(table, inside)),
-            "borders": borders.summary(positive),
+        found["parts"][part] = _judge_part(table, which) | {
+            "borders": borders.summary(which[table.positive[which]]),
             "volume_borders_in_mm": _volume_borders(cache, marked, which, spacings or {}),
-            "outlines": plain(asdict(border_shares(cache.masks[positive], marked[positive]))),
+            "outlines": _outlines(cache, marked, which[table.positive[which]]),
         }
     references, test = cache.masks[split.test], probabilities[split.test]
     counts = count_at(THRESHOLDS, references, test)
@@ -102,6 +91,26 @@ def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None) ->
     _write_slices(run.folder / "slices.csv", table, borders, split)
     write_json(kept, found)
     return found
+
+
+def _judge_part(table: SliceTable, which: np.ndarray) -> dict:
+    """What the counts of a part's slices say; neighbours may be of other parts."""
+    part, inside = table[which], np.isin(np.arange(len(table)), which)
+    f1_by_volume = volume_scores(part)
+    return {
+        "pooled": rounded(part.pooled().scores()),
+        "f1_interval": plain(asdict(patient_interval(part))),
+        "f1_by_volume": rounded(f1_by_volume),
+        "f1_by_volume_quartiles": plain(quartiles(list(f1_by_volume.values()))),
+        "f1_by_positive_slice_quartiles": plain(quartiles(part.f1)),
+        "negative_slices": plain(asdict(negative_slices(part))),
+        "detection": asdict(detection(table, inside)),
+        "runs": asdict(run_detection(table, inside)),
+    }
+
+
+def _outlines(cache: SliceCache, marked: np.ndarray, positive: np.ndarray) -> dict:
+    return plain(asdict(border_shares(cache.masks[positive], marked[positive])))
 
 
 def predicted(segmenter: Segmenter, cache: SliceCache) -> Iterator[tuple]:
