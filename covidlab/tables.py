@@ -16,23 +16,14 @@ from covidlab.files import whole_file
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a table's numbers come from.
+    """Where a table's numbers come from."""
 
-    Parameters
-    ----------
-    command : str
-        What repeats them, with FOLDER for the reader's own path.
-    data, protocol, grid, seeds : str
-    machine, day : str
-        Filled in by `here`.
-    """
-
-    command: str
+    command: str  # What repeats them, with FOLDER for the reader's own path
     data: str
     protocol: str
     grid: str
     seeds: str
-    machine: str
+    machine: str  # Filled in by `here`
     day: str
 
     @classmethod

@@ -17,19 +17,13 @@ from covidlab.progress import track
 
 @dataclass(frozen=True)
 class Passes:
-    """What many passes with dropout say of each pixel.
+    """What many passes with dropout say of each pixel."""
 
-    Parameters
-    ----------
-    mean, deviation : float32 arrays (slices, height, width) in 0..1
-        Over the passes; the standard deviation is that of the passes themselves (divided by their number).
-    number : int
-        How many passes.
-    """
-
+    # float32 arrays (slices, height, width) in 0..1; over the passes; the standard deviation is that of the passes
+    # themselves (divided by their number)
     mean: np.ndarray
     deviation: np.ndarray
-    number: int
+    number: int  # How many passes
 
 
 class _DropoutLeftOn(keras.layers.Dropout):

@@ -39,30 +39,15 @@ class ExportError(CovidlabError):
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written.
-
-    Parameters
-    ----------
-    path : Path
-    form : "ONNX", "LiteRT" or "LiteRT int8"
-    size : int
-        Pixels a side of the slice that it takes.
-    bytes : int
-    largest_difference : float
-        Between its probabilities and the Keras model's, over all pixels of the slices checked.
-    changed : float
-        Share of those pixels that the threshold then calls otherwise.
-    slices : int
-        How many were checked.
-    """
+    """What was written."""
 
     path: Path
-    form: str
-    size: int
+    form: str  # "ONNX", "LiteRT" or "LiteRT int8"
+    size: int  # Pixels a side of the slice that it takes
     bytes: int
-    largest_difference: float
-    changed: float
-    slices: int
+    largest_difference: float  # Between its probabilities and the Keras model's, over all pixels of the slices checked
+    changed: float  # Share of those pixels that the threshold then calls otherwise
+    slices: int  # How many were checked
 
 
 def missing_packages(*imports: str) -> list[str]:

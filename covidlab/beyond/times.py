@@ -31,85 +31,44 @@ class Spread:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What is true of a model on any machine.
+    """What is true of a model on any machine."""
 
-    Parameters
-    ----------
-    model : str
-        With the width where it has one: "fcn8s, width 0.25".
-    parameters : int
-    gflop : float
-        For one slice; see `gflop_per_slice`.
-    bytes, bytes_with_optimiser : int
-        Of its .weights.h5 file: as shipped, and as a checkpoint of a compiled model with Adam.
-    exported_bytes : mapping of file name -> int
-        Of the ONNX and LiteRT files.
-    """
-
-    model: str
+    model: str  # With the width where it has one: "fcn8s, width 0.25"
     parameters: int
-    gflop: float
-    bytes: int
+    gflop: float  # For one slice; see `gflop_per_slice`
+    bytes: int  # Of its .weights.h5 file: as shipped, and as a checkpoint of a compiled model with Adam
     bytes_with_optimiser: int
-    exported_bytes: Mapping[str, int]
+    exported_bytes: Mapping[str, int]  # Of the ONNX and LiteRT files
 
 
 @dataclass(frozen=True)
 class FormTime:
-    """What one form of one model took.
-
-    Parameters
-    ----------
-    model, form : str
-    threads : int
-    cold : float
-        Seconds from the built model, or from the exported file, to the first answer.
-    seconds : Spread
-        Of one slice after that, NumPy array in, NumPy array out.
-    multiple : float
-        Median over the rounds of that time over TensorFlow's matrix product in the same round.
-    share : float
-        Of the peak: the model's GFLOP in that time, over those of the faster of the two matrix products.
-    """
+    """What one form of one model took."""
 
     model: str
     form: str
     threads: int
-    cold: float
-    seconds: Spread
-    multiple: float
-    share: float
+    cold: float  # Seconds from the built model, or from the exported file, to the first answer
+    seconds: Spread  # Of one slice after that, NumPy array in, NumPy array out
+    multiple: float  # Median over the rounds of that time over TensorFlow's matrix product in the same round
+    share: float  # Of the peak: the model's GFLOP in that time, over those of the faster of the two matrix products
 
 
 @dataclass(frozen=True)
 class Timing:
-    """One run of `time_models`.
-
-    Parameters
-    ----------
-    machine, versions : str
-    load : float
-        Load average of the minute before; above 0.5 the seconds are not the machine's own, and multiples less so.
-    size : int
-        Pixels a side.
-    rounds : int
-    models : tuple of ModelFacts
-    products : mapping of threads -> library -> Spread
-        The matrix product through TensorFlow and through NumPy.
-    times : tuple of FormTime
-    missing : mapping of form -> str
-        Why a form was not measured.
-    """
+    """One run of `time_models`."""
 
     machine: str
     versions: str
+    # Load average of the minute before; above 0.5 the seconds are not the machine's own, and multiples less so
     load: float
-    size: int
+    size: int  # Pixels a side
     rounds: int
     models: tuple[ModelFacts, ...]
+    # By threads, then library: the matrix product through TensorFlow and through NumPy
     products: Mapping[int, Mapping[str, Spread]]
     times: tuple[FormTime, ...]
-    missing: Mapping[str, str]
+    missing: Mapping[str, str]  # Why a form was not measured
 
     def as_json(self) -> str:
         """For programs."""

@@ -18,14 +18,6 @@ from covidlab.data.volumes import Volume
 class GridFit:
     """How a slice of height x width lies on a square grid.
 
-    Parameters
-    ----------
-    size : int
-        Pixels a side of the grid.
-    height, width : int
-        Of the scan's slices, pixels.
-    aspect : float
-        A pixel's height over its width; see `covidlab.data.volumes.Volume.pixel_aspect`.
 
     Examples
     --------
@@ -37,10 +29,10 @@ class GridFit:
     (128, 81, 0, 23)
     """
 
-    size: int
-    height: int
+    size: int  # Pixels a side of the grid
+    height: int  # Of the scan's slices, pixels
     width: int
-    aspect: float = 1.0
+    aspect: float = 1.0  # A pixel's height over its width; see `covidlab.data.volumes.Volume.pixel_aspect`
 
     @classmethod
     def of(cls, volume: Volume, size: int) -> "GridFit":

@@ -22,36 +22,18 @@ from covidlab.progress import track
 
 @dataclass(frozen=True)
 class CaseReport:
-    """What one case is.
-
-    Parameters
-    ----------
-    name, patient : str
-    shape : tuple of int (x, y, z), or None where the file cannot be used
-    dtype : str
-    intensities : str
-        What the stored values mean, and how that was decided.
-    orientation : str
-        How the slices are turned for display, and how that was decided.
-    spacing : tuple of float, mm, or None where unknown
-    slices : int
-    positive_slices : int or None
-        None where there is no mask.
-    findings : tuple of str
-        What is odd; an unusable file has the reason here.
-    usable : bool
-    """
+    """What one case is."""
 
     name: str
     patient: str
-    shape: tuple[int, ...] | None = None
+    shape: tuple[int, ...] | None = None  # (x, y, z); None where the file cannot be used
     dtype: str = ""
-    intensities: str = ""
-    orientation: str = ""
-    spacing: tuple[float, ...] | None = None
+    intensities: str = ""  # What the stored values mean, and how that was decided
+    orientation: str = ""  # How the slices are turned for display, and how that was decided
+    spacing: tuple[float, ...] | None = None  # In mm; None where unknown
     slices: int = 0
-    positive_slices: int | None = 0
-    findings: tuple[str, ...] = ()
+    positive_slices: int | None = 0  # None where there is no mask
+    findings: tuple[str, ...] = ()  # What is odd; an unusable file has the reason here
     usable: bool = True
 
 

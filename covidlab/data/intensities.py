@@ -17,19 +17,13 @@ DARKEST_HU, SOFT_TISSUE_HU = -1024.0, 20.0
 
 @dataclass(frozen=True)
 class Intensities:
-    """What the stored numbers of a file mean.
+    """What the stored numbers of a file mean."""
 
-    Parameters
-    ----------
-    kind : "hu", "record_window", "unit" or "stretched"
-        Hounsfield units; the record's window as 0..255; the same window as 0..1; each slice from its own darkest to
-        its own brightest voxel as 0..255, which is undone by the grey of its soft tissue.
-    meaning : str
-        The same in words, with the evidence.
-    """
-
+    # "hu", "record_window", "unit" or "stretched"; Hounsfield units; the record's window as 0..255; the same window
+    # as 0..1; each slice from its own darkest to its own brightest voxel as 0..255, which is undone by the grey of
+    # its soft tissue
     kind: str
-    meaning: str
+    meaning: str  # The same in words, with the evidence
 
 
 def window(slices: np.ndarray, level: float, width: float) -> np.ndarray:

@@ -12,24 +12,12 @@ from covidlab.data.intensities import Intensities, to_record_window
 
 @dataclass(frozen=True)
 class Orientation:
-    """How stored voxels become slices for display: foot to head, spine down, the patient's right on the left.
+    """How stored voxels become slices for display: foot to head, spine down, the patient's right on the left."""
 
-    Parameters
-    ----------
-    source : "affine", "record rule" or "picture"
-        What decided it.
-    meaning : str
-        The same in words.
-    axes : tuple of three int
-        Which stored axis becomes slice, row and column.
-    flips : tuple of three bool
-        Which of those three then runs backwards.
-    """
-
-    source: str
-    meaning: str
-    axes: tuple[int, int, int]
-    flips: tuple[bool, bool, bool]
+    source: str  # "affine", "record rule" or "picture"; what decided it
+    meaning: str  # The same in words
+    axes: tuple[int, int, int]  # Which stored axis becomes slice, row and column
+    flips: tuple[bool, bool, bool]  # Which of those three then runs backwards
 
     def to_display(self, array: np.ndarray) -> np.ndarray:
         """A view of a stored (x, y, z) array as (slice, row, column)."""

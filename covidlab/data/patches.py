@@ -12,19 +12,12 @@ from covidlab import paper
 
 @dataclass(frozen=True)
 class PatchPlaces:
-    """Where the centres of sampled patches lie.
+    """Where the centres of sampled patches lie."""
 
-    Parameters
-    ----------
-    slices, rows, columns : 1-D arrays of int64, the same length
-    positive : 1-D array of bool
-        Whether the centre pixel is lesion.
-    """
-
-    slices: np.ndarray
+    slices: np.ndarray  # 1-D arrays of int64, the same length
     rows: np.ndarray
     columns: np.ndarray
-    positive: np.ndarray
+    positive: np.ndarray  # 1-D array of bool; whether the centre pixel is lesion
 
     def __len__(self) -> int:
         return len(self.slices)

@@ -13,22 +13,15 @@ from scipy import ndimage
 
 @dataclass(frozen=True)
 class SurfaceScores:
-    """How two masks' borders agree.
+    """How two masks' borders agree."""
 
-    Parameters
-    ----------
-    hd95 : float
-        95th percentile of the distances from each border pixel to the other border, both ways together. 0 where both
-        masks are empty, infinite where one is.
-    nsd : float in 0..1
-        Share of both borders that lies within `tolerance` of the other. 1 where both masks are empty, 0 where one is.
-    tolerance : float
-        In the unit of the spacing.
-    """
-
+    # 95th percentile of the distances from each border pixel to the other border, both ways together. 0 where both
+    # masks are empty, infinite where one is.
     hd95: float
+    # float in 0..1; share of both borders that lies within `tolerance` of the other. 1 where both masks are empty, 0
+    # where one is.
     nsd: float
-    tolerance: float
+    tolerance: float  # In the unit of the spacing
 
 
 def border(mask: np.ndarray) -> np.ndarray:
@@ -87,20 +80,12 @@ def _around_both(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.nda
 
 @dataclass(frozen=True)
 class BorderShares:
-    """What the paper says of boundaries, as three numbers over many slices.
+    """What the paper says of boundaries, as three numbers over many slices."""
 
-    Parameters
-    ----------
-    area : float
-        Marked pixels for each lesion pixel of the reference: below 1, regions are smaller than the reference.
-    missed_at_border : float in 0..1
-        Share of the missed pixels that lie within a pixel of the reference's border.
-    roughness : float
-        Border pixels for each square root of marked area, over the reference's: below 1, outlines are smoother.
-    """
-
-    area: float
+    area: float  # Marked pixels for each lesion pixel of the reference: below 1, regions are smaller than the reference
+    # float in 0..1; share of the missed pixels that lie within a pixel of the reference's border
     missed_at_border: float
+    # Border pixels for each square root of marked area, over the reference's: below 1, outlines are smoother
     roughness: float
 
 

@@ -10,22 +10,12 @@ from covidlab.evaluation.slices import SliceTable
 
 @dataclass(frozen=True)
 class Detection:
-    """Is infection noticed at all?
+    """Is infection noticed at all?"""
 
-    Parameters
-    ----------
-    slices : Counts
-        Slices instead of pixels: a positive slice counts as found if a lesion pixel in it is marked.
-    missed : int
-        Positive slices that were not found.
-    caught_by_neighbour : int
-        Of those, how many have a found positive slice within `reach` slices of the same case: the paper's closing
-        argument (section III.C) is that these are many.
-    reach : int
-    """
-
-    slices: Counts
-    missed: int
+    slices: Counts  # Slices instead of pixels: a positive slice counts as found if a lesion pixel in it is marked
+    missed: int  # Positive slices that were not found
+    # Of those, how many have a found positive slice within `reach` slices of the same case: the paper's closing
+    # argument (section III.C) is that these are many
     caught_by_neighbour: int
     reach: int
 
@@ -63,25 +53,12 @@ def detection(table: SliceTable, judged: np.ndarray | None = None, reach: int = 
 
 @dataclass(frozen=True)
 class RunDetection:
-    """Is each stretch of infected slices noticed somewhere along the way?
+    """Is each stretch of infected slices noticed somewhere along the way?"""
 
-    Parameters
-    ----------
-    runs : int
-        Runs of consecutive positive slices of a case.
-    noticed : int
-        Of those, how many have at least one found slice.
-    covered : int
-        Of those, how many have a found slice within `reach` slices of each of theirs.
-    longest_miss : int
-        The most slices in a row, within a run, none of which was found.
-    reach : int
-    """
-
-    runs: int
-    noticed: int
-    covered: int
-    longest_miss: int
+    runs: int  # Runs of consecutive positive slices of a case
+    noticed: int  # Of those, how many have at least one found slice
+    covered: int  # Of those, how many have a found slice within `reach` slices of each of theirs
+    longest_miss: int  # The most slices in a row, within a run, none of which was found
     reach: int
 
 

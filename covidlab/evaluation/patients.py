@@ -10,16 +10,9 @@ from covidlab.evaluation.slices import SliceTable
 
 @dataclass(frozen=True)
 class Interval:
-    """A score with the range in which it falls for 95 % of drawings of patients.
+    """A score with the range in which it falls for 95 % of drawings of patients."""
 
-    Parameters
-    ----------
-    score, low, high : float
-        Low and high are nan with fewer than two patients: then nothing can be said of other patients.
-    patients : int
-    """
-
-    score: float
+    score: float  # Low and high are nan with fewer than two patients: then nothing can be said of other patients
     low: float
     high: float
     patients: int
@@ -64,18 +57,13 @@ def patient_interval(table: SliceTable, score: str = "f1", drawings: int = 2000,
 
 @dataclass(frozen=True)
 class Reliability:
-    """How often pixels are lesion, by the probability that the model gave them.
+    """How often pixels are lesion, by the probability that the model gave them."""
 
-    Parameters
-    ----------
-    probability, share : float arrays (bins,)
-        Mean probability of a bin and the share of its pixels that are lesion; bins without pixels are left out.
-    pixels : int array (bins,)
-    """
-
+    # float arrays (bins,); mean probability of a bin and the share of its pixels that are lesion; bins without pixels
+    # are left out
     probability: np.ndarray
     share: np.ndarray
-    pixels: np.ndarray
+    pixels: np.ndarray  # int array (bins,)
 
     @property
     def expected_error(self) -> float:

@@ -93,21 +93,11 @@ def slice_table(
 
 @dataclass(frozen=True)
 class NegativeSlices:
-    """How a model behaves where there is nothing to find.
+    """How a model behaves where there is nothing to find."""
 
-    Parameters
-    ----------
-    slices : int
-        Negative slices.
-    left_empty : float
-        Share of them on which nothing is marked; nan where there is no negative slice.
-    false_pixels : float
-        Mean number of pixels marked on a negative slice.
-    """
-
-    slices: int
-    left_empty: float
-    false_pixels: float
+    slices: int  # Negative slices
+    left_empty: float  # Share of them on which nothing is marked; nan where there is no negative slice
+    false_pixels: float  # Mean number of pixels marked on a negative slice
 
 
 def negative_slices(table: SliceTable) -> NegativeSlices:

@@ -10,24 +10,13 @@ layers = keras.layers
 
 @dataclass(frozen=True)
 class Reach:
-    """What one place of a layer's output sees.
-
-    Parameters
-    ----------
-    layer : str
-    kernel, step : int
-        Pixels a side of the layer's own window, and how far it moves; both on the map that the layer takes.
-    field : int
-        Pixels a side of the slice that can change one place of its output: the receptive field.
-    stride : int
-        Pixels of the slice between one place and the next.
-    """
+    """What one place of a layer's output sees."""
 
     layer: str
-    kernel: int
+    kernel: int  # Pixels a side of the layer's own window, and how far it moves; both on the map that the layer takes
     step: int
-    field: int
-    stride: int
+    field: int  # Pixels a side of the slice that can change one place of its output: the receptive field
+    stride: int  # Pixels of the slice between one place and the next
 
 
 def reach_after(windows: Sequence[tuple[int, int]]) -> tuple[int, int]:

@@ -20,27 +20,16 @@ Look = Callable[[Path, Volume, np.ndarray], None]
 
 @dataclass(frozen=True)
 class Prediction:
-    """What was written for one scan.
+    """What was written for one scan."""
 
-    Parameters
-    ----------
-    scan, mask : Path
-        The file read and the file written.
-    slices, positive_slices, positive_voxels : int
-        Of the scan, and of the mask.
-    millilitres : float or None
-        Volume of what is marked; None where the file does not say how large a voxel is.
-    findings : tuple of str
-        What is odd about the scan; see `covidlab.data.volumes`.
-    """
-
-    scan: Path
+    scan: Path  # The file read and the file written
     mask: Path
-    slices: int
+    slices: int  # Of the scan, and of the mask
     positive_slices: int
     positive_voxels: int
+    # Volume of what is marked; None where the file does not say how large a voxel is
     millilitres: float | None
-    findings: tuple[str, ...]
+    findings: tuple[str, ...]  # What is odd about the scan; see `covidlab.data.volumes`
 
 
 def predict_file(
@@ -142,7 +131,7 @@ def _pairs(source: Path, target: Path) -> list[tuple[Path, Path]]:
 
 
 def _scans_in(folder: Path) -> list[Path]:
-    """The NIfTI files of a folder; none where something else in it may be a series."""
+    """The NIfTI files of a folder; None where something else in it may be a series."""
     # An ending in capitals is not left out: reading such a file says what to do about it.
     scans = sorted(path for path in folder.iterdir() if path.name.lower().endswith(EXTENSIONS) and path.name[0] != ".")
     inside = next((folder / name for name in IMAGE_FOLDERS if (folder / name).is_dir()), None)

@@ -9,25 +9,13 @@ layers = keras.layers
 
 @dataclass(frozen=True)
 class Stage:
-    """One layer that changes what the slice looks like on its way through a network.
+    """One layer that changes what the slice looks like on its way through a network."""
 
-    Parameters
-    ----------
-    name, kind : str
-        Kind is a key of `COLOURS`.
-    channels : int
-        Feature maps that leave it.
-    stride : int
-        Pixels of the slice for each pixel of its maps, along one side.
-    inputs : tuple of str
-        Names of the stages that it takes from; empty for the first.
-    """
-
-    name: str
+    name: str  # Kind is a key of `COLOURS`
     kind: str
-    channels: int
-    stride: int
-    inputs: tuple[str, ...]
+    channels: int  # Feature maps that leave it
+    stride: int  # Pixels of the slice for each pixel of its maps, along one side
+    inputs: tuple[str, ...]  # Names of the stages that it takes from; empty for the first
 
 
 def stages_of(model: keras.Model) -> tuple[Stage, ...]:

@@ -24,23 +24,13 @@ GLASS, SOLID, FLUID = -480.0, 30.0, 10.0  # HU
 
 @dataclass(frozen=True)
 class Finding:
-    """One finding in a part of a slice.
-
-    Parameters
-    ----------
-    name : str
-    hu : float32 array (rows, columns)
-        Display orientation: the back is down, the patient's right on the left.
-    mask : bool array of the same shape
-        The pixels that the finding changes; empty for healthy lung.
-    pixel : float
-        Side of a pixel, mm.
-    """
+    """One finding in a part of a slice."""
 
     name: str
+    # float32 array (rows, columns); display orientation: the back is down, the patient's right on the left
     hu: np.ndarray
-    mask: np.ndarray
-    pixel: float
+    mask: np.ndarray  # bool array of the same shape; the pixels that the finding changes; empty for healthy lung
+    pixel: float  # Side of a pixel, mm
 
 
 def draw_findings(seed: int = 0, patient: int = 1) -> tuple[Finding, ...]:

@@ -15,30 +15,15 @@ from covidlab.phantom.shapes import Grid, SmoothField, step
 
 @dataclass(frozen=True)
 class Patch:
-    """One patch of a lesion: an ellipsoid, or a band along the pleura, whose border smooth fields roughen.
+    """One patch of a lesion: an ellipsoid, or a band along the pleura, whose border smooth fields roughen."""
 
-    Parameters
-    ----------
-    centre, radii : float arrays (x, y, z), mm
-    density : float
-        HU that it tends to: about -500 ground-glass, about 0 consolidation.
-    core : float in 0..1
-        How far the middle is consolidated.
-    paving : float
-        HU of the lines of a crazy-paving pattern; 0 for none.
-    soft : float, mm
-        Over how much its border fades into the lung.
-    band : float, mm
-        Thickness of a band that follows the pleura; 0 for an ellipsoid.
-    """
-
-    centre: np.ndarray
+    centre: np.ndarray  # float arrays (x, y, z), mm
     radii: np.ndarray
-    density: float
-    core: float
-    paving: float
-    soft: float
-    band: float
+    density: float  # HU that it tends to: about -500 ground-glass, about 0 consolidation
+    core: float  # float in 0..1; how far the middle is consolidated
+    paving: float  # HU of the lines of a crazy-paving pattern; 0 for none
+    soft: float  # float, mm; over how much its border fades into the lung
+    band: float  # float, mm; thickness of a band that follows the pleura; 0 for an ellipsoid
 
 
 class Lesions:

@@ -13,52 +13,30 @@ from covidlab.phantom.shapes import Grid
 
 @dataclass(frozen=True)
 class ScanPlan:
-    """What one scan of the phantom is to be.
+    """What one scan of the phantom is to be."""
 
-    Parameters
-    ----------
-    name : str
-        ``phantom_<patient>_<scan>``.
-    seed, patient, scan : int
-        Of the cohort, and the numbers in the name; the same patient has the same anatomy.
-    slices, positive : int
-        How many, and how many of them show a lesion: hit exactly.
-    rows, columns : int
-        Pixels; the field of view is as wide as the columns and as high as the rows.
-    severity : float in 0..1
-        From a few small lesions to most of the lower lungs.
-    consolidated : float in 0..1
-        Share of consolidations among the lesions; some patients have mostly these, as one of the record's has.
-    """
-
-    name: str
-    seed: int
+    name: str  # ``phantom_<patient>_<scan>``
+    seed: int  # Of the cohort, and the numbers in the name; the same patient has the same anatomy
     patient: int
     scan: int
-    slices: int
+    slices: int  # How many, and how many of them show a lesion: hit exactly
     positive: int
-    rows: int
+    rows: int  # Pixels; the field of view is as wide as the columns and as high as the rows
     columns: int
-    severity: float
+    severity: float  # float in 0..1; from a few small lesions to most of the lower lungs
+    # float in 0..1; share of consolidations among the lesions; some patients have mostly these, as one of the
+    # record's has
     consolidated: float
 
 
 @dataclass(frozen=True)
 class Scan:
-    """A drawn scan, stored RAS+: x to the patient's right, y to the front, z to the head.
+    """A drawn scan, stored RAS+: x to the patient's right, y to the front, z to the head."""
 
-    Parameters
-    ----------
-    image : int16 array (x, y, z), HU
-    mask, lungs : uint8 arrays (x, y, z)
-        1 in lesions; 1 in lungs, lesions included.
-    affine : float array (4, 4), mm
-    """
-
-    image: np.ndarray
-    mask: np.ndarray
+    image: np.ndarray  # int16 array (x, y, z), HU
+    mask: np.ndarray  # uint8 arrays (x, y, z); 1 in lesions; 1 in lungs, lesions included
     lungs: np.ndarray
-    affine: np.ndarray
+    affine: np.ndarray  # float array (4, 4), mm
 
 
 def cohort_plans(profile: str = "lesson", seed: int = 0) -> tuple[ScanPlan, ...]:

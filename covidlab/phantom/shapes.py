@@ -69,17 +69,11 @@ class SmoothField:
 
 @dataclass(frozen=True)
 class Tube:
-    """A piece of an organ: a cone with round ends, from start to end.
+    """A piece of an organ: a cone with round ends, from start to end."""
 
-    Parameters
-    ----------
-    start, end : float arrays (x, y, z), mm
-    radii : tuple of two float, mm
-    """
-
-    start: np.ndarray
+    start: np.ndarray  # float arrays (x, y, z), mm
     end: np.ndarray
-    radii: tuple[float, float]
+    radii: tuple[float, float]  # tuple of two float, mm
 
     def distance(self, grid: Grid, reach: float) -> tuple[tuple[slice, slice, slice], np.ndarray] | None:
         """The box of the slab within reach (mm) of it, and the signed distances there; None where there is no box."""

@@ -28,17 +28,10 @@ THRESHOLDS = np.round(np.arange(0.005, 0.9975, 0.005), 3)
 
 @dataclass(frozen=True)
 class View:
-    """One state of a viewer.
-
-    Parameters
-    ----------
-    figure : Figure
-    words : str
-        What the picture shows, in a sentence with its numbers: alt text and readout in one.
-    """
+    """One state of a viewer."""
 
     figure: Figure
-    words: str
+    words: str  # What the picture shows, in a sentence with its numbers: alt text and readout in one
 
 
 @dataclass(frozen=True)

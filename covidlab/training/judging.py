@@ -134,19 +134,13 @@ def _check_same_masks(run: Run, part: str, table: SliceTable) -> None:
 
 @dataclass(frozen=True)
 class SliceBorders:
-    """How well borders agree on each slice; see `covidlab.evaluation.borders`.
+    """How well borders agree on each slice; see `covidlab.evaluation.borders`."""
 
-    Parameters
-    ----------
-    hd95, nsd : float arrays (slices,)
-        nan on negative slices, which have no border to find. A positive slice on which nothing is marked has an
-        infinite HD95 and an NSD of 0: leaving it out would reward a model for marking nothing.
-    units : str array (slices,)
-        "mm" or "pixels" of the grid, for HD95 and for the tolerance of NSD (`TOLERANCES`).
-    """
-
+    # float arrays (slices,); nan on negative slices, which have no border to find. A positive slice on which nothing
+    # is marked has an infinite HD95 and an NSD of 0: leaving it out would reward a model for marking nothing.
     hd95: np.ndarray
     nsd: np.ndarray
+    # str array (slices,); "mm" or "pixels" of the grid, for HD95 and for the tolerance of NSD (`TOLERANCES`)
     units: np.ndarray
 
     def summary(self, positive: np.ndarray) -> dict[str, dict]:

@@ -55,28 +55,14 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of a training's history.
+    """One line of a training's history."""
 
-    Parameters
-    ----------
-    epoch, updates : int
-        Counted from 1.
-    loss : float
-        Mean training loss of the epoch.
-    validation_f1 : float
-        Pooled F1 on validation at `threshold`.
-    threshold : float
-        The threshold with the best validation F1.
-    seconds : float
-        Time spent training so far, validation included.
-    """
-
-    epoch: int
+    epoch: int  # Counted from 1
     updates: int
-    loss: float
-    validation_f1: float
-    threshold: float
-    seconds: float
+    loss: float  # Mean training loss of the epoch
+    validation_f1: float  # Pooled F1 on validation at `threshold`
+    threshold: float  # The threshold with the best validation F1
+    seconds: float  # Time spent training so far, validation included
 
 # The phantom is easier than patients and a lesson is short; on real slices more updates come before anything clever.
 PHANTOM_UPDATES, REAL_UPDATES = 1000, 7500

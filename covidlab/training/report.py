@@ -13,18 +13,10 @@ from covidlab.training.judging import TOLERANCES, UNITS, plain
 
 @dataclass(frozen=True)
 class Measure:
-    """A number of a part's report.
-
-    Parameters
-    ----------
-    label : str
-    read : callable
-        Takes it out of the part's values; None is not defined.
-    digits : int
-    """
+    """A number of a part's report."""
 
     label: str
-    read: Callable[[dict], float | None]
+    read: Callable[[dict], float | None]  # callable; takes it out of the part's values; None is not defined
     digits: int = 3
 
 SCORES = tuple(Measure(name, lambda v, name=name: v["pooled"][name]) for name in ("precision", "recall", "accuracy"))

@@ -10,17 +10,10 @@ REAL_LICENCE = "CC BY-NC-SA 4.0, as the scans they were trained on (LICENSE-weig
 
 @dataclass(frozen=True)
 class ShippedWeights:
-    """A weights file that comes with the package.
-
-    Parameters
-    ----------
-    path : Path
-    licence : str
-        Of the weights, in words.
-    """
+    """A weights file that comes with the package."""
 
     path: Path
-    licence: str
+    licence: str  # Of the weights, in words
 
 SHIPPED = {
     "light_unet": ShippedWeights(FOLDER / "light_unet_real_128.weights.h5", REAL_LICENCE),
