@@ -28,11 +28,26 @@ class Viewer:
     """Controls, a picture and a sentence that follow each other.
 
     Make one with `slice_viewer`, `threshold_viewer` or `patch_picker`, and end the cell with `show`.
+
+    Parameters
+    ----------
+    name : str
+        What a reader without a kernel is told that this is.
+    draw : callable
+        From the controls' values, as keywords, to a `View`.
+    controls : mapping of str to ipywidgets control
     """
 
-    name: str  # What a reader without a kernel is told that this is
-    draw: Callable[..., View]  # callable; from the controls' values, as keywords, to a `View`
+    name: str
+    draw: Callable[..., View]
     controls: Mapping[str, Any]
+    picture: Any = field(init=False)
+    readout: Any = field(init=False)
+    box: Any = field(init=False)
+
+    def __post_init__(self):
+        import ipywidgets
+
         # No value yet: the text form of a widget would otherwise hold bytes that differ from version to version.
         # At its own size: stretched over a wide page, it would push the words out of sight.
         natural = ipywidgets.Layout(align_self="flex-start", max_width="100%")
