@@ -7,7 +7,9 @@ network trains at once. What prediction needs of that is a factor and an offset 
 the kernels and the biases. So the network that is kept, timed and exported is the published one.
 """
 
-from covidlab._tensorflow import keras
+import numpy as np
+
+from covidlab._tensorflow import keras, tf
 
 layers = keras.layers
 
@@ -26,6 +28,42 @@ def convolution(x, maps: int, kernel: int, name: str, normalised: bool, strides:
         return x
     x = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def settle(learner: keras.Model, images: np.ndarray, batch: int = 16) -> None:
+    """Measure what a normalised network has to subtract and divide by, on slices as they are when it is used.
+
+    What Keras keeps while it learns is the mean of the last ten small batches, of turned and brightened slices: it
+    wanders, and with it what the network answers. The weights that learn stay as they are.
+
+    Parameters
+    ----------
+    learner : keras.Model
+        Built with `normalised=True`; the moving means and variances of its normalisations are replaced.
+    images : uint8 array (slices, height, width)
+        Of the training part.
+    batch : int
+        Slices at once. Variances of batches and of their means add up to those of all.
+    """
+    norms = [layer for layer in learner.layers if isinstance(layer, layers.BatchNormalization)]
+    dropouts = [layer for layer in learner.layers if isinstance(layer, layers.Dropout)]
+    momenta, rates = [norm.momentum for norm in norms], [dropout.rate for dropout in dropouts]
+    for norm in norms:
+        norm.momentum = 0.0  # the next batch alone
+    for dropout in dropouts:
+        dropout.rate = 0.0  # as when it is used
+    look = tf.function(lambda slices: learner(slices, training=True))
+    found = []
+    for part in np.array_split(images, max(1, len(images) // batch)):
+        look(tf.constant(part[..., None].astype(np.float32) / 255))
+        found.append([(norm.moving_mean.numpy(), norm.moving_variance.numpy()) for norm in norms])
+    for norm, momentum, of_batches in zip(norms, momenta, zip(*found)):
+        means, variances = np.array(of_batches).swapaxes(0, 1)
+        norm.momentum = momentum
+        norm.moving_mean.assign(means.mean(axis=0))
+        norm.moving_variance.assign(variances.mean(axis=0) + means.var(axis=0))
+    for dropout, rate in zip(dropouts, rates):
+        dropout.rate = rate
 
 
 def fold(learner: keras.Model, model: keras.Model) -> None:

@@ -10,18 +10,23 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from covidlab._tensorflow import keras
 from covidlab.data.slices import SliceCache
 from covidlab.data.splits import Split
 from covidlab.errors import CovidlabError
 from covidlab.files import whole_file
-from covidlab.models.normalised import fold
+from covidlab.models.normalised import fold, settle
 from covidlab.models.patch_cnn import classifier_in
 from covidlab.progress import progress_bar
 from covidlab.training.batches import patch_batches, training_batches, training_slices
 from covidlab.training.losses import LOSSES
 from covidlab.training.recipe import Epoch, Recipe
 from covidlab.training.thresholds import THRESHOLDS, best_threshold, count_slices
+
+# Training slices that a normalised network's means and variances are measured on after each epoch.
+SETTLING = 96
 
 
 def learner_and_batches(model: keras.Model, twin: keras.Model | None = None):
@@ -116,6 +121,8 @@ class _Keeper(keras.callbacks.Callback):
         self.slice_model, self.twin = slice_model, twin
         self.cache, self.split, self.recipe = cache, split, recipe
         self.folder, self.history, self.save_best = folder, history, save_best
+        slices = training_slices(cache, split, recipe)
+        self.some = slices[np.linspace(0, len(slices) - 1, min(SETTLING, len(slices))).astype(int)]
         self.best = max((epoch.validation_f1 for epoch in history), default=-1.0)
         self.seconds_before = history[-1].seconds if history else 0.0
         self.started = time.perf_counter()
@@ -134,6 +141,7 @@ class _Keeper(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if self.twin is not None:
+            settle(self.twin, self.cache.images[self.some])
             fold(self.twin, self.slice_model)
         counts = count_slices(self.slice_model, self.cache, self.split.validation, THRESHOLDS)
         threshold, f1 = best_threshold(counts, THRESHOLDS)
