@@ -32,6 +32,7 @@ def quiet() -> Iterator[None]:
             os.dup2(kept, 2)
             os.close(kept)
 
+
 # oneDNN's kernels, which TensorFlow takes by itself on some x86 processors only, train about twice as fast on the
 # others, too. Whoever has set the variable is obeyed.
 if platform.machine().lower() in ("x86_64", "amd64"):
@@ -46,6 +47,7 @@ def _import_quietly():
         # Looking for devices prints too, whenever it first happens; let it happen here.
         tensorflow.config.list_physical_devices()
     return tensorflow, keras
+
 
 tf, keras = _import_quietly()
 

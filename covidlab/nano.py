@@ -21,7 +21,7 @@ LOWEST, HIGHEST = -1250, 250  # HU: the window in which lungs are read
 # --- 1. A scan is a file. Its numbers are Hounsfield units; its affine says which way it lies.
 
 
-def read(path):
+def read(path, is_mask=False):
     """A NIfTI file as slices for the eye: float32 (slices, rows, columns), foot to head, spine down.
 
     Of a CT the window [-1250, 250] HU as 0..1; of a mask its 0 and 1.
@@ -29,8 +29,10 @@ def read(path):
     image = nib.as_closest_canonical(nib.load(path))  # x to the patient's right, y to the front, z to the head
     voxels = np.asarray(image.dataobj, np.float32)
     slices = voxels.transpose(2, 1, 0)[:, ::-1, ::-1]  # the front of the patient on top, the right on the left
-    if slices.min() >= 0:
+    if is_mask:
         return slices
+    if slices.min() >= 0:
+        sys.exit(f"{path}: found no number below 0; expected HU, where air is -1000; the package reads other kinds, too.")
     # The package keeps slices in 8 bits, as the published record does: steps of 6 HU.
     return np.rint((np.clip(slices, LOWEST, HIGHEST) - LOWEST) / (HIGHEST - LOWEST) * 255) / 255
 
@@ -40,11 +42,13 @@ def write(path, mask, scan):
     image = nib.load(scan)
     there = nib.io_orientation(image.affine)
     canonical = mask[:, ::-1, ::-1].transpose(2, 1, 0).astype(np.uint8)
+    # The reverse of what `read` did: from x, y, z to the axes and directions in which the scan is stored.
     back = nib.orientations.ornt_transform(nib.io_orientation(np.eye(4)), there)
     nib.save(nib.Nifti1Image(nib.apply_orientation(canonical, back), image.affine), path)
 
 
 # --- 2. Patches: is the middle pixel of this small square lesion? The paper's first model asks that of every pixel.
+# Notebook 03 trains it; the road below goes on with whole slices.
 
 
 def cut_patches(slice_, size=11):
@@ -63,7 +67,7 @@ def balanced_pixels(masks, number, random):
 
 
 def convolution(x, width, name, normalised):
-    """3 x 3, then ReLU; between them batch normalisation where the network is to learn quickly."""
+    """3 x 3, then ReLU; between them batch normalisation, with which it learns. Without: as shipped weights have it."""
     if not normalised:
         return layers.Conv2D(width, 3, padding="same", activation="relu", name=name)(x)
     x = layers.Conv2D(width, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=name)(x)
@@ -71,10 +75,13 @@ def convolution(x, width, name, normalised):
 
 
 def unet(widths=(8, 16, 32, 64, 128), dropout=0.3, normalised=True):
-    """Slices (batch, rows, columns, 1) in 0..1 to probabilities of the same shape; sides are multiples of 16."""
+    """Slices (batch, rows, columns, 1) in 0..1 to probabilities of the same shape; sides are multiples of 16.
+
+    The package keeps no normalisation: it folds it into the weights after training, which changes no answer.
+    """
     *levels, deepest = widths
     slices = keras.Input((None, None, 1))
-    x = layers.Rescaling(4.0, offset=-1.2)(slices)
+    x = layers.Rescaling(4.0, offset=-1.2)(slices)  # lung comes to lie near 0, soft tissue near 2
     skips = []
     for depth, width in enumerate(levels):
         for half in "ab":
@@ -82,7 +89,7 @@ def unet(widths=(8, 16, 32, 64, 128), dropout=0.3, normalised=True):
         skips.append(x)
         x = layers.MaxPooling2D()(x)
     for half in "ab":
-        x = convolution(x, deepest, f"bottleneck_{half}", normalised=True)
+        x = convolution(x, deepest, f"bottleneck_{half}", normalised=True)  # always, as in the paper
     x = layers.Dropout(dropout)(x)
     for depth, width in reversed(list(enumerate(levels))):
         x = layers.Conv2DTranspose(width, 2, strides=2, name=f"up{depth}_grow")(x)
@@ -115,8 +122,8 @@ def train(network, slices, masks, updates, batch=4, rate=2e-3, seed=0, show=prin
     for update in range(updates):
         while len(queue) < batch:  # every slice once before any comes again
             queue = np.concatenate([queue, random.permutation(len(slices))])
-        rows, queue = queue[:batch], queue[batch:]
-        loss = network.train_on_batch(slices[rows][..., None], masks[rows][..., None].astype(np.float32))
+        chosen, queue = queue[:batch], queue[batch:]
+        loss = network.train_on_batch(slices[chosen][..., None], masks[chosen][..., None].astype(np.float32))
         if (update + 1) % 50 == 0:
             show(f"update {update + 1} of {updates}, loss {float(loss):.2f}")
 
@@ -141,7 +148,8 @@ def best_threshold(reference, probabilities):
     return thresholds[np.argmax([f1(reference, probabilities >= one) for one in thresholds])]
 
 
-# --- The road, walked once: whole patients apart, so that the test says something of the next one.
+# --- The road, walked once: whole patients apart, so that the test says something of the next one. The phantom's files
+# lie in the order of its patients; of other data see `data.make_split`.
 
 
 def main(folder="data/phantom-lesson", updates=300):
@@ -149,7 +157,7 @@ def main(folder="data/phantom-lesson", updates=300):
     images = sorted(Path(folder, "COVID-19-CT-Seg_20cases").glob("*.nii*"))
     if len(images) < 6:
         sys.exit(f"{folder}: found {len(images)} scans; expected a cohort; run `covidlab phantom` first.")
-    scans = {path.name: (read(path), read(Path(folder, "Infection_Mask", path.name))) for path in images}
+    scans = {path.name: (read(path), read(Path(folder, "Infection_Mask", path.name), is_mask=True)) for path in images}
     train_on, choose_on, test_on = images[:-4], images[-4:-2], images[-2:]
     slices, masks = (np.concatenate([scans[path.name][k] for path in train_on]) for k in (0, 1))
     positive = masks.any(axis=(1, 2))
@@ -162,7 +170,7 @@ def main(folder="data/phantom-lesson", updates=300):
     for path in test_on:
         slices, reference = scans[path.name]
         mask = predict(network, slices) >= threshold
-        write(path.name, mask, scan=path)
+        write(f"mask_{path.name}", mask, scan=path)
         print(f"{path.name}: F1 {f1(reference, mask):.2f} at threshold {threshold:.2f}; its mask lies in this folder")
 
 

@@ -93,5 +93,6 @@ def main() -> None:
 def _numbers(values: tuple[float, ...]) -> str:
     return ", ".join(f"{value:.3g}" for value in values)
 
+
 if __name__ == "__main__":
     main()

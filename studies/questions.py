@@ -37,6 +37,7 @@ class Study:
     paper: str
     variants: Mapping[str, Mapping]
 
+
 STUDIES = {
     "models": Study(
         "How do the models compare on training, validation and test slices?",

@@ -35,15 +35,6 @@ def over_seeds(reports: Mapping[str, Sequence[dict]], part: str = "test") -> lis
     ]
 
 
-
-
-
-
-
-
-
-
-
 def adaptation_rows(curves: Mapping[str, Mapping[int, Counts]]) -> list[dict[str, str]]:
     """F1 by number of annotated slices: a line a patient, the mean over patients, and the mean gain over none.
 

@@ -93,4 +93,4 @@ def test_it_imports_nothing_of_the_package_and_fits_a_page_or_two():
 def test_the_road_can_be_walked(phantom, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     nano.main(str(phantom.folder), updates=2)
-    assert "F1" in capsys.readouterr().out and len(list(tmp_path.glob("*.nii.gz"))) == 2
+    assert "F1" in capsys.readouterr().out and len(list(tmp_path.glob("mask_*.nii.gz"))) == 2

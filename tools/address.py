@@ -105,5 +105,6 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"  {path.relative_to(Path.cwd())}")
     return 0
 
+
 if __name__ == "__main__":
     sys.exit(main())

@@ -159,5 +159,6 @@ def main(arguments: list[str] | None = None) -> int:
     print("changed:", ", ".join(str(path.relative_to(root)) for path in changed) or "nothing")
     return 0
 
+
 if __name__ == "__main__":
     sys.exit(main())

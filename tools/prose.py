@@ -142,6 +142,7 @@ WORDS = {
 def _number(text: str) -> float:
     return float(WORDS.get(text.lower(), text.replace(",", "")))
 
+
 PART = r"precision ([\d.]+)  recall ([\d.]+)  accuracy ([\d.]+)  f1 ([\d.]+)"
 SCORES = output(rf"^train +{PART}\nvalidation +{PART}\ntest +{PART}$")  # four scores of train, validation, test
 LESION_SHARE = output(r"^([\d.]+)% of all pixels are lesion")
@@ -149,6 +150,8 @@ LESION_SHARE = output(r"^([\d.]+)% of all pixels are lesion")
 SLICE_F1 = table("models", "f1", variant="light_unet", part="test")
 PATIENT_F1 = table("patient-radiopaedia", "f1", case="all, pooled")
 SLICE_RUN = table("runs/slice-recipe", "f1", part="test")
+
+
 def same_recipe(notebook: NotebookNode) -> list[float]:
     """F1 of one recipe by slice, and by patient."""
     return [round(value, 3) for value in together(SLICE_RUN, PATIENT_F1)(notebook)]

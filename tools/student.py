@@ -104,5 +104,6 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"{len(written)} notebooks without solutions in {options.output}: give your students that folder")
     return 0
 
+
 if __name__ == "__main__":
     sys.exit(main())

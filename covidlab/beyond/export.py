@@ -32,7 +32,6 @@ PACKAGES = {
 }
 
 
-
 class ExportError(CovidlabError):
     """A model that cannot be exported, or whose exported file does not do the same."""
 
@@ -228,15 +227,3 @@ def calibration_slices(cache: SliceCache, number: int = 32) -> np.ndarray:
     shared = min(map(len, pair))
     chosen = np.concatenate([np.stack([some[:shared] for some in pair], axis=1).ravel(), *(s[shared:] for s in pair)])
     return cache.images[chosen][..., None].astype(np.float32) / 255
-
-
-
-
-
-
-
-
-
-
-
-

@@ -43,20 +43,6 @@ FORMS = {
 VERSIONS = ("tensorflow", "keras", "numpy", "onnxruntime", "openvino", "ai-edge-litert")
 
 
-
-
-
-
-
-
-
-
-
-
-
-
-
-
 def resolve_threads(words: Sequence[str]) -> list[int]:
     """Numbers of threads, "all" being the processors that this process may use; each once.
 
@@ -171,12 +157,6 @@ def _in_own_process(
             show(found["round"])
     raise ExportError(f"{threads} threads", f"a measurement that ended with status {process.returncode}",
                       "times", "see what it printed above; fewer --models need less memory")  # fmt: skip
-
-
-
-
-
-
 
 
 def _machine() -> str:

@@ -56,6 +56,7 @@ def spine_side(slices: np.ndarray) -> str:
     first, second = sorted(bone, key=bone.get, reverse=True)[:2]
     return first if bone[first] >= 0.03 and bone[first] >= 1.5 * bone[second] else "unclear"
 
+
 _SIDES = ("down", "left", "up", "right")
 
 

@@ -29,7 +29,6 @@ from covidlab.errors import VolumeError
 NIFTI = (".nii.gz", ".nii")
 
 
-
 @dataclass(frozen=True)
 class Volume:
     """A CT volume as stored, with what is known about it.
@@ -181,12 +180,6 @@ def as_volume(
     return Volume(path, voxels, header, affine, spacing, intensities, orientation, tuple(findings + more))
 
 
-
-
-
-
-
-
 def read_nifti(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, list[str]]:
     """Header, affine, voxels (three-dimensional, real numbers) and first findings of a NIfTI file."""
     nifti, again = "a NIfTI volume, .nii or .nii.gz", "copy or download the file again"
@@ -257,10 +250,6 @@ def _unzipped(path: Path) -> nib.Nifti1Image:
     if not kind:
         raise nib.filebasedimages.ImageFileError(f"no NIfTI header in {path}")
     return kind.from_bytes(content)
-
-
-
-
 
 
 def sides(shape: tuple[int, ...]) -> str:

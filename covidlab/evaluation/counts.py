@@ -88,6 +88,7 @@ class Counts:
         """The paper's four scores, in its order: precision, recall, accuracy, F1."""
         return {name: getattr(self, name) for name in PAPER_SCORES}
 
+
 PAPER_SCORES = ("precision", "recall", "accuracy", "f1")
 
 

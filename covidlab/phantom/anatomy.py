@@ -11,21 +11,6 @@ FAT, MUSCLE, AIR = -92, 50, -985
 # --- tools for drawing
 
 
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
 # --- a patient
 
 # Courses of the mediastinal organs in a patient 230 mm high from the lungs' lowest edge to their top, the spine's front

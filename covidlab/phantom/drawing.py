@@ -249,9 +249,3 @@ def _spine(image, grid, a, body):
     for part in (pedicle, lamina, wing, spinous):
         _bone(image, grid, a, np.minimum(part + 0.5 * a.fat_field(grid), body - 5), 1.3, 190)
     over(image, grid.inside(canal), 25)
-
-
-
-
-
-

@@ -166,8 +166,6 @@ def outline_figure(
     return figure
 
 
-
-
 def outlined(slices, masks, titles, columns: int, colour: str, style: str = "-") -> Figure:
     figure, grid = new_figure(columns, -(-len(slices) // columns), 2.9, 3.1)
     for axes in grid.flat[len(slices) :]:
@@ -235,9 +233,3 @@ def _around(marked: np.ndarray, margin: int) -> tuple[slice, slice]:
         where = np.flatnonzero(marked.any(axis=0).any(axis=axis))
         box.append(slice(max(where[0] - margin, 0), where[-1] + margin + 1) if len(where) else slice(None))
     return tuple(box)
-
-
-
-
-
-

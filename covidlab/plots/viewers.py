@@ -1,9 +1,9 @@
 """Viewers for a notebook: leaf through slices, move a threshold, pick a patch.
 
 Sliders, a picture and a line of words, from the core of ipywidgets only, so that versions 7.7 (Colab) and 8 both
-show them; every control takes the keyboard. What they draw is `covidlab.plots.views`, which knows no
-widgets. A lesson must
-not depend on a viewer: `Viewer.show` also stores a still picture with its alt text, which is there without a kernel.
+show them; every control takes the keyboard. What they draw is `covidlab.plots.views`, which knows no widgets. A
+lesson must not depend on a viewer: `Viewer.show` also stores a still picture with its alt text, which is there without
+a kernel.
 """
 
 import html

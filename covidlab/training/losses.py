@@ -1,5 +1,4 @@
-"""What to do when one pixel in eighty is lesion, and its border is drawn by hand: choose slices, choose the loss, see
-what errors at the borders do (paper, section III.B)."""
+"""Losses for rare lesions, by name (paper, section III.B). Choosing slices is `batches.py`, wrong borders `annotations.py`."""
 
 from covidlab._tensorflow import keras
 
@@ -40,6 +39,7 @@ class WeightedCrossEntropy(keras.losses.Loss):
         lesion = -ops.sum(reference * ops.log(probability)) / ops.maximum(ops.sum(reference), 1)
         healthy = -ops.sum((1 - reference) * ops.log(1 - probability)) / ops.maximum(ops.sum(1 - reference), 1)
         return (lesion + healthy) / 2
+
 
 # By name, for a recipe. Each is made anew for a training and counts over the whole batch, since the score is pooled.
 LOSSES = {

@@ -64,6 +64,7 @@ class Epoch:
     threshold: float  # The threshold with the best validation F1
     seconds: float  # Time spent training so far, validation included
 
+
 # The phantom is easier than patients and a lesson is short; on real slices more updates come before anything clever.
 PHANTOM_UPDATES, REAL_UPDATES = 1000, 7500
 

@@ -19,6 +19,7 @@ class Measure:
     read: Callable[[dict], float | None]  # callable; takes it out of the part's values; None is not defined
     digits: int = 3
 
+
 SCORES = tuple(Measure(name, lambda v, name=name: v["pooled"][name]) for name in ("precision", "recall", "accuracy"))
 
 NEGATIVES = (
@@ -124,8 +125,6 @@ def report_rows(found: dict) -> list[dict[str, str]]:
     ]
 
 
-
-
 def share(hits: int, misses: int) -> float | None:
     return hits / (hits + misses) if hits + misses else None
 
@@ -167,5 +166,3 @@ def case_rows(table: SliceTable, seen: Sequence[str] = ()) -> list[dict[str, str
     if few := [case for case in cases if table[table.cases == case].positive.sum() <= NEARLY_EMPTY]:
         rows.append(line(f"without {', '.join(few)}", table[~np.isin(table.cases, few)], interval=True))
     return [*rows, line("positive slices only", table[table.positive], interval=True)]
-
-

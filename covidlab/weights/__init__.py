@@ -15,6 +15,7 @@ class ShippedWeights:
     path: Path
     licence: str  # Of the weights, in words
 
+
 SHIPPED = {
     "light_unet": ShippedWeights(FOLDER / "light_unet_real_128.weights.h5", REAL_LICENCE),
     "nano_unet": ShippedWeights(FOLDER / "nano_unet_real_128.weights.h5", REAL_LICENCE),

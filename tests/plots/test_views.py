@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from covidlab.data.intensities import HIGHEST_HU, LOWEST_HU
+from covidlab.plots.slices import LUNG_WINDOW
 from covidlab.plots.style import FALSE, FOUND, MISSED, REFERENCE
 from covidlab.plots.views import SliceSeries, patch_view, slice_view, threshold_series, threshold_view
 
@@ -130,3 +132,8 @@ def test_a_patch_at_the_border_is_reflected():
     reference = np.zeros_like(image)
     reference[0, 1] = 1  # a 3 x 3 window around the corner sees column 1 twice, left and right of it
     assert "2 of the patch's 9 pixels" in patch_view(image, reference, 0, 0, size=3).words
+
+
+def test_slices_are_shown_in_the_window_that_they_are_kept_in():
+    level, width = LUNG_WINDOW
+    assert (level - width / 2, level + width / 2) == (LOWEST_HU, HIGHEST_HU) == (-1250, 250)

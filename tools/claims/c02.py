@@ -12,6 +12,8 @@ from tools.notebook_guards import all_text
 from tools.prose import ROOT, Claim, known, output, same_recipe
 
 NOTEBOOK = "02_data_loading"
+
+
 def refused(notebook: NotebookNode) -> list[float]:
     """How many of the broken files of notebook 02 the doctor refuses."""
     return [float(len(re.findall(r"^\w+: UNUSABLE$", all_text(notebook), re.MULTILINE)))]
