@@ -32,7 +32,7 @@ def read(path, is_mask=False):
     if is_mask:
         return slices
     if slices.min() >= 0:
-        sys.exit(f"{path}: found no number below 0; expected HU, where air is -1000; the package reads other kinds, too.")
+        sys.exit(f"{path}: found no number below 0; expected HU, where air is -1000 (the package reads more).")
     # The package keeps slices in 8 bits, as the published record does: steps of 6 HU.
     return np.rint((np.clip(slices, LOWEST, HIGHEST) - LOWEST) / (HIGHEST - LOWEST) * 255) / 255
 
