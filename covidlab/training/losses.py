@@ -1,4 +1,4 @@
-"""Losses for rare lesions, by name (paper, section III.B). Choosing slices is `batches`, wrong borders `annotations`."""
+"""Losses for rare lesions, by name (paper, section III.B). Slices are chosen in `batches`, borders in `annotations`."""
 
 from covidlab._tensorflow import keras
 
