@@ -95,3 +95,9 @@ def test_the_nano_preset_costs_less_than_two_gflop_and_0_6_megabytes(tmp_path):
     save_weights(tmp_path / "w.weights.h5", nano_unet(), WeightsInfo("nano_unet", 128, 0.5, "nothing"))
     assert (tmp_path / "w.weights.h5").stat().st_size < 0.6e6
     assert gflop_per_slice(nano_unet(), paper.SLICE_SIZE) < 2
+
+
+@pytest.mark.parametrize("build", [light_unet, nano_unet])
+def test_a_fresh_network_calls_few_pixels_lesion_as_few_are(build):
+    slices = np.random.default_rng(0).random((1, 64, 64, 1)).astype(np.float32)
+    assert 0.001 < float(np.mean(build()(slices))) < 0.1

@@ -51,6 +51,11 @@ def test_a_moved_control_changes_picture_and_words(name):
     assert after[0] != before[0] and after[1] != before[1]
 
 
+def test_the_level_reaches_both_ends_of_what_slices_hold():
+    level = make("slice viewer").controls["level"]
+    assert (level.min, level.max) == (-1250, 250)
+
+
 def test_the_slice_viewer_starts_where_most_lesion_is():
     assert make("slice viewer").controls["number"].value == 2
     assert slice_viewer(IMAGES, TITLES).controls["number"].value == 1
