@@ -60,8 +60,8 @@ def test_what_was_measured_is_of_this_course():
 # As a notebook's first cell says it, in seconds.
 SPOKEN = {
     "seven seconds": 7, "a quarter of a minute": 15, "half a minute": 30, "forty seconds": 40,
-    "three quarters of a minute": 45, "a minute": 60, "a minute and a quarter": 75, "a minute and a half": 90, "two minutes": 120,
-    "two and a half minutes": 150, "three minutes": 180,
+    "three quarters of a minute": 45, "a minute": 60, "a minute and a quarter": 75, "a minute and a half": 90,
+    "two minutes": 120, "two and a half minutes": 150, "three minutes": 180,
 }  # fmt: skip
 
 
