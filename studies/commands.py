@@ -6,6 +6,7 @@ from pathlib import Path
 
 from covidlab import tables
 from covidlab.beyond import adaptation
+from covidlab.cli import LARGEST_SEED
 from covidlab.commands import (
     check_models,
     config_of,
@@ -28,9 +29,6 @@ from covidlab.training.runs import read_run, write_json
 from covidlab.training.scores import summary, summary_over_seeds
 from studies import figures, folds, questions, rates
 from studies.tables import adaptation_rows, over_seeds, side_by_side
-
-# NumPy's global generator, which Keras seeds too, takes no more.
-LARGEST_SEED = 2**32 - 1
 
 
 def reproduce(options) -> None:

@@ -63,3 +63,17 @@ def cohort(cohort_folder):
 @pytest.fixture(scope="session")
 def cache(cohort, tmp_path_factory):
     return open_slice_cache(cohort, size=SIDE, root=tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A data folder and a working folder of a test's own."""
+    monkeypatch.setenv("COVIDLAB_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+
+def run_main(main, capsys, *arguments):
+    """Call a command line's main: its status, and what it wrote on standard output and error."""
+    status = main([str(argument) for argument in arguments])
+    shown = capsys.readouterr()
+    return status, shown.out, shown.err

@@ -3,6 +3,7 @@ import subprocess
 import sys
 from argparse import Namespace
 from dataclasses import replace
+from functools import partial
 
 import nibabel as nib
 import numpy as np
@@ -12,19 +13,10 @@ from covidlab.cli import main
 from covidlab.commands import changed
 from covidlab.tables import read_table
 from covidlab.training.recipe import Recipe
-from tests.conftest import SLICES, write_scan
+from tests.conftest import SLICES, run_main, write_scan
 
-
-def run(capsys, *arguments):
-    status = main([str(argument) for argument in arguments])
-    shown = capsys.readouterr()
-    return status, shown.out, shown.err
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("COVIDLAB_HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("home")
+run = partial(run_main, main)
 
 
 def test_inspect_reports_cases_patients_and_totals(capsys, cohort_folder):

@@ -14,7 +14,7 @@ from covidlab.models.segment import predict_file
 from covidlab.models.weights_file import read_info
 from covidlab.training import THRESHOLDS, Recipe, best_threshold, count_slices
 from covidlab.training.fit import train
-from covidlab.weights import PHANTOM
+from covidlab.weights import find_weights
 
 SMALL = (4, 8, 16)
 
@@ -75,11 +75,11 @@ def test_the_same_recipe_ends_at_the_same_f1(phantom, tmp_path):
 
 
 def test_shipped_weights_mark_the_same_voxels(phantom, tmp_path):
-    info, case = read_info(PHANTOM), phantom.cases[2]
+    info, case = read_info(find_weights("phantom")), phantom.cases[2]
     network = nano.unet(normalised=False)
-    network.set_weights(open_segmenter(PHANTOM).network.get_weights())
+    network.set_weights(open_segmenter("phantom").network.get_weights())
     nano.write(tmp_path / "nano.nii.gz", nano.predict(network, nano.read(case.image)) >= info.threshold, case.image)
-    predict_file(case.image, tmp_path / "ours.nii.gz", open_segmenter(PHANTOM))
+    predict_file(case.image, tmp_path / "ours.nii.gz", open_segmenter("phantom"))
     one, other = (np.asarray(nib.load(tmp_path / f"{name}.nii.gz").dataobj) for name in ("nano", "ours"))
     assert other.sum() > 1000 and np.count_nonzero(one != other) <= 2  # rounding, at the threshold itself
     assert info.smallest == 1 and not info.mirror

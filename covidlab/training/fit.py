@@ -80,7 +80,8 @@ def train(
     learner, batches = learner_and_batches(model, twin)
     _compile(learner, recipe)
     history = _resume(learner, recipe, folder)
-    keeper = _Keeper(model, cache, split, recipe, folder, history, save_best, twin)
+    some = slices[np.linspace(0, len(slices) - 1, min(SETTLING, len(slices))).astype(int)]
+    keeper = _Keeper(model, cache, split, recipe, folder, history, save_best, twin, some)
     with progress_bar(f"training {model.name}") as keeper.show:
         # All whole epochs, then the shorter one if there is one: in one call Keras would warn that data ran out.
         for epochs in (recipe.updates // recipe.updates_per_epoch, recipe.epochs):
@@ -115,14 +116,12 @@ class _Keeper(keras.callbacks.Callback):
     """After each epoch: validate, keep the best weights, then the point to resume from. In that order, so that a
     kill between two steps repeats an epoch and never loses one."""
 
-    def __init__(self, slice_model, cache, split, recipe, folder, history, save_best, twin):
+    def __init__(self, slice_model, cache, split, recipe, folder, history, save_best, twin, some):
         super().__init__()
         # self.model is what learns: for the patch CNN the classifier inside, for others perhaps the normalised twin.
-        self.slice_model, self.twin = slice_model, twin
+        self.slice_model, self.twin, self.some = slice_model, twin, some
         self.cache, self.split, self.recipe = cache, split, recipe
         self.folder, self.history, self.save_best = folder, history, save_best
-        slices = training_slices(cache, split, recipe)
-        self.some = slices[np.linspace(0, len(slices) - 1, min(SETTLING, len(slices))).astype(int)]
         self.best = max((epoch.validation_f1 for epoch in history), default=-1.0)
         self.seconds_before = history[-1].seconds if history else 0.0
         self.started = time.perf_counter()

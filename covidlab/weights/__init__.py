@@ -24,8 +24,6 @@ SHIPPED = {
 
 DEFAULT = "light_unet"
 
-PHANTOM = SHIPPED["phantom"].path
-
 
 def find_weights(named: str | Path | None = None) -> Path:
     """The file that is meant: a shipped one by its name, or any other by its path.

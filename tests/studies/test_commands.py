@@ -1,22 +1,14 @@
 import json
+from functools import partial
 
 import pytest
 
 from covidlab.tables import read_table
 from studies.__main__ import main
-from tests.conftest import SLICES, write_scan
+from tests.conftest import SLICES, run_main, write_scan
 
-
-def run(capsys, *arguments):
-    status = main([str(argument) for argument in arguments])
-    shown = capsys.readouterr()
-    return status, shown.out, shown.err
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("COVIDLAB_HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("home")
+run = partial(run_main, main)
 
 
 def test_reproduce_trains_draws_and_its_run_is_judged_in_full(capsys, cohort_folder, tmp_path):
