@@ -1,15 +1,13 @@
 """In-plane resampling between a scan's own pixels and the square grid that a model was trained on.
 
 The longer side of a slice is scaled to the grid, the shorter one padded with air on both sides, so that anatomy keeps
-its proportions, also where pixels are not square. Resampling is a matrix product along each axis: exact and easy to
-check; and fast, because the matrices are almost empty.
+its proportions, also where pixels are not square. Pillow resamples.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
-from scipy import sparse
+from PIL import Image
 
 from covidlab.data.volumes import Volume
 
@@ -104,30 +102,10 @@ class GridFit:
 
 
 def _resample(slices: np.ndarray, height: int, width: int) -> np.ndarray:
-    rows = _resampling_matrix(slices.shape[1], height)
-    columns = _resampling_matrix(slices.shape[2], width)
     # Slice by slice, so that a large scan is never held as float32 whole before it has shrunk.
     resampled = np.empty((len(slices), height, width), np.float32)
     for k, slice_ in enumerate(slices):
-        slice_ = slice_.astype(np.float32)
-        # First along the axis that leaves less to do for the second.
-        if height < slices.shape[1]:
-            resampled[k] = (columns @ np.ascontiguousarray((rows @ slice_).T)).T
-        else:
-            resampled[k] = rows @ np.ascontiguousarray((columns @ slice_.T).T)
+        # Pixel centres are aligned. Growing interpolates linearly; shrinking averages with the same triangle, widened.
+        picture = Image.fromarray(slice_.astype(np.float32))
+        resampled[k] = picture.resize((width, height), Image.Resampling.BILINEAR)
     return resampled
-
-
-@lru_cache(maxsize=32)
-def _resampling_matrix(old: int, new: int) -> sparse.csr_array:
-    """float32 (new, old): linear interpolation when growing, the same triangle widened to average when shrinking.
-
-    Pixel centres are aligned: the middle of the old axis stays the middle of the new one. Rows sum to 1.
-    """
-    if old == new:
-        return sparse.eye_array(old, dtype=np.float32, format="csr")
-    scale = old / new
-    centres = (np.arange(new) + 0.5) * scale - 0.5
-    distance = np.abs(np.arange(old)[None, :] - np.clip(centres, 0, old - 1)[:, None])
-    weights = np.maximum(0.0, 1.0 - distance / max(scale, 1.0))
-    return sparse.csr_array((weights / weights.sum(axis=1, keepdims=True)).astype(np.float32))

@@ -9,7 +9,7 @@ the kernels and the biases. So the network that is kept, timed and exported is t
 
 import numpy as np
 
-from covidlab._tensorflow import keras, tf
+from covidlab._tensorflow import keras
 
 layers = keras.layers
 
@@ -52,10 +52,9 @@ def settle(learner: keras.Model, images: np.ndarray, batch: int = 16) -> None:
         norm.momentum = 0.0  # the next batch alone
     for dropout in dropouts:
         dropout.rate = 0.0  # as when it is used
-    look = tf.function(lambda slices: learner(slices, training=True))
     found = []
     for part in np.array_split(images, max(1, len(images) // batch)):
-        look(tf.constant(part[..., None].astype(np.float32) / 255))
+        learner(part[..., None].astype(np.float32) / 255, training=True)
         found.append([(norm.moving_mean.numpy(), norm.moving_variance.numpy()) for norm in norms])
     for norm, momentum, of_batches in zip(norms, momenta, zip(*found)):
         means, variances = np.array(of_batches).swapaxes(0, 1)
