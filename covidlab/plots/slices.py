@@ -57,9 +57,7 @@ def slice_comparison(
         outline(axes[1], reference, REFERENCE)
         outline(axes[2], prediction, PREDICTION, "--")
         tint_errors(axes[3], reference, prediction)
-    figure.suptitle(WINDOW_SENTENCE, fontsize=8)
-    legend_below(figure, {"reference": REFERENCE, "prediction": PREDICTION, **OUTCOMES})
-    return figure
+    return _told(figure, {"reference": REFERENCE, "prediction": PREDICTION, **OUTCOMES})
 
 
 def models_figure(
@@ -81,9 +79,7 @@ def models_figure(
             score = f"F1 {counts.f1:.2f}" if reference.any() else f"{counts.fp} px false"
             draw_slice(panel, slice_, f"{name}: {score}")
             tint_errors(panel, reference, masks[k])
-    figure.suptitle(WINDOW_SENTENCE, fontsize=8)
-    legend_below(figure, {"reference": REFERENCE, **OUTCOMES})
-    return figure
+    return _told(figure, {"reference": REFERENCE, **OUTCOMES})
 
 
 def mark_centre(axes: Axes, slice_: np.ndarray) -> None:
@@ -141,11 +137,15 @@ def uncertainty_figure(
         draw_slice(axes[3], slice_, "found, missed, false")
         tint_errors(axes[3], reference, mean >= threshold)
     for panels, beyond in zip((grid[:, 1], grid[:, 2]), ("neither", "max")):
-        figure.colorbar(
-            panels[-1].images[0], ax=panels, location="bottom", shrink=0.8, fraction=0.05, extend=beyond
-        )  # fmt: skip
+        picture = panels[-1].images[0]
+        figure.colorbar(picture, ax=panels, location="bottom", shrink=0.8, fraction=0.05, extend=beyond)
+    return _told(figure, {"reference": REFERENCE, **OUTCOMES})
+
+
+def _told(figure: Figure, colours: dict[str, str]) -> Figure:
+    """The figure with its window above and its colours below."""
     figure.suptitle(WINDOW_SENTENCE, fontsize=8)
-    legend_below(figure, {"reference": REFERENCE, **OUTCOMES})
+    legend_below(figure, colours)
     return figure
 
 
