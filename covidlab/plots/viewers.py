@@ -37,8 +37,7 @@ class Viewer:
     and a sentence that says with numbers what it shows.
     """
 
-    # Not ipywidgets.interactive_output: what it draws would reach nbval as outputs of the cell, and what fails in it
-    # would not fail the cell.
+    # Not ipywidgets.interactive_output: nbval takes what is drawn in it for outputs of the cell, which are not stored.
     def __init__(self, name: str, draw: Callable[..., tuple[Figure, str]], controls: Mapping[str, Any]):
         self.name, self.draw, self.controls = name, draw, controls
         # No value yet: the text form of a widget would otherwise hold bytes that differ from version to version.
