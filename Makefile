@@ -147,7 +147,7 @@ $(COLAB)/.ready: tools/colab-requirements.txt pyproject.toml | $(VENV)/.uv
 	@touch $@
 
 test-colab: $(COLAB)/.ready
-	$(ON_PHANTOM) $(COLAB)/bin/python -m pytest tests/plots/test_views.py tests/plots/test_viewers.py
+	$(ON_PHANTOM) $(COLAB)/bin/python -m pytest tests/plots/test_viewers.py
 	$(ON_PHANTOM) $(COLAB)/bin/python -m pytest $(NBVAL) notebooks/
 
 # LANE_FLAGS="--lanes sse41 --notebooks 05_light_unet.ipynb" runs a part.

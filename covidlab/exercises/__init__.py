@@ -10,22 +10,8 @@ from covidlab.exercises.nb07 import check_caught, check_convolution_gflop, check
 from covidlab.exercises.nb08 import check_int8_megabytes, check_scored_slices
 
 __all__ = [
-    "check_bottleneck_field",
-    "check_bottleneck_weights",
-    "check_caught",
-    "check_convolution_gflop",
-    "check_empty_mask_accuracy",
-    "check_f1",
-    "check_grey_to_hu",
-    "check_int8_megabytes",
-    "check_patch_count",
-    "check_patient_interval",
-    "check_patient_split",
-    "check_receptive_field",
-    "check_scored_slices",
-    "check_soft_dice",
-    "check_threshold_for_recall",
-    "check_true_share",
-    "check_window",
-    "check_window_ends",
-]
+    "check_bottleneck_field", "check_bottleneck_weights", "check_caught", "check_convolution_gflop",
+    "check_empty_mask_accuracy", "check_f1", "check_grey_to_hu", "check_int8_megabytes", "check_patch_count",
+    "check_patient_interval", "check_patient_split", "check_receptive_field", "check_scored_slices", "check_soft_dice",
+    "check_threshold_for_recall", "check_true_share", "check_window", "check_window_ends",
+]  # fmt: skip

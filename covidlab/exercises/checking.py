@@ -2,12 +2,14 @@
 
 A mistake is written as the wrong answer itself, a number or a function, under the hint that it earns. So a table is
 its own test: every wrong answer in it must come back with its own hint (tests/exercises/test_exercises.py). Whatever
-comes, a check says one sentence. It never raises for a wrong answer and never shows the solution.
+comes, a check says one sentence: Right, Not quite or Not yet. It never raises for a wrong answer and never shows the
+solution.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -53,7 +55,6 @@ class Number(Exercise):
     tolerance: float = 1e-6
 
     def __call__(self, *answer) -> str:
-        """One sentence: Right, Not quite or Not yet."""
         if any(map(missing, answer)):
             return NOT_YET
         found = numbers(answer)
@@ -77,11 +78,15 @@ class Function(Exercise):
     edges: Mapping[str, tuple] = field(default_factory=dict)
     tolerance: float = 1e-5
 
+    @cached_property
+    def _answered(self) -> list[tuple[str, list[np.ndarray]]]:
+        return [(hint, _answers(one, self.inputs)) for hint, one in self.known()]
+
     def __call__(self, function: Callable) -> str:
-        """One sentence: Right, Not quite or Not yet."""
         changed = False
         for where, inputs in [("", self.inputs), *((where, [given]) for where, given in self.edges.items())]:
-            found, wanted = [], _answers(self.right, inputs)
+            known = [("", _answers(self.right, inputs))] if where else self._answered
+            found, wanted = [], known[0][1]
             for given, right in zip(inputs, wanted):
                 answer, problem, changes = ask(function, given, where)
                 array = numbers(answer)
@@ -90,8 +95,7 @@ class Function(Exercise):
                     return problem or f"Not quite: numbers are expected; it returns something else, of type {kind}."
                 found.append(array.reshape(right.shape) if array.size == right.size == 1 else array)
                 changed |= changes
-            known = self.known()[: 1 if where else None]
-            hint = _nearest(found, ((hint, _answers(one, inputs)) for hint, one in known), self.tolerance, floor=1)
+            hint = _nearest(found, known, self.tolerance, floor=1)
             if hint is None:
                 unlike = (one for one in zip(found, wanted, inputs) if _distance(*one[:2], 1) > self.tolerance)
                 hint = _explained(f"it gives {{found:.3g}} {where}" if where else self.otherwise, *next(unlike))
@@ -155,14 +159,10 @@ def _distance(one: np.ndarray, other: np.ndarray, floor: float) -> float:
 
 def _explained(sentence: str, found: np.ndarray, right: np.ndarray, given: tuple) -> str:
     if found.shape != right.shape:
-        return f"it returns {_amount(found)} instead of {_amount(right)}."
+        amounts = ["one number" if array.size == 1 else f"{array.size} numbers" if array.ndim == 1
+                   else f"an array of shape {array.shape}" for array in (found, right)]  # fmt: skip
+        return "it returns {} instead of {}.".format(*amounts)
     if right.ndim and np.shape(given[0]) == right.shape:
         place = np.unravel_index(np.abs(found - right).argmax(), right.shape)
         found, right, given = found[place], right[place], (given[0][place], *given[1:])
     return sentence.format(*given, found=found, right=right)
-
-
-def _amount(array: np.ndarray) -> str:
-    if array.size == 1:
-        return "one number"
-    return f"{array.size} numbers" if array.ndim == 1 else f"an array of shape {array.shape}"

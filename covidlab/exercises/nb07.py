@@ -36,32 +36,20 @@ _TP = _RANDOM.binomial(_LESION, np.repeat(np.linspace(0.15, 0.9, 12), 20))
 _SLICES = (np.repeat([f"patient {k:02d}" for k in range(12)], 20), _TP, _RANDOM.poisson(0.2 * _LESION), _LESION - _TP)
 
 
-def _by_patient(patients, *counts):
-    return np.array([[one[patients == name].sum() for one in counts] for name in np.unique(patients)])
-
-
 def _f1(counts):
     tp, fp, fn = np.moveaxis(counts, -1, 0)
     return 2 * tp / (2 * tp + fp + fn)
 
 
-def _draw(rows, random):
-    """Which rows each drawing takes: many drawings, so that the ends of our own intervals are sure."""
-    return random.integers(len(rows), size=(len(rows), 20_000))
+def _pooled(times, rows):
+    return _f1(times @ rows)
 
 
-def _pooled(rows, random):
-    return _f1(sum(rows[drawn] for drawn in _draw(rows, random)))
-
-
-def _pooled_once(rows, random):
-    chosen = np.zeros((len(rows), 20_000))
-    np.put_along_axis(chosen, _draw(rows, random), 1, axis=0)
-    return _f1(chosen.T @ rows)
-
-
-def _interval(patients, tp, fp, fn, random, drawn=_pooled, ends=(2.5, 97.5)):
-    return np.percentile(drawn(_by_patient(patients, tp, fp, fn), random), ends)
+def _interval(patients, tp, fp, fn, random, score=_pooled, ends=(2.5, 97.5)):
+    """Of the scores of many drawings, so that the ends of our own are sure; a drawing takes each row so many times."""
+    rows = np.array([[one[patients == name].sum() for one in (tp, fp, fn)] for name in np.unique(patients)])
+    times = random.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), 20_000)
+    return np.percentile(score(times, rows), ends)
 
 
 check_patient_interval = Function(
@@ -74,9 +62,9 @@ check_patient_interval = Function(
     mistakes={
         "that is as narrow as an interval over slices, which are alike in one patient. Draw patients, as many as there "
         "are, and take all slices of each.":
-            lambda p, tp, fp, fn, random: np.percentile(_pooled(np.stack([tp, fp, fn], 1), random), [2.5, 97.5]),
+            lambda patients, *rest: _interval(np.arange(len(patients)), *rest),
         "that is too narrow. Whoever is drawn twice has to count twice, with all slices.":
-            lambda *g: _interval(*g, drawn=_pooled_once),
+            lambda *g: _interval(*g, score=lambda times, rows: _pooled(times > 0, rows)),
         "that leaves out 5 % on each side: it is a 90 % interval.": lambda *g: _interval(*g, ends=(5, 95)),
         "these are quartiles: half of the drawings lie outside.": lambda *g: _interval(*g, ends=(25, 75)),
         "np.percentile counts to 100, np.quantile to 1.": lambda *g: _interval(*g, ends=(0.025, 0.975)),
@@ -84,11 +72,11 @@ check_patient_interval = Function(
         "F1 is a share, at most 1. Is that in percent?": lambda *g: 100 * _interval(*g),
         "it gives nan. Each patient here has lesion, so each drawing has an F1.": lambda *g: (np.nan, np.nan),
         "that is a mean of scores, of patients or of slices. Pooled F1 adds up pixels first.":
-            lambda *g: _interval(*g, drawn=lambda rows, random: _f1(rows)[_draw(rows, random)].mean(axis=0)),
+            lambda *g: _interval(*g, score=lambda times, rows: times @ _f1(rows) / len(rows)),
         "these are the worst and the best patient, as if each drawing had one. It has as many patients as there are.":
-            lambda *g: _interval(*g, drawn=lambda rows, random: _f1(rows), ends=(0, 100)),
+            lambda *g: _interval(*g, score=lambda times, rows: _f1(rows), ends=(0, 100)),
         "all drawings give the same F1. With replacement a patient may come twice, or not at all.":
-            lambda *g: _interval(*g, drawn=lambda rows, random: _f1(rows.sum(axis=0))),
+            lambda *g: _interval(*g, score=lambda times, rows: _f1(rows.sum(axis=0))),
     },
 )  # fmt: skip
 

@@ -7,31 +7,18 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Rectangle
 
 from covidlab.data.slices import SliceCache
 from covidlab.data.splits import PARTS, Split, shared_patients
 from covidlab.data.volumes import Volume
 from covidlab.phantom.findings import Finding
 from covidlab.plots.slices import WINDOW_SENTENCE, draw_slice, outline
-from covidlab.plots.style import PART_COLOURS, REFERENCE, new_figure
+from covidlab.plots.style import PART_COLOURS, REFERENCE, legend_below, new_figure
 
 
 def windows_figure(slice_: np.ndarray, windows: Mapping[str, tuple[float, float]], title: str) -> Figure:
-    """One slice through several windows.
-
-    Parameters
-    ----------
-    slice_ : array (rows, columns), HU, or uint8 on the [-1250, 250] HU scale
-    windows : mapping of name -> (level, width), HU
-    title : str
-        Case and slice.
-
-    Returns
-    -------
-    Figure
-        Each panel with its window in words.
-    """
+    """One slice, HU or uint8 on the [-1250, 250] HU scale, through several windows: (level, width) in HU by name."""
     figure, (row,) = new_figure(len(windows), 1, 2.9, 3.3)
     for axes, (name, (level, width)) in zip(row, windows.items()):
         draw_slice(axes, slice_, f"{name}: level {level:g} HU, width {width:g} HU", (level, width))
@@ -40,18 +27,9 @@ def windows_figure(slice_: np.ndarray, windows: Mapping[str, tuple[float, float]
 
 
 def hounsfield_figure(values: np.ndarray, tissues: Mapping[str, tuple[float, float]], title: str) -> Figure:
-    """How often each CT number occurs, with the ranges of some tissues behind it.
+    """The share of voxels in steps of 25 HU, on a logarithmic scale, as air outnumbers everything else.
 
-    Parameters
-    ----------
-    values : array of HU, any shape
-    tissues : mapping of name -> (lowest, highest), HU
-    title : str
-
-    Returns
-    -------
-    Figure
-        The share of voxels in steps of 25 HU on a logarithmic scale, as air outnumbers everything else.
+    `values` is an array of HU, `tissues` the (lowest, highest) HU of some by name; they are drawn behind.
     """
     figure, ((axes,),) = new_figure(1, 1, 7.5, 3.1)
     edges = np.arange(-1100, 701, 25)
@@ -69,38 +47,30 @@ def hounsfield_figure(values: np.ndarray, tissues: Mapping[str, tuple[float, flo
 def planes_figure(volume: Volume, slice_: int, row: int, column: int) -> Figure:
     """The same place in the axial, the coronal and the sagittal plane, with the directions at the edges.
 
-    Parameters
-    ----------
-    volume : Volume
-    slice_, row, column : int
-        In display order: from the feet, from the front, from the patient's right.
-
-    Returns
-    -------
-    Figure
-        In true proportions where the file knows its spacing, else a voxel is drawn as a square.
+    The place is given in display order: from the feet, from the front, from the patient's right. Proportions are true
+    where the file knows its spacing, else a voxel is drawn as a square.
     """
     stored = volume.spacing or (1.0, 1.0, 1.0)
     through, down, across = (stored[axis] for axis in volume.orientation.axes)
     shown = volume.slices()
+    height = len(shown) - 1 - slice_  # from the head
+    # Title, picture, proportion, where the place is in it, what lies at the top, the bottom, the left and the right.
     planes = (
-        ("axial: seen from the feet", shown[slice_], down / across, (column, row), "front", "back", "right", "left"),
-        ("coronal: seen from the front", shown[::-1, row], through / across, (column, len(shown) - 1 - slice_),
-         "head", "feet", "right", "left"),
-        ("sagittal: seen from the left", shown[::-1, :, column], through / down, (row, len(shown) - 1 - slice_),
-         "head", "feet", "front", "back"),
-    )  # fmt: skip
+        ("axial: seen from the feet", shown[slice_], down / across, column, row, "front back right left"),
+        ("coronal: seen from the front", shown[::-1, row], through / across, column, height, "head feet right left"),
+        ("sagittal: seen from the left", shown[::-1, :, column], through / down, row, height, "head feet front back"),
+    )
+    places = ((0.5, 0.97, "center", "top"), (0.5, 0.03, "center", "bottom"),
+              (0.02, 0.5, "left", "center"), (0.98, 0.5, "right", "center"))  # fmt: skip
     figure, (panels,) = new_figure(3, 1, 3.1, 3.2)
-    for axes, (title, picture, aspect, cross, *directions) in zip(panels, planes):
+    for axes, (title, picture, aspect, x, y, directions) in zip(panels, planes):
         draw_slice(axes, picture, title)
         axes.set_aspect(aspect)
-        axes.axvline(cross[0], color="#56B4E9", linewidth=1.1, linestyle=":")
-        axes.axhline(cross[1], color="#56B4E9", linewidth=1.1, linestyle=":")
-        places = ((0.5, 0.97, "center", "top"), (0.5, 0.03, "center", "bottom"),
-                  (0.02, 0.5, "left", "center"), (0.98, 0.5, "right", "center"))  # fmt: skip
-        for (x, y, horizontal, vertical), word in zip(places, directions):
+        axes.axvline(x, color="#56B4E9", linewidth=1.1, linestyle=":")
+        axes.axhline(y, color="#56B4E9", linewidth=1.1, linestyle=":")
+        for (*place, horizontal, vertical), word in zip(places, directions.split()):
             axes.text(
-                x, y, word, color="white", fontsize=8, ha=horizontal, va=vertical, transform=axes.transAxes,
+                *place, word, color="white", fontsize=8, ha=horizontal, va=vertical, transform=axes.transAxes,
                 bbox={"facecolor": "black", "alpha": 0.6, "linewidth": 0, "pad": 1},
             )  # fmt: skip
     spacing = "spacing unknown" if volume.spacing is None else f"voxel {across:.1f} x {down:.1f} x {through:.1f} mm"
@@ -121,18 +91,7 @@ def findings_figure(findings: Sequence[Finding]) -> Figure:
 def detail_figure(slice_: np.ndarray, mask: np.ndarray, boxes: Sequence[tuple[slice, slice]], title: str) -> Figure:
     """The same slice answered three ways: classified, localised, segmented.
 
-    Parameters
-    ----------
-    slice_ : uint8 array (rows, columns)
-    mask : 0/1 array of the same shape
-    boxes : sequence of (slice of rows, slice of columns)
-        As `skimage.measure.regionprops` gives each region's `slice`.
-    title : str
-        Case and slice.
-
-    Returns
-    -------
-    Figure
+    `slice_` is uint8, `mask` 0/1 of its shape; a box is what `skimage.measure.regionprops` calls a region's `slice`.
     """
     figure, (row,) = new_figure(3, 1, 3.0, 3.3)
     draw_slice(row[0], slice_, f"classification: {'lesion' if np.any(mask) else 'no lesion'}")
@@ -148,22 +107,10 @@ def detail_figure(slice_: np.ndarray, mask: np.ndarray, boxes: Sequence[tuple[sl
 
 
 def split_figure(cache: SliceCache, splits: Sequence[Split]) -> Figure:
-    """Which part each slice belongs to: a line a case, feet on the left; one panel a split.
-
-    Parameters
-    ----------
-    cache : SliceCache
-    splits : sequence of Split
-
-    Returns
-    -------
-    Figure
-        The longer ticks are slices with lesion.
-    """
+    """Which part each slice belongs to: a panel a split, a line a case from the feet on, a longer tick for lesion."""
     cases = list(dict.fromkeys(cache.cases.tolist()))
     figure, (row,) = new_figure(len(splits), 1, 4.6, 0.8 + 0.26 * len(cases))
-    line = {case: place for place, case in enumerate(cases)}
-    places = np.array([line[case] for case in cache.cases])
+    places = np.array([cases.index(case) for case in cache.cases])
     height = np.where(cache.positive, 0.42, 0.2)
     for axes, split in zip(row, splits):
         for part in PARTS:
@@ -175,6 +122,5 @@ def split_figure(cache: SliceCache, splits: Sequence[Split]) -> Figure:
         shared = len(shared_patients(split, cache.patients)["test"])
         axes.set_title(f"protocol {split.protocol}: {shared} patients in both train and test", fontsize=9)
         axes.set_xlabel("slice, from the feet; long: with lesion")
-    handles = [Patch(color=PART_COLOURS[part], label=part) for part in PARTS]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    legend_below(figure, PART_COLOURS)
     return figure

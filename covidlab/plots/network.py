@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Rectangle
+
+from covidlab.plots.style import legend_below
 
 if TYPE_CHECKING:  # TensorFlow takes seconds
     import keras
@@ -21,20 +23,10 @@ ARROW = {"arrowstyle": "-|>", "mutation_scale": 7, "linewidth": 0.7, "color": "b
 
 
 def topology_figure(model: "keras.Model", side: int, title: str) -> Figure:
-    """Draw a network from left to right: lower is coarser, wider has more feature maps.
+    """Draw a network that `stages_of` can read, from left to right: lower is coarser, wider has more feature maps.
 
-    Parameters
-    ----------
-    model : keras.Model
-        As in `stages_of`.
-    side : int
-        Pixels a side of the slice, padding included; says how large the maps of each row are.
-    title : str
-
-    Returns
-    -------
-    Figure
-        The number over a bar is that of its feature maps; pooling, which passes on as many as it gets, has none.
+    The number over a bar is that of its feature maps; pooling, which passes on as many as it gets, has none. `side` is
+    the slice's, in pixels, padding included; it says how large the maps of each row are.
     """
     from covidlab.models.stages import stages_of
 
@@ -44,15 +36,16 @@ def topology_figure(model: "keras.Model", side: int, title: str) -> Figure:
     place: dict[str, tuple[float, float, float, float]] = {}  # left, bottom, width, height
     x, recent = 0.0, []  # names of the last two stages
     for stage in stages:
-        level, width = np.log2(stage.stride), 0.12 + 0.075 * np.log2(1 + stage.channels)
-        height = 0.78 * 2 ** (-0.35 * level)
-        # Pooling starts a row of its own; it is drawn thin, since it holds no weights.
-        width = 0.12 if stage.kind == "max-pooling" else width
-        place[stage.name] = x, -level - height / 2, width, height
-        axes.add_patch(Rectangle((x, -level - height / 2), width, height, color=COLOURS[stage.kind], linewidth=0))
-        if stage.kind != "max-pooling":  # as many maps as it is given, and an arrow would cross the number
+        level = np.log2(stage.stride)
+        height, width = 0.78 * 2 ** (-0.35 * level), 0.12
+        # Pooling starts a row of its own; it is drawn thin, since it holds no weights. It passes on as many maps as it
+        # gets, and an arrow would cross the number.
+        if stage.kind != "max-pooling":
+            width += 0.075 * np.log2(1 + stage.channels)
             top = -level + height / 2 + 0.04
             axes.text(x + width / 2, top, str(stage.channels), ha="center", va="bottom", fontsize=7)
+        place[stage.name] = x, -level - height / 2, width, height
+        axes.add_patch(Rectangle((x, -level - height / 2), width, height, color=COLOURS[stage.kind], linewidth=0))
         for name in stage.inputs:
             if name == recent[-1]:
                 left, bottom, wide, high = place[name]
@@ -67,13 +60,9 @@ def topology_figure(model: "keras.Model", side: int, title: str) -> Figure:
     axes.set_yticks([-np.log2(stride) for stride in strides], [f"{side // stride} px" for stride in strides])
     axes.set(xlim=(-0.3, x), ylim=(-np.log2(strides[-1]) - 0.6, 0.75), ylabel="side of the feature maps")
     axes.set_xticks([])
-    for edge in axes.spines.values():
-        edge.set_visible(False)
-    used = [kind for kind in COLOURS if any(stage.kind == kind for stage in stages)]
-    figure.legend(
-        handles=[Patch(color=COLOURS[kind], label=kind) for kind in used],
-        loc="outside lower center", ncols=len(used), fontsize=8, frameon=False,
-    )  # fmt: skip
+    axes.spines[:].set_visible(False)
+    kinds = {stage.kind for stage in stages}
+    legend_below(figure, {kind: colour for kind, colour in COLOURS.items() if kind in kinds})
     axes.set_title(title, fontsize=9)
     return figure
 

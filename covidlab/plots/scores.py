@@ -7,10 +7,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from covidlab.evaluation.counts import PAPER_SCORES, Counts
-from covidlab.plots.style import FORM_COLOURS, MODEL_COLOURS, PART_COLOURS, SCORE_NAMES, new_figure
+from covidlab.plots.style import MODEL_COLOURS, PART_COLOURS, new_figure
 
 if TYPE_CHECKING:  # a history is only read here, and TensorFlow takes seconds
     from covidlab.training.recipe import Epoch
+
+FORM_COLOURS = ("#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7")
+
+SCORE_NAMES = {"precision": "precision", "recall": "recall", "accuracy": "accuracy", "f1": "F1"}
 
 
 def history_figure(history: "Sequence[Epoch]", title: str) -> Figure:
@@ -43,21 +47,10 @@ def scores_figure(counts: Mapping[str, Counts], title: str) -> Figure:
     return figure
 
 
-def compare_scores_figure(
-    counts: Mapping[str, Mapping[str, Counts]], scores: Sequence[str], title: str
-) -> Figure:
+def compare_scores_figure(counts: Mapping[str, Mapping[str, Counts]], scores: Sequence[str], title: str) -> Figure:
     """The paper's Fig. 5 (precision and recall) or Fig. 6 (accuracy and F1): models side by side, part by part.
 
-    Parameters
-    ----------
-    counts : mapping of model name -> part -> Counts
-    scores : sequence of names in `covidlab.evaluation.counts.PAPER_SCORES`
-    title : str
-        Data, protocol, grid and seed.
-
-    Returns
-    -------
-    Figure
+    `counts` are by model and part, `scores` names of `covidlab.evaluation.counts.PAPER_SCORES`.
     """
     figure, (row,) = new_figure(len(scores), 1, 4.6, 3.1)
     places = np.arange(len(counts))
@@ -77,16 +70,7 @@ def compare_scores_figure(
 def precision_recall_figure(curves: Mapping[str, Sequence[Counts]], chosen: Mapping[str, Counts], title: str) -> Figure:
     """Precision against recall as the threshold moves, a line a model; the dot is the threshold chosen on validation.
 
-    Parameters
-    ----------
-    curves : mapping of model name -> Counts at each threshold
-    chosen : mapping of model name -> Counts at the chosen one
-    title : str
-
-    Returns
-    -------
-    Figure
-        Grey lines join points of equal F1.
+    Grey lines join points of equal F1.
     """
     figure, ((axes,),) = new_figure(1, 1, 4.6, 4.2)
     recall = np.linspace(0.01, 1, 200)
@@ -107,28 +91,17 @@ def precision_recall_figure(curves: Mapping[str, Sequence[Counts]], chosen: Mapp
 
 
 def time_figure(
-    seconds: Mapping[str, Mapping[str, tuple[float, float, float]]], title: str, paper_range: tuple[float, float] = ()
+    seconds: Mapping[str, Mapping[str, tuple[float, float, float]]], title: str, paper_range: tuple[float, float]
 ) -> Figure:
     """The paper's Fig. 4: time per slice, a group of horizontal bars a model, a bar each form it was run in.
 
-    Parameters
-    ----------
-    seconds : mapping of model -> form -> (lower quartile, median, upper quartile)
-    title : str
-        Slice size, threads and machine.
-    paper_range : (float, float), optional
-        The paper's own range, drawn as a band.
-
-    Returns
-    -------
-    Figure
-        The line at a bar's end spans its quartiles.
+    `seconds` holds lower quartile, median and upper quartile by model and form; the line at a bar's end spans the
+    quartiles. The paper's own range, in seconds, is a band.
     """
     forms = list(dict.fromkeys(form for times in seconds.values() for form in times))
     rows = sum(len(times) for times in seconds.values()) + len(seconds)
     figure, ((axes,),) = new_figure(1, 1, 7.5, 1.1 + 0.19 * rows)
-    if paper_range:
-        axes.axvspan(*(1e3 * side for side in paper_range), color="0.6", alpha=0.5, zorder=3, label="the paper's range")
+    axes.axvspan(*(1e3 * side for side in paper_range), color="0.6", alpha=0.5, zorder=3, label="the paper's range")
     place, ticks = 0.0, []
     for times in seconds.values():
         first = place

@@ -15,40 +15,18 @@ from matplotlib.patches import Patch
 from covidlab.files import whole_file
 
 REFERENCE = "#0072B2"  # blue
-
 PREDICTION = "#E69F00"  # orange
-
 MISSED = "#CC79A7"  # purple: lesion that the model left out
-
 FALSE = "#F0E442"  # yellow: healthy pixels that the model marked
-
 FOUND = "#009E73"  # green: lesion found
-
 PART_COLOURS = {"train": "#56B4E9", "validation": "#E69F00", "test": "#D55E00"}
-
 MODEL_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
-
-FORM_COLOURS = ("#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7")
-
-SCORE_NAMES = {"precision": "precision", "recall": "recall", "accuracy": "accuracy", "f1": "F1"}
-
-OUTCOME_HANDLES = [
-    Patch(color=colour, label=label) for colour, label in ((FOUND, "found"), (MISSED, "missed"), (FALSE, "false"))
-]
 
 
 def show(figure: Figure, alt: str, what: str = "Figure") -> None:
-    """Put a figure into a notebook with its alt text, and print the same words as its caption.
+    """Put a figure into a notebook with what a reader who cannot see it must know, as alt text and as its caption.
 
-    JupyterLab shows no alt text, so the words are printed as well; the notebook file keeps both.
-
-    Parameters
-    ----------
-    figure : Figure
-    alt : str
-        What a reader who cannot see the figure must know.
-    what : str
-        Begins the caption.
+    JupyterLab shows no alt text, so the words are printed as well, after `what`; the notebook file keeps both.
     """
     from IPython.display import publish_display_data
 
@@ -62,13 +40,22 @@ def show(figure: Figure, alt: str, what: str = "Figure") -> None:
     print(textwrap.fill(f"{what}: {alt}", 100))
 
 
-def new_figure(columns: int = 1, rows: int = 1, width: float = 3.0, height: float = 3.0):
-    """A figure and its axes, (rows, columns), without pyplot: nothing stays open or is shown twice."""
+def new_figure(columns: int, rows: int, width: float, height: float):
+    """A figure of panels of width x height inches, and its axes as an array (rows, columns).
+
+    Made without pyplot: nothing stays open or is shown twice.
+    """
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_prop_cycle(color=MODEL_COLOURS)
     return figure, grid
+
+
+def legend_below(figure: Figure, colours: dict[str, str]) -> None:
+    """A row of names with their colours, under all panels."""
+    handles = [Patch(color=colour, label=name) for name, colour in colours.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8, frameon=False)
 
 
 def save(figure: Figure, path: Path) -> None:

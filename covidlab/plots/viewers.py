@@ -1,112 +1,84 @@
 """Viewers for a notebook: leaf through slices, move a threshold, pick a patch.
 
 Sliders, a picture and a line of words, from the core of ipywidgets only, so that versions 7.7 (Colab) and 8 both
-show them; every control takes the keyboard. What they draw is `covidlab.plots.views`, which knows no widgets. A
-lesson must not depend on a viewer: `Viewer.show` also stores a still picture with its alt text, which is there without
-a kernel.
+show them; every control takes the keyboard. A lesson must not depend on a viewer: `Viewer.show` also stores a still
+picture with its alt text, which is there without a kernel.
 """
 
 import html
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
+import ipywidgets
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from covidlab import paper
-from covidlab.plots.slices import LUNG_WINDOW
-from covidlab.plots.style import show
-from covidlab.plots.views import SliceSeries, View, patch_view, slice_view, threshold_series, threshold_view
+from covidlab.data.patches import slice_patches
+from covidlab.evaluation.counts import Counts, count, count_at
+from covidlab.plots.slices import LUNG_WINDOW, WINDOW_SENTENCE, draw_slice, mark_centre, outline, tint_errors
+from covidlab.plots.style import PREDICTION, REFERENCE, show
 
-DOTS_PER_INCH = 90
+COLOURS = "green: found, purple: missed, yellow: marked falsely"
+
+LABEL_STYLE = {"description_width": "150px"}
+
+# As far up as those that a training tries.
+THRESHOLDS = np.round(np.arange(0.005, 0.9975, 0.005), 3)
 
 
-@dataclass(frozen=True)
 class Viewer:
-    """Controls, a picture and a sentence that follow each other.
+    """Controls, a picture and a sentence that follow each other. End a notebook's cell with `show`.
 
-    Make one with `slice_viewer`, `threshold_viewer` or `patch_picker`, and end the cell with `show`.
-
-    Parameters
-    ----------
-    name : str
-        What a reader without a kernel is told that this is.
-    draw : callable
-        From the controls' values, as keywords, to a `View`.
-    controls : mapping of str to ipywidgets control
+    `name` says what this is to a reader without a kernel. `draw` makes of the controls' values, as keywords, a figure
+    and a sentence that says with numbers what it shows.
     """
 
-    name: str
-    draw: Callable[..., View]
-    controls: Mapping[str, Any]
-    picture: Any = field(init=False)
-    readout: Any = field(init=False)
-    box: Any = field(init=False)
-
-    def __post_init__(self):
-        import ipywidgets
-
+    # Not ipywidgets.interactive_output: nbval takes what is drawn in it for outputs of the cell, which are not stored.
+    def __init__(self, name: str, draw: Callable[..., tuple[Figure, str]], controls: Mapping[str, Any]):
+        self.name, self.draw, self.controls = name, draw, controls
         # No value yet: the text form of a widget would otherwise hold bytes that differ from version to version.
         # At its own size: stretched over a wide page, it would push the words out of sight.
         natural = ipywidgets.Layout(align_self="flex-start", max_width="100%")
-        object.__setattr__(self, "picture", ipywidgets.Image(format="png", layout=natural))
-        object.__setattr__(self, "readout", ipywidgets.HTML())
-        rows = ipywidgets.VBox(list(self.controls.values()))
-        object.__setattr__(self, "box", ipywidgets.VBox([rows, self.readout, self.picture]))
-        for control in self.controls.values():
+        self.picture = ipywidgets.Image(format="png", layout=natural)
+        self.readout = ipywidgets.HTML()
+        self.box = ipywidgets.VBox([ipywidgets.VBox(list(controls.values())), self.readout, self.picture])
+        for control in controls.values():
             control.observe(self._follow, names="value")
 
-    def view(self) -> View:
+    def view(self) -> tuple[Figure, str]:
         """What the controls ask for now."""
         return self.draw(**{name: control.value for name, control in self.controls.items()})
 
     def _follow(self, change: object = None) -> None:
         """Draw again. A failure inside a callback reaches no one in Jupyter, so it is also written where one looks."""
         try:
-            view = self.view()
+            figure, words = self.view()
             png = io.BytesIO()
             # The least compression: a redraw has to keep up with a slider, and its bytes are never stored.
-            view.figure.savefig(png, format="png", dpi=DOTS_PER_INCH, pil_kwargs={"compress_level": 1})
+            figure.savefig(png, format="png", dpi=90, pil_kwargs={"compress_level": 1})
         except Exception as error:
             self.readout.value = f"<b>This viewer failed:</b> {html.escape(f'{type(error).__name__}: {error}')}"
             raise
-        self.picture.value = png.getvalue()
-        self.readout.value = html.escape(view.words)
+        self.picture.value, self.readout.value = png.getvalue(), html.escape(words)
 
-    def try_ends(self) -> None:
-        """Move every control to both its ends and back, so that a fault shows now and not under a learner's hand.
+    def show(self, alt: str) -> None:
+        """Put the viewer into a notebook, under a still picture of how it starts, with `alt` as text and caption.
 
-        Raises
-        ------
-        Exception
-            Whatever drawing raises there.
+        Every control is moved to both its ends and back, so that a fault there fails the cell now.
         """
+        from IPython.display import publish_display_data
+
+        show(self.view()[0], alt, "Still picture (the one below moves)")
+        self._follow()
         for control in self.controls.values():
             start = control.value
             ends = (not start,) if isinstance(start, bool) else (control.min, control.max)
             for value in (*ends, start):
                 control.value = value
-
-    def show(self, alt: str) -> None:
-        """Put the viewer into a notebook, under a still picture of how it starts.
-
-        Parameters
-        ----------
-        alt : str
-            What a reader who cannot see the still picture must know; also its caption.
-
-        Raises
-        ------
-        Exception
-            If the viewer cannot draw at an end of one of its controls.
-        """
-        from IPython.display import publish_display_data
-
-        show(self.view().figure, alt, "Still picture (the one below moves)")
-        self._follow()
-        self.try_ends()
         # Not display(box): its text form differs between ipywidgets 7 and 8, and nbval compares text.
         view = {"model_id": self.box.model_id, "version_major": 2, "version_minor": 0}
         text = f"[{self.name}: run this notebook to move it]"
@@ -114,153 +86,178 @@ class Viewer:
 
 
 def slice_viewer(
-    images: np.ndarray,
-    titles: Sequence[str],
-    references: np.ndarray | None = None,
-    predictions: Mapping[str, np.ndarray] | None = None,
-    start: int | None = None,
+    images: np.ndarray, titles: Sequence[str], references: np.ndarray,
+    predictions: Mapping[str, np.ndarray] | None = None, start: int = 0,
 ) -> Viewer:
     """Leaf through slices: slice, window level and width, masks on or off, predictions side by side.
+
+    The reference is outlined in the first panel; each further panel colours what one model found, missed and marked
+    falsely. Three fit beside the reference.
 
     Parameters
     ----------
     images : uint8 array (slices, rows, columns)
+        On the [-1250, 250] HU scale.
     titles : sequence of str
         Case and number of each slice.
-    references : 0/1 array of the same shape, optional
-    predictions : mapping of str to 0/1 array of the same shape, optional
-        One mask a model; each gets a panel of its own. Three fit beside the reference.
-    start : int, optional
-        Which slice is shown first; by default the one with the most lesion, or the middle one.
-
-    Returns
-    -------
-    Viewer
+    references : 0/1 array of the same shape
+    predictions : mapping of model name to 0/1 array of the same shape, optional
+    start : int
+        Which slice is shown first.
 
     Raises
     ------
     ValueError
         If the shapes differ.
-
-    Examples
-    --------
-    In a notebook, where `case = cache.case("phantom_03_1")`::
-
-        titles = [f"phantom_03_1, slice {z}" for z in cache.z[case]]
-        viewer = slice_viewer(cache.images[case], titles, cache.masks[case], {"light U-Net": found})
-        viewer.show("A slice through the lungs; lesions outlined in blue.")
     """
-    series = SliceSeries(images, titles, references, predictions)
-    if start is None:
-        start = len(images) // 2 if references is None else int(np.sum(references, axis=(1, 2)).argmax())
+    predictions = predictions or {}
+    _check_shapes({"slices": images, "reference": references, **predictions})
+    if len(titles) != len(images):
+        raise ValueError(f"{len(images)} slices have {len(titles)} titles")
+
+    def draw(number: int, level: float, width: float, overlay: bool) -> tuple[Figure, str]:
+        figure, (first, *panels) = _panels(1 + len(predictions))
+        reference = references[number].astype(bool)
+        words = [f"{titles[number]}; window: level {level:g} HU, width {width:g} HU"]
+        draw_slice(first, images[number], titles[number], (level, width))
+        if overlay:
+            outline(first, reference, REFERENCE)
+            words.append(f"reference: {np.count_nonzero(reference)} lesion pixels")
+        for axes, (name, masks) in zip(panels, predictions.items()):
+            draw_slice(axes, images[number], name, (level, width))
+            if overlay:
+                tint_errors(axes, reference, masks[number])
+                words.append(f"{name}: {_scores(count(reference, masks[number].astype(bool)))}")
+        if overlay and predictions:
+            words.append(COLOURS)
+        return figure, "; ".join(words) + "."
+
     level, width = LUNG_WINDOW
-    controls = {
+    return Viewer("slice viewer", draw, {
         "number": _slider("slice", start, 0, len(images) - 1),
         "level": _slider("window level, HU", level, -1250, 250, 25),
         "width": _slider("window width, HU", width, 50, 3000, 50),
-        "overlay": _tick("show masks"),
-    }
-    return Viewer("slice viewer", partial(slice_view, series), controls)
+        "overlay": ipywidgets.Checkbox(value=True, description="show masks", style=LABEL_STYLE),
+    })  # fmt: skip
 
 
 def threshold_viewer(
-    images: np.ndarray,
-    references: np.ndarray,
-    probabilities: np.ndarray,
-    shown: int = 0,
-    title: str = "",
-    start: float = 0.5,
-    chosen: float | None = None,
+    images: np.ndarray, references: np.ndarray, probabilities: np.ndarray, shown: int, title: str, chosen: float
 ) -> Viewer:
-    """Move a threshold: the mask that it makes, and precision, recall and F1.
+    """Move a threshold, from which probability on a pixel is marked: the mask that it makes, precision, recall and F1.
 
     Parameters
     ----------
     images : uint8 array (slices, rows, columns)
+        On the [-1250, 250] HU scale.
     references : 0/1 array of the same shape
     probabilities : float array of the same shape, in 0..1
     shown : int
         Which of the slices is drawn; the scores pool all of them.
     title : str
         Case and number of the drawn slice.
-    start : float
-        The threshold at first, 0.005 to 0.995.
-    chosen : float, optional
+    chosen : float
         The threshold that validation chose; a line of its own among the scores.
-
-    Returns
-    -------
-    Viewer
 
     Raises
     ------
     ValueError
         If the shapes differ.
     """
-    series = threshold_series(images, references, probabilities, shown, title, chosen)
-    return Viewer(
-        "threshold viewer",
-        lambda thousandths: threshold_view(series, thousandths / 1000),
-        # Whole thousandths: a float slider's steps do not meet 0.3 exactly.
-        {"thousandths": _slider("threshold, thousandths", 5 * round(200 * start), 5, 995, 5)},
-    )
+    _check_shapes({"slices": images, "references": references, "probabilities": probabilities})
+    counts = count_at(THRESHOLDS, references, probabilities)
+    scope = "this slice" if len(images) == 1 else f"{len(images)} slices, pooled"
+
+    def draw(thousandths: int) -> tuple[Figure, str]:
+        place = round(thousandths / 5) - 1
+        threshold = THRESHOLDS[place]
+        found = np.asarray(probabilities[shown], np.float32) >= np.float32(threshold)
+        figure, (left, right) = _panels(2)
+        draw_slice(left, images[shown], title)
+        tint_errors(left, references[shown], found)
+        for score, label, style in (("precision", "precision", "-"), ("recall", "recall", "--"), ("f1", "F1", ":")):
+            right.plot(THRESHOLDS, [getattr(one, score) for one in counts], style, color="black", label=label)
+        right.axvline(threshold, color=PREDICTION, linewidth=2)
+        right.axvline(chosen, color="0.5", linewidth=1, linestyle="--", label="chosen")
+        right.set(xlim=(0, 1.02), ylim=(0, 1.02), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1), xlabel="threshold")
+        right.set_title(f"scores, {scope}", fontsize=9)
+        right.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4,
+                     columnspacing=1, handlelength=1.6)  # fmt: skip
+        right.set_position([0.57, 0.24, 0.4, 0.66])
+        marked = f"{title}, threshold {threshold:g}: {np.count_nonzero(found)} pixels marked here"
+        return figure, f"{marked}; {scope}: {_scores(counts[place])}; {COLOURS}; {WINDOW_SENTENCE}."
+
+    # Whole thousandths: a float slider's steps do not meet 0.3 exactly.
+    return Viewer("threshold viewer", draw, {"thousandths": _slider("threshold, thousandths", 500, 5, 995, 5)})
 
 
-def patch_picker(
-    image: np.ndarray,
-    reference: np.ndarray,
-    row: int | None = None,
-    column: int | None = None,
-    title: str = "",
-    size: int = paper.PATCH_SIZE,
-) -> Viewer:
-    """Choose a pixel: the patch around it, and the class of its centre.
+def patch_picker(image: np.ndarray, reference: np.ndarray, row: int, column: int, title: str) -> Viewer:
+    """Choose a pixel: the patch of 11 x 11 around it, and the class of its centre.
 
     Parameters
     ----------
     image : uint8 array (rows, columns)
+        On the [-1250, 250] HU scale. Beyond its border it is reflected.
     reference : 0/1 array of the same shape
-    row, column : int, optional
-        The pixel at first; by default the middle of the slice.
+    row, column : int
+        The pixel at first.
     title : str
         Case and number of the slice.
-    size : int, odd
-        Pixels a side of the patch.
-
-    Returns
-    -------
-    Viewer
 
     Raises
     ------
     ValueError
         If the shapes differ.
     """
-    if np.shape(image) != np.shape(reference):
-        raise ValueError(f"the slice has shape {np.shape(image)}, its reference {np.shape(reference)}")
+    _check_shapes({"slice": image, "reference": reference})
+    size = paper.PATCH_SIZE
+    half = size // 2
+    patches, lesions = slice_patches(image), slice_patches(reference)
+
+    def draw(row: int, column: int) -> tuple[Figure, str]:
+        figure, (left, right) = _panels(2)
+        draw_slice(left, image, title)
+        outline(left, reference, REFERENCE)
+        # Pixel centres lie at whole numbers, so a pixel reaches half a unit to each side.
+        left.add_patch(Rectangle((column - half - 0.5, row - half - 0.5), size, size, fill=False, color=PREDICTION))
+        patch, lesion = patches[row, column], lesions[row, column]
+        draw_slice(right, patch, f"the patch, {size} x {size} pixels")
+        mark_centre(right, patch)
+        outline(right, lesion, REFERENCE)
+        centre = "lesion" if lesion[half, half] else "healthy"
+        lesion_pixels = f"{np.count_nonzero(lesion)} of the patch's {size**2} pixels are lesion"
+        return figure, f"{title}, row {row}, column {column}: the centre is {centre}; {lesion_pixels}."
+
     rows, columns = image.shape
-    controls = {
-        "row": _slider("row", rows // 2 if row is None else row, 0, rows - 1),
-        "column": _slider("column", columns // 2 if column is None else column, 0, columns - 1),
-    }
-    return Viewer("patch picker", lambda row, column: patch_view(image, reference, row, column, title, size), controls)
+    controls = {"row": _slider("row", row, 0, rows - 1), "column": _slider("column", column, 0, columns - 1)}
+    return Viewer("patch picker", draw, controls)
+
+
+def _check_shapes(arrays: Mapping[str, np.ndarray]) -> None:
+    shapes = {name: np.shape(array) for name, array in arrays.items()}
+    if len(set(shapes.values())) > 1:
+        found = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(f"a slice and what belongs to it need one shape; found {found}")
+
+
+def _panels(number: int) -> tuple[Figure, Sequence[Axes]]:
+    """Panels side by side, at fixed places: a layout engine would take longer than the drawing."""
+    side = 3.2  # inches
+    figure = Figure(figsize=(side * number, side * 1.09))
+    edge = 0.02 / number
+    places = [(k / number + edge / 2, 0.005, 1 / number - edge, 0.91) for k in range(number)]
+    return figure, [figure.add_axes(place) for place in places]
+
+
+def _scores(counts: Counts) -> str:
+    """Precision, recall and F1 in words; what is not defined is said, not shown as nan."""
+    scores = {"precision": counts.precision, "recall": counts.recall, "F1": counts.f1}
+    told = [f"{name} {value:.2f}" for name, value in scores.items() if not np.isnan(value)]
+    return ", ".join(told) or "nothing to find, and nothing marked"
 
 
 def _slider(label: str, value: int, least: int, most: int, step: int = 1):
-    import ipywidgets
-
     return ipywidgets.IntSlider(
-        value=value,
-        min=least,
-        max=most,
-        step=step,
-        description=label,
-        style={"description_width": "150px"},
+        value=value, min=least, max=most, step=step, description=label, style=LABEL_STYLE,
         layout=ipywidgets.Layout(width="480px"),
-    )
-
-
-def _tick(label: str):
-    import ipywidgets
-
-    return ipywidgets.Checkbox(value=True, description=label, style={"description_width": "150px"})
+    )  # fmt: skip

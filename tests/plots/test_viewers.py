@@ -1,30 +1,57 @@
-"""The viewers' widgets: they follow their controls, publish what a notebook can store, and never fail unseen."""
+"""The viewers: numbers counted by hand, pictures looked at through their pixels, widgets that never fail unseen."""
 
 import base64
+import io
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
-from covidlab.plots import viewers
+from covidlab.data.intensities import HIGHEST_HU, LOWEST_HU
+from covidlab.plots.slices import LUNG_WINDOW
+from covidlab.plots.style import FALSE, FOUND, MISSED, REFERENCE
 from covidlab.plots.viewers import Viewer, patch_picker, slice_viewer, threshold_viewer
-from covidlab.plots.views import View
 
-IMAGES = np.arange(3 * 16 * 16, dtype=np.uint8).reshape(3, 16, 16)
-MASKS = np.zeros_like(IMAGES)
-MASKS[2, :4, :4] = 1
-TITLES = ["a, slice 0", "a, slice 1", "a, slice 2"]
+GREY = 60  # of all slices here; in the lung window a stored value keeps its grey
 ALT = "A slice with a lesion outlined."
 
+# Two slices of 16 x 16; the second has a lesion of 4 x 4, of which the model marks half, and as much beside it.
+IMAGES = np.full((2, 16, 16), GREY, np.uint8)
+MASKS = np.zeros_like(IMAGES)
+MASKS[1, 4:8, 4:8] = 1
+MARKED = {"U-Net": np.roll(MASKS, 2, axis=2)}
+TITLES = ["a, slice 0", "a, slice 1"]
 
-def make(name):
-    return {
-        "slice viewer": lambda: slice_viewer(IMAGES, TITLES, MASKS, {"U-Net": MASKS}),
-        "threshold viewer": lambda: threshold_viewer(IMAGES, MASKS, MASKS * 0.5, shown=2),
-        "patch picker": lambda: patch_picker(IMAGES[2], MASKS[2], title="a, slice 2"),
-    }[name]()
+
+def leaf(titles=TITLES):
+    return slice_viewer(IMAGES, titles, MASKS, MARKED, start=1)
 
 
-ALL = pytest.mark.parametrize("name", ["slice viewer", "threshold viewer", "patch picker"])
+def slide(images=IMAGES, references=MASKS, probabilities=0.9 * MASKS, shown=1):
+    return threshold_viewer(images, references, probabilities, shown, TITLES[shown], chosen=0.4)
+
+
+def pick(row=5, column=5):
+    return patch_picker(IMAGES[1], MASKS[1], row, column, TITLES[1])
+
+
+ALL = pytest.mark.parametrize("make", [leaf, slide, pick])
+
+
+def drawn(viewer, **moved):
+    """The pixels of what a viewer draws, and its words."""
+    figure, words = viewer.draw(**{**{name: control.value for name, control in viewer.controls.items()}, **moved})
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=90)
+    png.seek(0)
+    return (imread(png)[..., :3] * 255).round().astype(int), words
+
+
+def amount(pixels, colour):
+    """Pixels of about this colour: a line's, or three quarters of it over the slice."""
+    line = np.array(list(bytes.fromhex(colour[1:])))
+    wanted = line if colour == REFERENCE else 0.75 * line + 0.25 * GREY
+    return int((np.abs(pixels - wanted).max(axis=2) < 12).sum())
 
 
 @pytest.fixture
@@ -39,93 +66,112 @@ def published(monkeypatch):
     return outputs
 
 
+def test_the_words_tell_slice_window_and_scores_and_never_nan():
+    assert drawn(leaf())[1] == (
+        "a, slice 1; window: level -500 HU, width 1500 HU; reference: 16 lesion pixels; "
+        "U-Net: precision 0.50, recall 0.50, F1 0.50; green: found, purple: missed, yellow: marked falsely."
+    )
+    assert "U-Net: nothing to find, and nothing marked" in drawn(leaf(), number=0)[1]
+
+
+def test_the_overlay_has_the_courses_colours_and_can_be_taken_away():
+    (on, _), (off, words) = drawn(leaf()), drawn(leaf(), overlay=False)
+    for colour in (REFERENCE, FOUND, MISSED, FALSE):
+        assert amount(on, colour) > 0 == amount(off, colour)
+    assert "U-Net" not in words and "reference" not in words
+    assert on.shape == off.shape  # the picture must not jump when masks come and go
+
+
+def test_the_window_is_that_of_the_sliders_and_at_first_the_one_that_slices_are_kept_in():
+    level, width = LUNG_WINDOW
+    assert (level - width / 2, level + width / 2) == (LOWEST_HU, HIGHEST_HU) == (-1250, 250)
+    slider = leaf().controls["level"]
+    assert (slider.min, slider.max, slider.value) == (-1250, 250, level)
+    assert (drawn(leaf(), level=-1100, width=300)[0] != drawn(leaf())[0]).any()
+
+
+def test_a_threshold_moves_the_mask_and_its_scores_pool_all_slices():
+    probabilities = np.zeros(MASKS.shape)
+    probabilities[1, 4:8, 4:12] = 0.3  # the lesion and as much again
+    probabilities[1, 4:6, 4:8] = 0.9  # half of the lesion
+    probabilities[0, 0, 0] = 0.9  # one false pixel on the other slice
+    low, high = (drawn(slide(probabilities=probabilities), thousandths=place) for place in (300, 305))
+    assert "threshold 0.3: 32 pixels marked here; 2 slices, pooled: precision 0.48, recall 1.00, F1 0.65" in low[1]
+    assert "threshold 0.305: 8 pixels marked here; 2 slices, pooled: precision 0.89, recall 0.50, F1 0.64" in high[1]
+    assert amount(low[0], FALSE) > 0 == amount(high[0], FALSE)
+
+
+def test_a_patch_tells_the_class_of_its_centre_and_is_reflected_at_the_border():
+    assert drawn(pick(5, 5))[1] == (
+        "a, slice 1, row 5, column 5: the centre is lesion; 16 of the patch's 121 pixels are lesion."
+    )
+    assert "the centre is healthy; 1 of the patch's 121 pixels" in drawn(pick(12, 12))[1]  # rows and columns from 7 on
+    # The patch of the corner ends in row 5; rows 4 and 5 are seen again above the border, columns likewise: 4 x 4.
+    assert "the centre is healthy; 16 of the patch's 121 pixels" in drawn(pick(0, 0))[1]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: leaf(titles=["one"]),
+        lambda: slice_viewer(IMAGES, TITLES, MASKS[:, :8]),
+        lambda: slice_viewer(IMAGES, TITLES, MASKS, {"U-Net": MASKS[:1]}),
+        lambda: slide(probabilities=np.ones((2, 16, 15))),
+        lambda: patch_picker(IMAGES[0], MASKS[0, :8], 0, 0, "a"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused(make):
+    with pytest.raises(ValueError, match="one shape|titles"):
+        make()
+
+
 @ALL
-def test_a_moved_control_changes_picture_and_words(name):
-    viewer = make(name)
+def test_a_moved_control_changes_picture_and_words(make):
+    viewer = make()
+    assert viewer.picture.value == b""  # nothing is drawn before it is shown
     slider = next(iter(viewer.controls.values()))
     slider.value = slider.min + slider.step
     before = bytes(viewer.picture.value), viewer.readout.value
-    slider.value += slider.step
+    slider.value = slider.min
     after = bytes(viewer.picture.value), viewer.readout.value  # ipywidgets 8 gives a memory view
     assert after[0].startswith(b"\x89PNG")
     assert after[0] != before[0] and after[1] != before[1]
-
-
-def test_the_level_reaches_both_ends_of_what_slices_hold():
-    level = make("slice viewer").controls["level"]
-    assert (level.min, level.max) == (-1250, 250)
-
-
-def test_the_slice_viewer_starts_where_most_lesion_is():
-    assert make("slice viewer").controls["number"].value == 2
-    assert slice_viewer(IMAGES, TITLES).controls["number"].value == 1
-    assert slice_viewer(IMAGES, TITLES, MASKS, start=0).controls["number"].value == 0
+    # Of the core, and with a keyboard's arrows or space.
+    assert {type(control).__name__ for control in viewer.controls.values()} <= {"IntSlider", "Checkbox"}
 
 
 @ALL
-def test_a_still_picture_comes_first_with_its_words(name, published, capsys):
-    make(name).show(ALT)
-    still, live = published
+def test_a_still_picture_comes_first_and_two_runs_store_the_same_words(make, published, capsys):
+    viewer = make()
+    start = {name: control.value for name, control in viewer.controls.items()}
+    viewer.show(ALT)
+    make().show(ALT)
+    still, live, *second = published
     assert still[1]["image/png"]["alt"] == ALT
     assert base64.b64decode(still[0]["image/png"]).startswith(b"\x89PNG")
-    assert capsys.readouterr().out == f"Still picture (the one below moves): {ALT}\n"
+    assert capsys.readouterr().out == 2 * f"Still picture (the one below moves): {ALT}\n"
     assert live[0]["application/vnd.jupyter.widget-view+json"]["version_major"] == 2
-    assert live[0]["text/plain"] == f"[{name}: run this notebook to move it]"
+    assert live[0]["text/plain"] == f"[{viewer.name}: run this notebook to move it]"
+    assert [one["text/plain"] for one, _ in (still, live)] == [one["text/plain"] for one, _ in second]
+    assert {name: control.value for name, control in viewer.controls.items()} == start and viewer.readout.value
 
 
-@ALL
-def test_two_runs_store_the_same_words(name, published):
-    for _ in range(2):
-        make(name).show(ALT)
-    assert [data["text/plain"] for data, _ in published[:2]] == [data["text/plain"] for data, _ in published[2:]]
-
-
-@ALL
-def test_showing_leaves_the_controls_where_they_start(name, published):
-    viewer = make(name)
-    before = {name: control.value for name, control in viewer.controls.items()}
-    viewer.show(ALT)
-    assert {name: control.value for name, control in viewer.controls.items()} == before
-    assert viewer.readout.value
-
-
-def test_a_callback_that_fails_at_the_end_of_a_slider_fails_the_cell(published, monkeypatch):
+def test_a_callback_that_fails_at_the_end_of_a_slider_fails_the_cell(published):
     # Nobody moves a slider under nbval, and Jupyter hides what a callback raises; so the cell itself has to fail.
-    draw = viewers.slice_view
+    good = leaf()
 
-    def planted(series, number, **rest):
+    def planted(number, **rest):
         if number == 0:
             raise RuntimeError("planted <fault>")
-        return draw(series, number, **rest)
+        return good.draw(number, **rest)
 
-    monkeypatch.setattr(viewers, "slice_view", planted)
-    viewer = make("slice viewer")
+    viewer = Viewer("slice viewer", planted, good.controls)
     with pytest.raises(RuntimeError, match="planted"):
         viewer.show(ALT)
-    assert "This viewer failed:" in viewer.readout.value
-    assert "RuntimeError: planted &lt;fault&gt;" in viewer.readout.value
+    assert viewer.readout.value == "<b>This viewer failed:</b> RuntimeError: planted &lt;fault&gt;"
 
 
 def test_words_cannot_bring_markup_into_the_page():
-    viewer = slice_viewer(IMAGES, ["<script>", "b", "c"])
+    viewer = leaf(titles=["<script>", "b"])
     viewer.controls["number"].value = 0
     assert "<script>" not in viewer.readout.value
-
-
-def test_every_control_is_of_the_core_and_takes_the_keyboard():
-    names = {type(control).__name__ for name in ("slice viewer", "threshold viewer", "patch picker")
-             for control in make(name).controls.values()}  # fmt: skip
-    assert names == {"IntSlider", "Checkbox"}
-
-
-def test_a_patch_picker_needs_a_reference_of_the_same_shape():
-    with pytest.raises(ValueError, match="its reference"):
-        patch_picker(IMAGES[0], MASKS[0, :8])
-
-
-def test_a_viewer_draws_nothing_before_it_is_shown():
-    def never(**_):
-        raise AssertionError
-
-    assert Viewer("a viewer", never, {}).picture.value == b""
-    assert isinstance(make("patch picker").view(), View)

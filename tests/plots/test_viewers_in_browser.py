@@ -38,7 +38,7 @@ SHOW = 'viewer.show("A square lesion, outlined.")'
 PLANT = """
 def fail(**_):
     raise RuntimeError("planted")
-object.__setattr__(viewer, "draw", fail)
+viewer.draw = fail
 """
 
 # Run All is lost before the kernel is there, and the page itself does not say so.

@@ -236,8 +236,7 @@ VIEWER = f"""
 from ipywidgets import IntSlider
 from matplotlib.figure import Figure
 from covidlab.plots.viewers import Viewer
-from covidlab.plots.views import View
-draw = lambda k: View(Figure(), str(k))
+draw = lambda k: (Figure(), str(k))
 Viewer("slice viewer", draw, {{"k": IntSlider(0, 0, 1)}}).show("{ALT}")
 """
 
@@ -263,7 +262,7 @@ def test_nbval_fails_a_broken_notebook_and_only_that(tmp_path):
     stored[0].data["text/plain"] = caption
     stored.append(new_output("display_data", data={"text/plain": "[slice viewer: run this notebook to move it]"}))
     write("viewer", VIEWER, *stored)
-    write("broken_callback", VIEWER.replace("View(Figure(), str(k))", "[View(Figure(), '')][k]"), *stored)
+    write("broken_callback", VIEWER.replace("(Figure(), str(k))", "[(Figure(), '')][k]"), *stored)
 
     # The outer pytest's workers and options are none of the inner one's business.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
