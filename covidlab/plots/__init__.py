@@ -26,11 +26,11 @@ from covidlab.plots.slices import (
     slice_comparison,
     uncertainty_figure,
 )
-from covidlab.plots.style import FALSE, FOUND, MISSED, MODEL_COLOURS, REFERENCE, new_figure, show
+from covidlab.plots.style import FALSE, FOUND, MISSED, MODEL_COLOURS, PREDICTION, REFERENCE, new_figure, show
 from covidlab.plots.viewers import patch_picker, slice_viewer, threshold_viewer
 
 __all__ = [
-    "FALSE", "FOUND", "LUNG_WINDOW", "MISSED", "MODEL_COLOURS", "REFERENCE", "WINDOW_SENTENCE",
+    "FALSE", "FOUND", "LUNG_WINDOW", "MISSED", "MODEL_COLOURS", "PREDICTION", "REFERENCE", "WINDOW_SENTENCE",
     "compare_scores_figure", "detail_figure", "draw_slice", "findings_figure", "history_figure", "hounsfield_figure",
     "models_figure", "new_figure", "outline", "outline_figure", "patch_picker", "planes_figure",
     "precision_recall_figure", "scores_figure", "show", "slice_comparison", "slice_viewer", "split_figure",

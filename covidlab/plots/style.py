@@ -6,7 +6,7 @@ Okabe and Ito's, told apart by colour-blind readers; the line styles differ too,
 
 import base64
 import io
-import textwrap
+import struct
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -20,24 +20,28 @@ MISSED = "#CC79A7"  # purple: lesion that the model left out
 FALSE = "#F0E442"  # yellow: healthy pixels that the model marked
 FOUND = "#009E73"  # green: lesion found
 PART_COLOURS = {"train": "#56B4E9", "validation": "#E69F00", "test": "#D55E00"}
+DPI = 90  # on the page
 MODEL_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
 
 
 def show(figure: Figure, alt: str, what: str = "Figure") -> None:
     """Put a figure into a notebook with what a reader who cannot see it must know, as alt text and as its caption.
 
-    JupyterLab shows no alt text, so the words are printed as well, after `what`; the notebook file keeps both.
+    JupyterLab shows no alt text, so the words stand below the picture as well, after `what`; the file keeps both.
     """
     from IPython.display import publish_display_data
 
     png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=90, bbox_inches="tight")
+    figure.savefig(png, format="png", dpi=2 * DPI, bbox_inches="tight")
+    width, height = struct.unpack(">II", png.getvalue()[16:24])  # from the PNG's header
+    # Twice the pixels of its size on the page: sharp on every screen, and when it is enlarged.
+    shape = {"width": width // 2, "height": height // 2}
+    words = f"{what}: {alt}"
     publish_display_data(
-        {"image/png": base64.b64encode(png.getvalue()).decode(), "text/plain": f"{what}: {alt}"},
-        metadata={"image/png": {"alt": alt}, "alt": alt},
+        {"image/png": base64.b64encode(png.getvalue()).decode(), "text/plain": words},
+        metadata={"image/png": {"alt": alt, **shape}, "alt": alt},
     )
-    # Broken here: a page breaks printed lines in the middle of a word.
-    print(textwrap.fill(f"{what}: {alt}", 100))
+    publish_display_data({"text/markdown": f"*{words}*", "text/plain": words})
 
 
 def new_figure(columns: int, rows: int, width: float, height: float):
