@@ -1,11 +1,12 @@
 """Scans in: from files on the disk to slices that a model can take, and to a split of them."""
 
 from covidlab.data.cohorts import Case, Cohort, open_cohort, read_cohort
-from covidlab.data.dicom import read_scan, read_series, write_series
+from covidlab.data.dicom import read_series, write_series
 from covidlab.data.inspection import inspect_cohort
 from covidlab.data.intensities import window
 from covidlab.data.masks import read_mask, write_mask
 from covidlab.data.patches import cut_patches, patch_count, sample_places, slice_patches
+from covidlab.data.scans import read_scan
 from covidlab.data.slices import SliceCache, grid_spacing, open_slice_cache
 from covidlab.data.splits import PARTS, PROTOCOLS, Split, leak_sentence, make_split
 from covidlab.data.volumes import Volume, read_volume

@@ -13,7 +13,8 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from covidlab.data.volumes import NIFTI, Volume, as_volume, read_volume
+from covidlab.data.folders import EXTENSIONS
+from covidlab.data.volumes import Volume, as_volume
 from covidlab.errors import VolumeError
 
 SERIES = "a folder with the .dcm slices of one CT series"
@@ -28,16 +29,6 @@ NEEDED = {
     "Modality": 1, "Rows": 1, "Columns": 1, "ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2,
     "PixelData": 1,
 }  # fmt: skip
-
-
-def read_scan(path: Path) -> Volume:
-    """Read one scan, a NIfTI file or a folder with the DICOM slices of one series.
-
-    Raises a VolumeError as `read_series` and `covidlab.data.volumes.read_volume` do.
-    """
-    if path.name.lower().endswith(NIFTI) and not path.name.endswith(NIFTI):
-        raise VolumeError(path, "an ending in capitals", " or ".join(NIFTI), "rename the file")
-    return read_series(path) if path.is_dir() and not path.name.endswith(NIFTI) else read_volume(path)
 
 
 def holds_slices(folder: Path) -> bool:
@@ -133,7 +124,7 @@ def _dicom_files(folder: Path) -> Iterator[Path]:
     """The files of a folder that begin as DICOM does: after a preamble, or, in old archives, at once with group 2 or 8.
     Not the index of a CD; and a file that may not be opened, so that whoever reads it says so."""
     for path in sorted(folder.iterdir()):
-        if path.is_file() and path.name[0] != "." and path.name != "DICOMDIR" and not path.name.endswith(NIFTI):
+        if path.is_file() and path.name[0] != "." and path.name != "DICOMDIR" and not path.name.endswith(EXTENSIONS):
             head = b"\x08\x00"
             with suppress(OSError), path.open("rb") as file:
                 head = file.read(132)

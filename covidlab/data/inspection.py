@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from covidlab.data.cohorts import Case, Cohort
-from covidlab.data.dicom import read_scan
 from covidlab.data.folders import case_name
 from covidlab.data.masks import read_mask_with_findings
+from covidlab.data.scans import read_scan
 from covidlab.data.volumes import Volume, read_volume
 from covidlab.errors import VolumeError
 from covidlab.progress import track
