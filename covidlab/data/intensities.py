@@ -33,16 +33,12 @@ def window(slices: np.ndarray, level: float, width: float) -> np.ndarray:
     ----------
     slices : uint8 array on the [-1250, 250] HU scale, or an array of any other dtype in HU
     level, width : float
-        Centre and width of the range, HU. Lungs are read at about -500 and 1500, soft tissue at 40 and 400.
+        Centre and width of the range, HU. Lungs are read at about -500 and 1500, soft tissue at 40 and 400. A width
+        that is not positive is a ValueError.
 
     Returns
     -------
     float32 array of the same shape in 0..1
-
-    Raises
-    ------
-    ValueError
-        If the width is not positive.
 
     Examples
     --------
@@ -58,6 +54,7 @@ def window(slices: np.ndarray, level: float, width: float) -> np.ndarray:
 
 
 def meaning_of(path: Path, voxels: np.ndarray) -> Intensities:
+    """What a file's numbers mean, by their range; a VolumeError where they mean nothing known, or are a mask's."""
     low, high = float(voxels.min()), float(voxels.max())
     span = f"{voxels.dtype} from {low:g} to {high:g}"
     if low == high:
@@ -66,28 +63,19 @@ def meaning_of(path: Path, voxels: np.ndarray) -> Intensities:
         return Intensities("hu", f"HU: {span}, and neither the record's window nor 0..1 goes below 0")
     if low >= 0 and high <= 255:
         whole = voxels.dtype.kind in "iu" or np.array_equal(voxels, np.rint(voxels))
-        if (whole and high <= 3) or _has_few_values(voxels):
-            raise VolumeError(
-                path,
-                f"a mask: {span}, a few values only",
-                "a scan",
-                "name the CT volume that the mask belongs to",
-            )
+        # A part of the voxels of a scan shows more values at once.
+        few_values = all(len(np.unique(part)) <= 3 for part in (voxels[::5, ::5, ::5], voxels))
+        if (whole and high <= 3) or few_values:
+            found, remedy = f"a mask: {span}, a few values only", "name the CT volume that the mask belongs to"
+            raise VolumeError(path, found, "a scan", remedy)
         if whole:  # as floating point, too: what nibabel's get_fdata gives and saves
             return Intensities("record_window", f"record window: {span}, whole numbers within 0..255: [-1250, 250] HU")
         if high <= 1:
             return Intensities("unit", f"unit: {span}, so [-1250, 250] HU as 0..1")
     raise VolumeError(
-        path,
-        f"values of {span}",
-        "HU (air near -1000), the record's 0..255 window, or 0..1",
+        path, f"values of {span}", "HU (air near -1000), the record's 0..255 window, or 0..1",
         "apply the scanner's rescale slope and intercept, so that air is about -1000 and water 0",
-    )
-
-
-def _has_few_values(voxels: np.ndarray) -> bool:
-    """Whether there are three values or fewer; a part of the voxels of a scan shows more at once."""
-    return all(len(np.unique(part)) <= 3 for part in (voxels[::5, ::5, ::5], voxels))
+    )  # fmt: skip
 
 
 def check_hounsfield(path: Path, voxels: np.ndarray) -> list[str]:
@@ -112,17 +100,16 @@ def check_hounsfield(path: Path, voxels: np.ndarray) -> list[str]:
         found = f"{thinner:.0%} of the voxels below -1200, padding left out, and hardly any near 0"
     if found:
         raise VolumeError(
-            path,
-            f"values that go below -100 but are no HU: {found}",
-            "air near -1000 and soft tissue near 0 to 60 HU",
+            path, f"values that go below -100 but are no HU: {found}", "air near -1000 and soft tissue near 0 to 60 HU",
             "apply the scanner's rescale slope and intercept, once, to all but the padding",
-        )
+        )  # fmt: skip
     if tissue < 0.01:
         return ["hardly a voxel is between -150 and 200 HU, where fat and soft tissue lie: check that these are HU"]
     return []
 
 
 def to_record_window(voxels: np.ndarray, kind: str) -> np.ndarray:
+    """Voxels of a kind of intensities -> uint8, [-1250, 250] HU as 0..255."""
     if kind in ("record_window", "stretched"):
         return voxels.astype(np.uint8, copy=False)
     scaled = voxels.astype(np.float32)
@@ -147,8 +134,6 @@ def find_stretched(slices: np.ndarray) -> Intensities | None:
     if np.count_nonzero((slices > 0) & (slices <= 32)) < 0.25 * np.count_nonzero(slices):
         return None
     tissue = soft_tissue(slices)
-    if np.isnan(tissue).all():
-        return None
     low, middle, high = np.nanpercentile(tissue, (5, 50, 95))
     if high - low < 0.05 * middle:
         return None
@@ -171,18 +156,11 @@ def soft_tissue(slices: np.ndarray) -> np.ndarray:
 
 
 def unstretch(slices: np.ndarray) -> np.ndarray:
-    """Estimate HU of slices that were each scaled from their darkest to their brightest voxel.
+    """Estimate HU, float32, of slices (slice, row, column) that were each scaled from their darkest to their brightest
+    voxel.
 
     Two points of the scale are known again: 0 is the darkest voxel, taken for air, and the grey of soft tissue. A
     straight line through both is the scale. Slices that were padded with less than air before come out too dark.
-
-    Parameters
-    ----------
-    slices : array (slice, row, column), 0 or more
-
-    Returns
-    -------
-    float32 array of the same shape, HU
 
     Examples
     --------
