@@ -85,8 +85,8 @@ def check_hounsfield(path: Path, voxels: np.ndarray) -> list[str]:
     or tissue in its place. Scanner units (water at 1024) have neither, but much that would be bone; HU less 1024 have
     no tissue, but much that would be thinner than air. The lowest value is left out: it may be padding.
     """
-    steps = tuple(slice(None, None, max(1, side // 64)) for side in voxels.shape)  # some hundred thousand voxels tell
-    thinned = voxels[steps]
+    # Some hundred thousand voxels tell.
+    thinned = voxels[tuple(slice(None, None, max(1, side // 64)) for side in voxels.shape)]
     inside = thinned[thinned > voxels.min()].astype(np.float32)
 
     def share(low: float, high: float) -> float:
