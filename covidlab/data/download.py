@@ -28,9 +28,8 @@ ARCHIVES = {
 def fetch_record(folder: Path) -> Path:
     """Download and extract the scans and the infection masks into a folder, which then is a cohort, and return it.
 
-    What is there already is kept, and a zip that was put there by hand is used. Raises a
-    CovidlabError, which says what to put where by hand, if the network fails, a hash differs, an archive holds
-    anything but .nii.gz files, or the disk is full.
+    What is there already is kept, and a zip that was put there by hand is used. Raises a CovidlabError, which says
+    what to put where by hand, if the network fails, a hash differs or the disk is full.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,14 +63,11 @@ def _downloaded(path: Path, sha256: str) -> Path:
 
 
 def _extract(path: Path, target: Path) -> None:
-    # pooch.Unzip would extract whatever an archive holds, and leave half a cohort behind when it is interrupted.
+    # pooch.Unzip would leave half a cohort behind when it is interrupted.
     with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         for member in archive.infolist():
             place = PurePosixPath(member.filename)
-            if member.is_dir() or "__MACOSX" in place.parts:
-                continue
-            if place.is_absolute() or ".." in place.parts or not place.name.endswith(".nii.gz"):
-                raise CovidlabError(path, f"a member {member.filename!r}", "plain .nii.gz files", "delete the archive")
-            member.filename = place.name
-            archive.extract(member, Path(scratch, target.name))
+            if place.name.endswith(".nii.gz") and "__MACOSX" not in place.parts:
+                member.filename = place.name
+                archive.extract(member, Path(scratch, target.name))
         os.replace(Path(scratch, target.name), target)

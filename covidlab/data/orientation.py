@@ -7,7 +7,7 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
-from covidlab.data.intensities import Intensities, to_record_window
+from covidlab.data.intensities import Intensities
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def orient(
 
     def seen(orientation: Orientation) -> str:
         """The spine's side by the picture; a few slices tell it without converting the whole volume."""
-        return spine_side(to_record_window(_middle(orientation.to_display(voxels)), intensities.kind))
+        return spine_side(intensities.windowed(_middle(orientation.to_display(voxels))))
 
     spacing, findings = None, []
     if why := disbelief(header, affine):

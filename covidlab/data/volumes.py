@@ -15,16 +15,7 @@ import nibabel as nib
 import numpy as np
 
 from covidlab.data.folders import EXTENSIONS
-from covidlab.data.intensities import (
-    HIGHEST_HU,
-    LOWEST_HU,
-    Intensities,
-    check_hounsfield,
-    find_stretched,
-    meaning_of,
-    to_record_window,
-    unstretch,
-)
+from covidlab.data.intensities import Intensities, find_stretched, meaning_of
 from covidlab.data.orientation import Orientation, orient
 from covidlab.errors import VolumeError
 
@@ -79,23 +70,12 @@ class Volume:
         Where slices were stretched one by one, HU are estimated: see `unstretch`. A `part` of the slices, or
         positions of some, cost only their share of the work.
         """
-        displayed, kind = self.to_display(self.voxels)[part], self.intensities.kind
-        if kind == "stretched":
-            displayed, kind = unstretch(displayed), "hu"
-        windowed = np.empty(displayed.shape, np.uint8)
-        for target, slice_ in zip(windowed, displayed):  # one by one: a slice stays in the processor's cache
-            target[:] = to_record_window(slice_, kind)
-        return windowed
+        return self.intensities.windowed(self.to_display(self.voxels)[part])
 
     def hounsfield(self) -> np.ndarray:
         """Float32 HU in stored order; of a windowed file what the window left: steps of 5.9 HU, ends cut off; of
         slices stretched one by one an estimate."""
-        if self.intensities.kind == "hu":
-            return self.voxels.astype(np.float32)
-        if self.intensities.kind == "stretched":
-            return self.from_display(unstretch(self.to_display(self.voxels)))
-        full_scale = 255.0 if self.intensities.kind == "record_window" else 1.0
-        return self.voxels.astype(np.float32) / full_scale * (HIGHEST_HU - LOWEST_HU) + LOWEST_HU
+        return self.from_display(self.intensities.hounsfield(self.to_display(self.voxels)))
 
 
 def read_volume(path: str | os.PathLike) -> Volume:
@@ -124,10 +104,9 @@ def as_volume(
             path, f"{bad} voxels that are NaN or infinite", "a number in every voxel",
             "write the scan again from its source; air is -1000 HU, not NaN",
         )  # fmt: skip
-    intensities = meaning_of(path, voxels)
-    if intensities.kind == "hu":
-        findings = findings + check_hounsfield(path, voxels)
-    orientation, spacing, more = orient(path, header, affine, voxels, intensities)
+    intensities, findings_of_numbers = meaning_of(path, voxels)
+    orientation, spacing, findings_of_place = orient(path, header, affine, voxels, intensities)
+    findings = findings + findings_of_numbers
     # Which axis the slices follow each other along is known only now.
     if intensities.kind == "record_window" and (stretched := find_stretched(orientation.to_display(voxels))):
         intensities = stretched
@@ -135,7 +114,7 @@ def as_volume(
             "grey values are scaled per slice, not by the record's window: HU are estimated from each slice's darkest "
             "voxel and its soft tissue, and dense tissue above it may be some tens of HU off"
         ]
-    return Volume(path, voxels, header, affine, spacing, intensities, orientation, tuple(findings + more))
+    return Volume(path, voxels, header, affine, spacing, intensities, orientation, tuple(findings + findings_of_place))
 
 
 def read_nifti(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, list[str]]:
