@@ -37,8 +37,6 @@ class GridFit:
         return cls(size, *volume.slice_shape, volume.pixel_aspect)
 
     def __post_init__(self):
-        if not self.aspect > 0:
-            raise ValueError(f"a pixel's height over its width must be above 0; found {self.aspect}")
         if min(self.size, self.height, self.width) < 1:
             raise ValueError(f"sides must be at least 1 pixel; found {self.size}, {self.height} x {self.width}")
 
