@@ -115,14 +115,8 @@ def sample_places(masks: np.ndarray, slices: np.ndarray, patches: int, random: n
 def cut_patches(images: np.ndarray, places: PatchPlaces) -> np.ndarray:
     """The patches (patches, 11, 11) around sampled centres of images (slices, height, width), of the images' dtype;
     beyond the border they are reflected."""
-    reach = np.arange(paper.PATCH_SIZE) - paper.PATCH_SIZE // 2
-    height, width = images.shape[1:]
-    rows = _reflect(places.rows[:, None] + reach, height)
-    columns = _reflect(places.columns[:, None] + reach, width)
+    size = paper.PATCH_SIZE
+    # Which row, and which column, stands where a border of half a patch is put around a slice.
+    rows, columns = (np.pad(np.arange(side), size // 2, mode="reflect") for side in images.shape[1:])
+    rows, columns = rows[places.rows[:, None] + np.arange(size)], columns[places.columns[:, None] + np.arange(size)]
     return images[places.slices[:, None, None], rows[:, :, None], columns[:, None, :]]
-
-
-def _reflect(index: np.ndarray, length: int) -> np.ndarray:
-    """Indices beyond 0 .. length - 1 turned back, the border itself not repeated (as numpy's mode "reflect")."""
-    index = np.abs(index)
-    return np.where(index >= length, 2 * (length - 1) - index, index)
