@@ -125,11 +125,11 @@ def orient(
 
 
 def _by_affine(affine: np.ndarray) -> Orientation:
-    directions = nib.io_orientation(affine)
-    axes = tuple(int(np.flatnonzero(directions[:, 0] == world)[0]) for world in (2, 1, 0))
-    # Stored towards the feet, the front or the right is the way of display for slice, row, column respectively
-    # when reversed: head last, back last, left last.
-    flips = tuple(bool(directions[axis, 1] == sign) for axis, sign in zip(axes, (-1, 1, 1)))
+    # For display slices follow each other to the head (S), rows to the back (P), columns to the left (L).
+    display = nib.orientations.axcodes2ornt("SPL")
+    turn = nib.orientations.ornt_transform(nib.io_orientation(affine), display)
+    axes = tuple(int(axis) for axis in np.argsort(turn[:, 0]))
+    flips = tuple(bool(turn[axis, 1] < 0) for axis in axes)
     return Orientation("affine", f"affine: stored {''.join(nib.aff2axcodes(affine))}", axes, flips)
 
 
