@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from covidlab import paper
-from covidlab.data.cohorts import is_single_scan, open_cohort
+from covidlab.data.cohorts import open_cohort
+from covidlab.data.scans import is_single_scan
 from covidlab.data.slices import open_slice_cache
 from covidlab.errors import CovidlabError
 from covidlab.weights import SHIPPED, find_weights, licence_of

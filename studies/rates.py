@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from covidlab._tensorflow import keras, tf
-from covidlab.data.dicom import read_scan
 from covidlab.data.grid import GridFit
+from covidlab.data.scans import read_scan
 from covidlab.data.slices import SliceCache
 from covidlab.data.splits import Split
 from covidlab.models.segment import predict_file

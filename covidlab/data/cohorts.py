@@ -7,20 +7,10 @@ but names; reading a file is `covidlab.data.volumes`, and the array that trainin
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from pathlib import Path
 
-from covidlab.data.folders import (
-    EXTENSIONS,
-    IMAGE_FOLDERS,
-    MASK_FOLDERS,
-    cohorts_in,
-    image_and_mask_folders,
-    named_like,
-    named_patients,
-    nifti_files,
-    patient_of,
-    phantom_folder,
-)
+from covidlab.data.folders import image_and_mask_folders, named_patients, nifti_files, patient_of, phantom_folder
 from covidlab.errors import CohortError
 
 PROFILES = ("lesson", "paper")
@@ -31,42 +21,23 @@ PHANTOM_MARKER = "phantom.json"
 
 @dataclass(frozen=True)
 class Case:
-    """One scan with the expert's mask of it.
+    """One scan with the expert's mask of it, both NIfTI files."""
 
-    Parameters
-    ----------
-    name : str
-        The file name without .nii or .nii.gz.
-    patient : str
-        Scans of one patient share it: see `patient_of`.
-    image, mask : Path
-        NIfTI files.
-    """
-
-    name: str
-    patient: str
+    name: str  # The file name without .nii or .nii.gz
+    patient: str  # Scans of one patient share it: see `covidlab.data.folders.patient_of`
     image: Path
     mask: Path
 
 
 @dataclass(frozen=True)
 class Cohort:
-    """Cases in the order of their names.
+    """Cases in the order of their names."""
 
-    Parameters
-    ----------
-    name : str
-        "phantom" for the synthetic default, else the folder's name; scores carry it.
-    folder : Path
-    cases : tuple of Case
-    is_phantom : bool
-        Whether no real patient is in it: only then may a picture of it be stored. The folder's marker says so, not its
-        name.
-    """
-
-    name: str
+    name: str  # "phantom" for the synthetic default, else the folder's name; scores carry it
     folder: Path
     cases: tuple[Case, ...]
+    # Whether no real patient is in it: only then may a picture of it be stored. The folder's marker says so, not its
+    # name.
     is_phantom: bool = False
 
     @property
@@ -74,38 +45,18 @@ class Cohort:
         """The distinct patients, sorted."""
         return tuple(sorted({case.patient for case in self.cases}))
 
-    def select(self, pattern: str) -> "Cohort":
-        """The cases whose name matches a shell pattern such as ``radiopaedia*``.
-
-        Raises
-        ------
-        CohortError
-            If none does.
-        """
-        return self.named(named_like(self.folder, [case.name for case in self.cases], pattern))
-
     def named(self, names: Sequence[str]) -> "Cohort":
-        """Exactly the named cases, such as those that a run was made with.
-
-        Raises
-        ------
-        CohortError
-            If one is missing.
-        """
+        """Exactly the named cases, such as those that a run was made with; CohortError if one is missing."""
         missing = sorted(set(names) - {case.name for case in self.cases})
         if missing:
-            raise CohortError(
-                self.folder,
-                f"no case {missing[0]}, and {len(missing)} missing in all",
-                f"the {len(names)} cases of the run",
-                "name the folder that the run was made with",
-            )
+            found = f"no case {missing[0]}, and {len(missing)} missing in all"
+            expected = f"the {len(names)} cases of the run"
+            raise CohortError(self.folder, found, expected, "name the folder that the run was made with")
         return replace(self, cases=tuple(case for case in self.cases if case.name in set(names)))
 
 
 def open_cohort(
-    source: str | os.PathLike | None = None, profile: str = "lesson",
-    cases: str | Collection[str] = "*",
+    source: str | os.PathLike | None = None, profile: str = "lesson", cases: str | Collection[str] = "*"
 ) -> Cohort:
     """Open the cohort that the reader chose, or make the phantom.
 
@@ -118,10 +69,6 @@ def open_cohort(
         How large the phantom is (see `covidlab.phantom.writing`); other cohorts are as they are.
     cases : str or collection of str
         Only these: see `read_cohort`.
-
-    Returns
-    -------
-    Cohort
 
     Raises
     ------
@@ -141,51 +88,28 @@ def open_cohort(
 
 
 def read_cohort(folder: Path, cases: str | Collection[str] = "*") -> Cohort:
-    """Pair the images and masks of a folder by name.
+    """Pair the images and masks of a folder by name; raises a CohortError as `open_cohort` does.
 
-    Parameters
-    ----------
-    folder : Path
-    cases : str or collection of str
-        A shell pattern such as ``radiopaedia*``, which must match; or names, of which those that are here are taken.
-        Only a scan that is taken needs a mask.
-
-    Returns
-    -------
-    Cohort
-
-    Raises
-    ------
-    CohortError
-        As `open_cohort`.
+    `cases` is a shell pattern such as ``radiopaedia*``, which must match; or names, of which those that are here are
+    taken. Only a scan that is taken needs a mask.
     """
-    images, masks = image_and_mask_folders(folder)
-    image_files, mask_files = nifti_files(images), nifti_files(masks)
-    if not image_files:
-        raise CohortError(images, "no .nii or .nii.gz file", "at least one scan", "put the scans there")
-    patients = named_patients(folder / "patients.csv", image_files)
-    wanted = set(named_like(folder, image_files, cases) if isinstance(cases, str) else cases)
-    image_files = {name: path for name, path in image_files.items() if name in wanted}
-    missing = sorted(set(image_files) - set(mask_files))
+    image_folder, mask_folder = image_and_mask_folders(folder)
+    images, masks = nifti_files(image_folder), nifti_files(mask_folder)
+    if not images:
+        raise CohortError(image_folder, "no .nii or .nii.gz file", "at least one scan", "put the scans there")
+    patients = named_patients(folder / "patients.csv", images)
+    wanted = [name for name in images if (fnmatch(name, cases) if isinstance(cases, str) else name in cases)]
+    if isinstance(cases, str) and not wanted:
+        found = f"no case named like {cases!r} among {len(images)} (the first is {next(iter(images))})"
+        remedy = "quote the pattern and check it against `covidlab inspect`"
+        raise CohortError(folder, found, "a pattern that matches at least one case", remedy)
+    missing = [name for name in wanted if name not in masks]
     if missing:
+        image = images[missing[0]]
         raise CohortError(
-            masks / image_files[missing[0]].name,
-            f"no mask for {len(missing)} of {len(image_files)} scans",
-            f"a mask of the same name as {image_files[missing[0]]}",
-            "add the mask, or leave the scan out with --cases",
-        )
-    found = tuple(
-        Case(name, patients.get(name, patient_of(name)), image_files[name], mask_files[name]) for name in image_files
-    )
+            mask_folder / image.name, f"no mask for {len(missing)} of {len(wanted)} scans",
+            f"a mask of the same name as {image}", "add the mask, or leave the scan out with --cases",
+        )  # fmt: skip
+    found = tuple(Case(name, patients.get(name, patient_of(name)), images[name], masks[name]) for name in wanted)
     is_phantom = (folder / PHANTOM_MARKER).exists()
     return Cohort("phantom" if is_phantom else folder.resolve().name, folder, found, is_phantom)
-
-
-def is_single_scan(path: Path) -> bool:
-    """Whether a path is one scan, a file or a folder of DICOM slices, and no folder of cases."""
-    if not path.is_dir():
-        return path.is_file()
-    inside = {child.name for child in path.iterdir()}
-    cohort = inside & {*IMAGE_FOLDERS, *MASK_FOLDERS} or any(name.endswith(EXTENSIONS) for name in inside)
-    cohort = cohort or cohorts_in(path)
-    return not cohort and any((path / name).is_file() for name in inside if not name.startswith("."))

@@ -1,5 +1,4 @@
-"""One CT series in DICOM, a folder of single slices, read as a `Volume`: what a hospital's archive gives out. And the
-one place that tells such a folder from a NIfTI file.
+"""One CT series in DICOM, a folder of single slices, read as a `Volume`: what a hospital's archive gives out.
 
 Needs pydicom, the extra `dicom`. Enhanced multi-frame files and segmentations are not read: convert those to NIfTI.
 """
@@ -13,11 +12,11 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from covidlab.data.volumes import NIFTI, Volume, as_volume, read_volume
+from covidlab.data.folders import EXTENSIONS
+from covidlab.data.volumes import Volume, as_volume
 from covidlab.errors import VolumeError
 
 SERIES = "a folder with the .dcm slices of one CT series"
-
 CONVERT = "convert the series to NIfTI with dcm2niix and name that file"
 
 # DICOM's x and y grow to the patient's left and back, NIfTI's to the right and front.
@@ -28,16 +27,6 @@ NEEDED = {
     "Modality": 1, "Rows": 1, "Columns": 1, "ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2,
     "PixelData": 1,
 }  # fmt: skip
-
-
-def read_scan(path: Path) -> Volume:
-    """Read one scan, a NIfTI file or a folder with the DICOM slices of one series.
-
-    Raises a VolumeError as `read_series` and `covidlab.data.volumes.read_volume` do.
-    """
-    if path.name.lower().endswith(NIFTI) and not path.name.endswith(NIFTI):
-        raise VolumeError(path, "an ending in capitals", " or ".join(NIFTI), "rename the file")
-    return read_series(path) if path.is_dir() and not path.name.endswith(NIFTI) else read_volume(path)
 
 
 def holds_slices(folder: Path) -> bool:
@@ -66,8 +55,7 @@ def read_series(folder: Path) -> Volume:
     first = slices[0]
     across, down = np.array(first.ImageOrientationPatient, float).reshape(2, 3)
     places = np.array([one.ImagePositionPatient for one in slices], float)
-    normal = np.cross(across, down)
-    heights = [float(np.dot(place, normal)) for place in places]
+    heights = places @ np.cross(across, down)
     order, gaps = np.argsort(heights), np.diff(np.sort(heights))
     if len(slices) < 2 or gaps.min() <= 0 or gaps.max() > 1.1 * np.median(gaps):
         found = f"distances of {gaps.min():.2f} to {gaps.max():.2f} mm between slices" if len(gaps) else "one slice"
@@ -75,7 +63,7 @@ def read_series(folder: Path) -> Volume:
         raise VolumeError(folder, "; ".join([found, *findings]), "evenly spaced slices, each once", remedy)
 
     origin, last = places[order[[0, -1]]]
-    row_distance, column_distance = (float(distance) for distance in first.PixelSpacing)
+    row_distance, column_distance = map(float, first.PixelSpacing)
     steps = across * column_distance, down * row_distance, (last - origin) / (len(slices) - 1)
     affine = TURN @ nib.affines.from_matvec(np.stack(steps, axis=1), origin)
     if not np.abs(np.linalg.det(affine)) > 0:  # nor where a number is none
@@ -90,6 +78,31 @@ def read_series(folder: Path) -> Volume:
     return as_volume(folder, image.header, affine, voxels, findings)
 
 
+def write_series(folder: Path, volume: Volume) -> list[Path]:
+    """Write a scan as a plain CT series, one file a slice, as a scanner would: for lessons and tests, not for archives.
+
+    HU are rounded to whole numbers; where the scan has no spacing, a voxel is a cube of 1 mm. The folder is made if
+    missing. Returns the files, from feet to head. Raises a VolumeError if pydicom is not installed.
+    """
+    pydicom = _pydicom(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    first, steps = _display_geometry(volume)
+    distances = np.linalg.norm(steps, axis=0)
+    up, down, across = (steps / distances).T
+    uid, paths = pydicom.uid.generate_uid(), []
+    for k, pixels in enumerate(np.rint(volume.to_display(volume.hounsfield())).astype(np.int16)):
+        one = pydicom.Dataset()
+        one.Modality, one.SeriesInstanceUID, one.SOPClassUID = "CT", uid, pydicom.uid.CTImageStorage
+        one.PixelSpacing = [f"{distance:.8g}" for distance in distances[1:]]
+        one.ImageOrientationPatient = [f"{side:.8g}" for side in (*across, *down)]
+        one.ImagePositionPatient = [f"{side:.8g}" for side in first + k * distances[0] * up]
+        one.RescaleSlope, one.RescaleIntercept = 1, 0
+        one.set_pixel_data(pixels, "MONOCHROME2", bits_stored=16)
+        paths.append(folder / f"slice-{k:04d}.dcm")
+        one.save_as(paths[-1], enforce_file_format=True)
+    return paths
+
+
 def _pydicom(folder: Path):
     """pydicom, which is an extra."""
     try:
@@ -101,6 +114,7 @@ def _pydicom(folder: Path):
 
 
 def _largest_series(folder: Path):
+    """The slices of the series with most of them, and findings."""
     pydicom, series, left_out = _pydicom(folder), defaultdict(list), []
     paths = list(_dicom_files(folder))
     for path in paths:
@@ -132,8 +146,8 @@ def _largest_series(folder: Path):
 def _dicom_files(folder: Path) -> Iterator[Path]:
     """The files of a folder that begin as DICOM does: after a preamble, or, in old archives, at once with group 2 or 8.
     Not the index of a CD; and a file that may not be opened, so that whoever reads it says so."""
-    for path in sorted(folder.iterdir()):
-        if path.is_file() and path.name[0] != "." and path.name != "DICOMDIR" and not path.name.endswith(NIFTI):
+    for path in sorted(folder.glob("[!.]*")):
+        if path.is_file() and path.name != "DICOMDIR" and not path.name.endswith(EXTENSIONS):
             head = b"\x08\x00"
             with suppress(OSError), path.open("rb") as file:
                 head = file.read(132)
@@ -161,34 +175,9 @@ def _hounsfield(one) -> np.ndarray:
             raise ValueError(f"an array {stored.shape} for one slice")
         values = stored * float(one.get("RescaleSlope") or 1) + float(one.get("RescaleIntercept") or 0)
     except (RuntimeError, NotImplementedError, AttributeError, ValueError) as error:
-        raise VolumeError(one.filename, f"pixels that cannot be unpacked ({str(error).splitlines()[0]})", SERIES,
-                          CONVERT) from error  # fmt: skip
+        found = f"pixels that cannot be unpacked ({str(error).splitlines()[0]})"
+        raise VolumeError(one.filename, found, SERIES, CONVERT) from error
     return np.rint(values).astype(np.int16).T
-
-
-def write_series(folder: Path, volume: Volume) -> list[Path]:
-    """Write a scan as a plain CT series, one file a slice, as a scanner would: for lessons and tests, not for archives.
-
-    HU are rounded to whole numbers; where the scan has no spacing, a voxel is a cube of 1 mm. The folder is made if
-    missing. Returns the files, from feet to head. Raises a VolumeError if pydicom is not installed.
-    """
-    pydicom = _pydicom(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    first, steps = _display_geometry(volume)
-    distances = np.linalg.norm(steps, axis=0)
-    up, down, across = (steps / distances).T
-    uid, paths = pydicom.uid.generate_uid(), []
-    for k, pixels in enumerate(np.rint(volume.to_display(volume.hounsfield())).astype(np.int16)):
-        one = pydicom.Dataset()
-        one.Modality, one.SeriesInstanceUID, one.SOPClassUID = "CT", uid, pydicom.uid.CTImageStorage
-        one.PixelSpacing = [f"{distance:.8g}" for distance in distances[1:]]
-        one.ImageOrientationPatient = [f"{side:.8g}" for side in (*across, *down)]
-        one.ImagePositionPatient = [f"{side:.8g}" for side in first + k * distances[0] * up]
-        one.RescaleSlope, one.RescaleIntercept = 1, 0
-        one.set_pixel_data(pixels, "MONOCHROME2", bits_stored=16)
-        paths.append(folder / f"slice-{k:04d}.dcm")
-        one.save_as(paths[-1], enforce_file_format=True)
-    return paths
 
 
 def _display_geometry(volume: Volume) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,6 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 import pooch
-import requests
 from filelock import FileLock
 
 from covidlab.errors import CovidlabError
@@ -29,9 +28,8 @@ ARCHIVES = {
 def fetch_record(folder: Path) -> Path:
     """Download and extract the scans and the infection masks into a folder, which then is a cohort, and return it.
 
-    What is there already is kept, and a zip that was put there by hand is used. Raises a
-    CovidlabError, which says what to put where by hand, if the network fails, a hash differs, an archive holds
-    anything but .nii.gz files, or the disk is full.
+    What is there already is kept, and a zip that was put there by hand is used. Raises a CovidlabError, which says
+    what to put where by hand, if the network fails, a hash differs or the disk is full.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -46,29 +44,30 @@ def fetch_record(folder: Path) -> Path:
 
 
 def _downloaded(path: Path, sha256: str) -> Path:
-    url, by_hand = f"{BASE_URL}/{path.name}?download=1", f"or download it by hand from doi.org/{DOI} into {path.parent}"
-    record = pooch.create(path.parent, "", registry={path.name: f"sha256:{sha256}"}, urls={path.name: url},
-                          retry_if_failed=2)  # fmt: skip
+    url = f"{BASE_URL}/{path.name}?download=1"
+    downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=2**18)
+    registry, urls = {path.name: f"sha256:{sha256}"}, {path.name: url}
+    record = pooch.create(path.parent, "", registry=registry, urls=urls, retry_if_failed=2)
     try:
-        record.fetch(path.name, downloader=pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=2**18))
-    except (requests.RequestException, ValueError) as error:  # ValueError: pooch's word for another hash
-        found = "a download with another SHA-256"
-        if isinstance(error, requests.RequestException):
-            found = f"no way to {BASE_URL} ({type(error).__name__})"
-        remedy = f"run the same command again, {by_hand} and run it then"
+        record.fetch(path.name, downloader=downloader)
+    except (OSError, ValueError) as error:
+        if getattr(error, "errno", None):  # the disk's; the network's come from requests, without a number
+            raise
+        found = f"no way to {BASE_URL} ({type(error).__name__})"
+        if not isinstance(error, OSError):  # pooch's word for another hash
+            found = "a download with another SHA-256"
+        by_hand = f"download it by hand from doi.org/{DOI} into {path.parent}"
+        remedy = f"run the same command again, or {by_hand} and run it then"
         raise CovidlabError(path, found, f"{path.name} with SHA-256 {sha256}", remedy) from error
     return path
 
 
 def _extract(path: Path, target: Path) -> None:
-    # pooch.Unzip would extract whatever an archive holds, and leave half a cohort behind when it is interrupted.
+    # pooch.Unzip would leave half a cohort behind when it is interrupted.
     with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         for member in archive.infolist():
             place = PurePosixPath(member.filename)
-            if member.is_dir() or "__MACOSX" in place.parts:
-                continue
-            if place.is_absolute() or ".." in place.parts or not place.name.endswith(".nii.gz"):
-                raise CovidlabError(path, f"a member {member.filename!r}", "plain .nii.gz files", "delete the archive")
-            member.filename = place.name
-            archive.extract(member, Path(scratch, target.name))
+            if place.name.endswith(".nii.gz") and "__MACOSX" not in place.parts:
+                member.filename = place.name
+                archive.extract(member, Path(scratch, target.name))
         os.replace(Path(scratch, target.name), target)

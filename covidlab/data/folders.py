@@ -4,7 +4,6 @@ import csv
 import os
 import re
 from collections.abc import Collection
-from fnmatch import fnmatch
 from pathlib import Path
 
 import pooch
@@ -13,9 +12,9 @@ from covidlab.errors import CohortError
 
 # The record's own folder names first, then the usual ones, so that "one folder of images, one of masks" just works.
 IMAGE_FOLDERS = ("COVID-19-CT-Seg_20cases", "images", "image", "imagesTr", "scans", "ct")
-
 MASK_FOLDERS = ("Infection_Mask", "masks", "mask", "labelsTr", "labels", "infection")
 
+# Of NIfTI, the only endings of scans and masks.
 EXTENSIONS = (".nii.gz", ".nii")
 
 
@@ -32,16 +31,13 @@ def patient_of(case_name: str) -> str:
     >>> patient_of("radiopaedia_10_85902_3"), patient_of("phantom_03_2"), patient_of("coronacases_001")
     ('10', 'phantom_03', 'coronacases_001')
     """
-    if found := re.fullmatch(r"radiopaedia_(\d+)_\d+_\d+", case_name):
-        return found[1]
-    if found := re.fullmatch(r"(phantom_\d+)_\d+", case_name):
-        return found[1]
-    return case_name
+    found = re.fullmatch(r"radiopaedia_(\d+)_\d+_\d+|(phantom_\d+)_\d+", case_name)
+    return found[1] or found[2] if found else case_name
 
 
 def case_name(path: Path) -> str:
     """A NIfTI file's name without its extension; of a folder with a DICOM series, its name."""
-    return next((path.name[: -len(end)] for end in EXTENSIONS if path.name.endswith(end)), path.name)
+    return next((path.name.removesuffix(end) for end in EXTENSIONS if path.name.endswith(end)), path.name)
 
 
 def data_home() -> Path:
@@ -58,11 +54,12 @@ def phantom_folder(profile: str = "lesson", seed: int = 0) -> Path:
 
 
 def image_and_mask_folders(folder: Path) -> tuple[Path, Path]:
+    """The folder of images and that of masks in a cohort's folder; CohortError where one is missing."""
     layout = f"a folder {IMAGE_FOLDERS[0]} (or images) and a folder {MASK_FOLDERS[0]} (or masks)"
     if not folder.is_dir():
         what = "a file" if folder.exists() else "nothing"
         raise CohortError(folder, f"{what} of that name", f"a folder that holds {layout}", "check the path")
-    images, masks = _halves(folder)
+    images, masks = halves(folder)
     if not images or not masks:
         there = ", ".join(sorted(child.name for child in folder.iterdir())[:6]) or "nothing: it is empty"
         remedy = "rename or create them, or run `covidlab phantom` for synthetic data"
@@ -75,39 +72,26 @@ def image_and_mask_folders(folder: Path) -> tuple[Path, Path]:
     return images[0], masks[0]
 
 
-def _halves(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The folders of images and of masks that are there, by either name."""
-    names = IMAGE_FOLDERS, MASK_FOLDERS
-    images, masks = ([folder / name for name in these if (folder / name).is_dir()] for these in names)
+def halves(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The folders of images and of masks that are there, by any of their names."""
+    images, masks = (
+        [folder / name for name in names if (folder / name).is_dir()] for names in (IMAGE_FOLDERS, MASK_FOLDERS)
+    )
     return images, masks
 
 
 def cohorts_in(folder: Path) -> list[Path]:
     """Folders of a folder that hold both images and masks."""
-    return [child for child in sorted(folder.iterdir()) if child.is_dir() and all(_halves(child))]
+    return [child for child in sorted(folder.iterdir()) if child.is_dir() and all(halves(child))]
 
 
 def nifti_files(folder: Path) -> dict[str, Path]:
     """Name -> file, sorted by name; hidden files (macOS leaves ._name.nii.gz beside each) are not scans."""
-    files = sorted(path for path in folder.iterdir() if path.name.endswith(EXTENSIONS) and path.name[0] != ".")
     named: dict[str, Path] = {}
-    for path in files:
-        if (twin := named.setdefault(case_name(path), path)) != path:
+    for path in sorted(folder.glob("[!.]*")):
+        if path.name.endswith(EXTENSIONS) and (twin := named.setdefault(case_name(path), path)) != path:
             raise CohortError(path, f"{twin.name} too", "one file a case", "remove one of the two")
     return named
-
-
-def named_like(folder: Path, names: Collection[str], pattern: str) -> list[str]:
-    """The names that match a shell pattern: at least one."""
-    found = [name for name in names if fnmatch(name, pattern)]
-    if not found:
-        raise CohortError(
-            folder,
-            f"no case named like {pattern!r} among {len(names)} (the first is {next(iter(names))})",
-            "a pattern that matches at least one case",
-            "quote the pattern and check it against `covidlab inspect`",
-        )
-    return found
 
 
 def named_patients(path: Path, names: Collection[str]) -> dict[str, str]:
@@ -128,10 +112,8 @@ def named_patients(path: Path, names: Collection[str]) -> dict[str, str]:
             continue  # a spreadsheet's empty rows
         row = f"{case!r} in line {line}"
         if case not in names:
-            raise CohortError(
-                path, f"{row}, of which there is no scan", f"names of files such as {next(iter(names))}",
-                "correct the name, or delete the row",
-            )  # fmt: skip
+            found, expected = f"{row}, of which there is no scan", f"names of files such as {next(iter(names))}"
+            raise CohortError(path, found, expected, "correct the name, or delete the row")
         if not patient:
             raise CohortError(path, f"{row} without a patient", "a case and a patient in each row", "name the patient")
         if case in patients:

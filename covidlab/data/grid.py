@@ -16,7 +16,6 @@ from covidlab.data.volumes import Volume
 class GridFit:
     """How a slice of height x width lies on a square grid.
 
-
     Examples
     --------
     >>> fit = GridFit(128, 630, 401)
@@ -38,20 +37,22 @@ class GridFit:
         return cls(size, *volume.slice_shape, volume.pixel_aspect)
 
     def __post_init__(self):
-        if not self.aspect > 0:
-            raise ValueError(f"a pixel's height over its width must be above 0; found {self.aspect}")
         if min(self.size, self.height, self.width) < 1:
             raise ValueError(f"sides must be at least 1 pixel; found {self.size}, {self.height} x {self.width}")
 
     @property
     def inner_height(self) -> int:
         """Rows of the grid that the slice covers."""
-        return max(1, round(self.height * self.aspect * self.size / self._longer_side))
+        return self._scaled(self.height * self.aspect)
 
     @property
     def inner_width(self) -> int:
         """Columns of the grid that the slice covers."""
-        return max(1, round(self.width * self.size / self._longer_side))
+        return self._scaled(self.width)
+
+    def _scaled(self, side: float) -> int:
+        """Pixels of the grid for a side of the slice, given in widths of a pixel."""
+        return max(1, round(side * self.size / max(self.height * self.aspect, self.width)))
 
     @property
     def top(self) -> int:
@@ -69,9 +70,10 @@ class GridFit:
         return self.height == self.width == self.size and self.aspect == 1
 
     @property
-    def _longer_side(self) -> float:
-        """In widths of a pixel."""
-        return max(self.height * self.aspect, self.width)
+    def _inner(self) -> tuple[slice, slice, slice]:
+        """Where in (n, size, size) the slices lie."""
+        rows, columns = slice(self.top, self.top + self.inner_height), slice(self.left, self.left + self.inner_width)
+        return slice(None), rows, columns
 
     def to_grid(self, slices: np.ndarray) -> np.ndarray:
         """Slices, uint8 (n, height, width) -> uint8 (n, size, size); untouched where the grid is their own."""
@@ -88,16 +90,11 @@ class GridFit:
 
     def from_grid(self, probabilities: np.ndarray) -> np.ndarray:
         """Probabilities, float32 (n, size, size) -> float32 (n, height, width), the padding cropped off."""
-        if self.is_identity:
-            return probabilities
-        rows = slice(self.top, self.top + self.inner_height)
-        columns = slice(self.left, self.left + self.inner_width)
-        return _resample(probabilities[:, rows, columns], self.height, self.width)
+        return probabilities if self.is_identity else _resample(probabilities[self._inner], self.height, self.width)
 
     def _placed(self, slices: np.ndarray) -> np.ndarray:
         placed = np.zeros((len(slices), self.size, self.size), np.float32)
-        inner = _resample(slices, self.inner_height, self.inner_width)
-        placed[:, self.top : self.top + self.inner_height, self.left : self.left + self.inner_width] = inner
+        placed[self._inner] = _resample(slices, self.inner_height, self.inner_width)
         return placed
 
 

@@ -5,19 +5,21 @@ broken scan does not hide the next.
 """
 
 import json
-from collections.abc import Sequence
+from collections import defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from covidlab.data.cohorts import Case, Cohort
-from covidlab.data.dicom import read_scan
 from covidlab.data.folders import case_name
 from covidlab.data.masks import read_mask_with_findings
+from covidlab.data.scans import read_scan
 from covidlab.data.volumes import Volume, read_volume
 from covidlab.errors import VolumeError
 from covidlab.progress import track
+
+HEADER = ("case", "patient", "shape", "dtype", "intensities", "spacing mm", "slices", "positive")
 
 
 @dataclass(frozen=True)
@@ -57,64 +59,56 @@ class CohortReport:
     @property
     def repeated_patients(self) -> dict[str, tuple[str, ...]]:
         """Patients with more than one scan: a split by slice or by file would leak between those."""
-        scans: dict[str, list[str]] = {}
-        for case in self.cases:
-            scans.setdefault(case.patient, []).append(case.name)
+        scans = _grouped((case.patient, case.name) for case in self.cases)
         return {patient: tuple(names) for patient, names in scans.items() if len(names) > 1}
 
     def as_json(self) -> str:
         """The report for programs."""
-        content = {
-            "folder": self.folder,
-            "cases": [asdict(case) for case in self.cases],
-            "totals": self.totals,
-            "repeated_patients": self.repeated_patients,
-        }
+        content = {**asdict(self), "totals": self.totals, "repeated_patients": self.repeated_patients}
         return json.dumps(content, indent=2)
 
     def as_text(self) -> str:
         """The report for people: a table, the findings, the totals."""
-        header = ("case", "patient", "shape", "dtype", "intensities", "spacing mm", "slices", "positive")
-        rows = [_row(case) for case in self.cases]
-        lines = _table(header, rows)
+        rows = [HEADER, *map(_row, self.cases)]
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
         # Findings that many cases share are said once.
-        shared: dict[str, list[str]] = {}
-        for case in self.cases:
-            for finding in case.findings:
-                shared.setdefault(finding, []).append(case.name)
+        shared = _grouped((finding, case.name) for case in self.cases for finding in case.findings)
         if shared:
             lines += ["", "findings"]
-            lines += [f"  {_names(names, len(self.cases))}: {finding}" for finding, names in shared.items()]
+            lines += [f"  {self._names(names)}: {finding}" for finding, names in shared.items()]
         for patient, names in self.repeated_patients.items():
             lines.append(f"  patient {patient} was scanned {len(names)} times ({', '.join(names)}): keep them together")
-        totals = self.totals
-        masks = any(case.positive_slices is not None for case in self.cases)
-        lines += [
-            "",
-            f"{totals['cases']} cases of {totals['patients']} patients, {totals['slices']} slices, "
-            f"{totals['positive_slices']} of them positive" if masks else f"1 scan, {totals['slices']} slices, no mask",
-        ]
-        return "\n".join(lines)
+        summary = "{cases} cases of {patients} patients, {slices} slices, {positive_slices} of them positive"
+        if all(case.positive_slices is None for case in self.cases):
+            summary = "1 scan, {slices} slices, no mask"
+        return "\n".join([*lines, "", summary.format(**self.totals)])
+
+    def _names(self, names: list[str]) -> str:
+        if len(names) == len(self.cases) > 1:
+            return f"all {len(names)} cases"
+        return ", ".join(names) if len(names) <= 3 else f"{len(names)} cases ({names[0]} … {names[-1]})"
 
 
 def inspect_cohort(cohort: Cohort) -> CohortReport:
     """Read every case of a cohort and report what it is.
 
-    Parameters
-    ----------
-    cohort : Cohort
-
-    Returns
-    -------
-    CohortReport
-        Unusable cases have `usable` False; nothing is raised for them.
+    Unusable cases have `usable` False; nothing is raised for them.
     """
-    reports = tuple(inspect_case(case) for case in track(cohort.cases, "inspecting"))
-    return CohortReport(str(cohort.folder), reports)
+    return CohortReport(str(cohort.folder), tuple(map(_inspect_case, track(cohort.cases, "inspecting"))))
 
 
-def inspect_case(case: Case) -> CaseReport:
-    """Read one case and report what it is, broken or not."""
+def inspect_scan(path: Path) -> CohortReport:
+    """Read one scan without a mask: a NIfTI file, or a folder with the DICOM slices of one series.
+
+    The report is of one case, named as the file or folder; nothing of who the patient is. Raises a VolumeError if the
+    scan cannot be read.
+    """
+    name = case_name(path)
+    return CohortReport(str(path), (_report(name, name, read_scan(path), None),))
+
+
+def _inspect_case(case: Case) -> CaseReport:
     try:
         volume = read_volume(case.image)
         mask, findings = read_mask_with_findings(case.mask, like=volume)
@@ -127,34 +121,12 @@ def inspect_case(case: Case) -> CaseReport:
     return _report(case.name, case.patient, volume, positive, findings)
 
 
-def inspect_scan(path: Path) -> CohortReport:
-    """Read one scan without a mask: a NIfTI file, or a folder with the DICOM slices of one series.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    CohortReport
-        Of one case, named as the file or folder; nothing of who the patient is.
-
-    Raises
-    ------
-    VolumeError
-        If it cannot be read.
-    """
-    volume = read_scan(path)
-    name = case_name(path)
-    return CohortReport(str(path), (_report(name, name, volume, None),))
-
-
-def _report(name: str, patient: str, volume: Volume, positive: int | None, more: Sequence[str] = ()) -> CaseReport:
+def _report(name: str, patient: str, volume: Volume, positive: int | None, more: tuple[str, ...] = ()) -> CaseReport:
+    shape = volume.voxels.shape
     return CaseReport(
-        name, patient, tuple(int(side) for side in volume.voxels.shape), str(volume.voxels.dtype),
-        volume.intensities.meaning, volume.orientation.meaning,
-        None if volume.spacing is None else tuple(round(float(side), 3) for side in volume.spacing),
-        int(volume.voxels.shape[volume.slice_axis]), positive, (*volume.findings, *more),
+        name, patient, shape, str(volume.voxels.dtype), volume.intensities.meaning, volume.orientation.meaning,
+        volume.spacing and tuple(round(side, 3) for side in volume.spacing),
+        shape[volume.slice_axis], positive, (*volume.findings, *more),
     )  # fmt: skip
 
 
@@ -168,12 +140,9 @@ def _row(case: CaseReport) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(line[column]) for line in (header, *rows)) for column in range(len(header))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in (header, *rows)]
-
-
-def _names(names: Sequence[str], total: int) -> str:
-    if len(names) == total and total > 1:
-        return f"all {total} cases"
-    return ", ".join(names) if len(names) <= 3 else f"{len(names)} cases ({names[0]} … {names[-1]})"
+def _grouped(pairs) -> dict[str, list[str]]:
+    """Of (key, value) pairs the values of each key, in the order of their coming."""
+    groups = defaultdict(list)
+    for key, value in pairs:
+        groups[key].append(value)
+    return groups

@@ -19,11 +19,39 @@ DARKEST_HU, SOFT_TISSUE_HU = -1024.0, 20.0
 class Intensities:
     """What the stored numbers of a file mean."""
 
-    # "hu", "record_window", "unit" or "stretched"; Hounsfield units; the record's window as 0..255; the same window
+    # "hu", "record_window", "unit" or "stretched": Hounsfield units; the record's window as 0..255; the same window
     # as 0..1; each slice from its own darkest to its own brightest voxel as 0..255, which is undone by the grey of
     # its soft tissue
     kind: str
     meaning: str  # The same in words, with the evidence
+
+    def hounsfield(self, slices: np.ndarray) -> np.ndarray:
+        """Stored numbers (slice, row, column) -> HU, float32."""
+        if self.kind == "stretched":
+            return unstretch(slices)
+        values = slices.astype(np.float32)
+        return values if self.kind == "hu" else _in_hounsfield(values, 255 if self.kind == "record_window" else 1)
+
+    def windowed(self, slices: np.ndarray) -> np.ndarray:
+        """Stored numbers (slice, row, column) -> uint8, [-1250, 250] HU as 0..255."""
+        windowed = np.empty(slices.shape, np.uint8)
+        for target, slice_ in zip(windowed, slices):  # one by one, in place: a slice stays in the processor's cache
+            if self.kind == "record_window":
+                target[:] = slice_
+                continue
+            scaled = unstretch(slice_[None])[0] if self.kind == "stretched" else slice_.astype(np.float32)
+            if self.kind != "unit":
+                np.clip(scaled, LOWEST_HU, HIGHEST_HU, out=scaled)
+                scaled -= LOWEST_HU
+                scaled /= HIGHEST_HU - LOWEST_HU
+            scaled *= 255
+            target[:] = np.rint(scaled, out=scaled)
+        return windowed
+
+
+def _in_hounsfield(values: np.ndarray, full_scale: float) -> np.ndarray:
+    """Float32 values that hold the record's window as 0 to `full_scale` -> HU."""
+    return values / full_scale * (HIGHEST_HU - LOWEST_HU) + LOWEST_HU
 
 
 def window(slices: np.ndarray, level: float, width: float) -> np.ndarray:
@@ -33,16 +61,12 @@ def window(slices: np.ndarray, level: float, width: float) -> np.ndarray:
     ----------
     slices : uint8 array on the [-1250, 250] HU scale, or an array of any other dtype in HU
     level, width : float
-        Centre and width of the range, HU. Lungs are read at about -500 and 1500, soft tissue at 40 and 400.
+        Centre and width of the range, HU. Lungs are read at about -500 and 1500, soft tissue at 40 and 400. A width
+        that is not positive is a ValueError.
 
     Returns
     -------
     float32 array of the same shape in 0..1
-
-    Raises
-    ------
-    ValueError
-        If the width is not positive.
 
     Examples
     --------
@@ -53,52 +77,49 @@ def window(slices: np.ndarray, level: float, width: float) -> np.ndarray:
         raise ValueError(f"a window needs a positive width in HU; found {width}")
     values = slices.astype(np.float32)
     if slices.dtype == np.uint8:
-        values = values / 255 * (HIGHEST_HU - LOWEST_HU) + LOWEST_HU
+        values = _in_hounsfield(values, 255)
     return np.clip((values - (level - width / 2)) / width, 0, 1)
 
 
-def meaning_of(path: Path, voxels: np.ndarray) -> Intensities:
+def meaning_of(path: Path, voxels: np.ndarray) -> tuple[Intensities, list[str]]:
+    """What a file's numbers mean, by their range, and what is odd about them.
+
+    Raises a VolumeError where they mean nothing known, or are a mask's.
+    """
     low, high = float(voxels.min()), float(voxels.max())
     span = f"{voxels.dtype} from {low:g} to {high:g}"
     if low == high:
         raise VolumeError(path, f"the same value {low:g} in every voxel", "a picture", "write the scan again")
     if low < -100:
-        return Intensities("hu", f"HU: {span}, and neither the record's window nor 0..1 goes below 0")
+        meaning = f"HU: {span}, and neither the record's window nor 0..1 goes below 0"
+        return Intensities("hu", meaning), _check_hounsfield(path, voxels)
     if low >= 0 and high <= 255:
         whole = voxels.dtype.kind in "iu" or np.array_equal(voxels, np.rint(voxels))
-        if (whole and high <= 3) or _has_few_values(voxels):
-            raise VolumeError(
-                path,
-                f"a mask: {span}, a few values only",
-                "a scan",
-                "name the CT volume that the mask belongs to",
-            )
+        # A part of the voxels of a scan shows more values at once.
+        few_values = all(len(np.unique(part)) <= 3 for part in (voxels[::5, ::5, ::5], voxels))
+        if (whole and high <= 3) or few_values:
+            found, remedy = f"a mask: {span}, a few values only", "name the CT volume that the mask belongs to"
+            raise VolumeError(path, found, "a scan", remedy)
         if whole:  # as floating point, too: what nibabel's get_fdata gives and saves
-            return Intensities("record_window", f"record window: {span}, whole numbers within 0..255: [-1250, 250] HU")
+            meaning = f"record window: {span}, whole numbers within 0..255: [-1250, 250] HU"
+            return Intensities("record_window", meaning), []
         if high <= 1:
-            return Intensities("unit", f"unit: {span}, so [-1250, 250] HU as 0..1")
+            return Intensities("unit", f"unit: {span}, so [-1250, 250] HU as 0..1"), []
     raise VolumeError(
-        path,
-        f"values of {span}",
-        "HU (air near -1000), the record's 0..255 window, or 0..1",
+        path, f"values of {span}", "HU (air near -1000), the record's 0..255 window, or 0..1",
         "apply the scanner's rescale slope and intercept, so that air is about -1000 and water 0",
-    )
+    )  # fmt: skip
 
 
-def _has_few_values(voxels: np.ndarray) -> bool:
-    """Whether there are three values or fewer; a part of the voxels of a scan shows more at once."""
-    return all(len(np.unique(part)) <= 3 for part in (voxels[::5, ::5, ::5], voxels))
-
-
-def check_hounsfield(path: Path, voxels: np.ndarray) -> list[str]:
+def _check_hounsfield(path: Path, voxels: np.ndarray) -> list[str]:
     """Whether tissue lies where HU have it: refused where it surely lies elsewhere, a finding where there is none.
 
     A scan may be cropped to the lungs or lie below them, hold metal, or be blackened outside the lungs: each has air
     or tissue in its place. Scanner units (water at 1024) have neither, but much that would be bone; HU less 1024 have
     no tissue, but much that would be thinner than air. The lowest value is left out: it may be padding.
     """
-    steps = tuple(slice(None, None, max(1, side // 64)) for side in voxels.shape)  # some hundred thousand voxels tell
-    thinned = voxels[steps]
+    # Some hundred thousand voxels tell.
+    thinned = voxels[tuple(slice(None, None, max(1, side // 64)) for side in voxels.shape)]
     inside = thinned[thinned > voxels.min()].astype(np.float32)
 
     def share(low: float, high: float) -> float:
@@ -112,26 +133,12 @@ def check_hounsfield(path: Path, voxels: np.ndarray) -> list[str]:
         found = f"{thinner:.0%} of the voxels below -1200, padding left out, and hardly any near 0"
     if found:
         raise VolumeError(
-            path,
-            f"values that go below -100 but are no HU: {found}",
-            "air near -1000 and soft tissue near 0 to 60 HU",
+            path, f"values that go below -100 but are no HU: {found}", "air near -1000 and soft tissue near 0 to 60 HU",
             "apply the scanner's rescale slope and intercept, once, to all but the padding",
-        )
+        )  # fmt: skip
     if tissue < 0.01:
         return ["hardly a voxel is between -150 and 200 HU, where fat and soft tissue lie: check that these are HU"]
     return []
-
-
-def to_record_window(voxels: np.ndarray, kind: str) -> np.ndarray:
-    if kind in ("record_window", "stretched"):
-        return voxels.astype(np.uint8, copy=False)
-    scaled = voxels.astype(np.float32)
-    if kind == "hu":
-        np.clip(scaled, LOWEST_HU, HIGHEST_HU, out=scaled)
-        scaled -= LOWEST_HU
-        scaled /= HIGHEST_HU - LOWEST_HU
-    scaled *= 255
-    return np.rint(scaled, out=scaled).astype(np.uint8)
 
 
 def find_stretched(slices: np.ndarray) -> Intensities | None:
@@ -147,8 +154,6 @@ def find_stretched(slices: np.ndarray) -> Intensities | None:
     if np.count_nonzero((slices > 0) & (slices <= 32)) < 0.25 * np.count_nonzero(slices):
         return None
     tissue = soft_tissue(slices)
-    if np.isnan(tissue).all():
-        return None
     low, middle, high = np.nanpercentile(tissue, (5, 50, 95))
     if high - low < 0.05 * middle:
         return None
@@ -171,18 +176,11 @@ def soft_tissue(slices: np.ndarray) -> np.ndarray:
 
 
 def unstretch(slices: np.ndarray) -> np.ndarray:
-    """Estimate HU of slices that were each scaled from their darkest to their brightest voxel.
+    """Estimate HU, float32, of slices (slice, row, column) that were each scaled from their darkest to their brightest
+    voxel.
 
     Two points of the scale are known again: 0 is the darkest voxel, taken for air, and the grey of soft tissue. A
     straight line through both is the scale. Slices that were padded with less than air before come out too dark.
-
-    Parameters
-    ----------
-    slices : array (slice, row, column), 0 or more
-
-    Returns
-    -------
-    float32 array of the same shape, HU
 
     Examples
     --------

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from isal import igzip
 
+from covidlab.data.folders import EXTENSIONS
 from covidlab.data.orientation import disbelief, millimetres
-from covidlab.data.volumes import NIFTI, Volume, read_nifti, sides
+from covidlab.data.volumes import Volume, read_nifti, sides
 from covidlab.errors import VolumeError
 from covidlab.files import whole_file
 
@@ -67,9 +67,7 @@ def write_mask(path: str | os.PathLike, mask: np.ndarray, like: Volume) -> None:
     path : path ending in .nii or .nii.gz
         Written whole or not at all (`covidlab.files`); its folder is made if missing.
     mask : 0/1 or bool array (x, y, z)
-        In stored order: see `Volume.from_display`.
-    like : Volume
-        The scan.
+        In the stored order of the scan, `like`: see `Volume.from_display`.
 
     Raises
     ------
@@ -80,10 +78,9 @@ def write_mask(path: str | os.PathLike, mask: np.ndarray, like: Volume) -> None:
     """
     path = Path(path)
     if mask.shape != like.voxels.shape:
-        raise VolumeError(
-            path, f"a mask of shape {sides(mask.shape)}", sides(like.voxels.shape), "pass them in order"
-        )
-    if not path.name.endswith(NIFTI):
+        found, expected = f"a mask of shape {sides(mask.shape)}", sides(like.voxels.shape)
+        raise VolumeError(path, found, expected, "pass them in order")
+    if not path.name.endswith(EXTENSIONS):
         raise VolumeError(path, "a name of another kind", "an ending .nii or .nii.gz", "add .nii.gz")
     header = nib.Nifti1Header()
     for field in GEOMETRY:
@@ -93,9 +90,8 @@ def write_mask(path: str | os.PathLike, mask: np.ndarray, like: Volume) -> None:
     header["descrip"] = b"covidlab infection mask"
     # The affine is left to the header: passing one would make nibabel set codes that the scan does not have.
     image = nib.Nifti1Image(mask.astype(np.uint8).reshape(like.header.get_data_shape()), None, header)
-    content = image.to_bytes()
     with whole_file(path) as scratch:
-        scratch.write_bytes(igzip.compress(content, 1, mtime=0) if path.suffix == ".gz" else content)
+        image.to_filename(scratch)
 
 
 def _on_the_scans_voxels(
@@ -114,23 +110,18 @@ def _on_the_scans_voxels(
             "of scan and mask only one has an affine to believe: they are taken to be stored in the same order"
         )
     if voxels.shape != like.voxels.shape:
-        raise VolumeError(
-            path,
-            f"a mask of shape {sides(shape)}",
-            f"{sides(like.voxels.shape)}, as {like.path.name} has",
-            "pair each scan with its own mask",
-        )
+        expected = f"{sides(like.voxels.shape)}, as {like.path.name} has"
+        raise VolumeError(path, f"a mask of shape {sides(shape)}", expected, "pair each scan with its own mask")
     if placed is not None:
         corners = np.array(list(product(*((0, side - 1) for side in voxels.shape))))
         off = float(np.abs(nib.affines.apply_affine(placed, corners) - corners).max())
         # Software rounds affines; up to a quarter of a voxel each voxel of the mask still lies on its own.
         if off > 0.25:
             raise VolumeError(
-                path,
-                f"a mask ({_geometry(affine)}) that by its affine lies up to {off:.1f} voxels beside its scan",
+                path, f"a mask ({_geometry(affine)}) that by its affine lies up to {off:.1f} voxels beside its scan",
                 f"the place of {like.path.name} ({_geometry(like.affine)})",
                 "pair each scan with its own mask; one drawn on these very voxels is saved with the scan's affine",
-            )
+            )  # fmt: skip
     return voxels, findings
 
 

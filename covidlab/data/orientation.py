@@ -7,7 +7,7 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
-from covidlab.data.intensities import Intensities, to_record_window
+from covidlab.data.intensities import Intensities
 
 
 @dataclass(frozen=True)
@@ -29,35 +29,28 @@ class Orientation:
 
 
 def spine_side(slices: np.ndarray) -> str:
-    """Where the spine lies in the picture: "down", "up", "left", "right", or "unclear".
+    """Where the spine lies in slices, uint8 (slice, row, column): "down", "up", "left", "right", or "unclear".
 
     The brightest 2.5 % of a body's pixels are bone; near the middle of one side of the body, a tenth to four
     tenths of its depth in, they are the spine. That side is named if it has far more bone than the others.
-
-    Parameters
-    ----------
-    slices : uint8 array (slices, rows, columns)
-
-    Returns
-    -------
-    str
     """
-    third = len(slices) // 3
-    middle = slices[third : max(third + 1, len(slices) - third)]
     # A hundred pixels a side show a spine as well as six hundred, and much sooner.
     thinned = max(1, min(slices.shape[1:]) // 100)
-    middle = middle[:: max(1, len(middle) // 12), ::thinned, ::thinned]
-    found = [pair for pair in map(_body_and_bone, middle) if pair is not None]
+    found = [pair for pair in map(_body_and_bone, _middle(slices)[:, ::thinned, ::thinned]) if pair is not None]
     # Turn the slices so that each side in its turn comes to lie at the bottom.
     bone = {
         side: _bone_at_the_bottom([(np.rot90(body, turn), np.rot90(bright, turn)) for body, bright in found])
-        for turn, side in enumerate(_SIDES)
+        for turn, side in enumerate(("down", "left", "up", "right"))
     }
     first, second = sorted(bone, key=bone.get, reverse=True)[:2]
     return first if bone[first] >= 0.03 and bone[first] >= 1.5 * bone[second] else "unclear"
 
 
-_SIDES = ("down", "left", "up", "right")
+def _middle(slices: np.ndarray) -> np.ndarray:
+    """A dozen slices, or up to two, of the middle third."""
+    third = len(slices) // 3
+    middle = slices[third : max(third + 1, len(slices) - third)]
+    return middle[:: max(1, len(middle) // 12)]
 
 
 def _body_and_bone(slice_: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
@@ -103,63 +96,66 @@ def disbelief(header: nib.Nifti1Header, affine: np.ndarray) -> str | None:
 def orient(
     path: Path, header: nib.Nifti1Header, affine: np.ndarray, voxels: np.ndarray, intensities: Intensities
 ) -> tuple[Orientation, tuple[float, float, float] | None, list[str]]:
-    why = disbelief(header, affine)
-    if why is None:
-        directions = nib.io_orientation(affine)
-        axes = tuple(int(np.flatnonzero(directions[:, 0] == world)[0]) for world in (2, 1, 0))
-        # Stored towards the feet, the front or the right is the way of display for slice, row, column respectively
-        # when reversed: head last, back last, left last.
-        flips = tuple(bool(directions[axis, 1] == sign) for axis, sign in zip(axes, (-1, 1, 1)))
-        codes = "".join(nib.aff2axcodes(affine))
-        orientation = Orientation("affine", f"affine: stored {codes}", axes, flips)
-        slices = _some_slices(orientation, voxels, intensities)
-        findings = _warn_unless_down(slices, "the affine")
-        spacing, zooms = nib.affines.voxel_sizes(affine), np.array(header.get_zooms()[:3], float)
-        if not np.allclose(zooms, spacing, rtol=0.01):
-            given = f"pixdim gives voxels of {millimetres(zooms)}, the affine {millimetres(spacing)}"
-            findings.append(f"{given}: the affine is believed")
-        return orientation, tuple(float(side) for side in spacing), findings
-    findings = [f"no affine to believe ({why}): spacing unknown, orientation by rule"]
-    # np.rot90(array[:, :, z]) is rows = y backwards, columns = x; from there each collection has its own turn.
-    name = path.name.lower()
+    """How a volume lies, its spacing in mm where the affine can be believed, and what is odd about both."""
+
+    def seen(orientation: Orientation) -> str:
+        """The spine's side by the picture; a few slices tell it without converting the whole volume."""
+        return spine_side(intensities.windowed(_middle(orientation.to_display(voxels))))
+
+    spacing, findings = None, []
+    if why := disbelief(header, affine):
+        findings = [f"no affine to believe ({why}): spacing unknown, orientation by rule"]
+        orientation, rule = _by_name(path.name.lower()), "the record's rule"
+        if orientation is None:
+            orientation, finding = _by_picture(seen(AS_ROT90))
+            return orientation, spacing, [*findings, finding]
+    else:
+        orientation, rule = _by_affine(affine), "the affine"
+        spacing = tuple(float(side) for side in nib.affines.voxel_sizes(affine))
+    side = seen(orientation)
+    if side not in ("down", "unclear"):
+        findings.append(
+            f"WARNING: {rule} says that the spine is down, the picture shows it {side}: check the orientation"
+        )
+    zooms = np.array(header.get_zooms()[:3], float)
+    if spacing and not np.allclose(zooms, spacing, rtol=0.01):
+        given = f"pixdim gives voxels of {millimetres(zooms)}, the affine {millimetres(spacing)}"
+        findings.append(f"{given}: the affine is believed")
+    return orientation, spacing, findings
+
+
+def _by_affine(affine: np.ndarray) -> Orientation:
+    # For display slices follow each other to the head (S), rows to the back (P), columns to the left (L).
+    display = nib.orientations.axcodes2ornt("SPL")
+    turn = nib.orientations.ornt_transform(nib.io_orientation(affine), display)
+    axes = tuple(int(axis) for axis in np.argsort(turn[:, 0]))
+    flips = tuple(bool(turn[axis, 1] < 0) for axis in axes)
+    return Orientation("affine", f"affine: stored {''.join(nib.aff2axcodes(affine))}", axes, flips)
+
+
+# np.rot90(array[:, :, z]) is rows = y backwards, columns = x; from there each collection has its own turn.
+AS_ROT90 = Orientation("record rule", "record rule: coronacases", (2, 1, 0), (False, True, False))
+
+
+def _by_name(name: str) -> Orientation | None:
+    """The record's rule for its files."""
     if name.startswith("coronacases"):
-        orientation = Orientation("record rule", "record rule: coronacases", (2, 1, 0), (False, True, False))
-    elif name.startswith("radiopaedia"):
+        return AS_ROT90
+    if name.startswith("radiopaedia"):
         reverse = name.startswith("radiopaedia_7_85703_0")
         words = "record rule: radiopaedia, upside-down against coronacases" + (", z reversed" if reverse else "")
-        orientation = Orientation("record rule", words, (2, 1, 0), (reverse, False, False))
-    else:
-        orientation, finding = _by_picture(voxels, intensities)
-        return orientation, None, [*findings, finding]
-    slices = _some_slices(orientation, voxels, intensities)
-    return orientation, None, findings + _warn_unless_down(slices, "the record's rule")
+        return Orientation("record rule", words, (2, 1, 0), (reverse, False, False))
+    return None
 
 
-def _by_picture(voxels: np.ndarray, intensities: Intensities) -> tuple[Orientation, str]:
+def _by_picture(side: str) -> tuple[Orientation, str]:
     """Axial slices assumed along the last axis; the picture alone says which way is down."""
-    rot90 = Orientation("picture", "", (2, 1, 0), (False, True, False))
-    side = spine_side(_some_slices(rot90, voxels, intensities))
     # A quarter turn brings the spine down; left and right, and head and foot, cannot be told from a spine.
     axes, flips = {
         "up": ((2, 1, 0), (False, False, False)),
         "left": ((2, 0, 1), (False, True, True)),
         "right": ((2, 0, 1), (False, False, False)),
-    }.get(side, (rot90.axes, rot90.flips))
+    }.get(side, (AS_ROT90.axes, AS_ROT90.flips))
     words = "spine direction unclear, shown as np.rot90" if side == "unclear" else f"spine found {side}, turned down"
     finding = f"no rule for this name: {words}; left and right, head and foot are unverified"
     return Orientation("picture", f"picture: {words}", axes, flips), finding
-
-
-def _some_slices(orientation: Orientation, voxels: np.ndarray, intensities: Intensities) -> np.ndarray:
-    """The middle slices, enough for `spine_side`, without converting the whole volume."""
-    displayed = orientation.to_display(voxels)
-    third = len(displayed) // 3
-    middle = displayed[third : max(third + 1, len(displayed) - third)]
-    return to_record_window(middle[:: max(1, len(middle) // 12)], intensities.kind)
-
-
-def _warn_unless_down(slices: np.ndarray, rule: str) -> list[str]:
-    side = spine_side(slices)
-    if side in ("down", "unclear"):
-        return []
-    return [f"WARNING: {rule} says that the spine is down, the picture shows it {side}: check the orientation"]

@@ -12,12 +12,12 @@ from covidlab import paper
 
 @dataclass(frozen=True)
 class PatchPlaces:
-    """Where the centres of sampled patches lie."""
+    """Where the centres of sampled patches lie: arrays of the same length, (patches,)."""
 
-    slices: np.ndarray  # 1-D arrays of int64, the same length
+    slices: np.ndarray  # int64
     rows: np.ndarray
     columns: np.ndarray
-    positive: np.ndarray  # 1-D array of bool; whether the centre pixel is lesion
+    positive: np.ndarray  # bool; whether the centre pixel is lesion
 
     def __len__(self) -> int:
         return len(self.slices)
@@ -26,7 +26,7 @@ class PatchPlaces:
         return PatchPlaces(self.slices[part], self.rows[part], self.columns[part], self.positive[part])
 
 
-def patch_count(height: int, width: int, size: int = paper.PATCH_SIZE) -> int:
+def patch_count(height: int, width: int) -> int:
     """How many patches lie wholly inside a slice: 384,400 of 11 x 11 in 630 x 630 (section II).
 
     Examples
@@ -34,16 +34,11 @@ def patch_count(height: int, width: int, size: int = paper.PATCH_SIZE) -> int:
     >>> patch_count(630, 630)
     384400
     """
-    return max(0, height - size + 1) * max(0, width - size + 1)
+    return max(0, height - paper.PATCH_SIZE + 1) * max(0, width - paper.PATCH_SIZE + 1)
 
 
 def slice_patches(slice_: np.ndarray, size: int = paper.PATCH_SIZE) -> np.ndarray:
-    """The patch around **every** pixel of a slice; beyond the border the slice is reflected.
-
-    Parameters
-    ----------
-    slice_ : array (height, width)
-    size : int, odd
+    """The patch around **every** pixel of a slice (height, width); beyond the border the slice is reflected.
 
     Returns
     -------
@@ -55,10 +50,11 @@ def slice_patches(slice_: np.ndarray, size: int = paper.PATCH_SIZE) -> np.ndarra
     ValueError
         If the size is even, or the slice is too small to be reflected.
     """
-    half = _half(size)
-    if min(slice_.shape) <= half:
+    if size < 1 or size % 2 == 0:
+        raise ValueError(f"a patch needs a centre pixel, so its size must be odd; found {size}")
+    if min(slice_.shape) <= size // 2:
         raise ValueError(f"a slice of {slice_.shape} is too small for patches of {size} x {size}")
-    return np.lib.stride_tricks.sliding_window_view(np.pad(slice_, half, mode="reflect"), (size, size))
+    return np.lib.stride_tricks.sliding_window_view(np.pad(slice_, size // 2, mode="reflect"), (size, size))
 
 
 def sample_places(masks: np.ndarray, slices: np.ndarray, patches: int, random: np.random.Generator) -> PatchPlaces:
@@ -116,33 +112,11 @@ def sample_places(masks: np.ndarray, slices: np.ndarray, patches: int, random: n
     return PatchPlaces(slices[chosen[order]].astype(np.int64), rows, columns, positive[order])
 
 
-def cut_patches(images: np.ndarray, places: PatchPlaces, size: int = paper.PATCH_SIZE) -> np.ndarray:
-    """Cut the patches around sampled centres, reflecting beyond the border.
-
-    Parameters
-    ----------
-    images : array (slices, height, width)
-    places : PatchPlaces
-    size : int, odd
-
-    Returns
-    -------
-    array (patches, size, size) of the images' dtype
-    """
-    reach = np.arange(-_half(size), _half(size) + 1)
-    height, width = images.shape[1:]
-    rows = _reflect(places.rows[:, None] + reach, height)
-    columns = _reflect(places.columns[:, None] + reach, width)
+def cut_patches(images: np.ndarray, places: PatchPlaces) -> np.ndarray:
+    """The patches (patches, 11, 11) around sampled centres of images (slices, height, width), of the images' dtype;
+    beyond the border they are reflected."""
+    size = paper.PATCH_SIZE
+    # Which row, and which column, stands where a border of half a patch is put around a slice.
+    rows, columns = (np.pad(np.arange(side), size // 2, mode="reflect") for side in images.shape[1:])
+    rows, columns = rows[places.rows[:, None] + np.arange(size)], columns[places.columns[:, None] + np.arange(size)]
     return images[places.slices[:, None, None], rows[:, :, None], columns[:, None, :]]
-
-
-def _reflect(index: np.ndarray, length: int) -> np.ndarray:
-    """Indices beyond 0 .. length - 1 turned back, the border itself not repeated (as numpy's mode "reflect")."""
-    index = np.abs(index)
-    return np.where(index >= length, 2 * (length - 1) - index, index)
-
-
-def _half(size: int) -> int:
-    if size < 1 or size % 2 == 0:
-        raise ValueError(f"a patch needs a centre pixel, so its size must be odd; found {size}")
-    return size // 2

@@ -31,36 +31,18 @@ FORMAT = 5
 
 @dataclass(frozen=True)
 class SliceCache:
-    """All slices of a cohort on one pixel grid.
+    """All slices of a cohort on one pixel grid; the arrays of images and masks are memory-mapped."""
 
-    Parameters
-    ----------
-    images : uint8 array (slices, size, size), memory-mapped
-        The [-1250, 250] HU window as 0..255; display orientation: spine down, patient's right on the left.
-    masks : uint8 array (slices, size, size), memory-mapped
-        1 where the expert saw infection, else 0.
-    cases, patients : str arrays (slices,)
-    z : int array (slices,)
-        The slice's number within its case, from feet to head.
-    positive_pixels : int array (slices,)
-        Lesion pixels of the slice on this grid.
-    size : int
-        Pixels a side.
-    cohort : str
-        The cohort's name.
-    folder : Path
-        Where the cache lies.
-    """
-
+    # uint8 (slices, size, size), the [-1250, 250] HU window as 0..255; spine down, patient's right on the left
     images: np.ndarray
-    masks: np.ndarray
-    cases: np.ndarray
+    masks: np.ndarray  # uint8 (slices, size, size); 1 where the expert saw infection, else 0
+    cases: np.ndarray  # str (slices,), as are the patients
     patients: np.ndarray
-    z: np.ndarray
-    positive_pixels: np.ndarray
-    size: int
-    cohort: str
-    folder: Path
+    z: np.ndarray  # int (slices,); the slice's number within its case, from feet to head
+    positive_pixels: np.ndarray  # int (slices,); lesion pixels of the slice on this grid
+    size: int  # Pixels a side
+    cohort: str  # Its name
+    folder: Path  # Where the cache lies
 
     def __len__(self) -> int:
         return len(self.images)
@@ -83,9 +65,7 @@ class SliceCache:
         return found
 
 
-def open_slice_cache(
-    cohort: Cohort, size: int = 128, root: Path | None = None
-) -> SliceCache:
+def open_slice_cache(cohort: Cohort, size: int = 128, root: Path | None = None) -> SliceCache:
     """Open the cohort's cache on a grid, building it first where there is none.
 
     Parameters
@@ -95,10 +75,6 @@ def open_slice_cache(
         Pixels a side of the square grid: each slice's longer side is scaled to it, the shorter one padded with air.
     root : Path, optional
         The folder that holds caches; by default ``cache`` under `covidlab.data.folders.data_home`.
-
-    Returns
-    -------
-    SliceCache
 
     Raises
     ------
@@ -122,32 +98,21 @@ def open_slice_cache(
         return _load(folder, cohort.name)
     except OSError as error:
         raise CohortError(
-            root,
-            f"a folder that cannot be written, or read ({error.strerror})",
-            "room for the slice cache",
+            root, f"a folder that cannot be written, or read ({error.strerror})", "room for the slice cache",
             "free space or permissions there, or set COVIDLAB_HOME to another folder",
-        ) from error
+        ) from error  # fmt: skip
 
 
 def grid_spacing(case: Case, size: int) -> tuple[float, float, float] | None:
-    """How far apart a case's slices, rows and columns are on a cache's grid.
+    """How far apart a case's slices, rows and columns are on a cache's grid of `size` pixels a side, in mm.
 
-    Parameters
-    ----------
-    case : Case
-    size : int
-        Pixels a side of the grid.
-
-    Returns
-    -------
-    tuple of three float, mm, or None
-        None where the file does not say: then distances can be had in pixels of the grid only.
+    None where the file does not say: then distances can be had in pixels of the grid only.
     """
     volume = read_volume(case.image)
     if volume.spacing is None:
         return None
     fit = GridFit.of(volume, size)
-    between, down, across = (float(volume.spacing[axis]) for axis in volume.orientation.axes)
+    between, down, across = (volume.spacing[axis] for axis in volume.orientation.axes)
     return between, down * fit.height / fit.inner_height, across * fit.width / fit.inner_width
 
 
@@ -160,10 +125,9 @@ def _content_key(cohort: Cohort, size: int) -> str:
                 with path.open("rb") as file:
                     digest.update(hashlib.file_digest(file, "sha256").digest())
             except OSError as error:
-                raise VolumeError(
-                    path, f"a file that cannot be read ({error.strerror})", "a NIfTI file",
-                    "put the file there, or leave the case out with --cases",
-                ) from error  # fmt: skip
+                found = f"a file that cannot be read ({error.strerror})"
+                remedy = "put the file there, or leave the case out with --cases"
+                raise VolumeError(path, found, "a NIfTI file", remedy) from error
     return digest.hexdigest()
 
 
@@ -178,19 +142,14 @@ def _build(cohort: Cohort, size: int, folder: Path) -> None:
         for case in track(cohort.cases, _title(size)):
             volume = read_volume(case.image)
             fit = GridFit.of(volume, size)
-            case_masks = fit.mask_to_grid(volume.to_display(read_mask(case.mask, like=volume)))
             images.append(fit.to_grid(volume.slices()))
-            masks.append(case_masks)
-            rows += [
-                (case.name, case.patient, z, int(pixels))
-                for z, pixels in enumerate(case_masks.sum(axis=(1, 2), dtype=np.int64))
-            ]
+            masks.append(fit.mask_to_grid(volume.to_display(read_mask(case.mask, like=volume))))
+            pixels = masks[-1].sum(axis=(1, 2), dtype=np.int64)
+            rows += [(case.name, case.patient, z, int(lesion)) for z, lesion in enumerate(pixels)]
         np.save(scratch / "images.npy", np.concatenate(images))
         np.save(scratch / "masks.npy", np.concatenate(masks))
         with (scratch / "slices.csv").open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(("case", "patient", "z", "positive_pixels"))
-            writer.writerows(rows)
+            csv.writer(file).writerows([("case", "patient", "z", "positive_pixels"), *rows])
         (scratch / "cache.json").write_text(json.dumps({"format": FORMAT, "cohort": cohort.name, "size": size}))
         os.chmod(scratch, 0o755)  # mkdtemp makes it private
         if folder.exists():
@@ -202,16 +161,8 @@ def _build(cohort: Cohort, size: int, folder: Path) -> None:
 
 def _load(folder: Path, cohort: str) -> SliceCache:
     with (folder / "slices.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    images = np.load(folder / "images.npy", mmap_mode="r")
-    return SliceCache(
-        images=images,
-        masks=np.load(folder / "masks.npy", mmap_mode="r"),
-        cases=np.array([row["case"] for row in rows]),
-        patients=np.array([row["patient"] for row in rows]),
-        z=np.array([int(row["z"]) for row in rows]),
-        positive_pixels=np.array([int(row["positive_pixels"]) for row in rows]),
-        size=images.shape[1],
-        cohort=cohort,
-        folder=folder,
-    )
+        _, *rows = csv.reader(file)
+    cases, patients, z, positive_pixels = map(np.array, zip(*rows))
+    images, masks = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("images", "masks"))
+    z, positive_pixels = z.astype(int), positive_pixels.astype(int)
+    return SliceCache(images, masks, cases, patients, z, positive_pixels, images.shape[1], cohort, folder)

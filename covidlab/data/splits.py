@@ -24,21 +24,12 @@ PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Split:
-    """Three disjoint sets of slice numbers that together cover a cohort.
+    """Three disjoint sets of slices, as their positions in a cohort's table of slices, that together cover it."""
 
-    Parameters
-    ----------
-    train, validation, test : 1-D ndarray of int
-        Positions in the cohort's slice table.
-    protocol : str
-        "slice" or "patient".
-    seed : int
-    """
-
-    train: np.ndarray
+    train: np.ndarray  # 1-D, int, as are the other two
     validation: np.ndarray
     test: np.ndarray
-    protocol: str
+    protocol: str  # "slice" or "patient"
     seed: int
 
     def part(self, name: str) -> np.ndarray:
@@ -49,19 +40,10 @@ class Split:
 
 
 def split_by_slice(slices: int, seed: int = 0) -> Split:
-    """The paper's protocol: shuffle the slices, 85/15, then 90/10 (section III.A).
+    """The paper's protocol: shuffle a number of slices, 85/15, then 90/10 (section III.A).
 
-    Parameters
-    ----------
-    slices : int
-        How many slices the cohort has.
-    seed : int
-        The paper names none, so report several.
-
-    Returns
-    -------
-    Split
-        Neighbours of one patient are on both sides: this protocol leaks by design.
+    Neighbours of one patient are on both sides: this protocol leaks by design. The paper names no seed, so report
+    several.
 
     Examples
     --------
@@ -76,32 +58,21 @@ def split_by_slice(slices: int, seed: int = 0) -> Split:
     return Split(np.sort(train), np.sort(validation), np.sort(test), "slice", seed)
 
 
-def patient_folds(patients: Sequence[str], seed: int = 0, folds: int = 4) -> list[tuple[str, ...]]:
-    """Divide patients into folds of equally many patients and about equally many slices.
+def patient_folds(patients: Sequence[str], folds: int = FOLDS) -> list[tuple[str, ...]]:
+    """Divide patients, named once a slice, into folds of equally many patients and about equally many slices.
 
-    Parameters
-    ----------
-    patients : sequence of str
-        The patient of each slice.
-    seed : int
-        Shuffles patients before they are dealt.
-    folds : int
-        How many; at most the number of patients.
-
-    Returns
-    -------
-    list of tuples of patient names, every patient in exactly one fold
+    Every patient is in exactly one fold; there are at most as many folds as patients.
     """
     names, sizes = np.unique(np.asarray(patients), return_counts=True)
     if not 2 <= folds <= len(names):
         raise ValueError(f"{len(names)} patients cannot fill {folds} folds; use 2 to {len(names)}")
-    order = np.random.default_rng(seed).permutation(len(names))
+    order = np.random.default_rng(0).permutation(len(names))
     # Largest first into the emptiest fold, as one patient may hold half of all slices; the shuffle breaks ties.
     order = order[np.argsort(-sizes[order], kind="stable")]
     held, load = [[] for _ in range(folds)], np.zeros(folds, dtype=int)
     for patient in order:
         # Patients first, slices second: a fold of one large patient would say little about others.
-        fold = min(range(folds), key=lambda k: (len(held[k]), load[k], k))
+        fold = min(range(folds), key=lambda k: (len(held[k]), load[k]))
         held[fold].append(str(names[patient]))
         load[fold] += sizes[patient]
     return [tuple(sorted(fold)) for fold in held]
@@ -119,18 +90,12 @@ def split_by_patient(patients: Sequence[str], held_out: Sequence[str], seed: int
     seed : int
         Chooses the validation patients: shuffled, taken until there are two of them with about 10 % of the remaining
         slices, but fewer than half of the patients; one is the least.
-
-    Returns
-    -------
-    Split
     """
     patients = np.asarray(patients).astype(str)
-    unknown = sorted(set(held_out) - set(patients))
-    if unknown:
-        raise ValueError(
-            f"no patient named {', '.join(unknown)} in this cohort; it has {', '.join(sorted(set(patients)))}"
-        )
-    rest = sorted(set(patients) - set(held_out))
+    names = sorted(set(patients))
+    if unknown := sorted(set(held_out) - set(names)):
+        raise ValueError(f"no patient named {', '.join(unknown)} in this cohort; it has {', '.join(names)}")
+    rest = sorted(set(names) - set(held_out))
     if not held_out or len(rest) < 2:
         raise ValueError("a split by patient needs at least one patient to test, one to validate and one to train")
     test = np.isin(patients, list(held_out))
@@ -146,74 +111,46 @@ def split_by_patient(patients: Sequence[str], held_out: Sequence[str], seed: int
 
 
 def shared_patients(split: Split, patients: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """The leak check: which patients of training also stand in validation or test.
-
-    Parameters
-    ----------
-    split : Split
-    patients : sequence of str
-        The patient of each slice.
-
-    Returns
-    -------
-    dict
-        "validation" and "test", each a sorted tuple of the patients it shares with training; empty where
-        nothing leaks.
-    """
+    """The leak check: which patients of training also stand in "validation" and "test", sorted, where the patient of
+    each slice is given; empty where nothing leaks."""
     patients = np.asarray(patients).astype(str)
     trained = set(patients[split.train])
     return {name: tuple(sorted(trained & set(patients[split.part(name)]))) for name in ("validation", "test")}
 
 
 def leak_sentence(split: Split, patients: Sequence[str]) -> str:
-    """What the leak check found, as one sentence for people; refuses a patient split that leaks.
-
-    Raises
-    ------
-    ValueError
-        If the protocol is "patient" and a patient stands on both sides.
-    """
+    """What the leak check found, as one sentence for people; refuses a patient split that leaks with a ValueError."""
     shared = shared_patients(split, patients)
     tested = sorted(set(np.asarray(patients).astype(str)[split.test]))
-    leaking = sorted(set(shared["validation"]) | set(shared["test"]))
-    if split.protocol == "patient":
-        if leaking:
-            raise ValueError(f"a split by patient leaks patients {', '.join(leaking)} between its parts")
-        return f"protocol patient: the {len(tested)} test patients ({', '.join(tested)}) were never seen in training"
-    return (
-        f"protocol slice LEAKS: {len(shared['test'])} of the {len(tested)} test patients also train the model, "
-        "so these scores do not say how it does on a new patient"
-    )
+    if split.protocol != "patient":
+        return (
+            f"protocol slice LEAKS: {len(shared['test'])} of the {len(tested)} test patients also train the model, "
+            "so these scores do not say how it does on a new patient"
+        )
+    if leaking := sorted({*shared["validation"], *shared["test"]}):
+        raise ValueError(f"a split by patient leaks patients {', '.join(leaking)} between its parts")
+    return f"protocol patient: the {len(tested)} test patients ({', '.join(tested)}) were never seen in training"
 
 
 def make_split(cache: SliceCache, protocol: str, seed: int, test_patients: Sequence[str] = ()) -> Split:
-    """The split that a protocol and a seed mean for a cohort.
+    """The split of a cohort's slices that a protocol, "slice" or "patient", and a seed mean.
 
-    Parameters
-    ----------
-    cache : SliceCache
-    protocol : "slice" or "patient"
-    seed : int
-    test_patients : sequence of str
-        Who is held out under the protocol "patient"; empty means fold `seed` of `FOLDS`.
-
-    Raises
-    ------
-    CovidlabError
-        If the protocol is unknown, or the cohort has too few patients or none of the named ones.
+    `test_patients` are held out under the protocol "patient"; where none is named, fold `seed` of `FOLDS`. Raises a
+    CovidlabError if the protocol is unknown, or the cohort has too few patients or none of the named ones.
     """
+    if protocol not in PROTOCOLS:
+        raise CovidlabError("protocol", repr(protocol), " or ".join(PROTOCOLS), "choose one of them")
     patients = cache.patients
     try:
-        if protocol == "slice":
-            if test_patients:
-                raise ValueError("test patients are named, which only the protocol patient can hold out")
-            return split_by_slice(len(patients), seed)
         if protocol == "patient":
-            folds = patient_folds(patients, folds=min(FOLDS, len(set(patients)))) if not test_patients else ()
-            return split_by_patient(patients, test_patients or folds[seed % len(folds)], seed)
+            if not test_patients:
+                folds = patient_folds(patients, min(FOLDS, len(set(patients))))
+                test_patients = folds[seed % len(folds)]
+            return split_by_patient(patients, test_patients, seed)
+        if test_patients:
+            raise ValueError("test patients are named, which only the protocol patient can hold out")
+        return split_by_slice(len(patients), seed)
     except ValueError as problem:
-        raise CovidlabError(
-            f"protocol {protocol}", str(problem), "a split with slices in all three parts",
-            "choose the other protocol or other test patients",
-        ) from problem  # fmt: skip
-    raise CovidlabError("protocol", repr(protocol), " or ".join(PROTOCOLS), "choose one of them")
+        remedy = "choose the other protocol or other test patients"
+        expected = "a split with slices in all three parts"
+        raise CovidlabError(f"protocol {protocol}", str(problem), expected, remedy) from problem

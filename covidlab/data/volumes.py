@@ -1,63 +1,40 @@
-"""One NIfTI file: read it, check it, say what its numbers mean and which way up it lies, write a mask like it.
+"""One NIfTI file: read it, check it, say what its numbers mean and which way up it lies.
 
 Nothing is guessed silently. What the intensities mean and how the slices are turned is decided by stated rules,
 kept as a sentence with the volume, and everything odd about a file is one of its findings. This module does not
 resample (see `covidlab.data.grid`) and knows nothing of cohorts or models.
 """
 
+import gzip
 import os
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from isal import igzip, isal_zlib
 
-from covidlab.data.intensities import (
-    HIGHEST_HU,
-    LOWEST_HU,
-    Intensities,
-    check_hounsfield,
-    find_stretched,
-    meaning_of,
-    to_record_window,
-    unstretch,
-)
+from covidlab.data.folders import EXTENSIONS
+from covidlab.data.intensities import Intensities, find_stretched, meaning_of
 from covidlab.data.orientation import Orientation, orient
 from covidlab.errors import VolumeError
 
-NIFTI = (".nii.gz", ".nii")
+NIFTI, AGAIN = "a NIfTI volume, .nii or .nii.gz", "copy or download the file again"
 
 
 @dataclass(frozen=True)
 class Volume:
-    """A CT volume as stored, with what is known about it.
-
-    Parameters
-    ----------
-    path : Path
-    voxels : ndarray (x, y, z)
-        Stored order and, where the header scales nothing, stored dtype.
-    header : nibabel.Nifti1Header
-        Kept so that a mask can be written with the same geometry.
-    affine : float array (4, 4)
-        As nibabel reads it; means something only where `spacing` is known.
-    spacing : tuple of three float, or None
-        Voxel size in mm along x, y, z by the affine; None where there is no affine to believe.
-    intensities : Intensities
-    orientation : Orientation
-    findings : tuple of str
-        Everything odd about the file, in plain sentences.
-    """
+    """A CT volume as stored, with what is known about it."""
 
     path: Path
-    voxels: np.ndarray
-    header: nib.Nifti1Header
-    affine: np.ndarray
+    voxels: np.ndarray  # (x, y, z), in stored order and, where the header scales nothing, stored dtype
+    header: nib.Nifti1Header  # Kept so that a mask can be written with the same geometry
+    affine: np.ndarray  # (4, 4), as nibabel reads it; means something only where `spacing` is known
+    # Voxel size in mm along x, y, z by the affine; None where there is no affine to believe
     spacing: tuple[float, float, float] | None
     intensities: Intensities
     orientation: Orientation
-    findings: tuple[str, ...]
+    findings: tuple[str, ...]  # Everything odd about the file, in plain sentences
 
     @property
     def slice_axis(self) -> int:
@@ -93,35 +70,16 @@ class Volume:
         Where slices were stretched one by one, HU are estimated: see `unstretch`. A `part` of the slices, or
         positions of some, cost only their share of the work.
         """
-        displayed, kind = self.to_display(self.voxels)[part], self.intensities.kind
-        if kind == "stretched":
-            displayed, kind = unstretch(displayed), "hu"
-        windowed = np.empty(displayed.shape, np.uint8)
-        for target, slice_ in zip(windowed, displayed):  # one by one: a slice stays in the processor's cache
-            target[:] = to_record_window(slice_, kind)
-        return windowed
+        return self.intensities.windowed(self.to_display(self.voxels)[part])
 
     def hounsfield(self) -> np.ndarray:
         """Float32 HU in stored order; of a windowed file what the window left: steps of 5.9 HU, ends cut off; of
         slices stretched one by one an estimate."""
-        if self.intensities.kind == "hu":
-            return self.voxels.astype(np.float32)
-        if self.intensities.kind == "stretched":
-            return self.from_display(unstretch(self.to_display(self.voxels)))
-        full_scale = 255.0 if self.intensities.kind == "record_window" else 1.0
-        return self.voxels.astype(np.float32) / full_scale * (HIGHEST_HU - LOWEST_HU) + LOWEST_HU
+        return self.from_display(self.intensities.hounsfield(self.to_display(self.voxels)))
 
 
 def read_volume(path: str | os.PathLike) -> Volume:
     """Read a CT volume from .nii or .nii.gz.
-
-    Parameters
-    ----------
-    path : path
-
-    Returns
-    -------
-    Volume
 
     Raises
     ------
@@ -129,47 +87,26 @@ def read_volume(path: str | os.PathLike) -> Volume:
         If the file is missing, damaged, no NIfTI file, not three-dimensional, or holds values that are neither
         HU nor the record's window. The message names the file, what was found and what to do.
     """
-    path = Path(path)
-    return as_volume(path, *read_nifti(path))
+    return as_volume(Path(path), *read_nifti(Path(path)))
 
 
 def as_volume(
     path: Path, header: nib.Nifti1Header, affine: np.ndarray, voxels: np.ndarray, findings: list[str]
 ) -> Volume:
-    """Decide what voxels that were read from somewhere mean and how they lie.
+    """Decide what voxels (x, y, z) that were read from somewhere mean and how they lie.
 
-    Parameters
-    ----------
-    path : Path
-        Where they come from, for messages.
-    header : nibabel Nifti1Header
-        A mask is written with it.
-    affine : float array (4, 4), mm, to RAS+
-    voxels : array (x, y, z)
-    findings : list of str
-        What was odd so far.
-
-    Returns
-    -------
-    Volume
-
-    Raises
-    ------
-    VolumeError
-        If voxels are missing, or their values are neither HU nor the record's window, or a mask's.
+    The path is for messages, the affine in mm to RAS+; a mask is written with the header, and the findings are what
+    was odd so far. Raises a VolumeError if voxels are missing, or their values are neither HU nor the record's window,
+    or a mask's.
     """
-    if voxels.dtype.kind == "f" and not np.isfinite(voxels).all():
-        bad = int(np.count_nonzero(~np.isfinite(voxels)))
+    if bad := np.count_nonzero(~np.isfinite(voxels)):
         raise VolumeError(
-            path,
-            f"{bad} voxels that are NaN or infinite",
-            "a number in every voxel",
+            path, f"{bad} voxels that are NaN or infinite", "a number in every voxel",
             "write the scan again from its source; air is -1000 HU, not NaN",
-        )
-    intensities = meaning_of(path, voxels)
-    if intensities.kind == "hu":
-        findings = findings + check_hounsfield(path, voxels)
-    orientation, spacing, more = orient(path, header, affine, voxels, intensities)
+        )  # fmt: skip
+    intensities, findings_of_numbers = meaning_of(path, voxels)
+    orientation, spacing, findings_of_place = orient(path, header, affine, voxels, intensities)
+    findings = findings + findings_of_numbers
     # Which axis the slices follow each other along is known only now.
     if intensities.kind == "record_window" and (stretched := find_stretched(orientation.to_display(voxels))):
         intensities = stretched
@@ -177,49 +114,28 @@ def as_volume(
             "grey values are scaled per slice, not by the record's window: HU are estimated from each slice's darkest "
             "voxel and its soft tissue, and dense tissue above it may be some tens of HU off"
         ]
-    return Volume(path, voxels, header, affine, spacing, intensities, orientation, tuple(findings + more))
+    return Volume(path, voxels, header, affine, spacing, intensities, orientation, tuple(findings + findings_of_place))
 
 
 def read_nifti(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, list[str]]:
     """Header, affine, voxels (three-dimensional, real numbers) and first findings of a NIfTI file."""
-    nifti, again = "a NIfTI volume, .nii or .nii.gz", "copy or download the file again"
     if not path.exists():
-        raise VolumeError(path, "no such file", nifti, "check the name")
+        raise VolumeError(path, "no such file", NIFTI, "check the name")
     if path.is_dir():
-        raise VolumeError(path, "a folder", nifti, "name one file in it")
-    if not path.name.endswith(NIFTI):
-        raise VolumeError(path, "a file of another kind by its name", nifti, "convert the scan to NIfTI")
-    if path.stat().st_size == 0:
-        raise VolumeError(path, "an empty file", nifti, again)
-    if name := _right_name(path):
-        found = "a compressed file named as a plain one" if name.endswith(".gz") else "a plain file named as compressed"
-        raise VolumeError(path, found, nifti, f"rename it to {name}")
+        raise VolumeError(path, "a folder", NIFTI, "name one file in it")
+    if not path.name.endswith(EXTENSIONS):
+        raise VolumeError(path, "a file of another kind by its name", NIFTI, "convert the scan to NIfTI")
     try:
         # nibabel repairs small header faults and logs each; what matters is found below.
         with nib.imageglobals.LoggingOutputSuppressor():
-            image = _unzipped(path) if path.suffix == ".gz" else nib.load(path)
-            shape, dtype = image.shape, image.get_data_dtype()
-            if dtype.kind not in "iufb":
-                raise VolumeError(
-                    path, f"voxels of type {dtype}", "one grey value a voxel", "convert it to grey values"
-                )
-            if len(shape) != 3 and not (len(shape) == 4 and shape[3] == 1):
-                raise VolumeError(
-                    path,
-                    f"{len(shape)} dimensions ({sides(shape)})",
-                    "three: x, y, z",
-                    "stack a scan's slices into one volume" if len(shape) < 3 else "save one volume a file",
-                )
-            if 0 in shape:
-                raise VolumeError(path, f"a volume without voxels ({sides(shape)})", "at least one slice", again)
+            image = _opened(path)
+            _check_layout(path, image.shape, image.get_data_dtype())
             voxels = np.asanyarray(image.dataobj)
     except VolumeError:
         raise
-    except nib.filebasedimages.ImageFileError as error:
-        raise VolumeError(path, "no NIfTI header (is it text, or another format?)", nifti, again) from error
-    except (EOFError, OSError, ValueError, isal_zlib.error, nib.spatialimages.HeaderDataError) as error:
+    except (EOFError, OSError, ValueError, zlib.error, nib.spatialimages.HeaderDataError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise VolumeError(path, f"a damaged or cut-off file ({reason})", f"the whole of {nifti}", again) from error
+        raise VolumeError(path, f"a damaged or cut-off file ({reason})", f"the whole of {NIFTI}", AGAIN) from error
     findings = []
     if voxels.ndim == 4:
         voxels = voxels[..., 0]
@@ -229,13 +145,21 @@ def read_nifti(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, li
     return image.header, image.affine, voxels, findings
 
 
-def _right_name(path: Path) -> str | None:
-    """The name that fits the content where the ending .gz, or its absence, does not; None where it does."""
-    with path.open("rb") as file:
-        start = file.read(nib.Nifti2Header.sizeof_hdr)
-    if start.startswith(b"\x1f\x8b"):
-        return None if path.suffix == ".gz" else f"{path.name}.gz"
-    return path.stem if path.suffix == ".gz" and _nifti_kind(start) else None
+def _opened(path: Path) -> nib.Nifti1Image:
+    """The image in a file, unzipped as a whole: piece by piece nibabel would not come to the checksum at the end."""
+    content, named_zipped = path.read_bytes(), path.suffix == ".gz"
+    if not content:
+        raise VolumeError(path, "an empty file", NIFTI, AGAIN)
+    zipped = content.startswith(b"\x1f\x8b")
+    if zipped and not named_zipped:
+        raise VolumeError(path, "a compressed file named as a plain one", NIFTI, f"rename it to {path.name}.gz")
+    if named_zipped and not zipped and _nifti_kind(content):
+        raise VolumeError(path, "a plain file named as compressed", NIFTI, f"rename it to {path.stem}")
+    content = gzip.decompress(content) if named_zipped else content
+    kind = _nifti_kind(content)
+    if not kind:
+        raise VolumeError(path, "no NIfTI header (is it text, or another format?)", NIFTI, AGAIN)
+    return kind.from_bytes(content)
 
 
 def _nifti_kind(content: bytes) -> type[nib.Nifti1Image] | None:
@@ -243,13 +167,14 @@ def _nifti_kind(content: bytes) -> type[nib.Nifti1Image] | None:
     return next((kind for kind in kinds if kind.header_class.may_contain_header(content)), None)
 
 
-def _unzipped(path: Path) -> nib.Nifti1Image:
-    """A zipped file, read at once: nibabel would unzip piece by piece, which takes longer than a network on 128 px."""
-    content = igzip.decompress(path.read_bytes())
-    kind = _nifti_kind(content)
-    if not kind:
-        raise nib.filebasedimages.ImageFileError(f"no NIfTI header in {path}")
-    return kind.from_bytes(content)
+def _check_layout(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    if dtype.kind not in "iufb":
+        raise VolumeError(path, f"voxels of type {dtype}", "one grey value a voxel", "convert it to grey values")
+    if len(shape) != 3 and not (len(shape) == 4 and shape[3] == 1):
+        remedy = "stack a scan's slices into one volume" if len(shape) < 3 else "save one volume a file"
+        raise VolumeError(path, f"{len(shape)} dimensions ({sides(shape)})", "three: x, y, z", remedy)
+    if 0 in shape:
+        raise VolumeError(path, f"a volume without voxels ({sides(shape)})", "at least one slice", AGAIN)
 
 
 def sides(shape: tuple[int, ...]) -> str:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from covidlab.data.dicom import holds_slices, read_scan
+from covidlab.data.dicom import holds_slices
 from covidlab.data.folders import EXTENSIONS, IMAGE_FOLDERS, case_name
 from covidlab.data.masks import write_mask
+from covidlab.data.scans import read_scan
 from covidlab.data.volumes import Volume
 from covidlab.errors import CovidlabError
 from covidlab.models.segmenter import Segmenter

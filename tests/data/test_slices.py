@@ -15,8 +15,7 @@ def test_a_cache_and_its_lock_are_for_everybody_who_shares_the_folder(cohort, tm
     assert [lock.stat().st_mode & 0o777 for lock in locks] == [0o666] * len(locks)
 
 
-@pytest.mark.parametrize("which", [0, 1])
-@pytest.mark.parametrize("make", ["broken link", "folder"])
+@pytest.mark.parametrize("which, make", [(0, "broken link"), (1, "folder")])
 def test_a_scan_or_mask_that_cannot_be_read_is_named(tmp_path, which, make):
     path = write_scan(tmp_path / "data", "one")[which]
     path.unlink()

@@ -1,0 +1,24 @@
+"""One scan, whichever form it has: a NIfTI file, or a folder with the DICOM slices of one series."""
+
+from pathlib import Path
+
+from covidlab.data.dicom import read_series
+from covidlab.data.folders import EXTENSIONS, cohorts_in, halves
+from covidlab.data.volumes import Volume, read_volume
+from covidlab.errors import VolumeError
+
+
+def is_single_scan(path: Path) -> bool:
+    """Whether a path is one scan, a file or a folder of DICOM slices, and no folder of cases."""
+    if not path.is_dir():
+        return path.is_file()
+    children = list(path.glob("[!.]*"))
+    cases = any(halves(path)) or cohorts_in(path) or any(child.name.endswith(EXTENSIONS) for child in children)
+    return not cases and any(child.is_file() for child in children)
+
+
+def read_scan(path: Path) -> Volume:
+    """Read one scan; raises a VolumeError as `read_series` and `covidlab.data.volumes.read_volume` do."""
+    if path.name.lower().endswith(EXTENSIONS) and not path.name.endswith(EXTENSIONS):
+        raise VolumeError(path, "an ending in capitals", " or ".join(EXTENSIONS), "rename the file")
+    return read_series(path) if path.is_dir() and not path.name.endswith(EXTENSIONS) else read_volume(path)
