@@ -284,7 +284,7 @@ import sys
 
 if "google.colab" in sys.modules:
     !test -d /content/covidlab || git clone --quiet --depth 1 https://github.com/{repository} /content/covidlab
-    %pip install --quiet nibabel isal pooch filelock pydicom
+    %pip install --quiet nibabel pooch filelock pydicom
     sys.path.insert(0, "/content/covidlab")"""
 
 

@@ -141,18 +141,18 @@ def test_a_moved_control_changes_picture_and_words(make):
 
 
 @ALL
-def test_a_still_picture_comes_first_and_two_runs_store_the_same_words(make, published, capsys):
+def test_a_still_picture_comes_first_and_two_runs_store_the_same_words(make, published):
     viewer = make()
     start = {name: control.value for name, control in viewer.controls.items()}
     viewer.show(ALT)
     make().show(ALT)
-    still, live, *second = published
+    still, caption, live, *second = published
     assert still[1]["image/png"]["alt"] == ALT
     assert base64.b64decode(still[0]["image/png"]).startswith(b"\x89PNG")
-    assert capsys.readouterr().out == 2 * f"Still picture (the one below moves): {ALT}\n"
+    assert caption[0]["text/markdown"] == f"*Still picture (the one below moves): {ALT}*"
     assert live[0]["application/vnd.jupyter.widget-view+json"]["version_major"] == 2
     assert live[0]["text/plain"] == f"[{viewer.name}: run this notebook to move it]"
-    assert [one["text/plain"] for one, _ in (still, live)] == [one["text/plain"] for one, _ in second]
+    assert [one["text/plain"] for one, _ in (still, caption, live)] == [one["text/plain"] for one, _ in second]
     assert {name: control.value for name, control in viewer.controls.items()} == start and viewer.readout.value
 
 
