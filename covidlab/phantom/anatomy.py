@@ -1,17 +1,10 @@
-"""A patient's chest as numbers: where heart, vessels, airways and lungs lie, in mm, and how people differ.
-"""
-
+"""A patient's chest as numbers: where heart, vessels, airways and lungs lie, in mm, and how people differ."""
 
 import numpy as np
 
-from covidlab.phantom.shapes import Grid, SmoothField, Tube, bump, join, step
+from covidlab.phantom.shapes import Grid, SmoothField, Tube, bump, distances, join, step
 
 FAT, MUSCLE, AIR = -92, 50, -985
-
-# --- tools for drawing
-
-
-# --- a patient
 
 # Courses of the mediastinal organs in a patient 230 mm high from the lungs' lowest edge to their top, the spine's front
 # at y = 25: points (x, y, z) and a radius at each.
@@ -135,10 +128,8 @@ class Anatomy:
 
     def ring(self, grid: Grid):
         """0 in the middle of the rib cage, 1 at its inner wall; narrower in front than behind."""
-        x, y, z = grid.xyz
-        t = z / self.height
-        width, depth, centre = self.cavity_sides(t)
-        x, y = self.posture(x, y, z)
+        width, depth, centre = self.cavity_sides(grid.xyz[2] / self.height)
+        x, y = self.posture(*grid.xyz)
         x, y = x / width, (y - centre) / depth
         x = x * (1 + 0.09 * np.clip(-y, 0, 1.3) ** 1.5)
         return (x**2.3 + np.abs(y) ** 2.3) ** (1 / 2.3)
@@ -167,13 +158,12 @@ class Anatomy:
             (self.chambers, 4.0, 16.0), (self.blood_vessels, 2.2, 11.0), (self.oesophagus, 1.5, 12.0),
             (self.airways[0] + self.airways[1][:2] + self.airways[2][:1], 4.0, 9.0),
         ):  # fmt: skip
-            for tube in tubes:
-                if near := tube.distance(grid, 40 + coat + soft):
-                    box, distance = near
-                    body[box] = join(body[box], distance + coat, soft)
+            for box, distance in distances(tubes, grid, 40 + coat + soft):
+                body[box] = join(body[box], distance + coat, soft)
         # Fat behind the breastbone: a wedge, its edge where the lungs nearly meet.
         t = z / self.height
-        front = self.cavity_sides(t)[2] - self.cavity_sides(t)[1]
+        _, depth, centre = self.cavity_sides(t)
+        front = centre - depth
         wedge = 3 + 15 * np.exp(-np.clip(y - front, 0, None) / 13) + 16 * step(t, 0.76, 0.98) - np.abs(x - 4)
         wedge = wedge + 22 * step(0.5 - t, 0.0, 0.2)
         body = join(body, np.minimum(wedge, 4 - y), 10.0)

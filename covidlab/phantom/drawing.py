@@ -8,25 +8,14 @@ import numpy as np
 
 from covidlab.phantom.anatomy import FAT, MUSCLE, Anatomy
 from covidlab.phantom.lungs import airways, lung_vessels, parenchyma
-from covidlab.phantom.shapes import Grid, Tube, bump, ellipse, join, over, step
-
-# --- one slab of a scan
+from covidlab.phantom.shapes import Grid, Tube, bump, distances, ellipse, join, over, step
 
 
 def draw_chest(anatomy: Anatomy, grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The chest without lesions on a slab.
+    """The chest without lesions on a slab; slices may be drawn in slabs of any size.
 
-    Parameters
-    ----------
-    anatomy : Anatomy
-    grid : Grid
-        Slices may be drawn in slabs of any size: the voxels are the same.
-
-    Returns
-    -------
-    image : float32 array (z, y, x), HU
-    lungs, cavity : float32 arrays (z, y, x)
-        Signed distance to the lungs and to the rib cage's inner wall, mm, positive inside.
+    Returns three float32 arrays (z, y, x): the image in HU, and the signed distances to the lungs and to the rib cage's
+    inner wall, mm, positive inside.
     """
     a = anatomy
     t = grid.xyz[2] / a.height
@@ -53,7 +42,7 @@ def _couch(image, grid, a):
     wide = np.clip((205 - np.abs(x)) / 3, 0, 1)
     for offset, shell in ((0, hu), (thick + 14 * (x / 200) ** 2, hu - 100)):
         share = np.clip(1.2 - np.abs(y - surface - offset) / max(grid.pixel, 2.2), 0, 1) * wide
-        over(image, share + 0 * image, shell)
+        over(image, share, shell)
     if blanket:  # loose folds over the chest
         fold = -a.depth * (1.04 - 0.32 * (x / a.width) ** 2) + 4 * a.fat_field(grid) - 6
         share = np.clip(0.8 - np.abs(y - fold) / max(grid.pixel, 1.2), 0, 1) * (a.organ(grid) > 0.1)
@@ -72,15 +61,11 @@ def _body(image, grid, a, t):
     ring = (lateral**power + np.abs(y * np.where(y > 0, 1.0, 1.04) / depth) ** power) ** (1 / power)
     body = (1 - ring) * depth + 7 * a.outline(grid) - 6 * np.exp(-((x / 24) ** 2)) * step(y, 0, 40)
     if a.breast:
-        for side in (-1, 1):
-            tube = Tube(
-                np.array([side * 74, -a.depth * 0.62, 0.44 * a.height]),
-                np.array([side * 88, 14 - a.depth * 0.74 - a.breast, 0.34 * a.height]),
-                (46.0, 24 + 0.6 * a.breast),
-            )
-            if near := tube.distance(grid, 40):
-                box, distance = near
-                body[box] = join(body[box], distance + 2 * a.outline(grid)[box], 34.0)
+        wall = (74, -a.depth * 0.62, 0.44 * a.height)
+        tip = (88, 14 - a.depth * 0.74 - a.breast, 0.34 * a.height)
+        breasts = _both_sides(wall, tip, (46.0, 24 + 0.6 * a.breast))
+        for box, distance in distances(breasts, grid, 40):
+            body[box] = join(body[box], distance + 2 * a.outline(grid)[box], 34.0)
     over(image, grid.inside(body), 10)
     over(image, grid.inside(body - 2), FAT + 7 * a.fat_field(grid))
     if a.breast:  # strands of glands
@@ -88,6 +73,11 @@ def _body(image, grid, a, t):
         glands = glands - 4 + 7 * a.organ(grid) - 90 * np.clip(np.abs(t - 0.38) - 0.12, 0, 1)
         over(image, 0.7 * grid.inside(glands), 25)
     return body
+
+
+def _both_sides(start, end, radii) -> list[Tube]:
+    """A tube on the left, and its mirror image on the right."""
+    return [Tube(start * np.array([side, 1, 1]), end * np.array([side, 1, 1]), radii) for side in (-1, 1)]
 
 
 def _bone(image, grid, a, distance, cortex, marrow=130.0):
@@ -101,7 +91,7 @@ def _chest_wall(image, grid, a, t, cavity, body):
     x, y, z = grid.xyz
     out = -cavity
     field, under_skin = a.fat_field(grid), body - 2
-    angle = np.abs(np.arctan2(x - a.lean * z, y - 2)) + 0 * z  # 0 at the back, pi at the breastbone
+    angle = np.abs(np.arctan2(x - a.lean * z, y - 2))  # 0 at the back, pi at the breastbone
     high = step(t, 0.66, 0.92)
     pectoral = 15 * bump(angle, 2.3, 0.45) * step(t, 0.38, 0.62)
     latissimus = 15 * bump(angle, 0.95, 0.42) * step(t, 0.05, 0.5)
@@ -136,17 +126,14 @@ def _chest_wall(image, grid, a, t, cavity, body):
     blade = np.minimum(np.maximum(blade, ridge), 110 * np.minimum(t - 0.47, 1.15 - t))
     _bone(image, grid, a, np.minimum(blade, body - 9), 1.6)
     front = a.depth * 0.86
-    for side in (-1, 1):
-        for start, end, radii in (
-            ((16, 16 - front, 0.90), (58, 30 - front, 0.96), (9.0, 5.5)),
-            ((58, 30 - front, 0.96), (120, 60 - front, 1.04), (5.5, 6.5)),
-            ((150, 2, 1.02), (152, -4, 1.2), (22.0, 21.0)),
-        ):
-            place = [np.array([side * p[0], p[1], p[2] * a.height]) for p in (start, end)]
-            if near := Tube(*place, radii).distance(grid, 5):
-                box, distance = near
-                thin = Grid(grid.x[box[2]], grid.y[box[1]], grid.z[box[0]], grid.pixel, grid.thickness)
-                _bone(image[box], thin, a, np.minimum(distance, body[box] - 5), 2.0)
+    for start, end, radii in (
+        ((16, 16 - front, 0.90), (58, 30 - front, 0.96), (9.0, 5.5)),  # the collar bone
+        ((58, 30 - front, 0.96), (120, 60 - front, 1.04), (5.5, 6.5)),
+        ((150, 2, 1.02), (152, -4, 1.2), (22.0, 21.0)),  # the head of the arm
+    ):
+        tubes = _both_sides(*(np.multiply(place, (1, 1, a.height)) for place in (start, end)), radii)
+        for box, distance in distances(tubes, grid, 5):
+            _bone(image[box], grid.part(box), a, np.minimum(distance, body[box] - 5), 2.0)
 
 
 def _abdomen(image, grid, a, cavity):
@@ -180,33 +167,27 @@ def _mediastinum(image, grid, a, cavity, mediastinum):
     above = np.clip((z - a.dome(grid)) / grid.thickness + 0.5, 0, 1) * inside
     over(image, above * grid.inside(mediastinum + 30), -92 + 9 * a.fat_field(grid))
     muscle = np.full(grid.shape, -40, np.float32)
-    for tube in a.chambers:
-        if near := tube.distance(grid, 56):
-            muscle[near[0]] = join(muscle[near[0]], near[1], 16.0)
+    for box, distance in distances(a.chambers, grid, 56):
+        muscle[box] = join(muscle[box], distance, 16.0)
     over(image, above * grid.inside(muscle + 1.5 * organ), 44 + 4 * organ)
-    for tube in a.chambers:
-        if near := tube.distance(grid, 3):
-            box, distance = near
-            over(image[box], 0.8 * above[box] * grid.inside(distance - 8 + 3 * organ[box]), a.blood + 4)
-    for tubes, hu, wall in ((a.oesophagus, 38.0, 1.0), (a.blood_vessels, a.blood, 1.0)):
-        for tube in tubes:
-            if near := tube.distance(grid, 3):
-                box, distance = near
-                over(image[box], grid.inside(distance + wall * organ[box]) * inside[box], hu)
+    for box, distance in distances(a.chambers, grid, 3):
+        over(image[box], 0.8 * above[box] * grid.inside(distance - 8 + 3 * organ[box]), a.blood + 4)
+    for tubes, hu in ((a.oesophagus, 38.0), (a.blood_vessels, a.blood)):
+        for box, distance in distances(tubes, grid, 3):
+            over(image[box], grid.inside(distance + organ[box]) * inside[box], hu)
 
 
 def _ribs_and_sternum(image, grid, a, t, cavity, body):
     x, y, z = grid.xyz
     out = -cavity
     # A rib runs level near the spine, falls along the side and less in front: an axial slice cuts each a way along.
-    angle = np.abs(np.arctan2(x - a.lean * z, y - 2)) + 0 * z
+    angle = np.abs(np.arctan2(x - a.lean * z, y - 2))
     fall = a.rib_drop * (1 - np.cos(0.85 * angle)) + 12 * angle + 2.5 * a.fat_field(grid)
     place = (z + 80 + fall + a.rib_phase) / a.rib_spacing
     number = np.clip(place.astype(int), 0, 39)
-    side = (x > 0) & np.ones(grid.shape, bool)
-    size = np.where(side, a.rib_size[0][number], a.rib_size[1][number])
-    shift = np.where(side, a.rib_shift[0][number], a.rib_shift[1][number])
-    along = (place - number - 0.5) * a.rib_spacing - shift
+    side = np.where(x > 0, 0, 1)
+    size = a.rib_size[side, number]
+    along = (place - number - 0.5) * a.rib_spacing - a.rib_shift[side, number]
     # The flat of a rib leans outwards below.
     across = out - 6.8 + 0.22 * along
     rib = (1 - np.sqrt((across / (3.7 * size**0.5)) ** 2 + (along / (6.4 * size)) ** 2)) * 3.7
@@ -216,7 +197,7 @@ def _ribs_and_sternum(image, grid, a, t, cavity, body):
     over(image, grid.inside(np.minimum(cartilage, body - 5)), 105 + 20 * a.marrow(grid))
     _, depth, centre = a.cavity_sides(t)
     wide = 15 + 14 * step(t, 0.66, 0.82)
-    sternum = ellipse(x - a.lean * z, y, 0, centre - depth - 9 + 0.006 * x**2, wide, 6.0 + 0 * z)
+    sternum = ellipse(x - a.lean * z, y, 0, centre - depth - 9 + 0.006 * x**2, wide, 6.0)
     sternum = np.minimum(sternum + 0.6 * a.fat_field(grid), 90 * np.minimum(t - 0.16, 0.9 - t))
     _bone(image, grid, a, np.minimum(sternum, body - 5), 1.3, 110)
 
@@ -236,7 +217,7 @@ def _spine(image, grid, a, body):
     vertebra = np.minimum(vertebra, 13.5 - y - 1.5 * np.exp(-((x / 8) ** 2)))
     over(image, grid.inside(vertebra), (430 - 320 * disc) * a.bone)
     over(image, grid.inside(vertebra - 1.6 * a.cortex), (165 + 60 * a.marrow(grid) - 80 * disc) * a.bone)
-    canal = ellipse(x, y, 0, 22, 9.5, 8.5) + 0 * z
+    canal = ellipse(x, y, 0, 22, 9.5, 8.5)
     pedicle = np.minimum(4.2 - np.abs(np.abs(x) - 12.5), np.minimum(y - 8 - 10 * disc, 31 - y))
     lamina = np.minimum(3.8 - np.abs(y - 34 + 0.75 * np.abs(x)) * 0.8, 18 - np.abs(x))
     # The transverse processes point back and out, on the upper half; the spinous one slants down behind them.

@@ -104,9 +104,7 @@ def make_scan(plan: ScanPlan) -> Scan:
     x = (np.arange(plan.columns) - (plan.columns - 1) / 2) * pixel + shift_x
     # A low volume (630 x 401) keeps the table in view.
     y = (np.arange(plan.rows) - (plan.rows - 1) / 2) * pixel + min(shift_y, 3)
-    lesions = Lesions(
-        [plan.seed, plan.patient, plan.scan, 2], anatomy, z, thickness, plan.positive, plan.severity, plan.consolidated
-    )
+    lesions = Lesions(plan, anatomy, z, thickness)
     round_field = np.random.default_rng([plan.seed, plan.patient, 4]).uniform() < 0.7
     # Small pixels are the noisier ones.
     noise, sharpness = random.uniform(4, 11) * (3 / pixel) ** 0.5, random.uniform(0.7, 1.1)
