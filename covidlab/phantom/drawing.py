@@ -6,9 +6,11 @@ leaves when heart, vessels, spine and diaphragm have taken their room, so their 
 
 import numpy as np
 
-from covidlab.phantom.anatomy import FAT, MUSCLE, Anatomy
+from covidlab.phantom.anatomy import Anatomy
 from covidlab.phantom.lungs import airways, lung_vessels, parenchyma
-from covidlab.phantom.shapes import Grid, Tube, bump, distances, ellipse, join, over, step
+from covidlab.phantom.shapes import Grid, Tube, bump, distances, ellipse, join, norm, over, step
+
+FAT, MUSCLE = -92, 50  # HU
 
 
 def draw_chest(anatomy: Anatomy, grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -20,8 +22,7 @@ def draw_chest(anatomy: Anatomy, grid: Grid) -> tuple[np.ndarray, np.ndarray, np
     a = anatomy
     t = grid.xyz[2] / a.height
     image = np.full(grid.shape, -1000, np.float32)
-    cavity, mediastinum = a.cavity(grid), a.mediastinum(grid)
-    lungs = a.lungs(grid, cavity, mediastinum)
+    cavity, mediastinum, lungs = a.spaces(grid)
     _couch(image, grid, a)
     body = _body(image, grid, a, t)
     _chest_wall(image, grid, a, t, cavity, body)
@@ -58,7 +59,7 @@ def _body(image, grid, a, t):
     # The back is flatter than the chest, and near the shoulders it is the wider of the two.
     lateral, y = a.posture(x, y, z)
     lateral = lateral / width * (1 + (0.05 + 0.16 * high) * np.clip(-y / depth, 0, 1))
-    ring = (lateral**power + np.abs(y * np.where(y > 0, 1.0, 1.04) / depth) ** power) ** (1 / power)
+    ring = norm(lateral, y * np.where(y > 0, 1.0, 1.04) / depth, power)
     body = (1 - ring) * depth + 7 * a.outline(grid) - 6 * np.exp(-((x / 24) ** 2)) * step(y, 0, 40)
     if a.breast:
         wall = (74, -a.depth * 0.62, 0.44 * a.height)
@@ -91,7 +92,7 @@ def _chest_wall(image, grid, a, t, cavity, body):
     x, y, z = grid.xyz
     out = -cavity
     field, under_skin = a.fat_field(grid), body - 2
-    angle = np.abs(np.arctan2(x - a.lean * z, y - 2))  # 0 at the back, pi at the breastbone
+    angle = a.angle(grid)
     high = step(t, 0.66, 0.92)
     pectoral = 15 * bump(angle, 2.3, 0.45) * step(t, 0.38, 0.62)
     latissimus = 15 * bump(angle, 0.95, 0.42) * step(t, 0.05, 0.5)
@@ -181,7 +182,7 @@ def _ribs_and_sternum(image, grid, a, t, cavity, body):
     x, y, z = grid.xyz
     out = -cavity
     # A rib runs level near the spine, falls along the side and less in front: an axial slice cuts each a way along.
-    angle = np.abs(np.arctan2(x - a.lean * z, y - 2))
+    angle = a.angle(grid)
     fall = a.rib_drop * (1 - np.cos(0.85 * angle)) + 12 * angle + 2.5 * a.fat_field(grid)
     place = (z + 80 + fall + a.rib_phase) / a.rib_spacing
     number = np.clip(place.astype(int), 0, 39)
@@ -212,8 +213,8 @@ def _spine(image, grid, a, body):
     waist = 1 - 0.06 * (1 - disc) * np.sin(np.pi * np.clip((level - 5) / 20, 0, 1))
     across, deep, power = a.vertebra
     bend = 1.5 * a.organ(grid)  # no vertebra is quite as the next
-    sideways, back = np.abs((x + bend) / (across * size * waist)), np.abs(y / (deep * size * waist))
-    vertebra = (1 - (sideways**power + back**power) ** (1 / power)) * deep + 1.6 * a.fat_field(grid)
+    ring = norm((x + bend) / (across * size * waist), y / (deep * size * waist), power)
+    vertebra = (1 - ring) * deep + 1.6 * a.fat_field(grid)
     vertebra = np.minimum(vertebra, 13.5 - y - 1.5 * np.exp(-((x / 8) ** 2)))
     over(image, grid.inside(vertebra), (430 - 320 * disc) * a.bone)
     over(image, grid.inside(vertebra - 1.6 * a.cortex), (165 + 60 * a.marrow(grid) - 80 * disc) * a.bone)

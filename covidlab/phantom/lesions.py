@@ -41,8 +41,7 @@ class Lesions:
         # Choose the slices, then add lesions until each of them shows one, on a coarse copy of the lungs.
         sides = np.arange(-180, 181, 4.0)
         coarse = Grid(sides, sides, z, 4.0, thickness)
-        rim = anatomy.cavity(coarse)
-        lungs = anatomy.lungs(coarse, rim, anatomy.mediastinum(coarse))
+        rim, _, lungs = anatomy.spaces(coarse)
         # Mostly the lower and middle lung: the run of slices starts near the lungs' first good slice.
         usable = np.flatnonzero((lungs > 2).sum(axis=(1, 2)) > 25)
         if len(usable) < plan.positive:

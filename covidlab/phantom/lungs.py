@@ -2,14 +2,13 @@
 
 import numpy as np
 
-from covidlab.phantom.anatomy import AIR
 from covidlab.phantom.shapes import distances, over, step
 
 
 def airways(image, grid, a):
     """All walls first, then the air in them: where bronchi part, no wall closes one off."""
     tubes = [tube for course in a.airways for tube in course]
-    for wall, hu in ((1.4, 10), (0.0, AIR)):
+    for wall, hu in ((1.4, 10), (0.0, -985)):
         for box, distance in distances(tubes, grid, 4):
             over(image[box], grid.inside(distance + wall), hu)
 

@@ -122,6 +122,11 @@ def over(image: np.ndarray, share: np.ndarray, hu) -> None:
     image += share * (hu - image)
 
 
+def norm(x, y, power):
+    """1 on the border of a rounded rectangle of half sides 1, an ellipse where the power is 2."""
+    return (np.abs(x) ** power + np.abs(y) ** power) ** (1 / power)
+
+
 def ellipse(x, y, cx, cy, rx, ry):
     """About the signed distance to an ellipse, mm, positive inside."""
     return (1 - np.sqrt(((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2)) * np.minimum(rx, ry)

@@ -33,26 +33,12 @@ TITLE = "drawing the phantom"  # of its progress
 
 
 def write_cohort(folder: Path, profile: str = "lesson", seed: int = 0) -> Path:
-    """Write a cohort in the record's layout, or return at once where it already stands.
+    """Write a cohort of the profile "lesson" or "paper", or return at once where it already stands.
 
-    One of an older version is drawn again. Nothing is deleted that this function has not written.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds COVID-19-CT-Seg_20cases/, Infection_Mask/, Lung_Mask/ (1 in either lung) and phantom.json afterwards.
-    profile : "lesson" or "paper"
-    seed : int
-
-    Returns
-    -------
-    Path
-        The folder.
-
-    Raises
-    ------
-    CovidlabError
-        If the folder cannot be written, or holds something else: a phantom of another profile or seed, too.
+    The folder, which is returned, holds COVID-19-CT-Seg_20cases/, Infection_Mask/, Lung_Mask/ (1 in either lung) and
+    phantom.json afterwards. A cohort of an older version is drawn again. Nothing is deleted that this function has not
+    written: a CovidlabError says that the folder holds something else, a phantom of another profile or seed, too, or
+    that it cannot be written.
     """
     folder = Path(folder)
     plans = cohort_plans(profile, seed)
@@ -64,12 +50,8 @@ def write_cohort(folder: Path, profile: str = "lesson", seed: int = 0) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         scratch = tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent, ignore_cleanup_errors=True)
     except OSError as error:
-        raise CovidlabError(
-            folder,
-            f"a place that cannot be written ({error.strerror})",
-            "a folder with write permission",
-            "choose another folder",
-        ) from error
+        found = f"a place that cannot be written ({error.strerror})"
+        raise CovidlabError(folder, found, "a folder with write permission", "choose another folder") from error
     with scratch:
         drawn = Path(scratch.name, "drawn")
         for name in (IMAGES, MASKS, LUNGS):
@@ -97,8 +79,8 @@ def _standing(folder: Path, identity: dict) -> dict:
 
 
 def _write_scans(plans: tuple[ScanPlan, ...], folder: Path) -> None:
-    """In threads: drawing is NumPy's work, which lets others run. The largest first, so that none is left at the end."""
-    order = sorted(plans, key=lambda plan: -plan.slices)
+    """In threads: drawing is NumPy's work, which lets others run."""
+    order = sorted(plans, key=lambda plan: -plan.slices)  # so that no thread is left alone with the largest at the end
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         written = pool.map(partial(_write_scan, folder), order)
         for _ in track(order, TITLE):

@@ -33,7 +33,8 @@ def stored(folder):
     """Name of a plan to its scan, from the files."""
 
     def read(plan):
-        files = [nib.load(folder / sub / f"{plan.name}.nii.gz") for sub in (writing.IMAGES, writing.MASKS, writing.LUNGS)]
+        subs = writing.IMAGES, writing.MASKS, writing.LUNGS
+        files = [nib.load(folder / sub / f"{plan.name}.nii.gz") for sub in subs]
         return scans.Scan(*(np.asarray(file.dataobj) for file in files), files[0].affine)
 
     return {plan.name: read(plan) for plan in PLANS}
