@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from covidlab.phantom.shapes import Grid, SmoothField, Tube, bump, distances, join, norm, step
+from covidlab.phantom.shapes import Grid, SmoothField, Tube, bump, distances, join, meet, norm, step
 
 # Courses of the mediastinal organs in a patient 230 mm high from the lungs' lowest edge to their top, the spine's front
 # at y = 25: points (x, y, z) and a radius at each.
@@ -169,7 +169,7 @@ class Anatomy:
         front = centre - depth
         wedge = 3 + 15 * np.exp(-np.clip(y - front, 0, None) / 13) + 16 * step(t, 0.76, 0.98) - np.abs(x - 4)
         wedge = wedge + 22 * step(0.5 - t, 0.0, 0.2)
-        body = join(body, np.minimum(wedge, 4 - y), 10.0)
+        body = join(body, meet(wedge, 4 - y), 10.0)
         return body + 2.4 * self.lung_outline(grid)
 
     def _lungs(self, grid: Grid, cavity: np.ndarray, mediastinum: np.ndarray):
@@ -183,8 +183,7 @@ class Anatomy:
         behind = np.clip(y - self.back, 0, None)
         spine = 23 + 0.12 * behind - np.hypot(x - self.lean * z, np.minimum(y - self.back, 0))
         lungs = -join(-(cavity - 1.5), spine + 2 * rough, 17.0)
-        lungs = np.minimum(np.minimum(lungs, above), 80 * apex + 1.2 * rough)
-        return -join(-lungs, mediastinum, 3.0)
+        return -join(-meet(lungs, above, 80 * apex + 1.2 * rough), mediastinum, 3.0)
 
     def _vessels(self, random: np.random.Generator) -> np.ndarray:
         """Points (x, y, z, radius) along the arteries and veins of both lungs, mm."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from covidlab.phantom.anatomy import Anatomy
 from covidlab.phantom.lungs import airways, lung_vessels, parenchyma
-from covidlab.phantom.shapes import Grid, Tube, bump, distances, ellipse, join, norm, over, step
+from covidlab.phantom.shapes import Grid, Tube, bump, distances, ellipse, join, meet, norm, over, step
 
 FAT, MUSCLE = -92, 50  # HU
 
@@ -25,7 +25,8 @@ def draw_chest(anatomy: Anatomy, grid: Grid) -> tuple[np.ndarray, np.ndarray, np
     cavity, mediastinum, lungs = a.spaces(grid)
     _couch(image, grid, a)
     body = _body(image, grid, a, t)
-    _chest_wall(image, grid, a, t, cavity, body)
+    _muscles(image, grid, a, t, cavity, body)
+    _shoulders(image, grid, a, t, cavity, body)
     _abdomen(image, grid, a, cavity)
     _mediastinum(image, grid, a, cavity, mediastinum)
     over(image, grid.inside(lungs), parenchyma(grid, a, t, mediastinum))
@@ -70,7 +71,7 @@ def _body(image, grid, a, t):
     over(image, grid.inside(body), 10)
     over(image, grid.inside(body - 2), FAT + 7 * a.fat_field(grid))
     if a.breast:  # strands of glands
-        glands = np.minimum(np.minimum(body - 9, -y - a.depth * 0.80), 46 - np.abs(np.abs(x) - 80))
+        glands = meet(body - 9, -y - a.depth * 0.80, 46 - np.abs(np.abs(x) - 80))
         glands = glands - 4 + 7 * a.organ(grid) - 90 * np.clip(np.abs(t - 0.38) - 0.12, 0, 1)
         over(image, 0.7 * grid.inside(glands), 25)
     return body
@@ -87,45 +88,43 @@ def _bone(image, grid, a, distance, cortex, marrow=130.0):
     over(image, grid.inside(distance - a.cortex * cortex), (marrow + 60 * a.marrow(grid)) * a.bone)
 
 
-def _chest_wall(image, grid, a, t, cavity, body):
-    """Muscles in layers with fat between, shoulder blades, collar bones, heads of the arms."""
+def _muscles(image, grid, a, t, cavity, body):
+    """In layers, with fat between: round the rib cage, between the outer muscles, and in the armpit."""
     x, y, z = grid.xyz
-    out = -cavity
-    field, under_skin = a.fat_field(grid), body - 2
-    angle = a.angle(grid)
-    high = step(t, 0.66, 0.92)
+    out, field, under_skin = -cavity, a.fat_field(grid), body - 2
+    angle, high = a.angle(grid), step(t, 0.66, 0.92)
     pectoral = 15 * bump(angle, 2.3, 0.45) * step(t, 0.38, 0.62)
     latissimus = 15 * bump(angle, 0.95, 0.42) * step(t, 0.05, 0.5)
     serratus = 7 * bump(angle, 1.5, 0.6)
     back = 30 * bump(angle, 0.0, 0.5)
     thick = a.muscles * (pectoral + latissimus + serratus + 90 * high) + back + 1.5 * field
-    fat = a.fat * (0.75 + 0.25 * np.cos(angle) ** 2) * (1 - 0.25 * high) + 2 * field
-    muscle = np.minimum(14 + thick - out, under_skin - fat)
-    over(image, grid.inside(muscle), MUSCLE + 5 * a.organ(grid) + 5 * field)
-    # Fat between the layers: round the rib cage, between the outer muscles, and in the armpit.
+    under_fat = under_skin - (a.fat * (0.75 + 0.25 * np.cos(angle) ** 2) * (1 - 0.25 * high) + 2 * field)
+    over(image, grid.inside(meet(14 + thick - out, under_fat)), MUSCLE + 5 * a.organ(grid) + 5 * field)
     plane = max(1.2, 0.45 * grid.pixel)
     rim = step(angle, 0.5, 0.7)
     between = y + 6 + 7 * field - 0.3 * (np.abs(x) - 100)  # the chest's muscles from the shoulder blade's
     for apart, width in (
-        (out - 13.5 - 0.8 * field, 1.0 * rim),
+        (out - 13.5 - 0.8 * field, rim),
         (out - 14 - 0.52 * np.minimum(thick, 30) - 4 * field, 1.2 * rim * step(thick, 10, 16)),
         (between, 1.3 * high * step(out, 12, 20)),
     ):
         share = np.clip((width * plane - np.abs(apart)) / grid.pixel + 0.6, 0, 1) * (width > 0.3)
-        over(image, 0.8 * share * grid.inside(under_skin - fat), FAT)
-    armpit = (1 - np.hypot((out - 27) / 15, (angle - 1.65) / 0.34)) * 10 * a.muscles
-    armpit = np.minimum(armpit + 8 * field, 90 * np.minimum(t - 0.5, 1.0 - t))
-    over(image, grid.inside(np.minimum(armpit, under_skin - 4)), FAT)
-    # The groove between the long muscles of the back.
-    groove = np.minimum(1.8 - np.abs(x - a.lean * z), y - a.back - 40)
-    over(image, 0.7 * grid.inside(np.minimum(groove, under_skin)), FAT)
+        over(image, 0.8 * share * grid.inside(under_fat), FAT)
+    armpit = (1 - np.hypot((out - 27) / 15, (angle - 1.65) / 0.34)) * 10 * a.muscles + 8 * field
+    over(image, grid.inside(meet(armpit, 90 * (t - 0.5), 90 * (1.0 - t), under_skin - 4)), FAT)
+    groove = meet(1.8 - np.abs(x - a.lean * z), y - a.back - 40)  # between the long muscles of the back
+    over(image, 0.7 * grid.inside(meet(groove, under_skin)), FAT)
 
-    turn = 0.86 + 4 * a.lean * np.sign(x)
-    blade = np.minimum(2.2 - np.abs(out - 26 - 16 * (angle - 0.8) - 2 * field), (0.36 - np.abs(angle - turn)) * 75)
-    ridge = np.minimum(2.4 - np.abs(angle - 1.02 + 0.004 * (out - 30)) * 70, np.minimum(out - 27, 56 - out))
-    ridge = np.minimum(ridge, 160 * (t - 0.74))
-    blade = np.minimum(np.maximum(blade, ridge), 110 * np.minimum(t - 0.47, 1.15 - t))
-    _bone(image, grid, a, np.minimum(blade, body - 9), 1.6)
+
+def _shoulders(image, grid, a, t, cavity, body):
+    """Shoulder blades, collar bones, heads of the arms."""
+    out, angle = -cavity, a.angle(grid)
+    turn = 0.86 + 4 * a.lean * np.sign(grid.xyz[0])
+    bent = out - 26 - 16 * (angle - 0.8) - 2 * a.fat_field(grid)
+    blade = meet(2.2 - np.abs(bent), (0.36 - np.abs(angle - turn)) * 75)
+    ridge = meet(2.4 - np.abs(angle - 1.02 + 0.004 * (out - 30)) * 70, out - 27, 56 - out, 160 * (t - 0.74))
+    blade = meet(np.maximum(blade, ridge), 110 * (t - 0.47), 110 * (1.15 - t))
+    _bone(image, grid, a, meet(blade, body - 9), 1.6)
     front = a.depth * 0.86
     for start, end, radii in (
         ((16, 16 - front, 0.90), (58, 30 - front, 0.96), (9.0, 5.5)),  # the collar bone
@@ -134,7 +133,7 @@ def _chest_wall(image, grid, a, t, cavity, body):
     ):
         tubes = _both_sides(*(np.multiply(place, (1, 1, a.height)) for place in (start, end)), radii)
         for box, distance in distances(tubes, grid, 5):
-            _bone(image[box], grid.part(box), a, np.minimum(distance, body[box] - 5), 2.0)
+            _bone(image[box], grid.part(box), a, meet(distance, body[box] - 5), 2.0)
 
 
 def _abdomen(image, grid, a, cavity):
@@ -143,30 +142,28 @@ def _abdomen(image, grid, a, cavity):
     if grid.z[0] > max(a.domes) + 30:
         return
     organ, field = a.organ(grid), a.fat_field(grid)
-    inside = grid.inside(cavity - 1)
-    below = np.clip((a.dome(grid) - z) / grid.thickness + 0.6, 0, 1) * inside
+    below = np.clip((a.dome(grid) - z) / grid.thickness + 0.6, 0, 1) * grid.inside(cavity - 1)
     over(image, below, -55 + 40 * organ)
-    liver = np.minimum(cavity - 3, a.liver - x - 0.5 * np.clip(y, -80, 60) + 13 * organ)
+    liver = meet(cavity - 3, a.liver - x - 0.5 * np.clip(y, -80, 60) + 13 * organ)
     over(image, below * grid.inside(liver), 58 + 3 * field)
-    spleen = np.minimum(ellipse(x, y, 92, 36, 38, 34) + 4 * organ, cavity - 3)
+    spleen = meet(cavity - 3, ellipse(x, y, 92, 36, 38, 34) + 4 * organ)
     over(image, below * grid.inside(spleen), 50 + 3 * field)
     for gx, gy, gz, gr, gh in a.gas:
         bubble = (1 - np.sqrt(((x - gx) / gr) ** 2 + ((y - gy) / gr) ** 2 + ((z - gz) / gh) ** 2)) * gr + 3 * field
-        over(image, below * grid.inside(np.minimum(bubble + 3, cavity - 5)), 35)
-        over(image, below * grid.inside(np.minimum(bubble, cavity - 8)), -900)
+        over(image, below * grid.inside(meet(bubble + 3, cavity - 5)), 35)
+        over(image, below * grid.inside(meet(bubble, cavity - 8)), -900)
     cx, cy, rx, ry, level = a.stomach
-    stomach = np.minimum(ellipse(x, y, cx, cy, rx, ry) + 11 * organ, cavity - 4)
+    stomach = meet(cavity - 4, ellipse(x, y, cx, cy, rx, ry) + 11 * organ)
     over(image, below * grid.inside(stomach), 38)
     over(image, below * grid.inside(stomach - 4), 15 + 25 * field)
-    over(image, below * grid.inside(np.minimum(stomach - 4, cy - level - y)), -940)
+    over(image, below * grid.inside(meet(stomach - 4, cy - level - y)), -940)
 
 
 def _mediastinum(image, grid, a, cavity, mediastinum):
     """Heart, great vessels and gullet, in fat."""
-    z = grid.xyz[2]
     organ, inside = a.organ(grid), grid.inside(cavity)
-    above = np.clip((z - a.dome(grid)) / grid.thickness + 0.5, 0, 1) * inside
-    over(image, above * grid.inside(mediastinum + 30), -92 + 9 * a.fat_field(grid))
+    above = np.clip((grid.xyz[2] - a.dome(grid)) / grid.thickness + 0.5, 0, 1) * inside
+    over(image, above * grid.inside(mediastinum + 30), FAT + 9 * a.fat_field(grid))
     muscle = np.full(grid.shape, -40, np.float32)
     for box, distance in distances(a.chambers, grid, 56):
         muscle[box] = join(muscle[box], distance, 16.0)
@@ -179,9 +176,8 @@ def _mediastinum(image, grid, a, cavity, mediastinum):
 
 
 def _ribs_and_sternum(image, grid, a, t, cavity, body):
+    """A rib runs level near the spine, falls along the side and less in front: an axial slice cuts each a way along."""
     x, y, z = grid.xyz
-    out = -cavity
-    # A rib runs level near the spine, falls along the side and less in front: an axial slice cuts each a way along.
     angle = a.angle(grid)
     fall = a.rib_drop * (1 - np.cos(0.85 * angle)) + 12 * angle + 2.5 * a.fat_field(grid)
     place = (z + 80 + fall + a.rib_phase) / a.rib_spacing
@@ -190,17 +186,17 @@ def _ribs_and_sternum(image, grid, a, t, cavity, body):
     size = a.rib_size[side, number]
     along = (place - number - 0.5) * a.rib_spacing - a.rib_shift[side, number]
     # The flat of a rib leans outwards below.
-    across = out - 6.8 + 0.22 * along
+    across = -cavity - 6.8 + 0.22 * along
     rib = (1 - np.sqrt((across / (3.7 * size**0.5)) ** 2 + (along / (6.4 * size)) ** 2)) * 3.7
     front = 2.45 + 0.35 * np.clip(t - 0.35, -0.4, 0.4)
-    _bone(image, grid, a, np.minimum(np.minimum(rib, (front - angle) * 60), body - 5), 1.25, 160)
-    cartilage = np.minimum(np.minimum(rib + 0.5, (angle - front) * 60), 110 * (0.86 - t))
-    over(image, grid.inside(np.minimum(cartilage, body - 5)), 105 + 20 * a.marrow(grid))
+    _bone(image, grid, a, meet(rib, (front - angle) * 60, body - 5), 1.25, 160)
+    cartilage = meet(rib + 0.5, (angle - front) * 60, 110 * (0.86 - t), body - 5)
+    over(image, grid.inside(cartilage), 105 + 20 * a.marrow(grid))
     _, depth, centre = a.cavity_sides(t)
     wide = 15 + 14 * step(t, 0.66, 0.82)
     sternum = ellipse(x - a.lean * z, y, 0, centre - depth - 9 + 0.006 * x**2, wide, 6.0)
-    sternum = np.minimum(sternum + 0.6 * a.fat_field(grid), 90 * np.minimum(t - 0.16, 0.9 - t))
-    _bone(image, grid, a, np.minimum(sternum, body - 5), 1.3, 110)
+    sternum = meet(sternum + 0.6 * a.fat_field(grid), 90 * (t - 0.16), 90 * (0.9 - t), body - 5)
+    _bone(image, grid, a, sternum, 1.3, 110)
 
 
 def _spine(image, grid, a, body):
@@ -214,20 +210,17 @@ def _spine(image, grid, a, body):
     across, deep, power = a.vertebra
     bend = 1.5 * a.organ(grid)  # no vertebra is quite as the next
     ring = norm((x + bend) / (across * size * waist), y / (deep * size * waist), power)
-    vertebra = (1 - ring) * deep + 1.6 * a.fat_field(grid)
-    vertebra = np.minimum(vertebra, 13.5 - y - 1.5 * np.exp(-((x / 8) ** 2)))
+    vertebra = meet((1 - ring) * deep + 1.6 * a.fat_field(grid), 13.5 - y - 1.5 * np.exp(-((x / 8) ** 2)))
     over(image, grid.inside(vertebra), (430 - 320 * disc) * a.bone)
     over(image, grid.inside(vertebra - 1.6 * a.cortex), (165 + 60 * a.marrow(grid) - 80 * disc) * a.bone)
-    canal = ellipse(x, y, 0, 22, 9.5, 8.5)
-    pedicle = np.minimum(4.2 - np.abs(np.abs(x) - 12.5), np.minimum(y - 8 - 10 * disc, 31 - y))
-    lamina = np.minimum(3.8 - np.abs(y - 34 + 0.75 * np.abs(x)) * 0.8, 18 - np.abs(x))
+    pedicle = meet(4.2 - np.abs(np.abs(x) - 12.5), y - 8 - 10 * disc, 31 - y)
+    lamina = meet(3.8 - np.abs(y - 34 + 0.75 * np.abs(x)) * 0.8, 18 - np.abs(x))
     # The transverse processes point back and out, on the upper half; the spinous one slants down behind them.
     wing = 4.4 - 0.05 * np.abs(x) - np.abs(y - 22 - 0.4 * np.abs(x) - 2 * a.organ(grid)) * 0.93
-    wing = np.minimum(np.minimum(wing, 30 * size - np.abs(x)), np.minimum(np.abs(x) - 11, 5 - np.abs(level - 17)))
+    wing = meet(wing, 30 * size - np.abs(x), np.abs(x) - 11, 5 - np.abs(level - 17))
     slant, (tip, aside) = 6 * ((level - 14) / 12), a.spinous
     away = x + 1.5 * a.fat_field(grid) - aside * (y - 33) / 20
-    spinous = np.minimum(3.1 - np.abs(away), np.minimum(y - 33 + slant, tip + slant - y))
-    spinous = np.minimum(spinous, 8.5 - np.abs(level - 13))
+    spinous = meet(3.1 - np.abs(away), y - 33 + slant, tip + slant - y, 8.5 - np.abs(level - 13))
     for part in (pedicle, lamina, wing, spinous):
-        _bone(image, grid, a, np.minimum(part + 0.5 * a.fat_field(grid), body - 5), 1.3, 190)
-    over(image, grid.inside(canal), 25)
+        _bone(image, grid, a, meet(part + 0.5 * a.fat_field(grid), body - 5), 1.3, 190)
+    over(image, grid.inside(ellipse(x, y, 0, 22, 9.5, 8.5)), 25)  # the canal

@@ -38,8 +38,7 @@ def parenchyma(grid, a, t, mediastinum):
 
 def lung_vessels(image, grid, a, lungs):
     """Paint each sampled point of the trees as a small ball, with partial volume in and through the plane."""
-    # Scanners cut thinner slices than they keep: what a vessel fills is counted over 3 mm at most.
-    beam = min(grid.thickness, 2.0)
+    beam = min(grid.thickness, 2.0)  # scanners cut thinner slices than they keep: partial volume is of 2 mm at most
     reach = beam / 2
     points = a.vessels[(a.vessels[:, 2] > grid.z[0] - 12) & (a.vessels[:, 2] < grid.z[-1] + 12)]
     share = np.zeros_like(image)

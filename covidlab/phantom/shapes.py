@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -130,6 +130,11 @@ def norm(x, y, power):
 def ellipse(x, y, cx, cy, rx, ry):
     """About the signed distance to an ellipse, mm, positive inside."""
     return (1 - np.sqrt(((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2)) * np.minimum(rx, ry)
+
+
+def meet(*bodies):
+    """The part that bodies have in common: the least of their signed distances."""
+    return reduce(np.minimum, bodies)
 
 
 def join(a, b, soft: float):
