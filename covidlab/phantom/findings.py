@@ -71,12 +71,12 @@ def draw_findings() -> tuple[Finding, ...]:
     return tuple(findings)
 
 
-def _veil(hu: np.ndarray, share: np.ndarray, target: np.ndarray) -> np.ndarray:
+def _veil(hu, share, target):
     """Add density where the lung is thinner than the target; vessels are denser and stay as they are."""
     return hu + share * np.clip(target - hu, 0, None)
 
 
-def _net(random: np.random.Generator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _net(random, x, y):
     """0..1: thin lines between the cells that points about 8 mm apart divide the plane into."""
     here = np.stack(np.broadcast_arrays(x, y), axis=-1).reshape(-1, 2)
     low, high = here.min(axis=0) - 10, here.max(axis=0) + 10
@@ -86,7 +86,7 @@ def _net(random: np.random.Generator, x: np.ndarray, y: np.ndarray) -> np.ndarra
     return np.clip(1.6 - (second - first) / 1.0, 0, 1).reshape(np.broadcast(x, y).shape)
 
 
-def _consolidation(hu, share, rough, x, y, centre) -> np.ndarray:
+def _consolidation(hu, share, rough, x, y, centre):
     """Air spaces filled: vessels cannot be seen any more, but an airway full of air can."""
     drawn = hu + step(share, 0.2, 0.7) * (SOLID + 12 * rough - hu)
     for bend, reach in ((0.10, 30.0), (-0.55, 16.0)):
@@ -97,7 +97,7 @@ def _consolidation(hu, share, rough, x, y, centre) -> np.ndarray:
     return drawn
 
 
-def _pleura(hu, lungs, cavity, rough, x, y, bottom) -> np.ndarray:
+def _pleura(hu, lungs, cavity, rough, x, y, bottom):
     """The skin around the lung thickened, and a little fluid under it at the back, where it sinks to."""
     inside = np.clip(lungs / PIXEL + 0.5, 0, 1)
     thick = 4.5 + 1.2 * rough

@@ -65,9 +65,7 @@ def cohort_plans(profile: str = "lesson", seed: int = 0) -> tuple[ScanPlan, ...]
         columns = 128 if profile == "lesson" else 630
         rows = 401 if (profile, patient) == ("paper", 4) else columns
         name = f"phantom_{100 * seed + patient:02d}_{scan}"
-        plans.append(
-            ScanPlan(name, seed, patient, scan, slices, positive, rows, columns, severity, consolidated)
-        )
+        plans.append(ScanPlan(name, seed, patient, scan, slices, positive, rows, columns, severity, consolidated))
     return tuple(plans)
 
 
