@@ -10,20 +10,12 @@ from os import PathLike
 class CovidlabError(ValueError):
     """A problem with something the user gave us.
 
-    Parameters
-    ----------
-    subject : path or str
-        The file, folder or option that the message is about.
-    found : str
-        What is there, in plain words.
-    expected : str
-        What would have been right.
-    remedy : str
-        What to do now, as an imperative.
+    `subject` is the file, folder or option that the message is about; `found` and `expected` say in plain words what is
+    there and what would have been right; `remedy` is what to do now, as an imperative.
     """
 
     def __init__(self, subject: str | PathLike, found: str, expected: str, remedy: str):
-        self.subject, self.found, self.expected, self.remedy = str(subject), found, expected, remedy
+        self.subject = str(subject)
         super().__init__(f"{subject}: found {found}; expected {expected}; {remedy}.")
 
 

@@ -13,21 +13,9 @@ from covidlab.errors import CovidlabError
 def whole_file(path: Path) -> Iterator[Path]:
     """Write a file so that no reader ever sees half of it, and no failure leaves half of it.
 
-    Parameters
-    ----------
-    path : Path
-        What is to be written or replaced. Its folder is made if missing.
-
-    Yields
-    ------
-    Path
-        Write here: a hidden name in the same folder with the same ending, which no other process uses. It becomes
-        `path` when the block ends, and is removed when the block fails.
-
-    Raises
-    ------
-    CovidlabError
-        If the place cannot be written.
+    Yields where to write: a hidden name in the same folder, which is made if missing, with the same ending, which no
+    other process uses. It becomes `path` when the block ends, and is removed when the block fails. A CovidlabError says
+    that the place cannot be written.
     """
     # A process number would not do: two machines may share the folder, and two threads share the number.
     scratch = path.with_name(f".{secrets.token_hex(4)}-{path.name}")

@@ -38,13 +38,14 @@ def read(path, is_mask=False):
 
 
 def write(path, mask, scan):
-    """A mask (slices, rows, columns) beside its scan: the same voxels, the same affine."""
-    image = nib.load(scan)
-    there = nib.io_orientation(image.affine)
-    canonical = mask[:, ::-1, ::-1].transpose(2, 1, 0).astype(np.uint8)
-    # The reverse of what `read` did: from x, y, z to the axes and directions in which the scan is stored.
-    back = nib.orientations.ornt_transform(nib.io_orientation(np.eye(4)), there)
-    nib.save(nib.Nifti1Image(nib.apply_orientation(canonical, back), image.affine), path)
+    """A mask (slices, rows, columns) as a file that fits its scan: the same voxels, the same affine.
+
+    Step by step the reverse of `read`: to x, y, z, then to the axes and directions in which the scan is stored.
+    """
+    affine = nib.load(scan).affine
+    voxels = mask[:, ::-1, ::-1].transpose(2, 1, 0).astype(np.uint8)
+    back = nib.orientations.ornt_transform(nib.io_orientation(np.eye(4)), nib.io_orientation(affine))
+    nib.save(nib.Nifti1Image(nib.apply_orientation(voxels, back), affine), path)
 
 
 # --- 2. Patches: is the middle pixel of this small square lesion? The paper's first model asks that of every pixel.
@@ -113,19 +114,20 @@ def how_wrong(reference, probability):
 
 def train(network, slices, masks, updates, batch=4, rate=2e-3, seed=0, show=print):
     """Fit a network to slices (n, rows, columns) and their masks; changes the network."""
+    # Gently at first, since the first steps know least; and gently at the end, to come to rest.
     warm_up = max(1, updates // 20)
-    steps = keras.optimizers.schedules.CosineDecay(
+    rates = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, updates - warm_up), alpha=0.01, warmup_target=rate, warmup_steps=warm_up
-    )  # gently at first, since the first steps know least; and gently at the end, to come to rest
-    network.compile(keras.optimizers.Adam(steps, global_clipnorm=1.0), loss=how_wrong)
+    )
+    network.compile(keras.optimizers.Adam(rates, global_clipnorm=1.0), loss=how_wrong)
     random, queue = np.random.default_rng(seed), np.array([], int)
-    for update in range(updates):
+    for update in range(1, updates + 1):
         while len(queue) < batch:  # every slice once before any comes again
             queue = np.concatenate([queue, random.permutation(len(slices))])
         chosen, queue = queue[:batch], queue[batch:]
         loss = network.train_on_batch(slices[chosen][..., None], masks[chosen][..., None].astype(np.float32))
-        if (update + 1) % 50 == 0:
-            show(f"update {update + 1} of {updates}, loss {float(loss):.2f}")
+        if update % 50 == 0:
+            show(f"update {update} of {updates}, loss {float(loss):.2f}")
 
 
 # --- 5. From probabilities to a mask, and how good it is.
@@ -148,8 +150,14 @@ def best_threshold(reference, probabilities):
     return thresholds[np.argmax([f1(reference, probabilities >= one) for one in thresholds])]
 
 
-# --- The road, walked once: whole patients apart, so that the test says something of the next one. The phantom's files
-# lie in the order of its patients; of other data see `data.make_split`.
+# --- 6. The road, walked once. Whole patients are kept apart, so that the test says something of the next one; the
+# phantom's files lie in the order of its patients (of other data see `data.make_split`).
+
+
+def gather(images):
+    """All slices of several scans, and of their masks beside them."""
+    masks = [path.parents[1] / "Infection_Mask" / path.name for path in images]
+    return np.concatenate([read(path) for path in images]), np.concatenate([read(path, is_mask=True) for path in masks])
 
 
 def main(folder="data/phantom-lesson", updates=300):
@@ -157,18 +165,19 @@ def main(folder="data/phantom-lesson", updates=300):
     images = sorted(Path(folder, "COVID-19-CT-Seg_20cases").glob("*.nii*"))
     if len(images) < 6:
         sys.exit(f"{folder}: found {len(images)} scans; expected a cohort; run `covidlab phantom` first.")
-    scans = {path.name: (read(path), read(Path(folder, "Infection_Mask", path.name), is_mask=True)) for path in images}
     train_on, choose_on, test_on = images[:-4], images[-4:-2], images[-2:]
-    slices, masks = (np.concatenate([scans[path.name][k] for path in train_on]) for k in (0, 1))
+
+    slices, masks = gather(train_on)
     positive = masks.any(axis=(1, 2))
     network = unet()
     print(f"{len(train_on)} scans, {positive.sum()} of their slices with lesion, {network.count_params():,} weights")
     train(network, slices[positive], masks[positive], updates)
 
-    chosen = [np.concatenate([scans[path.name][k] for path in choose_on]) for k in (0, 1)]
-    threshold = best_threshold(chosen[1], predict(network, chosen[0]))
+    slices, masks = gather(choose_on)
+    threshold = best_threshold(masks, predict(network, slices))
+
     for path in test_on:
-        slices, reference = scans[path.name]
+        slices, reference = gather([path])
         mask = predict(network, slices) >= threshold
         write(f"mask_{path.name}", mask, scan=path)
         print(f"{path.name}: F1 {f1(reference, mask):.2f} at threshold {threshold:.2f}; its mask lies in this folder")

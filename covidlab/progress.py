@@ -1,9 +1,9 @@
 """Progress on everything over three seconds: a bar in the terminal, a widget in a notebook.
 
 Long functions walk along `for case in track(cases, "reading")`, and know nothing of screens. What is no walk, a
-training or a download, asks `progress_bar` for a function to call. The widget publishes its own fixed text form, so
-that a stored notebook output stays the same on every run and with every version of ipywidgets; it is there even where
-nothing is left to do, and it needs no `clear_output`.
+training or a download, asks `progress_bar` for a function to call, and what finds its work done says `nothing_to_do`.
+The widget publishes its own fixed text form, so that a stored notebook output stays the same on every run and with
+every version of ipywidgets; it is there even where nothing is left to do, and it needs no `clear_output`.
 """
 
 import sys
@@ -12,21 +12,13 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-Progress = Callable[[int, int, str], None]
+Progress = Callable[[int, int, str], None]  # how many are done, of how many, and a few words on the present one
 Item = TypeVar("Item")
-# Work that takes less seconds is done before a line about it is read.
-SHORT = 3
+SHORT = 3  # seconds: shorter work is done before a line about it is read
 
 
 def track(items: Collection[Item], title: str) -> Iterator[Item]:
-    """Go through items, showing how far one is.
-
-    Parameters
-    ----------
-    items : collection
-        What has a name, as a case, is shown by it.
-    title : str
-        What is being done, a few words.
+    """Go through items, showing how far one is, and the name of an item that has one.
 
     Examples
     --------
@@ -39,32 +31,28 @@ def track(items: Collection[Item], title: str) -> Iterator[Item]:
             yield item
 
 
-def _in_notebook() -> bool:
-    if "IPython" not in sys.modules:
-        return False
-    shell = sys.modules["IPython"].get_ipython()
-    return shell is not None and getattr(shell, "kernel", None) is not None
+def nothing_to_do(title: str) -> None:
+    """A notebook shows the same, whether there was anything to do or not."""
+    with progress_bar(title):
+        pass
 
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Progress]:
-    """Show how far a long piece of work is, for as long as the `with` block lasts.
-
-    Parameters
-    ----------
-    title : str
-        What is being done, a few words.
-
-    Yields
-    ------
-    callable (done: int, total: int, text: str) -> None
-    """
+    """Show how far a long piece of work is, for as long as the `with` block lasts; it yields what to call."""
     if _in_notebook():
         yield from _widget_bar(title)
     elif sys.stderr.isatty():
         yield from _terminal_bar(title)
     else:
         yield from _log_lines(title)
+
+
+def _in_notebook() -> bool:
+    if "IPython" not in sys.modules:
+        return False
+    shell = sys.modules["IPython"].get_ipython()
+    return getattr(shell, "kernel", None) is not None
 
 
 def _widget_bar(title: str) -> Iterator[Progress]:
@@ -75,15 +63,9 @@ def _widget_bar(title: str) -> Iterator[Progress]:
     label = ipywidgets.Label(title)
     box = ipywidgets.HBox([bar, label])
     # Not display(box): its text form differs between ipywidgets 7 and 8, and nbval compares text.
+    view = {"model_id": box.model_id, "version_major": 2, "version_minor": 0}
     publish_display_data(
-        {
-            "text/plain": f"[progress bar: {title}]",
-            "application/vnd.jupyter.widget-view+json": {
-                "model_id": box.model_id,
-                "version_major": 2,
-                "version_minor": 0,
-            },
-        }
+        {"text/plain": f"[progress bar: {title}]", "application/vnd.jupyter.widget-view+json": view}
     )
 
     def show(done: int, total: int, text: str = "") -> None:

@@ -68,23 +68,10 @@ def mean_and_range(values: Sequence[float], digits: int = 3) -> str:
 def write_table(
     stem: Path, title: str, rows: Sequence[Mapping[str, str]], provenance: Provenance, note: str = ""
 ) -> None:
-    """Write STEM.csv and STEM.md; the second says where the numbers come from.
+    """Write STEM.csv and STEM.md, the second with a note on how to read it and where the numbers come from.
 
-    Parameters
-    ----------
-    stem : Path
-        Without extension; its folder is made if missing.
-    title : str
-    rows : sequence of mapping of column -> text
-        The same columns in each.
-    provenance : Provenance
-    note : str
-        How to read the table.
-
-    Raises
-    ------
-    CovidlabError
-        If a file cannot be written there.
+    Rows map columns to text, the same in each. Their folder is made if missing; a CovidlabError says that a file cannot
+    be written there.
     """
     # Not with_suffix: of a stem v1.2 it would take the .2 away.
     with whole_file(stem.with_name(f"{stem.name}.csv")) as path, path.open("w", encoding="utf-8", newline="") as file:
@@ -97,28 +84,12 @@ def write_table(
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
-    """The rows of a table that `write_table` wrote.
-
-    Parameters
-    ----------
-    path : Path
-        Its .csv.
-
-    Returns
-    -------
-    list of dict of column -> text
-
-    Raises
-    ------
-    CovidlabError
-        If there is no such file, or it has no row.
-    """
+    """The rows, column to text, of a .csv that `write_table` wrote; a CovidlabError if there is none, or no row."""
     try:
         rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
     except OSError as error:
-        raise CovidlabError(
-            path, f"no table ({error.strerror})", "a .csv under results/", "look into that folder"
-        ) from error
+        found = f"no table ({error.strerror})"
+        raise CovidlabError(path, found, "a .csv under results/", "look into that folder") from error
     if not rows:
         raise CovidlabError(path, "a table without a row", "a line of column names and rows", "write it again")
     return rows

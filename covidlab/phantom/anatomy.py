@@ -1,17 +1,8 @@
-"""A patient's chest as numbers: where heart, vessels, airways and lungs lie, in mm, and how people differ.
-"""
-
+"""A patient's chest as numbers: where heart, vessels, airways and lungs lie, in mm, and how people differ."""
 
 import numpy as np
 
-from covidlab.phantom.shapes import Grid, SmoothField, Tube, bump, join, step
-
-FAT, MUSCLE, AIR = -92, 50, -985
-
-# --- tools for drawing
-
-
-# --- a patient
+from covidlab.phantom.shapes import Grid, SmoothField, Tube, bump, distances, join, meet, norm, step
 
 # Courses of the mediastinal organs in a patient 230 mm high from the lungs' lowest edge to their top, the spine's front
 # at y = 25: points (x, y, z) and a radius at each.
@@ -133,54 +124,56 @@ class Anatomy:
         """Distances to the trunk's own middle, mm, as this patient leans, rolls and is wider on one side."""
         return np.abs(x - self.lean * z) * (1 + self.flank * np.tanh(x / 40)), y + self.roll * x
 
-    def ring(self, grid: Grid):
-        """0 in the middle of the rib cage, 1 at its inner wall; narrower in front than behind."""
+    def angle(self, grid: Grid):
+        """0 at the back, pi at the breastbone."""
         x, y, z = grid.xyz
-        t = z / self.height
-        width, depth, centre = self.cavity_sides(t)
-        x, y = self.posture(x, y, z)
+        return np.abs(np.arctan2(x - self.lean * z, y - 2))
+
+    def spaces(self, grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Signed distances to the rib cage's inner wall, to the mediastinum and to the lungs, mm."""
+        cavity, mediastinum = self._cavity(grid), self._mediastinum(grid)
+        return cavity, mediastinum, self._lungs(grid, cavity, mediastinum)
+
+    def _cavity(self, grid: Grid):
+        """The inside of the rib cage: narrower in front than behind."""
+        width, depth, centre = self.cavity_sides(grid.xyz[2] / self.height)
+        x, y = self.posture(*grid.xyz)
         x, y = x / width, (y - centre) / depth
         x = x * (1 + 0.09 * np.clip(-y, 0, 1.3) ** 1.5)
-        return (x**2.3 + np.abs(y) ** 2.3) ** (1 / 2.3)
-
-    def cavity(self, grid: Grid):
-        """Signed distance to the inner wall of the rib cage, mm."""
-        _, depth, _ = self.cavity_sides(grid.xyz[2] / self.height)
-        return (1 - self.ring(grid)) * depth + 2.8 * self.wall(grid)
+        return (1 - norm(x, y, 2.3)) * depth + 2.8 * self.wall(grid)
 
     def dome(self, grid: Grid):
         """Height of the diaphragm, mm: two domes that hang on the rib cage, low behind and high in front."""
         x, y, _ = grid.xyz
         width, depth, centre = self.cavity_sides(0.2)
         x, y = x / width, (y - centre) / depth
-        edge = np.clip((np.abs(x) ** 2.3 + np.abs(y) ** 2.3) ** (1 / 2.3), 0, 1.2)
+        edge = np.clip(norm(x, y, 2.3), 0, 1.2)
         attached = 18 - 34 * y + 12 * y**2
         right, left = self.domes
         top = left + (right - left) * (1 - step(x, -0.3, 0.35)) - 9 * bump(x, 0.08, 0.18)
         return attached + (top - attached) * (1 - edge**2.7)
 
-    def mediastinum(self, grid: Grid):
-        """Signed distance to heart, vessels, airways and the fat about them; nothing below -40 mm."""
+    def _mediastinum(self, grid: Grid):
+        """Heart, vessels, airways and the fat about them; nothing below -40 mm."""
         x, y, z = grid.xyz
         body = np.full(grid.shape, -40, np.float32)
         for tubes, coat, soft in (
             (self.chambers, 4.0, 16.0), (self.blood_vessels, 2.2, 11.0), (self.oesophagus, 1.5, 12.0),
             (self.airways[0] + self.airways[1][:2] + self.airways[2][:1], 4.0, 9.0),
         ):  # fmt: skip
-            for tube in tubes:
-                if near := tube.distance(grid, 40 + coat + soft):
-                    box, distance = near
-                    body[box] = join(body[box], distance + coat, soft)
+            for box, distance in distances(tubes, grid, 40 + coat + soft):
+                body[box] = join(body[box], distance + coat, soft)
         # Fat behind the breastbone: a wedge, its edge where the lungs nearly meet.
         t = z / self.height
-        front = self.cavity_sides(t)[2] - self.cavity_sides(t)[1]
+        _, depth, centre = self.cavity_sides(t)
+        front = centre - depth
         wedge = 3 + 15 * np.exp(-np.clip(y - front, 0, None) / 13) + 16 * step(t, 0.76, 0.98) - np.abs(x - 4)
         wedge = wedge + 22 * step(0.5 - t, 0.0, 0.2)
-        body = join(body, np.minimum(wedge, 4 - y), 10.0)
+        body = join(body, meet(wedge, 4 - y), 10.0)
         return body + 2.4 * self.lung_outline(grid)
 
-    def lungs(self, grid: Grid, cavity: np.ndarray, mediastinum: np.ndarray):
-        """Signed distance to the lungs, mm."""
+    def _lungs(self, grid: Grid, cavity: np.ndarray, mediastinum: np.ndarray):
+        """What the rib cage leaves above the diaphragm when spine and mediastinum have taken their room."""
         x, y, z = grid.xyz
         rough = self.lung_outline(grid)
         # Through the plane the edge of the diaphragm is as soft as the slice is thick: it mimics lesions.
@@ -190,15 +183,14 @@ class Anatomy:
         behind = np.clip(y - self.back, 0, None)
         spine = 23 + 0.12 * behind - np.hypot(x - self.lean * z, np.minimum(y - self.back, 0))
         lungs = -join(-(cavity - 1.5), spine + 2 * rough, 17.0)
-        lungs = np.minimum(np.minimum(lungs, above), 80 * apex + 1.2 * rough)
-        return -join(-lungs, mediastinum, 3.0)
+        return -join(-meet(lungs, above, 80 * apex + 1.2 * rough), mediastinum, 3.0)
 
     def _vessels(self, random: np.random.Generator) -> np.ndarray:
         """Points (x, y, z, radius) along the arteries and veins of both lungs, mm."""
         cell = 5.0
         sides, heights = np.arange(-175, 176, cell), np.arange(0, self.height + 1, cell)
         grid = Grid(sides, sides, heights, cell, cell)
-        lungs = self.lungs(grid, self.cavity(grid), self.mediastinum(grid))
+        _, _, lungs = self.spaces(grid)
         trees = []
         for side in (-1, 1):
             inside = np.argwhere((lungs > 5) & (side * grid.xyz[0] > 5))
@@ -219,16 +211,14 @@ def _vessel_tree(root: np.ndarray, targets: np.ndarray, random: np.random.Genera
         apart = np.linalg.norm(nodes[:k] - nodes[k], axis=1)
         parent[k] = np.argmin(apart + 0.6 * way[:k])
         way[k] = way[parent[k]] + apart[parent[k]]
-    twigs = np.ones(len(nodes))
-    children, middle = np.zeros(len(nodes)), np.zeros_like(nodes)
+    twigs, middle = np.ones(len(nodes)), np.zeros_like(nodes)
     for k in range(len(nodes) - 1, 0, -1):
         twigs[parent[k]] += twigs[k]
-        children[parent[k]] += twigs[k]
         middle[parent[k]] += twigs[k] * nodes[k]
     # Straighten: a node moves towards its parent and its heavier children.
-    inner = children > 0
+    inner = twigs > 1
     inner[0] = False
-    middle[inner] /= children[inner, None]
+    middle[inner] /= twigs[inner, None] - 1
     nodes[inner] = 0.4 * nodes[inner] + 0.3 * nodes[parent[inner]] + 0.3 * middle[inner]
     # A vessel's cross-section is shared out among its branches: hardly half a millimetre is left to a twig.
     radius = np.minimum(0.48 * twigs**0.39, 5.0)

@@ -6,36 +6,27 @@ leaves when heart, vessels, spine and diaphragm have taken their room, so their 
 
 import numpy as np
 
-from covidlab.phantom.anatomy import FAT, MUSCLE, Anatomy
+from covidlab.phantom.anatomy import Anatomy
 from covidlab.phantom.lungs import airways, lung_vessels, parenchyma
-from covidlab.phantom.shapes import Grid, Tube, bump, ellipse, join, over, step
+from covidlab.phantom.shapes import Grid, Tube, bump, distances, ellipse, join, meet, norm, over, step
 
-# --- one slab of a scan
+FAT, MUSCLE = -92, 50  # HU
 
 
 def draw_chest(anatomy: Anatomy, grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The chest without lesions on a slab.
+    """The chest without lesions on a slab; slices may be drawn in slabs of any size.
 
-    Parameters
-    ----------
-    anatomy : Anatomy
-    grid : Grid
-        Slices may be drawn in slabs of any size: the voxels are the same.
-
-    Returns
-    -------
-    image : float32 array (z, y, x), HU
-    lungs, cavity : float32 arrays (z, y, x)
-        Signed distance to the lungs and to the rib cage's inner wall, mm, positive inside.
+    Returns three float32 arrays (z, y, x): the image in HU, and the signed distances to the lungs and to the rib cage's
+    inner wall, mm, positive inside.
     """
     a = anatomy
     t = grid.xyz[2] / a.height
     image = np.full(grid.shape, -1000, np.float32)
-    cavity, mediastinum = a.cavity(grid), a.mediastinum(grid)
-    lungs = a.lungs(grid, cavity, mediastinum)
+    cavity, mediastinum, lungs = a.spaces(grid)
     _couch(image, grid, a)
     body = _body(image, grid, a, t)
-    _chest_wall(image, grid, a, t, cavity, body)
+    _muscles(image, grid, a, t, cavity, body)
+    _shoulders(image, grid, a, t, cavity, body)
     _abdomen(image, grid, a, cavity)
     _mediastinum(image, grid, a, cavity, mediastinum)
     over(image, grid.inside(lungs), parenchyma(grid, a, t, mediastinum))
@@ -53,7 +44,7 @@ def _couch(image, grid, a):
     wide = np.clip((205 - np.abs(x)) / 3, 0, 1)
     for offset, shell in ((0, hu), (thick + 14 * (x / 200) ** 2, hu - 100)):
         share = np.clip(1.2 - np.abs(y - surface - offset) / max(grid.pixel, 2.2), 0, 1) * wide
-        over(image, share + 0 * image, shell)
+        over(image, share, shell)
     if blanket:  # loose folds over the chest
         fold = -a.depth * (1.04 - 0.32 * (x / a.width) ** 2) + 4 * a.fat_field(grid) - 6
         share = np.clip(0.8 - np.abs(y - fold) / max(grid.pixel, 1.2), 0, 1) * (a.organ(grid) > 0.1)
@@ -69,25 +60,26 @@ def _body(image, grid, a, t):
     # The back is flatter than the chest, and near the shoulders it is the wider of the two.
     lateral, y = a.posture(x, y, z)
     lateral = lateral / width * (1 + (0.05 + 0.16 * high) * np.clip(-y / depth, 0, 1))
-    ring = (lateral**power + np.abs(y * np.where(y > 0, 1.0, 1.04) / depth) ** power) ** (1 / power)
+    ring = norm(lateral, y * np.where(y > 0, 1.0, 1.04) / depth, power)
     body = (1 - ring) * depth + 7 * a.outline(grid) - 6 * np.exp(-((x / 24) ** 2)) * step(y, 0, 40)
     if a.breast:
-        for side in (-1, 1):
-            tube = Tube(
-                np.array([side * 74, -a.depth * 0.62, 0.44 * a.height]),
-                np.array([side * 88, 14 - a.depth * 0.74 - a.breast, 0.34 * a.height]),
-                (46.0, 24 + 0.6 * a.breast),
-            )
-            if near := tube.distance(grid, 40):
-                box, distance = near
-                body[box] = join(body[box], distance + 2 * a.outline(grid)[box], 34.0)
+        wall = (74, -a.depth * 0.62, 0.44 * a.height)
+        tip = (88, 14 - a.depth * 0.74 - a.breast, 0.34 * a.height)
+        breasts = _both_sides(wall, tip, (46.0, 24 + 0.6 * a.breast))
+        for box, distance in distances(breasts, grid, 40):
+            body[box] = join(body[box], distance + 2 * a.outline(grid)[box], 34.0)
     over(image, grid.inside(body), 10)
     over(image, grid.inside(body - 2), FAT + 7 * a.fat_field(grid))
     if a.breast:  # strands of glands
-        glands = np.minimum(np.minimum(body - 9, -y - a.depth * 0.80), 46 - np.abs(np.abs(x) - 80))
+        glands = meet(body - 9, -y - a.depth * 0.80, 46 - np.abs(np.abs(x) - 80))
         glands = glands - 4 + 7 * a.organ(grid) - 90 * np.clip(np.abs(t - 0.38) - 0.12, 0, 1)
         over(image, 0.7 * grid.inside(glands), 25)
     return body
+
+
+def _both_sides(start, end, radii) -> list[Tube]:
+    """A tube on the left, and its mirror image on the right."""
+    return [Tube(start * np.array([side, 1, 1]), end * np.array([side, 1, 1]), radii) for side in (-1, 1)]
 
 
 def _bone(image, grid, a, distance, cortex, marrow=130.0):
@@ -96,57 +88,52 @@ def _bone(image, grid, a, distance, cortex, marrow=130.0):
     over(image, grid.inside(distance - a.cortex * cortex), (marrow + 60 * a.marrow(grid)) * a.bone)
 
 
-def _chest_wall(image, grid, a, t, cavity, body):
-    """Muscles in layers with fat between, shoulder blades, collar bones, heads of the arms."""
+def _muscles(image, grid, a, t, cavity, body):
+    """In layers, with fat between: round the rib cage, between the outer muscles, and in the armpit."""
     x, y, z = grid.xyz
-    out = -cavity
-    field, under_skin = a.fat_field(grid), body - 2
-    angle = np.abs(np.arctan2(x - a.lean * z, y - 2)) + 0 * z  # 0 at the back, pi at the breastbone
-    high = step(t, 0.66, 0.92)
+    out, field, under_skin = -cavity, a.fat_field(grid), body - 2
+    angle, high = a.angle(grid), step(t, 0.66, 0.92)
     pectoral = 15 * bump(angle, 2.3, 0.45) * step(t, 0.38, 0.62)
     latissimus = 15 * bump(angle, 0.95, 0.42) * step(t, 0.05, 0.5)
     serratus = 7 * bump(angle, 1.5, 0.6)
     back = 30 * bump(angle, 0.0, 0.5)
     thick = a.muscles * (pectoral + latissimus + serratus + 90 * high) + back + 1.5 * field
-    fat = a.fat * (0.75 + 0.25 * np.cos(angle) ** 2) * (1 - 0.25 * high) + 2 * field
-    muscle = np.minimum(14 + thick - out, under_skin - fat)
-    over(image, grid.inside(muscle), MUSCLE + 5 * a.organ(grid) + 5 * field)
-    # Fat between the layers: round the rib cage, between the outer muscles, and in the armpit.
+    under_fat = under_skin - (a.fat * (0.75 + 0.25 * np.cos(angle) ** 2) * (1 - 0.25 * high) + 2 * field)
+    over(image, grid.inside(meet(14 + thick - out, under_fat)), MUSCLE + 5 * a.organ(grid) + 5 * field)
     plane = max(1.2, 0.45 * grid.pixel)
     rim = step(angle, 0.5, 0.7)
     between = y + 6 + 7 * field - 0.3 * (np.abs(x) - 100)  # the chest's muscles from the shoulder blade's
     for apart, width in (
-        (out - 13.5 - 0.8 * field, 1.0 * rim),
+        (out - 13.5 - 0.8 * field, rim),
         (out - 14 - 0.52 * np.minimum(thick, 30) - 4 * field, 1.2 * rim * step(thick, 10, 16)),
         (between, 1.3 * high * step(out, 12, 20)),
     ):
         share = np.clip((width * plane - np.abs(apart)) / grid.pixel + 0.6, 0, 1) * (width > 0.3)
-        over(image, 0.8 * share * grid.inside(under_skin - fat), FAT)
-    armpit = (1 - np.hypot((out - 27) / 15, (angle - 1.65) / 0.34)) * 10 * a.muscles
-    armpit = np.minimum(armpit + 8 * field, 90 * np.minimum(t - 0.5, 1.0 - t))
-    over(image, grid.inside(np.minimum(armpit, under_skin - 4)), FAT)
-    # The groove between the long muscles of the back.
-    groove = np.minimum(1.8 - np.abs(x - a.lean * z), y - a.back - 40)
-    over(image, 0.7 * grid.inside(np.minimum(groove, under_skin)), FAT)
+        over(image, 0.8 * share * grid.inside(under_fat), FAT)
+    armpit = (1 - np.hypot((out - 27) / 15, (angle - 1.65) / 0.34)) * 10 * a.muscles + 8 * field
+    over(image, grid.inside(meet(armpit, 90 * (t - 0.5), 90 * (1.0 - t), under_skin - 4)), FAT)
+    groove = meet(1.8 - np.abs(x - a.lean * z), y - a.back - 40)  # between the long muscles of the back
+    over(image, 0.7 * grid.inside(meet(groove, under_skin)), FAT)
 
-    turn = 0.86 + 4 * a.lean * np.sign(x)
-    blade = np.minimum(2.2 - np.abs(out - 26 - 16 * (angle - 0.8) - 2 * field), (0.36 - np.abs(angle - turn)) * 75)
-    ridge = np.minimum(2.4 - np.abs(angle - 1.02 + 0.004 * (out - 30)) * 70, np.minimum(out - 27, 56 - out))
-    ridge = np.minimum(ridge, 160 * (t - 0.74))
-    blade = np.minimum(np.maximum(blade, ridge), 110 * np.minimum(t - 0.47, 1.15 - t))
-    _bone(image, grid, a, np.minimum(blade, body - 9), 1.6)
+
+def _shoulders(image, grid, a, t, cavity, body):
+    """Shoulder blades, collar bones, heads of the arms."""
+    out, angle = -cavity, a.angle(grid)
+    turn = 0.86 + 4 * a.lean * np.sign(grid.xyz[0])
+    bent = out - 26 - 16 * (angle - 0.8) - 2 * a.fat_field(grid)
+    blade = meet(2.2 - np.abs(bent), (0.36 - np.abs(angle - turn)) * 75)
+    ridge = meet(2.4 - np.abs(angle - 1.02 + 0.004 * (out - 30)) * 70, out - 27, 56 - out, 160 * (t - 0.74))
+    blade = meet(np.maximum(blade, ridge), 110 * (t - 0.47), 110 * (1.15 - t))
+    _bone(image, grid, a, meet(blade, body - 9), 1.6)
     front = a.depth * 0.86
-    for side in (-1, 1):
-        for start, end, radii in (
-            ((16, 16 - front, 0.90), (58, 30 - front, 0.96), (9.0, 5.5)),
-            ((58, 30 - front, 0.96), (120, 60 - front, 1.04), (5.5, 6.5)),
-            ((150, 2, 1.02), (152, -4, 1.2), (22.0, 21.0)),
-        ):
-            place = [np.array([side * p[0], p[1], p[2] * a.height]) for p in (start, end)]
-            if near := Tube(*place, radii).distance(grid, 5):
-                box, distance = near
-                thin = Grid(grid.x[box[2]], grid.y[box[1]], grid.z[box[0]], grid.pixel, grid.thickness)
-                _bone(image[box], thin, a, np.minimum(distance, body[box] - 5), 2.0)
+    for start, end, radii in (
+        ((16, 16 - front, 0.90), (58, 30 - front, 0.96), (9.0, 5.5)),  # the collar bone
+        ((58, 30 - front, 0.96), (120, 60 - front, 1.04), (5.5, 6.5)),
+        ((150, 2, 1.02), (152, -4, 1.2), (22.0, 21.0)),  # the head of the arm
+    ):
+        tubes = _both_sides(*(np.multiply(place, (1, 1, a.height)) for place in (start, end)), radii)
+        for box, distance in distances(tubes, grid, 5):
+            _bone(image[box], grid.part(box), a, meet(distance, body[box] - 5), 2.0)
 
 
 def _abdomen(image, grid, a, cavity):
@@ -155,70 +142,61 @@ def _abdomen(image, grid, a, cavity):
     if grid.z[0] > max(a.domes) + 30:
         return
     organ, field = a.organ(grid), a.fat_field(grid)
-    inside = grid.inside(cavity - 1)
-    below = np.clip((a.dome(grid) - z) / grid.thickness + 0.6, 0, 1) * inside
+    below = np.clip((a.dome(grid) - z) / grid.thickness + 0.6, 0, 1) * grid.inside(cavity - 1)
     over(image, below, -55 + 40 * organ)
-    liver = np.minimum(cavity - 3, a.liver - x - 0.5 * np.clip(y, -80, 60) + 13 * organ)
+    liver = meet(cavity - 3, a.liver - x - 0.5 * np.clip(y, -80, 60) + 13 * organ)
     over(image, below * grid.inside(liver), 58 + 3 * field)
-    spleen = np.minimum(ellipse(x, y, 92, 36, 38, 34) + 4 * organ, cavity - 3)
+    spleen = meet(cavity - 3, ellipse(x, y, 92, 36, 38, 34) + 4 * organ)
     over(image, below * grid.inside(spleen), 50 + 3 * field)
     for gx, gy, gz, gr, gh in a.gas:
         bubble = (1 - np.sqrt(((x - gx) / gr) ** 2 + ((y - gy) / gr) ** 2 + ((z - gz) / gh) ** 2)) * gr + 3 * field
-        over(image, below * grid.inside(np.minimum(bubble + 3, cavity - 5)), 35)
-        over(image, below * grid.inside(np.minimum(bubble, cavity - 8)), -900)
+        over(image, below * grid.inside(meet(bubble + 3, cavity - 5)), 35)
+        over(image, below * grid.inside(meet(bubble, cavity - 8)), -900)
     cx, cy, rx, ry, level = a.stomach
-    stomach = np.minimum(ellipse(x, y, cx, cy, rx, ry) + 11 * organ, cavity - 4)
+    stomach = meet(cavity - 4, ellipse(x, y, cx, cy, rx, ry) + 11 * organ)
     over(image, below * grid.inside(stomach), 38)
     over(image, below * grid.inside(stomach - 4), 15 + 25 * field)
-    over(image, below * grid.inside(np.minimum(stomach - 4, cy - level - y)), -940)
+    over(image, below * grid.inside(meet(stomach - 4, cy - level - y)), -940)
 
 
 def _mediastinum(image, grid, a, cavity, mediastinum):
     """Heart, great vessels and gullet, in fat."""
-    z = grid.xyz[2]
     organ, inside = a.organ(grid), grid.inside(cavity)
-    above = np.clip((z - a.dome(grid)) / grid.thickness + 0.5, 0, 1) * inside
-    over(image, above * grid.inside(mediastinum + 30), -92 + 9 * a.fat_field(grid))
+    above = np.clip((grid.xyz[2] - a.dome(grid)) / grid.thickness + 0.5, 0, 1) * inside
+    over(image, above * grid.inside(mediastinum + 30), FAT + 9 * a.fat_field(grid))
     muscle = np.full(grid.shape, -40, np.float32)
-    for tube in a.chambers:
-        if near := tube.distance(grid, 56):
-            muscle[near[0]] = join(muscle[near[0]], near[1], 16.0)
+    for box, distance in distances(a.chambers, grid, 56):
+        muscle[box] = join(muscle[box], distance, 16.0)
     over(image, above * grid.inside(muscle + 1.5 * organ), 44 + 4 * organ)
-    for tube in a.chambers:
-        if near := tube.distance(grid, 3):
-            box, distance = near
-            over(image[box], 0.8 * above[box] * grid.inside(distance - 8 + 3 * organ[box]), a.blood + 4)
-    for tubes, hu, wall in ((a.oesophagus, 38.0, 1.0), (a.blood_vessels, a.blood, 1.0)):
-        for tube in tubes:
-            if near := tube.distance(grid, 3):
-                box, distance = near
-                over(image[box], grid.inside(distance + wall * organ[box]) * inside[box], hu)
+    for box, distance in distances(a.chambers, grid, 3):
+        over(image[box], 0.8 * above[box] * grid.inside(distance - 8 + 3 * organ[box]), a.blood + 4)
+    for tubes, hu in ((a.oesophagus, 38.0), (a.blood_vessels, a.blood)):
+        for box, distance in distances(tubes, grid, 3):
+            over(image[box], grid.inside(distance + organ[box]) * inside[box], hu)
 
 
 def _ribs_and_sternum(image, grid, a, t, cavity, body):
+    """A rib runs level near the spine, falls along the side and less in front: an axial slice cuts each a way along."""
     x, y, z = grid.xyz
-    out = -cavity
-    # A rib runs level near the spine, falls along the side and less in front: an axial slice cuts each a way along.
-    angle = np.abs(np.arctan2(x - a.lean * z, y - 2)) + 0 * z
+    angle = a.angle(grid)
     fall = a.rib_drop * (1 - np.cos(0.85 * angle)) + 12 * angle + 2.5 * a.fat_field(grid)
     place = (z + 80 + fall + a.rib_phase) / a.rib_spacing
     number = np.clip(place.astype(int), 0, 39)
-    side = (x > 0) & np.ones(grid.shape, bool)
-    size = np.where(side, a.rib_size[0][number], a.rib_size[1][number])
-    shift = np.where(side, a.rib_shift[0][number], a.rib_shift[1][number])
-    along = (place - number - 0.5) * a.rib_spacing - shift
+    side = np.where(x > 0, 0, 1)
+    size = a.rib_size[side, number]
+    along = (place - number - 0.5) * a.rib_spacing - a.rib_shift[side, number]
     # The flat of a rib leans outwards below.
-    across = out - 6.8 + 0.22 * along
+    across = -cavity - 6.8 + 0.22 * along
     rib = (1 - np.sqrt((across / (3.7 * size**0.5)) ** 2 + (along / (6.4 * size)) ** 2)) * 3.7
     front = 2.45 + 0.35 * np.clip(t - 0.35, -0.4, 0.4)
-    _bone(image, grid, a, np.minimum(np.minimum(rib, (front - angle) * 60), body - 5), 1.25, 160)
-    cartilage = np.minimum(np.minimum(rib + 0.5, (angle - front) * 60), 110 * (0.86 - t))
-    over(image, grid.inside(np.minimum(cartilage, body - 5)), 105 + 20 * a.marrow(grid))
+    _bone(image, grid, a, meet(rib, (front - angle) * 60, body - 5), 1.25, 160)
+    cartilage = meet(rib + 0.5, (angle - front) * 60, 110 * (0.86 - t), body - 5)
+    over(image, grid.inside(cartilage), 105 + 20 * a.marrow(grid))
     _, depth, centre = a.cavity_sides(t)
     wide = 15 + 14 * step(t, 0.66, 0.82)
-    sternum = ellipse(x - a.lean * z, y, 0, centre - depth - 9 + 0.006 * x**2, wide, 6.0 + 0 * z)
-    sternum = np.minimum(sternum + 0.6 * a.fat_field(grid), 90 * np.minimum(t - 0.16, 0.9 - t))
-    _bone(image, grid, a, np.minimum(sternum, body - 5), 1.3, 110)
+    sternum = ellipse(x - a.lean * z, y, 0, centre - depth - 9 + 0.006 * x**2, wide, 6.0)
+    sternum = meet(sternum + 0.6 * a.fat_field(grid), 90 * (t - 0.16), 90 * (0.9 - t), body - 5)
+    _bone(image, grid, a, sternum, 1.3, 110)
 
 
 def _spine(image, grid, a, body):
@@ -231,21 +209,18 @@ def _spine(image, grid, a, body):
     waist = 1 - 0.06 * (1 - disc) * np.sin(np.pi * np.clip((level - 5) / 20, 0, 1))
     across, deep, power = a.vertebra
     bend = 1.5 * a.organ(grid)  # no vertebra is quite as the next
-    sideways, back = np.abs((x + bend) / (across * size * waist)), np.abs(y / (deep * size * waist))
-    vertebra = (1 - (sideways**power + back**power) ** (1 / power)) * deep + 1.6 * a.fat_field(grid)
-    vertebra = np.minimum(vertebra, 13.5 - y - 1.5 * np.exp(-((x / 8) ** 2)))
+    ring = norm((x + bend) / (across * size * waist), y / (deep * size * waist), power)
+    vertebra = meet((1 - ring) * deep + 1.6 * a.fat_field(grid), 13.5 - y - 1.5 * np.exp(-((x / 8) ** 2)))
     over(image, grid.inside(vertebra), (430 - 320 * disc) * a.bone)
     over(image, grid.inside(vertebra - 1.6 * a.cortex), (165 + 60 * a.marrow(grid) - 80 * disc) * a.bone)
-    canal = ellipse(x, y, 0, 22, 9.5, 8.5) + 0 * z
-    pedicle = np.minimum(4.2 - np.abs(np.abs(x) - 12.5), np.minimum(y - 8 - 10 * disc, 31 - y))
-    lamina = np.minimum(3.8 - np.abs(y - 34 + 0.75 * np.abs(x)) * 0.8, 18 - np.abs(x))
+    pedicle = meet(4.2 - np.abs(np.abs(x) - 12.5), y - 8 - 10 * disc, 31 - y)
+    lamina = meet(3.8 - np.abs(y - 34 + 0.75 * np.abs(x)) * 0.8, 18 - np.abs(x))
     # The transverse processes point back and out, on the upper half; the spinous one slants down behind them.
     wing = 4.4 - 0.05 * np.abs(x) - np.abs(y - 22 - 0.4 * np.abs(x) - 2 * a.organ(grid)) * 0.93
-    wing = np.minimum(np.minimum(wing, 30 * size - np.abs(x)), np.minimum(np.abs(x) - 11, 5 - np.abs(level - 17)))
+    wing = meet(wing, 30 * size - np.abs(x), np.abs(x) - 11, 5 - np.abs(level - 17))
     slant, (tip, aside) = 6 * ((level - 14) / 12), a.spinous
     away = x + 1.5 * a.fat_field(grid) - aside * (y - 33) / 20
-    spinous = np.minimum(3.1 - np.abs(away), np.minimum(y - 33 + slant, tip + slant - y))
-    spinous = np.minimum(spinous, 8.5 - np.abs(level - 13))
+    spinous = meet(3.1 - np.abs(away), y - 33 + slant, tip + slant - y, 8.5 - np.abs(level - 13))
     for part in (pedicle, lamina, wing, spinous):
-        _bone(image, grid, a, np.minimum(part + 0.5 * a.fat_field(grid), body - 5), 1.3, 190)
-    over(image, grid.inside(canal), 25)
+        _bone(image, grid, a, meet(part + 0.5 * a.fat_field(grid), body - 5), 1.3, 190)
+    over(image, grid.inside(ellipse(x, y, 0, 22, 9.5, 8.5)), 25)  # the canal

@@ -4,8 +4,7 @@ For teaching the words: each picture differs from the healthy one in a single fi
 teach what each word means, not how the disease looks; the phantom that models learn from is `covidlab.phantom.writing`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -15,88 +14,69 @@ from covidlab.phantom.anatomy import Anatomy
 from covidlab.phantom.drawing import draw_chest
 from covidlab.phantom.shapes import Grid, SmoothField, step
 
-PIXEL = 0.7  # mm: fine enough for the lines of a crazy-paving pattern
-
-SIDE = 112.0  # mm, of the square that is shown
+SIDE, PIXEL = 112.0, 0.7  # mm, of the square that is shown: fine enough for the lines of a crazy-paving pattern
 
 GLASS, SOLID, FLUID = -480.0, 30.0, 10.0  # HU
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One finding in a part of a slice."""
+class Finding(NamedTuple):
+    """One finding in a part of a slice, in display orientation: the back is down, the patient's right on the left."""
 
     name: str
-    # float32 array (rows, columns); display orientation: the back is down, the patient's right on the left
-    hu: np.ndarray
-    mask: np.ndarray  # bool array of the same shape; the pixels that the finding changes; empty for healthy lung
-    pixel: float  # Side of a pixel, mm
+    hu: np.ndarray  # float32 (rows, columns)
+    mask: np.ndarray  # bool of the same shape: the pixels that the finding changes; empty for healthy lung
+    pixel: float  # side of a pixel, mm
 
 
-def draw_findings(seed: int = 0, patient: int = 1) -> tuple[Finding, ...]:
+def draw_findings() -> tuple[Finding, ...]:
     """Healthy lung, then ground-glass, crazy paving, consolidation and pleural changes at the same place.
 
-    Parameters
-    ----------
-    seed : int
-        Of the noise, the outline and the lines.
-    patient : int
-        Which of the phantom's patients.
-
-    Returns
-    -------
-    tuple of Finding
-        The back of the right lung, in that order. Outside of its mask each equals the first.
+    It is the back of one patient's right lung. Outside of its mask each equals the first.
 
     Examples
     --------
     >>> [finding.name for finding in draw_findings()][:3]
     ['healthy lung', 'ground-glass opacity', 'crazy paving']
     """
-    random = np.random.default_rng([seed, patient, 7])
-    anatomy = Anatomy(0, patient)
-    height = 0.42 * anatomy.height
+    random, anatomy = np.random.default_rng([0, 1, 7]), Anatomy(0, 1)
+    z = np.array([0.42 * anatomy.height])
     # The right lung's outer and rear part, found on a coarse grid first.
-    coarse = Grid(np.arange(-180, 181, 4.0), np.arange(-180, 181, 4.0), np.array([height]), 4.0, 1.5)
-    _, lungs, _ = draw_chest(anatomy, coarse)
+    sides = np.arange(-180, 181, 4.0)
+    _, lungs, _ = draw_chest(anatomy, Grid(sides, sides, z, 4.0, 1.5))
     rows, columns = np.nonzero(lungs[0, :, :45] > 0)
-    left, bottom = coarse.x[columns.min()] - 20, coarse.y[rows.max()] + 24
-    sides = np.arange(0, SIDE, PIXEL)
-    grid = Grid(left + sides, bottom - SIDE + sides, np.array([height]), PIXEL, 1.5)
+    left, bottom = sides[columns.min()] - 20, sides[rows.max()] + 24
+    pixels = np.arange(0, SIDE, PIXEL)
+    grid = Grid(left + pixels, bottom - SIDE + pixels, z, PIXEL, 1.5)
     hu, lungs, cavity = (array[0] for array in draw_chest(anatomy, grid))
     x, y, _ = (axis[0] for axis in grid.xyz)
     rough = SmoothField(random, 14)(grid)[0] + 0.5 * SmoothField(random, 6)(grid)[0]
     centre = left + 0.46 * SIDE, bottom - 0.42 * SIDE
     depth = 1 - np.hypot((x - centre[0]) / 31, (y - centre[1]) / 24) + 0.16 * rough
     share = step(depth, -0.05, 0.2) * grid.inside(lungs)
-    paint: dict[str, Callable[[], np.ndarray]] = {
-        "healthy lung": lambda: hu,
-        "ground-glass opacity": lambda: _veil(hu, share, GLASS + 35 * rough),
-        "crazy paving": lambda: _veil(hu, share, GLASS + 35 * rough + 280 * _net(random, x, y)),
-        "consolidation": lambda: _consolidation(hu, share, rough, x, y, centre),
-        "pleural changes": lambda: _pleura(hu, lungs, cavity, rough, x, y, bottom),
-    }
     grain = gaussian_filter(random.standard_normal(hu.shape), 0.8)
     grain *= 14 / grain.std()
-    findings = []
-    for name, draw in paint.items():
-        drawn = draw()
-        blurred = gaussian_filter(drawn, 0.6) + grain
-        if findings:
-            mask = np.abs(gaussian_filter(drawn, 0.6) - gaussian_filter(hu, 0.6)) > 40
-            blurred = np.where(mask, blurred, findings[0].hu)
-        else:
-            mask = np.zeros(hu.shape, bool)
-        findings.append(Finding(name, blurred.astype(np.float32), mask, PIXEL))
+    glass = GLASS + 35 * rough
+    pictures = {
+        "healthy lung": hu,
+        "ground-glass opacity": _veil(hu, share, glass),
+        "crazy paving": _veil(hu, share, glass + 280 * _net(random, x, y)),
+        "consolidation": _consolidation(hu, share, rough, x, y, centre),
+        "pleural changes": _pleura(hu, lungs, cavity, rough, x, y, bottom),
+    }
+    healthy, findings = gaussian_filter(hu, 0.6), []
+    for name, picture in pictures.items():
+        blurred = gaussian_filter(picture, 0.6)
+        mask = np.abs(blurred - healthy) > 40
+        findings.append(Finding(name, (np.where(mask, blurred, healthy) + grain).astype(np.float32), mask, PIXEL))
     return tuple(findings)
 
 
-def _veil(hu: np.ndarray, share: np.ndarray, target: np.ndarray) -> np.ndarray:
+def _veil(hu, share, target):
     """Add density where the lung is thinner than the target; vessels are denser and stay as they are."""
     return hu + share * np.clip(target - hu, 0, None)
 
 
-def _net(random: np.random.Generator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _net(random, x, y):
     """0..1: thin lines between the cells that points about 8 mm apart divide the plane into."""
     here = np.stack(np.broadcast_arrays(x, y), axis=-1).reshape(-1, 2)
     low, high = here.min(axis=0) - 10, here.max(axis=0) + 10
@@ -106,7 +86,7 @@ def _net(random: np.random.Generator, x: np.ndarray, y: np.ndarray) -> np.ndarra
     return np.clip(1.6 - (second - first) / 1.0, 0, 1).reshape(np.broadcast(x, y).shape)
 
 
-def _consolidation(hu, share, rough, x, y, centre) -> np.ndarray:
+def _consolidation(hu, share, rough, x, y, centre):
     """Air spaces filled: vessels cannot be seen any more, but an airway full of air can."""
     drawn = hu + step(share, 0.2, 0.7) * (SOLID + 12 * rough - hu)
     for bend, reach in ((0.10, 30.0), (-0.55, 16.0)):
@@ -117,7 +97,7 @@ def _consolidation(hu, share, rough, x, y, centre) -> np.ndarray:
     return drawn
 
 
-def _pleura(hu, lungs, cavity, rough, x, y, bottom) -> np.ndarray:
+def _pleura(hu, lungs, cavity, rough, x, y, bottom):
     """The skin around the lung thickened, and a little fluid under it at the back, where it sinks to."""
     inside = np.clip(lungs / PIXEL + 0.5, 0, 1)
     thick = 4.5 + 1.2 * rough

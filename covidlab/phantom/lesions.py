@@ -4,7 +4,7 @@ A lesion is several patches that run into one another; some are bands under the 
 smooth fields, and their reference is one contour round what an expert would see.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -13,95 +13,66 @@ from covidlab.phantom.anatomy import Anatomy
 from covidlab.phantom.shapes import Grid, SmoothField, step
 
 
-@dataclass(frozen=True)
-class Patch:
-    """One patch of a lesion: an ellipsoid, or a band along the pleura, whose border smooth fields roughen."""
+class Patch(NamedTuple):
+    """One patch of a lesion: an ellipsoid, or a band along the pleura."""
 
-    centre: np.ndarray  # float arrays (x, y, z), mm
+    centre: np.ndarray  # (x, y, z), mm
     radii: np.ndarray
     density: float  # HU that it tends to: about -500 ground-glass, about 0 consolidation
-    core: float  # float in 0..1; how far the middle is consolidated
+    core: float  # 0..1, how far the middle is consolidated
     paving: float  # HU of the lines of a crazy-paving pattern; 0 for none
-    soft: float  # float, mm; over how much its border fades into the lung
-    band: float  # float, mm; thickness of a band that follows the pleura; 0 for an ellipsoid
+    soft: float  # mm over which its border fades into the lung
+    band: float  # mm, thickness of a band that follows the pleura; 0 for an ellipsoid
 
 
 class Lesions:
-    """The lesions of one scan.
+    """The lesions of one scan: a list of patches, and `allowed`, which of its slices show one (bool array).
 
-    Parameters
-    ----------
-    seed : sequence of int
-    anatomy : Anatomy
-    z : float array
-        Heights of the scan's slices, mm.
-    thickness : float, mm
-    positive : int
-        How many slices show a lesion: a run of neighbours, hit exactly.
-    severity, consolidated : float in 0..1
-        From a few small lesions to most of the lower lungs; share of consolidations.
-
-    Attributes
-    ----------
-    allowed : bool array, one for each slice
-        Which show a lesion.
-
-    Raises
-    ------
-    ValueError
-        If fewer slices show lung than are to be positive.
+    `plan` is the scan's `covidlab.phantom.scans.ScanPlan`; `z` holds the heights of its slices and `thickness` is
+    theirs, mm. A ValueError says that fewer slices show lung than are to be positive.
     """
 
-    def __init__(
-        self, seed, anatomy: Anatomy, z: np.ndarray, thickness: float, positive: int, severity: float,
-        consolidated: float,
-    ):  # fmt: skip
-        self.random = np.random.default_rng(seed)
-        self.anatomy, self.severity, self.consolidated = anatomy, severity, consolidated
-        self.broad, self.rough = SmoothField(self.random, 24), SmoothField(self.random, 9)
-        self.lines, self.gaps = SmoothField(self.random, 6), SmoothField(self.random, 7)
+    def __init__(self, plan, anatomy: Anatomy, z: np.ndarray, thickness: float):
+        self.random = random = np.random.default_rng([plan.seed, plan.patient, plan.scan, 2])
+        self.plan, self.anatomy, self.thickness = plan, anatomy, thickness
+        self.broad, self.rough = SmoothField(random, 24), SmoothField(random, 9)
+        self.lines, self.gaps = SmoothField(random, 6), SmoothField(random, 7)
         self.patches: list[Patch] = []
-        self._place(positive, z, thickness)
-
-    def _place(self, positive: int, z: np.ndarray, thickness: float) -> None:
-        """Choose the slices, then add lesions until each of them shows one, on a coarse copy of the lungs."""
+        # Choose the slices, then add lesions until each of them shows one, on a coarse copy of the lungs.
         sides = np.arange(-180, 181, 4.0)
         coarse = Grid(sides, sides, z, 4.0, thickness)
-        rim = self.anatomy.cavity(coarse)
-        lungs = self.anatomy.lungs(coarse, rim, self.anatomy.mediastinum(coarse))
-        area = (lungs > 2).sum(axis=(1, 2))
+        rim, _, lungs = anatomy.spaces(coarse)
         # Mostly the lower and middle lung: the run of slices starts near the lungs' first good slice.
-        usable = np.flatnonzero(area > 25)
-        if len(usable) < positive:
-            raise ValueError(f"{positive} positive slices, but lungs in {len(usable)} only")
-        first = int(self.random.uniform(0, 0.5) * (len(usable) - positive))
-        self.allowed = np.isin(np.arange(len(z)), usable[first : first + positive])
-        covered = ~self.allowed
+        usable = np.flatnonzero((lungs > 2).sum(axis=(1, 2)) > 25)
+        if len(usable) < plan.positive:
+            raise ValueError(f"{plan.positive} positive slices, but lungs in {len(usable)} only")
+        first = int(random.uniform(0, 0.5) * (len(usable) - plan.positive))
+        self.allowed = np.isin(np.arange(len(z)), usable[first : first + plan.positive])
         # Peripheral, posterior and basal preference.
-        y = coarse.xyz[1]
-        weight = (lungs > 1) * np.exp(-np.clip(rim, 0, None) / 14) * np.exp(0.02 * y) + 0.01 * (lungs > 5)
-        extra = int(round(self.severity * 13 + self.random.integers(0, 3)))
+        weight = (lungs > 1) * np.exp(-np.clip(rim, 0, None) / 14) * np.exp(0.02 * coarse.xyz[1]) + 0.01 * (lungs > 5)
+        covered = ~self.allowed
+        extra = int(round(plan.severity * 13 + random.integers(0, 3)))
         while not covered.all() or extra > 0:
             extra -= covered.all()
-            k = int(self.random.choice(np.flatnonzero(self.allowed if covered.all() else ~covered)))
+            k = int(random.choice(np.flatnonzero(self.allowed if covered.all() else ~covered)))
             flat = weight[k].ravel() / weight[k].sum()
-            row, column = np.unravel_index(self.random.choice(flat.size, p=flat), weight[k].shape)
-            patches = self._lesion(np.array([sides[column], sides[row], z[k]]), rim[k, row, column], thickness)
+            row, column = np.unravel_index(random.choice(flat.size, p=flat), weight[k].shape)
+            patches = self._lesion(np.array([sides[column], sides[row], z[k]]), rim[k, row, column])
             near = np.flatnonzero((np.abs(z - z[k]) < 100 + thickness) & self.allowed)
             slab = Grid(sides, sides, z[near], 4.0, thickness)
-            visible = (self._share(slab, rim[near], patches)[0] > 0.8) & (lungs[near] > 1)
+            visible = (self._opacity(slab, rim[near], patches)[0] > 0.8) & (lungs[near] > 1)
             seen = visible.sum(axis=(1, 2)) >= 2
             if seen[near == k].any():
                 self.patches += patches
                 covered[near[seen]] = True
 
-    def _lesion(self, centre: np.ndarray, depth: float, thickness: float) -> list[Patch]:
+    def _lesion(self, centre: np.ndarray, depth: float) -> list[Patch]:
         """Patches about a centre that lies this deep (mm) under the chest wall."""
         random = self.random
-        size = np.clip(np.exp(random.normal(np.log(6.5 + 24.5 * self.severity), 0.47)), 7, 60)
+        size = np.clip(np.exp(random.normal(np.log(6.5 + 24.5 * self.plan.severity), 0.47)), 7, 60)
         kind = random.uniform()
         # Small lesions are ground-glass.
-        solid = kind < self.consolidated and size > 15
+        solid = kind < self.plan.consolidated and size > 15
         density = random.uniform(-150, 60) if solid else self.anatomy.parenchyma + random.uniform(360, 510)
         core = random.uniform(0.5, 1.0) if solid or (kind > 0.7 and size > 15) else 0.0
         paving = 0.0 if solid else random.choice([40.0, 130.0, 240.0])
@@ -111,29 +82,23 @@ class Lesions:
         for k in range(random.integers(1, 3 if band else 5)):
             radii = size * random.uniform(0.65, 1.3, 3) * ([1.7, 1.7, 1.0] if band else [1.0, 1.0, 0.8])
             radii *= (0.75 if solid else 1.0) * (1.0 if k == 0 else random.uniform(0.45, 0.9))
-            radii[2] = max(radii[2], 0.8 * thickness)
+            radii[2] = max(radii[2], 0.8 * self.thickness)
             apart = random.normal(0, 0.8, 3) * size * (k > 0)
             hu = density + 50 * random.normal() * (k > 0)
             patches.append(Patch(centre + apart, radii, hu, core * random.uniform(0.7, 1.0), paving, soft, band))
         return patches
 
-    def _share(self, grid: Grid, rim: np.ndarray, patches) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _opacity(self, grid: Grid, rim: np.ndarray, patches) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Opacity 0..1, the HU it tends to, and the strength of paving lines, all (z, y, x)."""
         x, y, z = grid.xyz
         opacity, target, paving = (np.zeros(grid.shape, np.float32) for _ in range(3))
-        rough = None
+        rough = 0.26 * self.broad(grid) + 0.18 * self.rough(grid) + 0.09 * self.gaps(grid)
         for patch in patches:
-            (cx, cy, cz), (rx, ry, rz) = patch.centre, patch.radii
-            # Only the part of the slab that it can reach.
-            span = [np.flatnonzero(np.abs(axis - c) < 2.6 * r) for axis, c, r in
-                    ((grid.z, cz, rz), (grid.y, cy, ry), (grid.x, cx, rx))]  # fmt: skip
-            if not all(len(one) for one in span):
+            box = grid.box(patch.centre - 2.6 * patch.radii, patch.centre + 2.6 * patch.radii)
+            if box is None:
                 continue
-            if rough is None:
-                rough = 0.26 * self.broad(grid) + 0.18 * self.rough(grid) + 0.09 * self.gaps(grid)
-            box = tuple(slice(one[0], one[-1] + 1) for one in span)
-            bx, by, bz = x[..., box[2]], y[:, box[1]], z[box[0]]
-            apart = ((bx - cx) / rx) ** 2 + ((by - cy) / ry) ** 2 + ((bz - cz) / rz) ** 2
+            (cx, cy, cz), (rx, ry, rz) = patch.centre, patch.radii
+            apart = ((x[..., box[2]] - cx) / rx) ** 2 + ((y[:, box[1]] - cy) / ry) ** 2 + ((z[box[0]] - cz) / rz) ** 2
             if patch.band:
                 apart = apart + (np.clip(rim[box], 0, None) / patch.band) ** 2
             depth = 1 - np.sqrt(apart) + rough[box]
@@ -148,23 +113,13 @@ class Lesions:
     def paint(
         self, image: np.ndarray, lungs: np.ndarray, cavity: np.ndarray, grid: Grid, allowed: np.ndarray
     ) -> np.ndarray:
-        """Add the lesions of a slab to its HU.
+        """Add the lesions of a slab to its HU, where its slices may show any; returns the reference.
 
-        Parameters
-        ----------
-        image, lungs, cavity : float32 arrays (z, y, x)
-            As `covidlab.phantom.drawing.draw_chest` returns them; the image is changed.
-        grid : Grid
-        allowed : bool array
-            Which of the slab's slices may show a lesion.
-
-        Returns
-        -------
-        bool array (z, y, x)
-            The reference.
+        Arrays (z, y, x): image (changed), lungs and cavity float32, as `covidlab.phantom.drawing.draw_chest` returns
+        them; the reference bool. `allowed` has a bool for each slice.
         """
-        reach = [one for one in self.patches if np.abs(grid.z - one.centre[2]).min() < 2.6 * one.radii[2]]
-        opacity, target, paving = self._share(grid, cavity, reach)
+        reach = [patch for patch in self.patches if np.abs(grid.z - patch.centre[2]).min() < 2.6 * patch.radii[2]]
+        opacity, target, paving = self._opacity(grid, cavity, reach)
         opacity *= grid.inside(lungs) * allowed[:, None, None]
         if not opacity.any():
             return np.zeros(image.shape, bool)
@@ -186,7 +141,7 @@ class Lesions:
         marked = (ndimage.gaussian_filter(marked.astype(np.float32), (0, blur, blur)) > 0.35) & (lungs > 0)
         # Nobody outlines a speck.
         least = max(2, round(55 / grid.pixel**2))
-        for one in marked:
-            labels, _ = ndimage.label(one)
-            one &= (np.bincount(labels.ravel()) >= least)[labels]
+        for outlined in marked:
+            labels, _ = ndimage.label(outlined)
+            outlined &= (np.bincount(labels.ravel()) >= least)[labels]
         return marked

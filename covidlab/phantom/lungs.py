@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from covidlab.phantom.anatomy import AIR
-from covidlab.phantom.shapes import over, step
+from covidlab.phantom.shapes import distances, over, step
 
 
 def airways(image, grid, a):
-    walls = [(tube, 1.4) for course in a.airways for tube in course]
-    for tube, thick, hu in [(t, w, 10) for t, w in walls] + [(t, 0.0, AIR) for t, _ in walls]:
-        if near := tube.distance(grid, 4):
-            over(image[near[0]], grid.inside(near[1] + thick), hu)
+    """All walls first, then the air in them: where bronchi part, no wall closes one off."""
+    tubes = [tube for course in a.airways for tube in course]
+    for wall, hu in ((1.4, 10), (0.0, -985)):
+        for box, distance in distances(tubes, grid, 4):
+            over(image[box], grid.inside(distance + wall), hu)
 
 
 def parenchyma(grid, a, t, mediastinum):
@@ -38,8 +38,7 @@ def parenchyma(grid, a, t, mediastinum):
 
 def lung_vessels(image, grid, a, lungs):
     """Paint each sampled point of the trees as a small ball, with partial volume in and through the plane."""
-    # Scanners cut thinner slices than they keep: what a vessel fills is counted over 3 mm at most.
-    beam = min(grid.thickness, 2.0)
+    beam = min(grid.thickness, 2.0)  # scanners cut thinner slices than they keep: partial volume is of 2 mm at most
     reach = beam / 2
     points = a.vessels[(a.vessels[:, 2] > grid.z[0] - 12) & (a.vessels[:, 2] < grid.z[-1] + 12)]
     share = np.zeros_like(image)

@@ -1,6 +1,7 @@
 """What is scanned of a drawn chest: plans of a cohort, lesions, noise, the grid of voxels."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -10,81 +11,66 @@ from covidlab.phantom.drawing import draw_chest
 from covidlab.phantom.lesions import Lesions
 from covidlab.phantom.shapes import Grid
 
+# Of each scan: patient and number; slices and how many of them are positive in the lesson, then in the paper's profile;
+# severity, and share of consolidations. Nine patients, one scanned twice, one nearly without lesion.
+SCANS = [
+    (1, 1, 39, 26, 39, 26, 0.65, 0.1),
+    (2, 1, 36, 30, 45, 41, 0.7, 0.05),
+    (3, 1, 32, 11, 39, 14, 0.4, 0.1),
+    (3, 2, 44, 18, 418, 147, 0.5, 0.1),
+    (4, 1, 38, 29, 110, 103, 0.6, 0.1),
+    (5, 1, 34, 20, 66, 44, 0.5, 0.4),
+    (6, 1, 30, 2, 42, 2, 0.0, 0.1),
+    (7, 1, 36, 12, 42, 9, 0.15, 0.2),
+    (8, 1, 33, 21, 45, 34, 0.45, 0.05),
+    (9, 1, 42, 22, 93, 72, 1.0, 0.08),
+]
+
 
 @dataclass(frozen=True)
 class ScanPlan:
     """What one scan of the phantom is to be."""
 
     name: str  # ``phantom_<patient>_<scan>``
-    seed: int  # Of the cohort, and the numbers in the name; the same patient has the same anatomy
+    seed: int  # of the cohort; with it a patient has the same chest in every scan
     patient: int
     scan: int
-    slices: int  # How many, and how many of them show a lesion: hit exactly
-    positive: int
-    rows: int  # Pixels; the field of view is as wide as the columns and as high as the rows
+    slices: int
+    positive: int  # slices that show a lesion: hit exactly
+    rows: int  # pixels; the field of view is as wide as the columns and as high as the rows
     columns: int
-    severity: float  # float in 0..1; from a few small lesions to most of the lower lungs
-    # float in 0..1; share of consolidations among the lesions; some patients have mostly these, as one of the
-    # record's has
-    consolidated: float
+    severity: float  # 0..1, from a few small lesions to most of the lower lungs
+    consolidated: float  # 0..1, share of consolidations among the lesions; one of the record's patients has many
 
 
-@dataclass(frozen=True)
-class Scan:
+class Scan(NamedTuple):
     """A drawn scan, stored RAS+: x to the patient's right, y to the front, z to the head."""
 
-    image: np.ndarray  # int16 array (x, y, z), HU
-    mask: np.ndarray  # uint8 arrays (x, y, z); 1 in lesions; 1 in lungs, lesions included
-    lungs: np.ndarray
-    affine: np.ndarray  # float array (4, 4), mm
+    image: np.ndarray  # int16 (x, y, z), HU
+    mask: np.ndarray  # uint8 (x, y, z), 1 in lesions
+    lungs: np.ndarray  # uint8 (x, y, z), 1 in either lung, lesions included
+    affine: np.ndarray  # float (4, 4), mm
 
 
 def cohort_plans(profile: str = "lesson", seed: int = 0) -> tuple[ScanPlan, ...]:
-    """The ten scans of a cohort: nine patients, one scanned twice, one case nearly empty.
+    """The ten scans of a cohort of the profile "lesson" or "paper".
 
-    Parameters
-    ----------
-    profile : "lesson" or "paper"
-        128 x 128 pixels and 364 slices; or the record's 939 slices of 630 x 630, one volume 630 x 401.
-    seed : int
-
-    Returns
-    -------
-    tuple of ScanPlan
+    The lesson has 364 slices of 128 x 128 pixels; the paper's has the record's 939 of 630 x 630, one scan of 630 x 401.
     """
-    if profile == "lesson":
-        slices = (39, 36, 32, 44, 38, 34, 30, 36, 33, 42)
-        positive = (26, 30, 11, 18, 29, 20, 2, 12, 21, 22)
-        sides = [(128, 128)] * 10
-    elif profile == "paper":
-        slices = (39, 45, 39, 418, 110, 66, 42, 42, 45, 93)
-        positive = (26, 41, 14, 147, 103, 44, 2, 9, 34, 72)
-        sides = [(630, 630)] * 4 + [(401, 630)] + [(630, 630)] * 5
-    else:
+    if profile not in ("lesson", "paper"):
         raise ValueError(f"unknown profile {profile!r}: use lesson or paper")
-    patients = (1, 2, 3, 3, 4, 5, 6, 7, 8, 9)
-    scans = (1, 1, 1, 2, 1, 1, 1, 1, 1, 1)
-    severity = (0.65, 0.7, 0.4, 0.5, 0.6, 0.5, 0.0, 0.15, 0.45, 1.0)
-    consolidated = (0.1, 0.05, 0.1, 0.1, 0.1, 0.4, 0.1, 0.2, 0.05, 0.08)
-    return tuple(
-        ScanPlan(f"phantom_{100 * seed + p:02d}_{k}", seed, p, k, n, m, rows, columns, s, c)
-        for p, k, n, m, (rows, columns), s, c in zip(patients, scans, slices, positive, sides, severity, consolidated)
-    )
-
-# --- a scan
+    plans = []
+    for patient, scan, *counts, severity, consolidated in SCANS:
+        slices, positive = counts[:2] if profile == "lesson" else counts[2:]
+        columns = 128 if profile == "lesson" else 630
+        rows = 401 if (profile, patient) == ("paper", 4) else columns
+        name = f"phantom_{100 * seed + patient:02d}_{scan}"
+        plans.append(ScanPlan(name, seed, patient, scan, slices, positive, rows, columns, severity, consolidated))
+    return tuple(plans)
 
 
 def make_scan(plan: ScanPlan) -> Scan:
-    """Draw one scan.
-
-    Parameters
-    ----------
-    plan : ScanPlan
-        The same plan gives the same voxels.
-
-    Returns
-    -------
-    Scan
+    """Draw one scan; the same plan gives the same voxels.
 
     Examples
     --------
@@ -104,9 +90,7 @@ def make_scan(plan: ScanPlan) -> Scan:
     x = (np.arange(plan.columns) - (plan.columns - 1) / 2) * pixel + shift_x
     # A low volume (630 x 401) keeps the table in view.
     y = (np.arange(plan.rows) - (plan.rows - 1) / 2) * pixel + min(shift_y, 3)
-    lesions = Lesions(
-        [plan.seed, plan.patient, plan.scan, 2], anatomy, z, thickness, plan.positive, plan.severity, plan.consolidated
-    )
+    lesions = Lesions(plan, anatomy, z, thickness)
     round_field = np.random.default_rng([plan.seed, plan.patient, 4]).uniform() < 0.7
     # Small pixels are the noisier ones.
     noise, sharpness = random.uniform(4, 11) * (3 / pixel) ** 0.5, random.uniform(0.7, 1.1)
@@ -115,35 +99,35 @@ def make_scan(plan: ScanPlan) -> Scan:
     mask, lung = np.zeros(image.shape, np.uint8), np.zeros(image.shape, np.uint8)
     per_slab = max(1, int(2e6 / (plan.rows * plan.columns)))
     for start in range(0, plan.slices, per_slab):
-        part = slice(start, min(start + per_slab, plan.slices))
+        part = slice(start, start + per_slab)
         grid = Grid(x, y, z[part], pixel, thickness)
         hu, lungs, cavity = draw_chest(anatomy, grid)
-        found = lesions.paint(hu, lungs, cavity, grid, lesions.allowed[part])
-        mask[part], lung[part] = found, lungs > 0
-        for k in range(part.start, part.stop):
+        mask[part], lung[part] = lesions.paint(hu, lungs, cavity, grid, lesions.allowed[part]), lungs > 0
+        for k, drawn in enumerate(hu, start):
             # Seeded by slice, so that slabs of any size give the same voxels.
             grain = np.random.default_rng([plan.seed, plan.patient, plan.scan, 5, k])
-            image[k] = _acquire(hu[k - start], grain, noise, sharpness / pixel, x, y, round_field)
+            image[k] = _acquire(drawn, grain, noise, sharpness / pixel, x, y, round_field)
     affine = np.diag([pixel, pixel, thickness, 1.0])
     affine[:3, 3] = -x[-1], -y[-1], z[0]
     # Drawn rows run to the back and columns to the left; RAS+ storage runs to the front and the right.
-    stored = [np.ascontiguousarray(array[:, ::-1, ::-1].transpose(2, 1, 0)) for array in (image, mask, lung)]
+    stored = (np.ascontiguousarray(array[:, ::-1, ::-1].transpose(2, 1, 0)) for array in (image, mask, lung))
     return Scan(*stored, affine)
 
 
 def _acquire(hu, random, noise, blur, x, y, round_field):
-    """What a scanner adds: blur, grain that neighbouring pixels share, a round field of view."""
+    """What a scanner adds to a slice: blur, grain that neighbouring pixels share, a round field of view."""
     hu = ndimage.gaussian_filter(hu, blur)
-    fine = ndimage.gaussian_filter(random.standard_normal(hu.shape).astype(np.float32), max(0.45, 0.55 * blur))
-    coarse = ndimage.gaussian_filter(random.standard_normal(hu.shape).astype(np.float32), max(1.2, 3 * blur))
+    fine, coarse = (
+        ndimage.gaussian_filter(random.standard_normal(hu.shape).astype(np.float32), width)
+        for width in (max(0.45, 0.55 * blur), max(1.2, 3 * blur))
+    )
     # The body's middle is noisier than its rim: the beam has crossed more of it.
     middle = 0.6 + 0.6 * np.exp(-((x[None] / 110) ** 2) - (y[:, None] / 90) ** 2)
     hu = hu + noise * middle * (fine / fine.std() + 0.6 * coarse / coarse.std())
     hu = np.clip(hu, -1024, 3071)
     if round_field:
-        pixel = x[1] - x[0]
         beyond = np.hypot(x[None] - x.mean(), y[:, None] - y.mean()) - (x[-1] - x[0]) / 2
         # A picture made smaller has a smooth edge: from what is there to the window's lowest value.
-        share = np.clip(0.5 - beyond / pixel, 0, 1)
+        share = np.clip(0.5 - beyond / (x[1] - x[0]), 0, 1)
         hu = np.where(share > 0, share * hu - (1 - share) * 1250, -2048)
     return np.clip(np.rint(hu), -2048, 3071).astype(np.int16)

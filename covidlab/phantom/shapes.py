@@ -1,10 +1,14 @@
 """Tools for drawing: a grid in mm, smooth fields, tubes, soft edges."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
+
+Box = tuple[slice, slice, slice]  # of a (z, y, x) array
 
 
 @dataclass(frozen=True)
@@ -19,9 +23,9 @@ class Grid:
 
     @cached_property
     def xyz(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Broadcastable coordinates of a (z, y, x) array."""
-        kind = np.float32
-        return self.x[None, None].astype(kind), self.y[None, :, None].astype(kind), self.z[:, None, None].astype(kind)
+        """Broadcastable float32 coordinates of a (z, y, x) array."""
+        x, y, z = (axis.astype(np.float32) for axis in (self.x, self.y, self.z))
+        return x[None, None], y[None, :, None], z[:, None, None]
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -32,19 +36,31 @@ class Grid:
         """The share of each voxel that is inside, from a signed distance in mm (positive inside)."""
         return np.clip(distance / self.pixel + 0.5, 0, 1)
 
+    def box(self, low: np.ndarray, high: np.ndarray) -> Box | None:
+        """The part of the slab between two corners (x, y, z), mm; None where there is none."""
+        spans = [np.flatnonzero((p > a) & (p < b)) for p, a, b in zip((self.x, self.y, self.z), low, high)]
+        if not all(len(span) for span in spans):
+            return None
+        across, down, up = (slice(span[0], span[-1] + 1) for span in spans)
+        return up, down, across
+
+    def part(self, box: Box) -> "Grid":
+        """The grid of a box alone."""
+        return Grid(self.x[box[2]], self.y[box[1]], self.z[box[0]], self.pixel, self.thickness)
+
 
 class SmoothField:
     """Random numbers that vary smoothly in space, about 1 in size: what makes no two outlines the same.
 
     A lattice of normal numbers with cubic B-splines between; on a regular grid that is three matrix products. They are
     done slice by slice, so that a slice's numbers do not depend on the slab that it is drawn in, and with sparse
-    matrices: four weights in a row count, and threads of a linear algebra library would fight the worker processes.
+    matrices: four weights in a row count, and a linear algebra library's threads would fight those of other scans.
     """
 
     def __init__(self, random: np.random.Generator, cell: float):
         self.cell = cell
         self.origin = np.array([-80.0, -260.0, -260.0])
-        size = np.ceil((np.array([460.0, 520.0, 520.0])) / cell).astype(int) + 4
+        size = np.ceil(np.array([460.0, 520.0, 520.0]) / cell).astype(int) + 4
         self.values = random.standard_normal(size).astype(np.float32) * 1.7
         self._drawn = None, None
 
@@ -67,28 +83,27 @@ class SmoothField:
         return np.where(offset < 1, near, far).astype(np.float32)
 
 
-@dataclass(frozen=True)
-class Tube:
+class Tube(NamedTuple):
     """A piece of an organ: a cone with round ends, from start to end."""
 
-    start: np.ndarray  # float arrays (x, y, z), mm
+    start: np.ndarray  # (x, y, z), mm
     end: np.ndarray
-    radii: tuple[float, float]  # tuple of two float, mm
+    radii: tuple[float, float]  # mm
 
-    def distance(self, grid: Grid, reach: float) -> tuple[tuple[slice, slice, slice], np.ndarray] | None:
-        """The box of the slab within reach (mm) of it, and the signed distances there; None where there is no box."""
-        low = np.minimum(self.start, self.end) - max(self.radii) - reach
-        high = np.maximum(self.start, self.end) + max(self.radii) + reach
-        near = [np.flatnonzero((p > a) & (p < b)) for p, a, b in zip((grid.x, grid.y, grid.z), low, high)]
-        if not all(len(one) for one in near):
-            return None
-        box = tuple(slice(one[0], one[-1] + 1) for one in near[::-1])
-        x, y, z = grid.xyz
-        apart = x[..., box[2]] - self.start[0], y[:, box[1]] - self.start[1], z[box[0]] - self.start[2]
-        way = (self.end - self.start).astype(np.float32)
+
+def distances(tubes: Iterable[Tube], grid: Grid, reach: float) -> Iterator[tuple[Box, np.ndarray]]:
+    """Of each tube the box of the slab within reach (mm) of it, and the signed distances there; none that is far."""
+    x, y, z = grid.xyz
+    for start, end, radii in tubes:
+        margin = max(radii)
+        box = grid.box(np.minimum(start, end) - margin - reach, np.maximum(start, end) + margin + reach)
+        if box is None:
+            continue
+        apart = x[..., box[2]] - start[0], y[:, box[1]] - start[1], z[box[0]] - start[2]
+        way = (end - start).astype(np.float32)
         along = np.clip(sum(a * w for a, w in zip(apart, way)) / max(float(way @ way), 1e-6), 0, 1)
         off = np.sqrt(sum((a - along * w) ** 2 for a, w in zip(apart, way)))
-        return box, self.radii[0] + (self.radii[1] - self.radii[0]) * along - off
+        yield box, radii[0] + (radii[1] - radii[0]) * along - off
 
 
 def step(value, low: float, high: float):
@@ -97,9 +112,19 @@ def step(value, low: float, high: float):
     return t * t * (3 - 2 * t)
 
 
+def bump(value, centre: float, width: float):
+    """1 at the centre, 0 far from it."""
+    return np.exp(-(((value - centre) / width) ** 2))
+
+
 def over(image: np.ndarray, share: np.ndarray, hu) -> None:
     """Paint a tissue over the image where its share is above 0."""
     image += share * (hu - image)
+
+
+def norm(x, y, power):
+    """1 on the border of a rounded rectangle of half sides 1, an ellipse where the power is 2."""
+    return (np.abs(x) ** power + np.abs(y) ** power) ** (1 / power)
 
 
 def ellipse(x, y, cx, cy, rx, ry):
@@ -107,11 +132,12 @@ def ellipse(x, y, cx, cy, rx, ry):
     return (1 - np.sqrt(((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2)) * np.minimum(rx, ry)
 
 
+def meet(*bodies):
+    """The part that bodies have in common: the least of their signed distances."""
+    return reduce(np.minimum, bodies)
+
+
 def join(a, b, soft: float):
     """The union of two bodies, its inner edge filled as by a fillet of about this many mm."""
     overlap = np.clip(soft - np.abs(a - b), 0, None)
     return np.maximum(a, b) + overlap * overlap / (4 * soft)
-
-
-def bump(value, centre: float, width: float):
-    return np.exp(-(((value - centre) / width) ** 2))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import binary_dilation
 
 from covidlab.phantom.findings import draw_findings
 
@@ -48,8 +49,6 @@ def test_a_consolidation_hides_vessels_but_not_airways(findings):
 
 
 def test_pleural_changes_lie_along_the_chest_wall(findings):
-    from scipy.ndimage import binary_dilation
-
     pleura, healthy = findings["pleural changes"], findings["healthy lung"]
     assert -50 < np.median(pleura.hu[pleura.mask]) < 80
     # The wall is the dense part that touches the picture's lower left corner.
