@@ -89,7 +89,7 @@ def read_table(path: Path) -> list[dict[str, str]]:
         rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
     except OSError as error:
         found = f"no table ({error.strerror})"
-        raise CovidlabError(path, found, "a .csv under results/", "look into that folder") from error
+        raise CovidlabError(path, found, "a .csv under studies/results/", "look into that folder") from error
     if not rows:
         raise CovidlabError(path, "a table without a row", "a line of column names and rows", "write it again")
     return rows

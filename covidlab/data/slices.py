@@ -23,7 +23,7 @@ from covidlab.data.grid import GridFit
 from covidlab.data.masks import read_mask
 from covidlab.data.volumes import read_volume
 from covidlab.errors import CohortError, VolumeError
-from covidlab.progress import track
+from covidlab.progress import nothing_to_do, track
 
 # Raise it when the reading or resampling of slices changes: old caches are then built anew.
 FORMAT = 5
@@ -87,7 +87,7 @@ def open_slice_cache(cohort: Cohort, size: int = 128, root: Path | None = None) 
     folder = root / f"{cohort.name}-{size}-{_content_key(cohort, size)[:16]}"
     try:
         if (folder / "cache.json").exists():
-            list(track((), _title(size)))  # a notebook shows the same, whether there was anything to do or not
+            nothing_to_do(_title(size))
         else:
             root.mkdir(parents=True, exist_ok=True)
             # Whoever shares the folder may build, too: so their lock is not private.
