@@ -1,7 +1,6 @@
 """From slices to a trained network: recipe, batches, losses, thresholds, and runs that are kept."""
 
-from covidlab.training.annotations import disturb_borders
-from covidlab.training.batches import training_batches, undersample
+from covidlab.training.batches import disturb_borders, training_batches, undersample
 from covidlab.training.comparison import read_test_slices, typical_slices, worst_slices
 from covidlab.training.configs import Config
 from covidlab.training.fit import train

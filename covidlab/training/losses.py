@@ -1,4 +1,4 @@
-"""Losses for rare lesions, by name (paper, section III.B). Slices are chosen in `batches`, borders in `annotations`."""
+"""Losses for rare lesions, by name (paper, section III.B). Slices and borders are chosen in `batches`."""
 
 from covidlab._tensorflow import keras
 

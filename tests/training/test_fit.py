@@ -8,8 +8,7 @@ import pytest
 from covidlab._tensorflow import keras, tf
 from covidlab.data.splits import split_by_slice
 from covidlab.evaluation.counts import Counts
-from covidlab.models import light_unet
-from covidlab.models.inference import predict_slices
+from covidlab.models import light_unet, predict_slices
 from covidlab.models.patch_cnn import dense_patch_cnn
 from covidlab.training.batches import (
     augmented,

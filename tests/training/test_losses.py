@@ -5,8 +5,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from covidlab.evaluation.borders import single_lesions
-from covidlab.training.annotations import disturb_borders
-from covidlab.training.batches import undersample
+from covidlab.training.batches import disturb_borders, undersample
 from covidlab.training.losses import LOSSES
 
 POSITIVE = np.array([True, False, True, False, False, True])
