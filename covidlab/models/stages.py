@@ -132,15 +132,10 @@ def gflop_per_slice(model: keras.Model, size: int) -> float:
     """
     slice_ = tf.TensorSpec((1, size, size, 1), tf.float32)
     graph = tf.function(lambda batch: model(batch, training=False)).get_concrete_function(slice_).graph
-    # Where each kind's kernel is applied once a place: at each output of a convolution, each input of a transposed one.
-    places = {
-        "Conv2D": lambda operation: operation.outputs[0],
-        "DepthwiseConv2dNative": lambda operation: operation.outputs[0],
-        "Conv2DBackpropInput": lambda operation: operation.inputs[2],
-    }
     total = 0
     for operation in graph.get_operations():
-        if operation.type in places:
-            _, height, width, _ = places[operation.type](operation).shape
-            total += 2 * height * width * operation.inputs[1].shape.num_elements()
+        if operation.type in ("Conv2D", "Conv2DBackpropInput"):
+            # The kernel is applied at each output of a convolution, at each input of a transposed one.
+            place = operation.outputs[0] if operation.type == "Conv2D" else operation.inputs[2]
+            total += 2 * place.shape[1] * place.shape[2] * operation.inputs[1].shape.num_elements()
     return total / 1e9

@@ -1,7 +1,6 @@
 """A finished run judged slice by slice: every slice predicted again, borders in mm where the spacing is known."""
 
 import csv
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,8 +34,7 @@ def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None) ->
     Parameters
     ----------
     run : Run
-        Finished. Its folder gains slices.csv, a line a slice, and evaluation.json, which is what is returned; of a
-        committed run, whose weights are not kept, that file is read.
+        Finished. Its folder gains slices.csv, a line a slice, and evaluation.json, which is what is returned.
     cache : SliceCache
         Of the run's cohort and grid.
     spacings : mapping of case -> (slice, row, column) mm or None, optional
@@ -54,9 +52,6 @@ def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None) ->
     CovidlabError
         If the cohort's masks are not those that the run was scored with.
     """
-    kept = run.folder / "evaluation.json"
-    if kept.exists() and not run.weights.exists():
-        return json.loads(kept.read_text())
     split, segmenter, spacings = run.config.split(cache), run.segmenter, spacings or {}
     probabilities = np.empty(cache.images.shape, np.float32)
     for rows, found in _predicted(segmenter, cache):
@@ -86,7 +81,7 @@ def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None) ->
         "test_calibration_error": bins.expected_error,
     })  # fmt: skip
     _write_slices(run.folder / "slices.csv", table, borders, split)
-    write_json(kept, found)
+    write_json(run.folder / "evaluation.json", found)
     return found
 
 

@@ -1,6 +1,6 @@
 """Everything that can be said of one finished run: slice by slice, volume by volume, at the borders, and how surely."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -86,7 +86,7 @@ def report_rows(found: dict) -> list[dict[str, str]]:
     return [{"": label, **{part: text(values) for part, values in found["parts"].items()}} for label, text in texts]
 
 
-def _border_texts(parts: Iterable[dict]) -> list[tuple[str, Callable[[dict], str]]]:
+def _border_texts(parts: Collection[dict]) -> list[tuple[str, Callable[[dict], str]]]:
     """The borders' lines: by unit where a part was measured in it, and in space where a part has whole volumes."""
     texts = []
     for unit in UNITS:

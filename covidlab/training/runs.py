@@ -12,9 +12,8 @@ interrupted one goes on; and what is asked otherwise lands elsewhere.
 import hashlib
 import json
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +93,6 @@ def run_experiment(config: Config, cache: SliceCache, home: Path) -> Run:
     CovidlabError
         If the folder cannot be written, or another process is at work in it; if no training slice shows a lesion.
     """
-    config = replace(config, cases=tuple(dict.fromkeys(cache.cases.tolist())))
     split = config.split(cache)
     try:
         training_slices(cache, split, config.recipe)
@@ -105,7 +103,7 @@ def run_experiment(config: Config, cache: SliceCache, home: Path) -> Run:
         ) from problem  # fmt: skip
     folder = home / run_name(config, cache)
     if not (folder / "scores.json").exists():  # reading needs no right to write
-        with _claimed(folder):
+        with _claim(folder):
             if not (folder / "scores.json").exists():  # whoever was at work a moment ago may have finished it
                 write_json(folder / "config.json", asked_for(config, cache))
                 _train_and_score(config, cache, split, folder)
@@ -183,23 +181,20 @@ def read_run(folder: Path) -> Run:
     return run
 
 
-@contextmanager
-def _claimed(folder: Path) -> Iterator[None]:
+def _claim(folder: Path):
     """Make a run's folder, and keep other processes out of it: two trainings would write the same files."""
-    with ExitStack() as held:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            held.enter_context(FileLock(folder / ".run.lock", timeout=0, mode=0o666))
-        except Timeout as problem:
-            raise CovidlabError(
-                folder, "a run that another process is at work on", "one at a time",
-                "wait until it has ended and give the same command again",
-            ) from problem
-        except OSError as error:
-            raise CovidlabError(
-                folder, f"a folder that cannot be written ({error.strerror})", "room for a run", "choose another folder"
-            ) from error
-        yield
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / ".run.lock", timeout=0, mode=0o666).acquire()
+    except Timeout as problem:
+        raise CovidlabError(
+            folder, "a run that another process is at work on", "one at a time",
+            "wait until it has ended and give the same command again",
+        ) from problem  # fmt: skip
+    except OSError as error:
+        raise CovidlabError(
+            folder, f"a folder that cannot be written ({error.strerror})", "room for a run", "choose another folder"
+        ) from error
 
 
 def rounded(values):

@@ -1,6 +1,5 @@
 import csv
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from covidlab.training.configs import Config
 from covidlab.training.judging import report_run, slice_borders
 from covidlab.training.recipe import Recipe
 from covidlab.training.report import report_rows
-from covidlab.training.runs import read_run, run_experiment
+from covidlab.training.runs import run_experiment
 from studies.tables import over_seeds
 from tests.conftest import SIDE, SLICES, write_scan
 
@@ -88,14 +87,6 @@ def test_several_seeds_stand_as_mean_and_range(known):
     assert table["HD95, mm, median over positive slices"] == "2.0", "an infinite distance has no mean"
     first["parts"]["test"]["borders"] = {"pixels": first["parts"]["test"]["borders"]["mm"]}
     assert not any("NSD" in row["measure"] for row in over_seeds({"light_unet": [first, second]}))
-
-
-def test_of_a_run_without_weights_the_kept_report_is_read(known, tmp_path):
-    run, cache, spacings = known
-    found = report_run(run, cache, spacings)
-    for name in ("config.json", "scores.json", "history.csv", "evaluation.json"):
-        shutil.copy(run.folder / name, tmp_path)
-    assert report_run(read_run(tmp_path), cache, spacings) == json.loads(json.dumps(found))
 
 
 def test_another_cohort_than_the_runs_is_refused(known, tmp_path):
