@@ -1,6 +1,6 @@
 """FCN-8s of Long, Shelhamer and Darrell, which the paper compares with its U-Net (section II.A.1, reference [18]).
 
-VGG16 without its dense layers: fc6 and fc7 are convolutions, a score layer makes one map a class of theirs, transposed
+VGG16 without its dense layers: fc6 and fc7 are convolutions, a score layer makes one map of theirs, transposed
 convolutions bring the scores up, and the scores of pool4 and pool3 are **added** on the way. The U-Net concatenates
 instead; that is one of the two differences the paper names (section II.A.2).
 """
@@ -45,9 +45,7 @@ class Bilinear(keras.initializers.Initializer):
         return keras.ops.convert_to_tensor(np.outer(line, line).reshape(shape).astype(dtype))
 
 
-def fcn8s(
-    stride: int = 8, width: float = 1.0, dropout: float = 0.5, normalised: bool = False, name: str = "fcn8s"
-) -> keras.Model:
+def fcn8s(stride: int = 8, width: float = 1.0, dropout: float = 0.5, normalised: bool = False) -> keras.Model:
     """Build FCN-8s, or FCN-16s or FCN-32s, with fresh weights.
 
     Parameters
@@ -95,7 +93,7 @@ def fcn8s(
         score = layers.Conv2D(1, 1, kernel_initializer="zeros", name=f"score_pool{block}")(pooled[block])
         x = layers.Add(name=f"sum_pool{block}")([x, score])
     x = layers.Activation("sigmoid", name="probability")(_upsample(x, stride, f"up{stride}"))
-    return keras.Model(slices, CropLike(name="crop")([x, slices]), name=name)
+    return keras.Model(slices, CropLike(name="crop")([x, slices]), name="fcn8s")
 
 
 def layer_weights(width: float = 1.0) -> dict[str, int]:

@@ -13,25 +13,7 @@ from covidlab.training.runs import Run, read_run, run_experiment
 from covidlab.training.thresholds import THRESHOLDS, best_threshold, count_slices
 
 __all__ = [
-    "beside_ours",
-    "best_threshold",
-    "Config",
-    "count_slices",
-    "disturb_borders",
-    "lesson_run",
-    "LOSSES",
-    "read_run",
-    "read_test_slices",
-    "Recipe",
-    "recipe_for",
-    "report_rows",
-    "report_run",
-    "Run",
-    "run_experiment",
-    "THRESHOLDS",
-    "train",
-    "training_batches",
-    "typical_slices",
-    "undersample",
-    "worst_slices",
-]
+    "beside_ours", "best_threshold", "Config", "count_slices", "disturb_borders", "lesson_run", "LOSSES",
+    "read_run", "read_test_slices", "Recipe", "recipe_for", "report_rows", "report_run", "Run", "run_experiment",
+    "THRESHOLDS", "train", "training_batches", "typical_slices", "undersample", "worst_slices",
+]  # fmt: skip
