@@ -121,12 +121,12 @@ def run_of(config, cache, folder: Path):
 
 def print_runs(runs) -> None:
     """Scores of runs, after what they must be read with."""
-    from covidlab.training import scores
+    from covidlab.training.runs import score_table
 
     sentences = dict.fromkeys(run.config.sentence for run in runs.values())
     print("\n".join(sentences), "pooled over all pixels of a part", sep="; ")
     print(*dict.fromkeys(run.leak for run in runs.values()), sep="\n", end="\n\n")
-    print(scores.score_table(runs))
+    print(score_table(runs))
 
 
 def train(options) -> None:
@@ -203,7 +203,7 @@ def time(options) -> None:
     """Time a slice."""
     from covidlab import tables
     from covidlab.beyond import timing
-    from covidlab.models.builders import MODELS
+    from covidlab.models import MODELS
     from covidlab.plots import scores, style
 
     names = check_models((options.models or ",".join(MODELS)).split(","))

@@ -14,7 +14,7 @@ import numpy as np
 from covidlab._tensorflow import keras
 from covidlab.data.cohorts import open_cohort
 from covidlab.data.slices import open_slice_cache
-from covidlab.models.builders import MODELS
+from covidlab.models import MODELS
 from covidlab.progress import progress_bar
 from covidlab.tables import Provenance, mean_and_range, write_table
 from covidlab.training.fit import train

@@ -20,14 +20,14 @@ from covidlab.data.cohorts import open_cohort
 from covidlab.data.slices import grid_spacing, open_slice_cache
 from covidlab.data.splits import make_split
 from covidlab.errors import CovidlabError
-from covidlab.models.builders import MODELS
+from covidlab.models import MODELS
 from covidlab.models.segmenter import open_segmenter
 from covidlab.training.judging import report_run
 from covidlab.training.recipe import GRIDS, OPTIONS, recipe_for
 from covidlab.training.report import case_rows, report_rows
 from covidlab.training.runs import read_run, write_json
-from covidlab.training.scores import summary, summary_over_seeds
 from studies import figures, folds, questions, rates
+from studies.summaries import summary, summary_over_seeds
 from studies.tables import adaptation_rows, over_seeds, side_by_side
 
 

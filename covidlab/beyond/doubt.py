@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 from covidlab._tensorflow import keras
-from covidlab.models.inference import predict_slices
+from covidlab.models import predict_slices
 from covidlab.progress import track
 
 

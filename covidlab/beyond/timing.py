@@ -24,7 +24,7 @@ from covidlab._tensorflow import keras
 from covidlab.beyond.export import ExportError, export_model, install, missing_packages
 from covidlab.beyond.times import PRODUCT_SIDE, FormTime, ModelFacts, Spread, Timing, peak_gflops
 from covidlab.errors import CovidlabError
-from covidlab.models.builders import MODELS
+from covidlab.models import MODELS
 from covidlab.models.stages import gflop_per_slice
 from covidlab.models.weights_file import WeightsInfo, save_weights
 from covidlab.progress import progress_bar

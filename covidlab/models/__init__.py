@@ -4,34 +4,16 @@ Each takes slices, float32 (batch, height, width, 1) in 0..1 (the [-1250, 250] H
 infection, float32 (batch, height, width, 1), at the input's own height and width.
 """
 
-from covidlab.models.builders import MODELS
 from covidlab.models.fcn8s import Bilinear, carry_weights, fcn8s, layer_weights
-from covidlab.models.inference import predict_slices
 from covidlab.models.patch_cnn import classifier_in, patch_cnn
-from covidlab.models.receptive_field import reach_after, reaches
 from covidlab.models.segment import predict_file
-from covidlab.models.segmenter import Segmenter, open_segmenter
-from covidlab.models.stages import gflop_per_slice
+from covidlab.models.segmenter import Segmenter, open_segmenter, predict_slices
+from covidlab.models.stages import gflop_per_slice, reach_after, reaches
 from covidlab.models.unet import light_unet, nano_unet
-from covidlab.models.weights_file import WeightsInfo, save_weights
+from covidlab.models.weights_file import MODELS, WeightsInfo, save_weights
 
 __all__ = [
-    "Bilinear",
-    "carry_weights",
-    "classifier_in",
-    "fcn8s",
-    "gflop_per_slice",
-    "layer_weights",
-    "light_unet",
-    "MODELS",
-    "nano_unet",
-    "open_segmenter",
-    "patch_cnn",
-    "predict_file",
-    "predict_slices",
-    "reach_after",
-    "reaches",
-    "save_weights",
-    "Segmenter",
-    "WeightsInfo",
-]
+    "Bilinear", "carry_weights", "classifier_in", "fcn8s", "gflop_per_slice", "layer_weights", "light_unet",
+    "MODELS", "nano_unet", "open_segmenter", "patch_cnn", "predict_file", "predict_slices", "reach_after",
+    "reaches", "save_weights", "Segmenter", "WeightsInfo",
+]  # fmt: skip

@@ -66,14 +66,9 @@ def settle(learner: keras.Model, images: np.ndarray, batch: int = 16) -> None:
 
 
 def fold(learner: keras.Model, model: keras.Model) -> None:
-    """Give a network the weights of its normalised twin, so that both answer alike.
+    """Give a network the weights of its twin that was built with `normalised=True`, so that both answer alike.
 
-    Parameters
-    ----------
-    learner : keras.Model
-        Built with `normalised=True`.
-    model : keras.Model
-        Built without, else alike; its weights are replaced. What it normalises itself it keeps as it is.
+    What the network normalises itself it keeps as it is.
     """
     own = {layer.name for layer in model.layers}
     norms = {layer.name: layer for layer in learner.layers if isinstance(layer, layers.BatchNormalization)}

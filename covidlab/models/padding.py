@@ -1,11 +1,10 @@
-"""Layers that let a network take a slice of any size, and give an answer for each of its pixels."""
+"""Layers that let a network of poolings take a slice of any size, and give an answer for each of its pixels."""
 
 from covidlab._tensorflow import keras
 
 ops = keras.ops
 
 
-@keras.saving.register_keras_serializable("covidlab")
 class PadToMultiple(keras.layers.Layer):
     """Pad the right and bottom edge with zeros, which are air, up to a multiple of `multiple` pixels."""
 
@@ -25,7 +24,6 @@ class PadToMultiple(keras.layers.Layer):
         return {**super().get_config(), "multiple": self.multiple}
 
 
-@keras.saving.register_keras_serializable("covidlab")
 class CropLike(keras.layers.Layer):
     """Crop the first input to the height and width of the second: the inverse of `PadToMultiple`."""
 
@@ -37,23 +35,3 @@ class CropLike(keras.layers.Layer):
     def compute_output_shape(self, shapes):
         (_, _, _, channels), (batch, height, width, _) = shapes
         return batch, height, width, channels
-
-
-@keras.saving.register_keras_serializable("covidlab")
-class ReflectBorder(keras.layers.Layer):
-    """Reflect the slice beyond each edge by `pixels`, so that a patch fits around every pixel."""
-
-    def __init__(self, pixels: int, **options):
-        super().__init__(**options)
-        self.pixels = pixels
-
-    def call(self, slices):
-        border = (self.pixels, self.pixels)
-        return ops.pad(slices, [(0, 0), border, border, (0, 0)], mode="reflect")
-
-    def compute_output_shape(self, shape):
-        batch, height, width, channels = shape
-        return (batch, *(side and side + 2 * self.pixels for side in (height, width)), channels)
-
-    def get_config(self):
-        return {**super().get_config(), "pixels": self.pixels}

@@ -8,41 +8,30 @@ from collections.abc import Sequence
 
 from covidlab import paper
 from covidlab._tensorflow import keras
-from covidlab.models.padding import ReflectBorder
 
 layers = keras.layers
 
 
-def patch_cnn(
-    widths: Sequence[int] = (16, 32, 32), size: int = paper.PATCH_SIZE, dropout: float = 0.2, name: str = "patch_cnn"
-) -> keras.Model:
+def patch_cnn(widths: Sequence[int] = (16, 32, 32), dropout: float = 0.2) -> keras.Model:
     """Build the classifier of patches, with fresh weights.
 
-    Convolutions of 3 x 3 without padding shrink the patch by two pixels each; one more, as large as what is left,
-    is the dense layer in the form of a convolution. Without pooling, so that the dense form is exact.
-
-    Parameters
-    ----------
-    widths : sequence of int
-        Feature maps of each 3 x 3 convolution.
-    size : int, odd
-        Pixels a side; 11 in the paper, which gives no layers. These are our choice.
-    dropout : float in 0..1
-    name : str
+    Convolutions of 3 x 3 without padding, of so many feature maps each, shrink the patch by two pixels each; one more,
+    as large as what is left, is the dense layer in the form of a convolution. Without pooling, so that the dense form
+    is exact. The paper gives no layers: these are our choice.
 
     Returns
     -------
     keras.Model
-        float32 (batch, size, size, 1) in 0..1 -> float32 (batch, 1, 1, 1): the probability that the centre is
-        lesion. A larger input gives the probabilities of all centres of patches inside it.
+        float32 (batch, 11, 11, 1) in 0..1 -> float32 (batch, 1, 1, 1): the probability that the centre is lesion. A
+        larger input gives the probabilities of all centres of patches inside it.
 
     Raises
     ------
     ValueError
-        If the patch is even, or too small for that many convolutions.
+        If the patch is too small for that many convolutions.
     """
-    left = size - 2 * len(widths)
-    if size % 2 == 0 or left < 1:
+    left = paper.PATCH_SIZE - 2 * len(widths)
+    if left < 1:
         raise ValueError(f"{len(widths)} convolutions of 3 x 3 need an odd patch of {2 * len(widths) + 1} or more")
     patches = keras.Input((None, None, 1), name="patch")
     x = layers.Rescaling(4.0, offset=-1.2, name="scale")(patches)
@@ -51,44 +40,25 @@ def patch_cnn(
     x = layers.Conv2D(64, left, activation="relu", kernel_initializer="he_normal", name="dense1")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
     x = layers.Conv2D(1, 1, activation="sigmoid", name="probability")(x)
-    return keras.Model(patches, x, name=name)
+    return keras.Model(patches, x, name="patch_cnn")
 
 
-def dense_form(classifier: keras.Model, size: int = paper.PATCH_SIZE) -> keras.Model:
-    """The same weights run over whole slices; beyond the border the slice is reflected.
-
-    Parameters
-    ----------
-    classifier : keras.Model
-        From `patch_cnn`; the weights are shared, not copied.
-    size : int
-        Of its patch.
+def dense_form(classifier: keras.Model) -> keras.Model:
+    """The weights of a `patch_cnn`, shared and not copied, run over whole slices, reflected beyond their border.
 
     Returns
     -------
     keras.Model
         float32 (batch, height, width, 1) in 0..1 -> float32 of the same shape, the probability at each pixel.
     """
-    slices = keras.Input((None, None, 1), name="slice")
-    return keras.Model(
-        slices, classifier(ReflectBorder(size // 2, name="border")(slices)), name=f"{classifier.name}_dense"
-    )
+    slices, half = keras.Input((None, None, 1), name="slice"), paper.PATCH_SIZE // 2
+    reflected = keras.ops.pad(slices, [(0, 0), (half, half), (half, half), (0, 0)], mode="reflect")
+    return keras.Model(slices, classifier(reflected), name=f"{classifier.name}_dense")
 
 
 def dense_patch_cnn(**options) -> keras.Model:
-    """The patch CNN as a model of slices, with fresh weights: what all other models are from the start.
-
-    Parameters
-    ----------
-    options
-        Of `patch_cnn`.
-
-    Returns
-    -------
-    keras.Model
-        float32 (batch, height, width, 1) in 0..1 -> float32 of the same shape.
-    """
-    return dense_form(patch_cnn(**options), options.get("size", paper.PATCH_SIZE))
+    """The patch CNN, with options of `patch_cnn`, as what all other models are from the start: a model of slices."""
+    return dense_form(patch_cnn(**options))
 
 
 def classifier_in(model: keras.Model) -> keras.Model | None:

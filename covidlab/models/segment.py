@@ -15,7 +15,8 @@ from covidlab.errors import CovidlabError
 from covidlab.models.segmenter import Segmenter
 from covidlab.progress import track
 
-# Told what was marked: the mask's file, the scan, and bool (slices, rows, columns) in display orientation.
+# Told what was marked, such as `draw_overlay`: the mask's file, the scan, and bool (slices, rows, columns) in display
+# orientation.
 Look = Callable[[Path, Volume, np.ndarray], None]
 
 
@@ -28,22 +29,12 @@ class Prediction:
     slices: int  # Of the scan, and of the mask
     positive_slices: int
     positive_voxels: int
-    # Volume of what is marked; None where the file does not say how large a voxel is
-    millilitres: float | None
+    millilitres: float | None  # Volume of what is marked; None where the file does not say how large a voxel is
     findings: tuple[str, ...]  # What is odd about the scan; see `covidlab.data.volumes`
 
 
-def predict_file(
-    scan: Path, mask: Path, segmenter: Segmenter, look: Look | None = None
-) -> Prediction:
-    """Segment one scan and write the mask beside its geometry: same shape, affine and header codes.
-
-    Parameters
-    ----------
-    scan, mask : Path
-    segmenter : Segmenter
-    look : callable (mask, Volume, what is marked), optional
-        Called once the mask is written; such as `draw_overlay`.
+def predict_file(scan: Path, mask: Path, segmenter: Segmenter, look: Look | None = None) -> Prediction:
+    """Segment one scan and write the mask beside its geometry: same shape, affine and header codes. Then `look`.
 
     Raises
     ------
@@ -62,9 +53,7 @@ def predict_file(
     )
 
 
-def predict_all(
-    source: Path, target: Path, segmenter: Segmenter, look: Look | None = None
-) -> Iterator[Prediction]:
+def predict_all(source: Path, target: Path, segmenter: Segmenter, look: Look | None = None) -> Iterator[Prediction]:
     """Segment one file into a file, or every scan of a folder into a folder.
 
     Parameters
@@ -77,10 +66,6 @@ def predict_all(
     segmenter : Segmenter
     look : callable, optional
         See `predict_file`.
-
-    Yields
-    ------
-    Prediction
 
     Raises
     ------

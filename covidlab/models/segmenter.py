@@ -3,35 +3,54 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from scipy import ndimage
 
-from covidlab._tensorflow import keras
+from covidlab._tensorflow import keras, tf
 from covidlab.data.grid import GridFit
 from covidlab.data.volumes import Volume
 from covidlab.errors import WeightsError
-from covidlab.models.builders import MODELS
-from covidlab.models.inference import predict_slices
-from covidlab.models.specks import drop_specks
-from covidlab.models.weights_file import WeightsInfo, read_info
+from covidlab.models.weights_file import MODELS, WeightsInfo, read_info
 from covidlab.weights import find_weights
 
 # Slices held as probabilities at once: 300 slices of 512 x 512 are 315 MB.
 PORTION = 16
 
 
+def predict_slices(model: keras.Model, images: np.ndarray, mirror: bool = False) -> np.ndarray:
+    """Probabilities, float32 in 0..1, for uint8 slices (slices, height, width) that are on the model's grid.
+
+    With `mirror` the model sees each slice's mirror image, too, and the mean of both answers counts: twice the time.
+    """
+    if mirror:
+        return (predict_slices(model, images) + predict_slices(model, images[:, :, ::-1])[:, :, ::-1]) / 2
+    call = _compiled(model)
+    probabilities = np.empty(images.shape, dtype=np.float32)
+    for start in range(0, len(images), PORTION):
+        batch = slice(start, start + PORTION)
+        probabilities[batch] = call(tf.constant(images[batch, ..., None])).numpy()[..., 0]
+    return probabilities
+
+
+@lru_cache(maxsize=4)
+def _compiled(model: keras.Model):
+    """One traced graph a model, for slices of any number and size: `model.predict` costs about twice as much on
+    small batches, and tracing anew for each call costs seconds."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 1], tf.uint8)])
+    def call(batch):
+        return model(tf.cast(batch, tf.float32) / 255, training=False)
+
+    return call
+
+
 @dataclass(frozen=True, eq=False)
 class Segmenter:
-    """A network with its threshold, the smallest spot it marks, and whether it looks at mirror images, too.
-
-    Parameters
-    ----------
-    network : keras.Model
-        One of `covidlab.models.MODELS`.
-    info : WeightsInfo
-        What its weights file knows.
-    """
+    """A network of `MODELS` with what its weights file knows: its threshold, the smallest spot it marks, whether it
+    looks at mirror images, too."""
 
     network: keras.Model
     info: WeightsInfo
@@ -46,8 +65,17 @@ class Segmenter:
         return predict_slices(self.network, images, mirror=self.info.mirror)
 
     def mark(self, probabilities: np.ndarray) -> np.ndarray:
-        """What is called lesion: probabilities on the grid -> bool, from the threshold on, small spots dropped."""
-        return drop_specks(probabilities >= self.threshold, self.info.smallest)
+        """What is called lesion: probabilities on the grid -> bool, from the threshold on, small spots dropped.
+
+        A few pixels of vessel or of a rib's edge would make a healthy slice positive (not in the paper). A spot is
+        what hangs together by the sides of its pixels, within one slice.
+        """
+        marked = probabilities >= self.threshold
+        if self.info.smallest > 1:
+            for mask in marked:
+                spots, _ = ndimage.label(mask)
+                mask &= (np.bincount(spots.ravel()) >= self.info.smallest)[spots]
+        return marked
 
     def mask(self, images: np.ndarray) -> np.ndarray:
         """The mask of slices on the network's grid: uint8 (slices, grid, grid) -> bool of the same shape."""
@@ -62,8 +90,9 @@ class Segmenter:
             In display orientation; `volume.from_display` takes it to voxel order.
         """
         fit, masks = GridFit.of(volume, self.info.grid), []
-        for probabilities in self._on_grid(volume, fit):
-            portion = self._without_specks(probabilities)
+        for portion in self._on_grid(volume, fit):
+            # 0 in spots too small to be marked, so that the threshold alone marks the rest.
+            portion = np.where((portion >= self.threshold) & ~self.mark(portion), np.float32(0), portion)
             found = np.zeros((len(portion), *volume.slice_shape), bool)
             # Interpolation stays between the values it starts from: a slice below the threshold has nothing to take
             # back.
@@ -71,12 +100,6 @@ class Segmenter:
             found[reached] = fit.from_grid(portion[reached]) >= self.threshold
             masks.append(found)
         return np.concatenate(masks)
-
-    def _without_specks(self, probabilities: np.ndarray) -> np.ndarray:
-        """The probabilities with 0 in spots too small to be marked, so that the threshold alone marks the rest."""
-        if self.info.smallest <= 1:
-            return probabilities
-        return np.where((probabilities >= self.threshold) & ~self.mark(probabilities), np.float32(0), probabilities)
 
     def _on_grid(self, volume: Volume, fit: GridFit) -> Iterator[np.ndarray]:
         """Probabilities of a few slices at a time; the network works on the next ones while these are taken back."""
@@ -103,10 +126,6 @@ def open_segmenter(named: str | Path | None = None) -> Segmenter:
     named : str or Path, optional
         A file, or one of the shipped ones by name (`covidlab.weights.SHIPPED`), the default one if none is named.
 
-    Returns
-    -------
-    Segmenter
-
     Raises
     ------
     WeightsError
@@ -118,10 +137,6 @@ def open_segmenter(named: str | Path | None = None) -> Segmenter:
     try:
         network.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
-        raise WeightsError(
-            path,
-            f"weights that do not fit {info.model} ({str(error).splitlines()[0]})",
-            f"weights of {info.model}",
-            "train again, or name another file",
-        ) from error
+        found = f"weights that do not fit {info.model} ({str(error).splitlines()[0]})"
+        raise WeightsError(path, found, f"weights of {info.model}", "train again, or name another file") from error
     return Segmenter(network, info)

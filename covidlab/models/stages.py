@@ -1,34 +1,36 @@
-"""What a network is built of, read from itself: its stages and its arithmetic."""
+"""What is read from a network itself: its stages, how much of a slice a place of it sees, its arithmetic."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from covidlab._tensorflow import keras, tf
 
 layers = keras.layers
 
+# The transposed convolution first: some versions of Keras derive it from the other.
+KINDS = {
+    layers.Conv2DTranspose: "transposed convolution",
+    layers.Conv2D: "convolution",
+    layers.MaxPooling2D: "max-pooling",
+    layers.Concatenate: "concatenation",
+    layers.Add: "sum",
+}
+
 
 @dataclass(frozen=True)
 class Stage:
     """One layer that changes what the slice looks like on its way through a network."""
 
-    name: str  # Kind is a key of `COLOURS`
-    kind: str
+    name: str
+    kind: str  # One of `KINDS`
     channels: int  # Feature maps that leave it
     stride: int  # Pixels of the slice for each pixel of its maps, along one side
     inputs: tuple[str, ...]  # Names of the stages that it takes from; empty for the first
 
 
 def stages_of(model: keras.Model) -> tuple[Stage, ...]:
-    """What a slice passes on its way through a model: convolutions, pooling, transposed convolutions, joints.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Functional, built of one-input layers and of concatenations and sums.
-
-    Returns
-    -------
-    tuple of Stage, in the order of computation
+    """What a slice passes on its way through a functional model of one-input layers, concatenations and sums, in the
+    order of computation.
 
     Examples
     --------
@@ -43,7 +45,7 @@ def stages_of(model: keras.Model) -> tuple[Stage, ...]:
             continue
         given = operation.input if isinstance(operation.input, list) else [operation.input]
         inputs = tuple(dict.fromkeys(name for tensor in given for name in source[id(tensor)]))
-        kind = _kind(operation)
+        kind = next((kind for layer, kind in KINDS.items() if isinstance(operation, layer)), None)
         if kind is None:  # activations, normalisation, padding: they pass on what they get
             source[id(operation.output)] = inputs[:1]
             continue
@@ -54,33 +56,73 @@ def stages_of(model: keras.Model) -> tuple[Stage, ...]:
     return tuple(stages.values())
 
 
-def _kind(operation) -> str | None:
-    # The transposed convolution first: some versions of Keras derive it from the other.
-    kinds = {
-        layers.Conv2DTranspose: "transposed convolution",
-        layers.Conv2D: "convolution",
-        layers.MaxPooling2D: "max-pooling",
-        layers.Concatenate: "concatenation",
-        layers.Add: "sum",
-    }
-    return next((kind for layer, kind in kinds.items() if isinstance(operation, layer)), None)
+@dataclass(frozen=True)
+class Reach:
+    """What one place of a layer's output sees."""
+
+    layer: str
+    kernel: int  # Pixels a side of the layer's own window, and how far it moves; both on the map that the layer takes
+    step: int
+    field: int  # Pixels a side of the slice that can change one place of its output: the receptive field
+    stride: int  # Pixels of the slice between one place and the next
+
+
+def reach_after(windows: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Receptive field and stride, in pixels of the slice, after convolutions and poolings of (kernel, step) in a row.
+
+    Examples
+    --------
+    Two convolutions of 3 x 3 see 5 pixels. After a pooling, the next sees 4 more at once, not 2.
+
+    >>> reach_after([(3, 1), (3, 1)])
+    (5, 1)
+    >>> reach_after([(3, 1), (3, 1), (2, 2), (3, 1)])
+    (10, 2)
+    """
+    field, stride = 1, 1
+    for kernel, step in windows:
+        field += (kernel - 1) * stride
+        stride *= step
+    return field, stride
+
+
+def reaches(model: keras.Model, last: str) -> tuple[Reach, ...]:
+    """The reach of each convolution and pooling of a functional model, on the way from the slice to the layer `last`.
+
+    Raises
+    ------
+    ValueError
+        If the model has no such layer, or two ways lead to it, or one that grows.
+
+    Examples
+    --------
+    >>> from covidlab.models.patch_cnn import patch_cnn
+    >>> reaches(patch_cnn(), "probability")[-1].field
+    11
+    """
+    maker = {id(operation.output): operation for operation in model.operations}
+    way, layer = [], model.get_layer(last)
+    while not isinstance(layer, layers.InputLayer):
+        if isinstance(layer.input, list):
+            raise ValueError(f"several ways lead to {layer.name}; end before it")
+        way.insert(0, layer)
+        layer = maker[id(layer.input)]
+    found, windows = [], []
+    for layer in way:
+        if isinstance(layer, layers.Conv2DTranspose):
+            raise ValueError(f"{layer.name} makes its map larger; end before it")
+        if isinstance(layer, layers.Conv2D | layers.MaxPooling2D):
+            kernel = layer.kernel_size if isinstance(layer, layers.Conv2D) else layer.pool_size
+            windows.append((kernel[0], layer.strides[0]))
+            found.append(Reach(layer.name, *windows[-1], *reach_after(windows)))
+    return tuple(found)
 
 
 def gflop_per_slice(model: keras.Model, size: int) -> float:
-    """Arithmetic of one slice, in 10^9 operations: its convolutions, a multiply-add counted as two.
+    """Arithmetic of one slice of `size` pixels a side, in 10^9 operations: a multiply-add of a convolution is two.
 
     Counted in the graph that TensorFlow runs, so padding to a multiple of 16 is in it. Biases, activations, pooling
     and normalisation are left out: together they are about a hundredth.
-
-    Parameters
-    ----------
-    model : keras.Model
-    size : int
-        Pixels a side.
-
-    Returns
-    -------
-    float
 
     Examples
     --------
@@ -90,15 +132,10 @@ def gflop_per_slice(model: keras.Model, size: int) -> float:
     """
     slice_ = tf.TensorSpec((1, size, size, 1), tf.float32)
     graph = tf.function(lambda batch: model(batch, training=False)).get_concrete_function(slice_).graph
-    # Where each kind's kernel is applied once a place: at each output of a convolution, each input of a transposed one.
-    places = {
-        "Conv2D": lambda operation: operation.outputs[0],
-        "DepthwiseConv2dNative": lambda operation: operation.outputs[0],
-        "Conv2DBackpropInput": lambda operation: operation.inputs[2],
-    }
     total = 0
     for operation in graph.get_operations():
-        if operation.type in places:
-            _, height, width, _ = places[operation.type](operation).shape
-            total += 2 * height * width * operation.inputs[1].shape.num_elements()
+        if operation.type in ("Conv2D", "Conv2DBackpropInput"):
+            # The kernel is applied at each output of a convolution, at each input of a transposed one.
+            place = operation.outputs[0] if operation.type == "Conv2D" else operation.inputs[2]
+            total += 2 * place.shape[1] * place.shape[2] * operation.inputs[1].shape.num_elements()
     return total / 1e9

@@ -34,7 +34,6 @@ def light_unet(
         Of the first convolution, and of the last: see `nano_unet`.
     normalised : bool
         Whether batch normalisation follows every convolution but the last: how it trains, see `models.normalised`.
-    name : str
 
     Returns
     -------
@@ -71,8 +70,7 @@ def light_unet(
     rare = keras.initializers.Constant(-4.0)
     options = {"activation": "sigmoid", "bias_initializer": rare, "name": "probability"}
     last = layers.Conv2D(1, 1, **options) if stride == 1 else layers.Conv2DTranspose(1, stride, stride, **options)
-    x = last(x)
-    return keras.Model(slices, CropLike(name="crop")([x, slices]), name=name)
+    return keras.Model(slices, CropLike(name="crop")([last(x), slices]), name=name)
 
 
 def nano_unet(widths: Sequence[int] = (8, 16, 32, 64), stride: int = 2, name: str = "nano_unet", **options):
@@ -83,16 +81,6 @@ def nano_unet(widths: Sequence[int] = (8, 16, 32, 64), stride: int = 2, name: st
     pixels that they stand for, so nothing need be lost. From there it is the light U-Net without its lowest level,
     and a transposed convolution gives each of the 2 x 2 pixels its own probability. At 630 x 630 that is 1.81
     GFLOP instead of 9.45; the file is 0.57 MB.
-
-    Parameters
-    ----------
-    widths, stride, name, options
-        Of `light_unet`.
-
-    Returns
-    -------
-    keras.Model
-        As `light_unet`.
 
     Examples
     --------

@@ -16,47 +16,30 @@ from covidlab._tensorflow import keras
 from covidlab.data.folders import patient_of
 from covidlab.errors import WeightsError
 from covidlab.files import whole_file
-from covidlab.models.builders import MODELS
+from covidlab.models.fcn8s import fcn8s
+from covidlab.models.patch_cnn import dense_patch_cnn
+from covidlab.models.unet import light_unet, nano_unet
 from covidlab.weights import SHIPPED
+
+# By name, for the command line and for weights files, which name the function that builds their model.
+MODELS = {"patch_cnn": dense_patch_cnn, "fcn8s": fcn8s, "light_unet": light_unet, "nano_unet": nano_unet}
 
 ATTRIBUTE = "covidlab"
 
 
 @dataclass(frozen=True)
 class WeightsInfo:
-    """What a weights file was trained to take and give.
+    """What a weights file was trained to take and give."""
 
-    Parameters
-    ----------
-    model : str
-        A name in `covidlab.models.MODELS`.
-    options : mapping
-        What its function was called with, such as ``{"widths": [8, 16, 32, 64, 128]}``.
-    grid : int
-        Pixels a side of the slices it was trained on; a scan is resampled to it.
-    intensities : str
-        The intensity rule: "[-1250, 250] HU as 0..1".
-    threshold : float
-        Probability from which a pixel is called lesion, chosen on validation.
-    trained_on : str
-        Cohort, protocol and seed, in words.
-    mirror : bool
-        Whether the threshold belongs to the mean of the answers to a slice and to its mirror image.
-    smallest : int
-        Pixels of the grid that a marked spot must have, chosen on validation; see `covidlab.models.specks`.
-    seen : sequence of str
-        Cases with slices in training or validation: a score on these says nothing about new patients.
-    """
-
-    model: str
-    grid: int
-    threshold: float
-    trained_on: str
-    options: Mapping = field(default_factory=dict)
+    model: str  # A name in `MODELS`
+    grid: int  # Pixels a side of the slices it was trained on; a scan is resampled to it
+    threshold: float  # Probability from which a pixel is called lesion, chosen on validation
+    trained_on: str  # Cohort, protocol and seed, in words
+    options: Mapping = field(default_factory=dict)  # What the model's function was called with
     intensities: str = "[-1250, 250] HU as 0..1"
-    mirror: bool = False
-    smallest: int = 1
-    seen: Sequence[str] = ()
+    mirror: bool = False  # Whether the threshold belongs to the mean of the answers to a slice and its mirror image
+    smallest: int = 1  # Pixels of the grid that a marked spot must have, chosen on validation; see `Segmenter.mark`
+    seen: Sequence[str] = ()  # Cases in training or validation: a score on these says nothing about new patients
 
     def has_seen(self, case: str, patient: str) -> bool:
         """Whether a case, or another scan of its patient, was in training or validation."""

@@ -1,7 +1,6 @@
 """From slices to a trained network: recipe, batches, losses, thresholds, and runs that are kept."""
 
-from covidlab.training.annotations import disturb_borders
-from covidlab.training.batches import training_batches, undersample
+from covidlab.training.batches import disturb_borders, training_batches, undersample
 from covidlab.training.comparison import read_test_slices, typical_slices, worst_slices
 from covidlab.training.configs import Config
 from covidlab.training.fit import train
@@ -14,25 +13,7 @@ from covidlab.training.runs import Run, read_run, run_experiment
 from covidlab.training.thresholds import THRESHOLDS, best_threshold, count_slices
 
 __all__ = [
-    "beside_ours",
-    "best_threshold",
-    "Config",
-    "count_slices",
-    "disturb_borders",
-    "lesson_run",
-    "LOSSES",
-    "read_run",
-    "read_test_slices",
-    "Recipe",
-    "recipe_for",
-    "report_rows",
-    "report_run",
-    "Run",
-    "run_experiment",
-    "THRESHOLDS",
-    "train",
-    "training_batches",
-    "typical_slices",
-    "undersample",
-    "worst_slices",
-]
+    "beside_ours", "best_threshold", "Config", "count_slices", "disturb_borders", "lesson_run", "LOSSES",
+    "read_run", "read_test_slices", "Recipe", "recipe_for", "report_rows", "report_run", "Run", "run_experiment",
+    "THRESHOLDS", "train", "training_batches", "typical_slices", "undersample", "worst_slices",
+]  # fmt: skip

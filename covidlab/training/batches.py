@@ -1,16 +1,15 @@
-"""The batches of a training: which slices, in which order, turned and mirrored how."""
+"""The batches of a training: which slices, in which order, with which masks, turned and mirrored how."""
 
-from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
+from scipy import ndimage
 
 from covidlab import paper
 from covidlab._tensorflow import tf
 from covidlab.data.patches import PatchPlaces, cut_patches, sample_places
 from covidlab.data.slices import SliceCache
 from covidlab.data.splits import Split
-from covidlab.training.annotations import disturb_borders
 from covidlab.training.recipe import Recipe
 
 
@@ -32,37 +31,19 @@ def annotations(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int
     return masks
 
 
-def slice_order(slices: np.ndarray, seed: int) -> Iterator[int]:
-    """Endless shuffled passes over the training slices, the same for the same seed."""
-    random = np.random.default_rng(seed)
-    while True:
-        yield from random.permutation(slices)
+def training_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int, first_update: int = 0):
+    """The batches of a training, from any update on: shuffled passes over the slices, given by their positions.
 
-
-def training_batches(
-    cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int, first_update: int = 0
-):
-    """The batches of a training, from any update on.
-
-    Parameters
-    ----------
-    cache : SliceCache
-    slices : 1-D ndarray of int
-        Positions of the training slices.
-    recipe : Recipe
-    seed : int
-    first_update : int
-        Where to start: a resumed run sees exactly what it would have seen.
+    A run that is resumed sees exactly what it would have seen.
 
     Returns
     -------
     tf.data.Dataset of (float32 (batch, size, size, 1) in 0..1, float32 (batch, size, size, 1), 0 or 1)
     """
-    order, wanted = slice_order(slices, seed), recipe.updates * recipe.batch_size
-    positions = np.fromiter(order, dtype=np.int64, count=wanted).reshape(-1, recipe.batch_size)
-
+    random, wanted = np.random.default_rng(seed), recipe.updates * recipe.batch_size
+    passes = [random.permutation(slices) for _ in range(-(-wanted // len(slices)))]
+    positions = np.concatenate(passes)[:wanted].astype(np.int64).reshape(-1, recipe.batch_size)
     reference = annotations(cache, slices, recipe, seed)
-
     shape = (recipe.batch_size, cache.size, cache.size, 1)
 
     def read(batch):
@@ -80,24 +61,12 @@ def training_batches(
 
 
 def patch_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int, first_update: int = 0):
-    """The batches of the patch CNN's training, half of the patches around a lesion pixel, from any update on.
-
-    Parameters
-    ----------
-    cache : SliceCache
-    slices : 1-D ndarray of int
-        Positions of the training slices.
-    recipe : Recipe
-        `batch_size` patches an update.
-    seed : int
-    first_update : int
-        Where to start: a resumed run sees exactly what it would have seen.
+    """As `training_batches` for the patch CNN: `batch_size` patches an update, half of them around a lesion pixel.
 
     Returns
     -------
     tf.data.Dataset of (float32 (batch, 11, 11, 1) in 0..1, float32 (batch, 1, 1, 1), 0 or 1: the centre is lesion)
     """
-
     reference = annotations(cache, slices, recipe, seed)
 
     @lru_cache(maxsize=2)  # an epoch's, and the next one's, which is being prepared
@@ -113,14 +82,10 @@ def patch_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: i
 
     def prepare(update):
         patches, positive = tf.numpy_function(cut, [update], (tf.float32, tf.float32), stateful=False)
-        size = paper.PATCH_SIZE
-        return (
-            tf.ensure_shape(patches, (recipe.batch_size, size, size, 1)),
-            tf.ensure_shape(positive, (recipe.batch_size, 1, 1, 1)),
-        )
+        shape = (recipe.batch_size, paper.PATCH_SIZE, paper.PATCH_SIZE, 1)
+        return tf.ensure_shape(patches, shape), tf.ensure_shape(positive, (recipe.batch_size, 1, 1, 1))
 
-    updates = tf.data.Dataset.range(first_update, recipe.updates)
-    return updates.map(prepare).prefetch(4)
+    return tf.data.Dataset.range(first_update, recipe.updates).map(prepare).prefetch(4)
 
 
 def augmented(images, masks, seed, strength: float = 1.0):
@@ -128,17 +93,12 @@ def augmented(images, masks, seed, strength: float = 1.0):
 
     Parameters
     ----------
-    images : float32 (batch, size, size, 1)
-    masks : float32 (batch, size, size, 1)
+    images, masks : float32 (batch, size, size, 1)
+        In 0..1, and 0 or 1; so is what is returned.
     seed : int64 (2,)
         The same seed gives the same result.
     strength : float
         At 1 up to 7 degrees, 7 % zoom, 4 % shift, 10 % contrast and 4 % brightness; at 2 twice that.
-
-    Returns
-    -------
-    images, masks
-        Of the same shape; images clipped to 0..1, masks still 0 or 1.
     """
     batch, size = tf.shape(images)[0], images.shape[1]
     seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 7), num=7)
@@ -181,17 +141,13 @@ def undersample(
     Parameters
     ----------
     train : 1-D ndarray of int
-        Positions of the training slices.
+        Positions of the training slices; those that stay are returned, sorted.
     positive : ndarray of bool
         For every slice of the cohort, whether it shows any lesion.
     negatives_per_positive : float or None
         How many negative slices to keep for each positive one. 0 keeps none, as the paper did; None keeps all.
     seed : int
         Chooses which negatives stay.
-
-    Returns
-    -------
-    1-D ndarray of int, sorted
 
     Raises
     ------
@@ -209,3 +165,49 @@ def undersample(
     keep = None if negatives_per_positive is None else int(negatives_per_positive * len(positives))
     kept = np.random.default_rng(seed).permutation(negatives)[:keep]
     return np.sort(np.concatenate([positives, kept]))
+
+
+def disturb_borders(masks: np.ndarray, pixels: float, seed: int = 0) -> np.ndarray:
+    """Masks as a hurried expert may draw them (paper, section III.B): borders wander in and out, a small lesion moves.
+
+    Every pixel takes its value from a place nearby, and a smooth random field says which. Each place is as likely as
+    its opposite, so lesions neither grow nor shrink on average, however small they are. A border that moved along its
+    distance map instead would grow small lesions, since there is more room outside of a disc than inside.
+
+    Parameters
+    ----------
+    masks : 0/1 array (slices, height, width)
+    pixels : float
+        Typical displacement of the border (standard deviation across it), at most twice that; 0 changes nothing.
+    seed : int
+
+    Returns
+    -------
+    uint8 array of the same shape
+        A lesion of which no pixel would be left keeps the outline it had; an empty slice stays empty.
+
+    Examples
+    --------
+    >>> square = np.zeros((1, 16, 16), np.uint8); square[0, 4:12, 4:12] = 1
+    >>> bool((disturb_borders(square, 0) == square).all())
+    True
+    """
+    masks = np.asarray(masks, dtype=np.uint8)
+    if pixels <= 0:
+        return masks.copy()
+    disturbed = np.zeros_like(masks)
+    # Twice as smooth as it is strong, or the field would fold and tear outlines apart.
+    smooth = max(3.0, 2 * pixels)
+    for k in np.flatnonzero(masks.any(axis=(1, 2))):
+        lesions, number = ndimage.label(masks[k])
+        random = np.random.default_rng([seed, int(k)])
+        # Wrapped, so that the field has no favoured place: that is what keeps areas unbiased.
+        field = ndimage.gaussian_filter(random.standard_normal((2, *lesions.shape)), (0, smooth, smooth), mode="wrap")
+        field *= pixels / field.std(axis=(1, 2), keepdims=True)
+        field *= np.minimum(1, 2 * pixels / np.maximum(np.hypot(*field), 1e-12))
+        rows, columns = np.rint(np.indices(lesions.shape) + field).astype(int)
+        height, width = lesions.shape
+        moved = lesions[rows.clip(0, height - 1), columns.clip(0, width - 1)]
+        lost = np.setdiff1d(np.arange(1, number + 1), moved)
+        disturbed[k] = (moved > 0) | np.isin(lesions, lost)
+    return disturbed

@@ -19,25 +19,15 @@ LEAST_PIXELS = 20
 
 @dataclass(frozen=True)
 class TestSlices:
-    """The test part of a split, as several models see it.
+    """The test part of a split, as several models, by name, see it."""
 
-    Parameters
-    ----------
-    positions : 1-D int array
-        Of the slices in the cache.
-    images, references : uint8 arrays (slices, height, width)
-    probabilities : mapping of model name -> float32 array of the same shape
-    segmenters : mapping of model name -> Segmenter
-        What makes a mask of them.
-    """
+    positions: np.ndarray  # 1-D int array, of the slices in the cache
+    images: np.ndarray  # uint8 arrays (slices, height, width)
+    references: np.ndarray
+    probabilities: Mapping[str, np.ndarray]  # float32 arrays of the same shape
+    segmenters: Mapping[str, Segmenter]  # What makes a mask of them
 
     __test__ = False  # not a test of pytest's
-
-    positions: np.ndarray
-    images: np.ndarray
-    references: np.ndarray
-    probabilities: Mapping[str, np.ndarray]
-    segmenters: Mapping[str, Segmenter]
 
     def masks(self, model: str, which: np.ndarray) -> np.ndarray:
         """A model's masks of some slices, bool."""
@@ -45,10 +35,8 @@ class TestSlices:
 
     def slice_f1(self, model: str) -> np.ndarray:
         """F1 of each slice; nan where neither the reference nor the model marks a pixel."""
-        return np.array([
-            count(reference, marked).f1
-            for reference, marked in zip(self.references, self.masks(model, np.arange(len(self.references))))
-        ])  # fmt: skip
+        marked = self.segmenters[model].mark(self.probabilities[model])
+        return np.array([count(reference, mask).f1 for reference, mask in zip(self.references, marked)])
 
 
 def read_test_slices(runs: Mapping[str, Run], cache: SliceCache) -> TestSlices:
@@ -65,17 +53,8 @@ def typical_slices(test: TestSlices, cases: np.ndarray, number: int = 3) -> np.n
     """A few positive slices, small to large lesions, from as many cases as there are: chosen without looking at any
     prediction.
 
-    Parameters
-    ----------
-    test : TestSlices
-    cases : array of str
-        The case of each test slice.
-    number : int
-
-    Returns
-    -------
-    1-D int array of places among the test slices
-        Empty if none is positive.
+    `cases` names the case of each test slice. What is returned are places among the test slices, 1-D int array, empty
+    if none is positive.
     """
     size = test.references.sum(axis=(1, 2))
     positive = np.flatnonzero(size)
@@ -93,20 +72,7 @@ def typical_slices(test: TestSlices, cases: np.ndarray, number: int = 3) -> np.n
 def worst_slices(test: TestSlices, cases: np.ndarray, each: int = 2, least_pixels: int = LEAST_PIXELS) -> np.ndarray:
     """The slices that each model does worst on, lesions of a few pixels left aside (the paper's Fig. 7).
 
-    Parameters
-    ----------
-    test : TestSlices
-    cases : array of str
-        The case of each test slice; a model's slices are of different cases, since neighbours fail alike.
-    each : int
-        How many a model.
-    least_pixels : int
-        Of lesion.
-
-    Returns
-    -------
-    1-D int array of places among the test slices
-        Empty if none has a lesion of so many pixels.
+    As `typical_slices`; a model's slices, `each` in number, are of different cases, since neighbours fail alike.
     """
     large = np.flatnonzero(test.references.sum(axis=(1, 2)) >= least_pixels)
     worst: list[int] = []

@@ -11,36 +11,17 @@ from covidlab.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class Config:
-    """What a run is asked to do.
-
-    Parameters
-    ----------
-    cohort : str
-    grid : int
-        Pixels a side.
-    protocol : "slice" or "patient"
-    seed : int
-        Of the split and of the training.
-    model : str
-        A name in `covidlab.models.MODELS`.
-    options : mapping
-        What the model's function is called with.
-    test_patients : sequence of str
-        Who is held out under the protocol "patient"; empty means fold `seed` of `FOLDS` (`patient_folds`).
-    recipe : Recipe
-    cases : sequence of str
-        Names of the cases used, so that a subset is never taken for the whole.
-    """
+    """What a run is asked to do."""
 
     cohort: str
-    grid: int
-    protocol: str
-    seed: int
-    model: str = "light_unet"
-    options: Mapping = field(default_factory=dict)
-    test_patients: Sequence[str] = ()
+    grid: int  # Pixels a side
+    protocol: str  # "slice" or "patient"
+    seed: int  # Of the split and of the training
+    model: str = "light_unet"  # A name in `covidlab.models.MODELS`
+    options: Mapping = field(default_factory=dict)  # What the model's function is called with
+    test_patients: Sequence[str] = ()  # Held out under "patient"; empty means fold `seed` (`patient_folds`)
     recipe: Recipe = field(default_factory=Recipe)
-    cases: Sequence[str] = ()
+    cases: Sequence[str] = ()  # Names of the cases used, so that a subset is never taken for the whole
 
     def split(self, cache: SliceCache) -> Split:
         """The split of this run's cohort."""

@@ -7,7 +7,7 @@ that was killed goes on where it stopped and ends where it would have ended.
 
 import csv
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,8 @@ from covidlab.training.thresholds import THRESHOLDS, best_threshold, count_slice
 # Training slices that a normalised network's means and variances are measured on after each epoch.
 SETTLING = 96
 
+HISTORY, STATE = "history.csv", "state.weights.h5"
+
 
 def learner_and_batches(model: keras.Model, twin: keras.Model | None = None):
     """What learns, and the function that makes its batches: the patch CNN's classifier, from patches; any other
@@ -44,23 +46,22 @@ def train(
     split: Split,
     recipe: Recipe,
     folder: Path,
-    save_best,
+    save_best: Callable[[Epoch], None],
     twin: keras.Model | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> list[Epoch]:
     """Fit a fresh model, or go on with a training that was interrupted.
+
+    Validation alone chooses the epoch and the threshold; the test part is not looked at here.
 
     Parameters
     ----------
     model : keras.Model
         With fresh weights; it ends with the weights of the last epoch, not of the best. The patch CNN in its dense
         form learns from patches and is validated on slices; all other models learn from what they are used on.
-    cache : SliceCache
-    split : Split
-    recipe : Recipe
     folder : Path
         Holds history.csv and, until the training has ended, state.weights.h5 (weights, optimiser, random state).
-    save_best : callable (Epoch) -> None
+    save_best : callable
         Called after each epoch that is better on validation than all before it.
     twin : keras.Model, optional
         The same network built with `normalised=True`: it learns, and the model has its folded weights after each epoch.
@@ -71,17 +72,22 @@ def train(
     -------
     list of Epoch
         The whole history, that of interrupted parts included.
-
-    Notes
-    -----
-    Validation alone chooses the epoch and the threshold; the test part is not looked at here.
     """
     slices = training_slices(cache, split, recipe)
     learner, batches = learner_and_batches(model, twin)
     _compile(learner, recipe)
     history = _resume(learner, recipe, folder)
     some = slices[np.linspace(0, len(slices) - 1, min(SETTLING, len(slices))).astype(int)]
-    keeper = _Keeper(model, cache, split, recipe, folder, history, save_best, twin, some)
+
+    def fold_twin() -> None:
+        if twin is not None:
+            settle(twin, cache.images[some])
+            fold(twin, model)
+
+    def validate() -> tuple[float, float]:
+        return best_threshold(count_slices(model, cache, split.validation, THRESHOLDS), THRESHOLDS)
+
+    keeper = _Keeper(recipe, split.seed, folder, history, fold_twin, validate, save_best)
     with progress_bar(f"training {model.name}") as keeper.show:
         # All whole epochs, then the shorter one if there is one: in one call Keras would warn that data ran out.
         for epochs in (recipe.updates // recipe.updates_per_epoch, recipe.epochs):
@@ -97,7 +103,7 @@ def train(
                     shuffle=False,
                     verbose=0,
                 )
-    (folder / "state.weights.h5").unlink(missing_ok=True)
+    (folder / STATE).unlink(missing_ok=True)
     return history
 
 
@@ -116,21 +122,18 @@ class _Keeper(keras.callbacks.Callback):
     """After each epoch: validate, keep the best weights, then the point to resume from. In that order, so that a
     kill between two steps repeats an epoch and never loses one."""
 
-    def __init__(self, slice_model, cache, split, recipe, folder, history, save_best, twin, some):
+    def __init__(self, recipe, seed, folder, history, fold_twin, validate, save_best):
         super().__init__()
-        # self.model is what learns: for the patch CNN the classifier inside, for others perhaps the normalised twin.
-        self.slice_model, self.twin, self.some = slice_model, twin, some
-        self.cache, self.split, self.recipe = cache, split, recipe
-        self.folder, self.history, self.save_best = folder, history, save_best
+        self.recipe, self.seed, self.folder, self.history = recipe, seed, folder, history
+        self.fold_twin, self.validate, self.save_best = fold_twin, validate, save_best
         self.best = max((epoch.validation_f1 for epoch in history), default=-1.0)
-        self.seconds_before = history[-1].seconds if history else 0.0
-        self.started = time.perf_counter()
+        self.started = time.perf_counter() - (history[-1].seconds if history else 0.0)
 
     def on_epoch_begin(self, epoch, logs=None):
         # Dropout draws from a state of its own, which a weights file does not keep: set it from seed and epoch.
         for layer in self.model.layers:
             if hasattr(layer, "seed_generator"):
-                layer.seed_generator.state.assign([self.split.seed, epoch])
+                layer.seed_generator.state.assign([self.seed, epoch])
 
     def on_train_batch_end(self, batch, logs=None):
         done = self.recipe.updates_after(len(self.history)) + batch + 1
@@ -139,28 +142,25 @@ class _Keeper(keras.callbacks.Callback):
             self.show(done, self.recipe.updates, last)
 
     def on_epoch_end(self, epoch, logs=None):
-        if self.twin is not None:
-            settle(self.twin, self.cache.images[self.some])
-            fold(self.twin, self.slice_model)
-        counts = count_slices(self.slice_model, self.cache, self.split.validation, THRESHOLDS)
-        threshold, f1 = best_threshold(counts, THRESHOLDS)
-        line = Epoch(
-            epoch + 1, self.recipe.updates_after(epoch + 1), float(logs["loss"]), f1, threshold,
-            self.seconds_before + time.perf_counter() - self.started,
-        )  # fmt: skip
+        self.fold_twin()
+        threshold, f1 = self.validate()
+        updates, seconds = self.recipe.updates_after(epoch + 1), time.perf_counter() - self.started
+        line = Epoch(epoch + 1, updates, float(logs["loss"]), f1, threshold, seconds)
         if f1 > self.best:
             self.best = f1
             self.save_best(line)
         self.history.append(line)
-        _write_history(self.folder / "history.csv", self.history)
-        with whole_file(self.folder / "state.weights.h5") as scratch:
+        with whole_file(self.folder / HISTORY) as scratch, scratch.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(Epoch.__dataclass_fields__)
+            writer.writerows(tuple(vars(epoch).values()) for epoch in self.history)
+        with whole_file(self.folder / STATE) as scratch:
             self.model.save_weights(scratch)
 
 
 def _resume(model: keras.Model, recipe: Recipe, folder: Path) -> list[Epoch]:
     """Load the last complete epoch, if there is one, and the history up to it."""
-    history = read_history(folder / "history.csv")
-    state = folder / "state.weights.h5"
+    history, state = read_history(folder / HISTORY), folder / STATE
     if len(history) >= recipe.epochs:
         return history
     if not state.exists():
@@ -175,18 +175,10 @@ def _resume(model: keras.Model, recipe: Recipe, folder: Path) -> list[Epoch]:
     return history[: int(model.optimizer.iterations.numpy()) // recipe.updates_per_epoch]
 
 
-def _write_history(path: Path, history: list[Epoch]) -> None:
-    with whole_file(path) as scratch, scratch.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(Epoch.__dataclass_fields__)
-        writer.writerows(tuple(vars(epoch).values()) for epoch in history)
-
-
 def read_history(path: Path) -> list[Epoch]:
     """The epochs of a run's history.csv; none where there is no file yet."""
     if not path.exists():
         return []
     with path.open(newline="") as file:
-        rows = csv.DictReader(file)
-        types = {"epoch": int, "updates": int}
-        return [Epoch(**{key: types.get(key, float)(value) for key, value in row.items()}) for row in rows]
+        _, *rows = csv.reader(file)
+    return [Epoch(int(epoch), int(updates), *map(float, more)) for epoch, updates, *more in rows]

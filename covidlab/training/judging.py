@@ -1,7 +1,6 @@
 """A finished run judged slice by slice: every slice predicted again, borders in mm where the spacing is known."""
 
 import csv
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from covidlab.data.slices import SliceCache
-from covidlab.data.splits import PARTS
+from covidlab.data.splits import PARTS, Split
 from covidlab.errors import CovidlabError
 from covidlab.evaluation.borders import border_shares, surface_scores
 from covidlab.evaluation.counts import count_at
@@ -26,10 +25,6 @@ from covidlab.training.thresholds import THRESHOLDS
 # the grid is all that can be said.
 TOLERANCES = {"mm": 3.0, "pixels": 1.0}
 
-
-UNITS = {"mm": "mm", "pixels": "px"}  # in short, for tables
-
-
 Spacings = Mapping[str, tuple[float, float, float] | None]
 
 
@@ -39,8 +34,7 @@ def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None) ->
     Parameters
     ----------
     run : Run
-        Finished. Its folder gains slices.csv, a line a slice, and evaluation.json, which is what is returned; of a
-        committed run, whose weights are not kept, that file is read.
+        Finished. Its folder gains slices.csv, a line a slice, and evaluation.json, which is what is returned.
     cache : SliceCache
         Of the run's cohort and grid.
     spacings : mapping of case -> (slice, row, column) mm or None, optional
@@ -58,62 +52,48 @@ def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None) ->
     CovidlabError
         If the cohort's masks are not those that the run was scored with.
     """
-    kept = run.folder / "evaluation.json"
-    if kept.exists() and not run.weights.exists():
-        return json.loads(kept.read_text())
-    split = run.config.split(cache)
-    segmenter = run.segmenter
+    split, segmenter, spacings = run.config.split(cache), run.segmenter, spacings or {}
     probabilities = np.empty(cache.images.shape, np.float32)
-    for rows, found in predicted(segmenter, cache):
+    for rows, found in _predicted(segmenter, cache):
         probabilities[rows] = found
     marked = segmenter.mark(probabilities)
     table = slice_table(cache.masks, marked, cache.cases, cache.patients, cache.z)
     for part in PARTS:
         _check_same_masks(run, part, table[split.part(part)])
-    borders = slice_borders(cache, marked, spacings or {})
-    found = {"setting": run.config.sentence, "leak": run.leak, "threshold": run.threshold, "parts": {}}
+    borders, parts = slice_borders(cache, marked, spacings), {}
     for part in PARTS:
         which = split.part(part)
-        found["parts"][part] = _judge_part(table, which) | {
-            "borders": borders.summary(which[table.positive[which]]),
-            "volume_borders_in_mm": _volume_borders(cache, marked, which, spacings or {}),
-            "outlines": _outlines(cache, marked, which[table.positive[which]]),
+        positive = which[table.positive[which]]
+        parts[part] = _judge_part(table, which) | {
+            "borders": borders.summary(positive),
+            "volume_borders_in_mm": _volume_borders(cache, marked, which, spacings),
+            "outlines": asdict(border_shares(cache.masks[positive], marked[positive])),
         }
     references, test = cache.masks[split.test], probabilities[split.test]
-    counts = count_at(THRESHOLDS, references, test)
-    found["test_curve"] = [
-        {"threshold": float(threshold), **rounded({"precision": one.precision, "recall": one.recall})}
-        for threshold, one in zip(THRESHOLDS, counts)
-    ]
     bins = reliability(references, test)
-    found["test_reliability"] = plain({name: values.tolist() for name, values in vars(bins).items()})
-    found["test_calibration_error"] = round(bins.expected_error, 6)
+    found = rounded({
+        "setting": run.config.sentence, "leak": run.leak, "threshold": run.threshold, "parts": parts,
+        "test_curve": [
+            {"threshold": float(threshold), "precision": one.precision, "recall": one.recall}
+            for threshold, one in zip(THRESHOLDS, count_at(THRESHOLDS, references, test))
+        ],
+        "test_reliability": {name: values.tolist() for name, values in vars(bins).items()},
+        "test_calibration_error": bins.expected_error,
+    })  # fmt: skip
     _write_slices(run.folder / "slices.csv", table, borders, split)
-    write_json(kept, found)
+    write_json(run.folder / "evaluation.json", found)
     return found
 
 
-def _judge_part(table: SliceTable, which: np.ndarray) -> dict:
-    """What the counts of a part's slices say; neighbours may be of other parts."""
-    part, inside = table[which], np.isin(np.arange(len(table)), which)
-    f1_by_volume = volume_scores(part)
-    return {
-        "pooled": rounded(part.pooled().scores()),
-        "f1_interval": plain(asdict(patient_interval(part))),
-        "f1_by_volume": rounded(f1_by_volume),
-        "f1_by_volume_quartiles": plain(quartiles(list(f1_by_volume.values()))),
-        "f1_by_positive_slice_quartiles": plain(quartiles(part.f1)),
-        "negative_slices": plain(asdict(negative_slices(part))),
-        "detection": asdict(detection(table, inside)),
-        "runs": asdict(run_detection(table, inside)),
-    }
+def judge_weights(segmenter: Segmenter, cache: SliceCache) -> SliceTable:
+    """What weights get right and wrong on every slice of a cohort, such as one that their training never saw."""
+    marked = np.empty(cache.images.shape, bool)
+    for rows, found in _predicted(segmenter, cache):
+        marked[rows] = segmenter.mark(found)
+    return slice_table(cache.masks, marked, cache.cases, cache.patients, cache.z)
 
 
-def _outlines(cache: SliceCache, marked: np.ndarray, positive: np.ndarray) -> dict:
-    return plain(asdict(border_shares(cache.masks[positive], marked[positive])))
-
-
-def predicted(segmenter: Segmenter, cache: SliceCache) -> Iterator[tuple]:
+def _predicted(segmenter: Segmenter, cache: SliceCache) -> Iterator[tuple]:
     """Where a case's slices lie in the cache, and their probabilities, case after case."""
     for case in track(list(dict.fromkeys(cache.cases.tolist())), "predicting"):
         rows = cache.case(case)
@@ -132,6 +112,22 @@ def _check_same_masks(run: Run, part: str, table: SliceTable) -> None:
         )
 
 
+def _judge_part(table: SliceTable, which: np.ndarray) -> dict:
+    """What the counts of a part's slices say; neighbours may be of other parts."""
+    part, inside = table[which], np.isin(np.arange(len(table)), which)
+    f1_by_volume = volume_scores(part)
+    return {
+        "pooled": part.pooled().scores(),
+        "f1_interval": asdict(patient_interval(part)),
+        "f1_by_volume": f1_by_volume,
+        "f1_by_volume_quartiles": quartiles(list(f1_by_volume.values())),
+        "f1_by_positive_slice_quartiles": quartiles(part.f1),
+        "negative_slices": asdict(negative_slices(part)),
+        "detection": asdict(detection(table, inside)),
+        "runs": asdict(run_detection(table, inside)),
+    }
+
+
 @dataclass(frozen=True)
 class SliceBorders:
     """How well borders agree on each slice; see `covidlab.evaluation.borders`."""
@@ -148,29 +144,18 @@ class SliceBorders:
         summaries = {}
         for unit in sorted(set(self.units[positive].tolist())):
             hd95, nsd = (values[positive][self.units[positive] == unit] for values in (self.hd95, self.nsd))
-            summaries[unit] = plain({
+            summaries[unit] = {
                 "tolerance": TOLERANCES[unit],
                 "positive_slices": len(hd95),
                 "nothing_marked": int(np.isinf(hd95).sum()),
                 "hd95_quartiles": quartiles(hd95),
                 "nsd_mean": float(nsd.mean()),
-            })  # fmt: skip
+            }
         return summaries
 
 
 def slice_borders(cache: SliceCache, marked: np.ndarray, spacings: Spacings) -> SliceBorders:
-    """HD95 and NSD of each positive slice, within its plane.
-
-    Parameters
-    ----------
-    cache : SliceCache
-    marked : bool array (slices, size, size)
-    spacings : as for `report_run`
-
-    Returns
-    -------
-    SliceBorders
-    """
+    """HD95 and NSD of each positive slice of bool masks (slices, size, size), within its plane."""
     hd95, nsd = np.full((2, len(cache)), np.nan)
     units = np.where([spacings.get(case) is None for case in cache.cases], "pixels", "mm")
     for k in np.flatnonzero(cache.positive):
@@ -188,20 +173,11 @@ def _volume_borders(cache: SliceCache, marked: np.ndarray, which: np.ndarray, sp
         whole = cache.case(case)
         if spacings.get(case) and np.isin(whole, which).all() and cache.positive[whole].any():
             one = surface_scores(cache.masks[whole], marked[whole], spacings[case], TOLERANCES["mm"])
-            scores[case] = plain({"hd95": one.hd95, "nsd": one.nsd})
+            scores[case] = {"hd95": one.hd95, "nsd": one.nsd}
     return scores
 
 
-def plain(values):
-    """Rounded, and null where not defined or infinite, for JSON, which knows neither."""
-    if isinstance(values, dict):
-        return {key: plain(value) for key, value in values.items()}
-    if isinstance(values, (list, tuple)):
-        return [plain(value) for value in values]
-    return (round(values, 6) if np.isfinite(values) else None) if isinstance(values, float) else values
-
-
-def _write_slices(path: Path, table: SliceTable, borders: SliceBorders, split) -> None:
+def _write_slices(path: Path, table: SliceTable, borders: SliceBorders, split: Split) -> None:
     part_of = {int(k): part for part in PARTS for k in split.part(part)}
     with whole_file(path) as scratch, scratch.open("w", newline="") as file:
         writer = csv.writer(file)
@@ -211,22 +187,3 @@ def _write_slices(path: Path, table: SliceTable, borders: SliceBorders, split) -
             at_borders = [round(float(borders.hd95[k]), 4), round(float(borders.nsd[k]), 4), borders.units[k]]
             row = [table.cases[k], table.patients[k], int(table.z[k]), part_of.get(k, ""), *counts]
             writer.writerow(row + (at_borders if table.positive[k] else [""] * 3))
-
-
-def judge_weights(segmenter: Segmenter, cache: SliceCache) -> SliceTable:
-    """What weights get right and wrong on every slice of a cohort, such as one that their training never saw.
-
-    Parameters
-    ----------
-    segmenter : Segmenter
-    cache : SliceCache
-        On the weights' grid.
-
-    Returns
-    -------
-    SliceTable
-    """
-    marked = np.empty(cache.images.shape, bool)
-    for rows, found in predicted(segmenter, cache):
-        marked[rows] = segmenter.mark(found)
-    return slice_table(cache.masks, marked, cache.cases, cache.patients, cache.z)

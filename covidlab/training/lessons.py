@@ -22,16 +22,7 @@ LESSONS = FOLDER / "lessons"
 def lesson_run(config: Config, cache: SliceCache) -> Run:
     """The run that comes along for a config; where there is none, as for other data, it is trained now.
 
-    Parameters
-    ----------
-    config : Config
-    cache : SliceCache
-        Of the cohort and the grid that the config names.
-
-    Returns
-    -------
-    Run
-        Its scores are those of the training that was shipped, on the phantom as it was drawn then.
+    Scores of one that comes along are those of the training that was shipped, on the phantom as it was drawn then.
     """
     wanted, folder = asked_for(config, cache), Path(tempfile.mkdtemp(prefix="lesson-"))
     for path in sorted(LESSONS.glob("*/config.json")):
@@ -42,16 +33,9 @@ def lesson_run(config: Config, cache: SliceCache) -> Run:
 
 
 def beside_ours(ours: Mapping[str, Run], yours: Mapping[str, Run]) -> str:
-    """Runs that came along and runs that a reader has trained, as a Markdown table of F1.
+    """Runs that came along and runs that a reader has trained, by name, as a Markdown table of F1.
 
-    Parameters
-    ----------
-    ours, yours : mapping of a name -> Run
-
-    Returns
-    -------
-    str
-        Numbers of `yours` stand behind a tilde: they differ a little from one kind of processor to the next.
+    Numbers of `yours` stand behind a tilde: they differ a little from one kind of processor to the next.
     """
     rows = []
     for owner, runs, mark in (("ours", ours, ""), ("yours", yours, "~")):

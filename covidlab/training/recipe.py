@@ -7,41 +7,22 @@ from covidlab import paper
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train. The paper leaves nearly all of it open; these are our choices.
+    """How to train. The paper leaves nearly all of it open; these are our choices."""
 
-    Parameters
-    ----------
-    updates : int
-        Gradient steps in all.
-    batch_size : int
-        Slices an update; patches for the patch CNN.
-    learning_rate : float
-        Adam's peak rate: warmed up over the first 5 % of updates, then a cosine to a hundredth.
-    augment : float
-        How far turned, zoomed, shifted, brightened, beside mirror images: 1 is what may differ between two scans of
-        one hospital, 2 twice as far; 0 takes slices as they are, which patches always are: there are millions of them.
-    negatives_per_positive : float or None
-        Training slices without lesion kept for each one with; 0 as in the paper (section III.B), None for all.
-    loss : str
-        A name in `covidlab.training.losses.LOSSES`.
-    border_error : float
-        Pixels by which the borders of the training masks are wrong; see `covidlab.training.disturb_borders`.
-    annotated : int, optional
-        How many positive training slices there are reference masks for; all by default. Fewer are a part of more.
-    updates_per_epoch : int
-        Validation, the weights to keep and the point to resume from come after each epoch. The last epoch is shorter
-        where `updates` is no multiple.
-    """
-
-    updates: int = 7500
-    batch_size: int = 8
-    learning_rate: float = 2e-3
+    updates: int = 7500  # Gradient steps in all
+    batch_size: int = 8  # Slices an update; patches for the patch CNN
+    learning_rate: float = 2e-3  # Adam's peak: warmed up over the first 5 % of updates, then a cosine to a hundredth
+    # How far turned, zoomed, shifted, brightened, beside mirror images: 1 is what may differ between two scans of one
+    # hospital, 2 twice as far; 0 takes slices as they are, which patches always are: there are millions of them.
     augment: float = 1.0
+    # Training slices without lesion kept for each one with; 0 as in the paper (section III.B), None for all.
     negatives_per_positive: float | None = 0.0
+    # Validation, the weights to keep and the point to resume from come after each epoch. The last one is shorter where
+    # `updates` is no multiple.
     updates_per_epoch: int = 250
-    loss: str = "cross_entropy_and_dice"
-    border_error: float = 0.0
-    annotated: int | None = None
+    loss: str = "cross_entropy_and_dice"  # A name in `covidlab.training.losses.LOSSES`
+    border_error: float = 0.0  # Pixels by which borders of the training masks are wrong; see `training.disturb_borders`
+    annotated: int | None = None  # Positive training slices with reference masks, all by default; fewer, a part of more
 
     @property
     def epochs(self) -> int:
@@ -95,7 +76,5 @@ def recipe_for(is_phantom: bool, updates: int | None = None, model: str = "light
     if is_phantom:
         # Few updates: small batches, and some negative slices, since there is no time to learn from positive ones alone
         # what is no lesion.
-        return Recipe(
-            updates=updates, updates_per_epoch=min(updates, 100), batch_size=4, negatives_per_positive=0.3
-        )
-    return Recipe(updates=updates, updates_per_epoch=min(updates, 250))
+        return Recipe(updates, updates_per_epoch=min(updates, 100), batch_size=4, negatives_per_positive=0.3)
+    return Recipe(updates, updates_per_epoch=min(updates, 250))

@@ -12,9 +12,8 @@ interrupted one goes on; and what is asked otherwise lands elsewhere.
 import hashlib
 import json
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +26,12 @@ from covidlab.data.splits import PARTS, Split, leak_sentence
 from covidlab.errors import CovidlabError
 from covidlab.evaluation.counts import Counts
 from covidlab.files import whole_file
-from covidlab.models.builders import MODELS
 from covidlab.models.segmenter import Segmenter, open_segmenter
-from covidlab.models.weights_file import WeightsInfo, save_weights
+from covidlab.models.weights_file import MODELS, WeightsInfo, save_weights
+from covidlab.tables import markdown
 from covidlab.training.batches import training_slices
 from covidlab.training.configs import Config, asked_for, config_of
-from covidlab.training.fit import read_history, train
+from covidlab.training.fit import HISTORY, read_history, train
 from covidlab.training.recipe import Epoch
 from covidlab.training.thresholds import count_slices
 
@@ -41,26 +40,14 @@ WEIGHTS = "best.weights.h5"
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run.
-
-    Parameters
-    ----------
-    folder : Path
-    config : Config
-    counts : mapping of part name -> Counts
-        Pooled over all slices of the part, negative slices included, at `threshold`.
-    threshold : float
-    history : tuple of Epoch
-    leak : str
-        What the leak check said.
-    """
+    """A finished run."""
 
     folder: Path
     config: Config
-    counts: Mapping[str, Counts]
+    counts: Mapping[str, Counts]  # By part, pooled over all its slices, negative ones included, at `threshold`
     threshold: float
     history: tuple[Epoch, ...]
-    leak: str
+    leak: str  # What the leak check said
 
     @property
     def scores(self) -> dict[str, dict[str, float]]:
@@ -95,35 +82,17 @@ class Run:
         return open_segmenter(self.weights)
 
 
-def _told(run: Run) -> Run:
-    """The run, with a warning if it has learnt nothing: such a one is never kept, nor read, in silence."""
-    if run.warning:
-        warnings.warn(run.warning, RuntimeWarning, stacklevel=3)
-    return run
-
-
 def run_experiment(config: Config, cache: SliceCache, home: Path) -> Run:
-    """Train, choose on validation, score all three parts, and keep everything in a folder of its own.
+    """Train, choose on validation, score all three parts, and keep everything in a folder of its own below `home`.
 
-    Parameters
-    ----------
-    config : Config
-    cache : SliceCache
-        Of the cohort and the grid that the config names.
-    home : Path
-        Where runs lie. This one's folder in it is named by a digest of what is asked and of the slices: asked the same
-        again, a finished run is read, and an interrupted one gone on with.
-
-    Returns
-    -------
-    Run
+    The cache is of the cohort and the grid that the config names. Asked the same again, a finished run is read, and an
+    interrupted one gone on with. One that has learnt nothing is never kept, nor read, without a `RuntimeWarning`.
 
     Raises
     ------
     CovidlabError
         If the folder cannot be written, or another process is at work in it; if no training slice shows a lesion.
     """
-    config = replace(config, cases=tuple(dict.fromkeys(cache.cases.tolist())))
     split = config.split(cache)
     try:
         training_slices(cache, split, config.recipe)
@@ -134,10 +103,10 @@ def run_experiment(config: Config, cache: SliceCache, home: Path) -> Run:
         ) from problem  # fmt: skip
     folder = home / run_name(config, cache)
     if not (folder / "scores.json").exists():  # reading needs no right to write
-        with _claimed(folder):
+        with _claim(folder):
             if not (folder / "scores.json").exists():  # whoever was at work a moment ago may have finished it
                 write_json(folder / "config.json", asked_for(config, cache))
-                return _train_and_score(config, cache, split, folder)
+                _train_and_score(config, cache, split, folder)
     return read_run(folder)
 
 
@@ -148,7 +117,7 @@ def run_name(config: Config, cache: SliceCache) -> str:
     return f"{config.model}-{config.protocol}-seed{config.seed}-{digest}"
 
 
-def _train_and_score(config: Config, cache: SliceCache, split: Split, folder: Path) -> Run:
+def _train_and_score(config: Config, cache: SliceCache, split: Split, folder: Path) -> None:
     """Train from fresh weights, score, and write it all down."""
     weights = folder / WEIGHTS
     keras.utils.set_random_seed(config.seed)
@@ -165,19 +134,26 @@ def _train_and_score(config: Config, cache: SliceCache, split: Split, folder: Pa
         save_weights(weights, model, info)
 
     history = train(model, cache, split, config.recipe, folder, save_best, twin)
-    best = open_segmenter(weights)
-    counts = {
-        part: count_slices(best.network, cache, split.part(part), np.array([best.threshold]))[0] for part in PARTS
-    }  # fmt: skip
-    leak = leak_sentence(split, cache.patients)
-    run = _told(Run(folder, config, counts, best.threshold, tuple(history), leak))
+    best, counts = open_segmenter(weights), {}
+    for part in PARTS:
+        (counts[part],) = count_slices(best.network, cache, split.part(part), np.array([best.threshold]))
+    run = Run(folder, config, counts, best.threshold, tuple(history), leak_sentence(split, cache.patients))
     # Last, since it says that the run is finished.
-    write_json(folder / "scores.json", _as_json(run))
-    return run
+    write_json(folder / "scores.json", {
+        "data": config.cohort,
+        "protocol": config.protocol,
+        "seed": config.seed,
+        "grid": config.grid,
+        "threshold": run.threshold,
+        "leak": run.leak,
+        "training_seconds": round(history[-1].seconds, 1),
+        "warning": run.warning,
+        "parts": {part: {**rounded(run.scores[part]), "counts": asdict(counts[part])} for part in PARTS},
+    })  # fmt: skip
 
 
 def read_run(folder: Path) -> Run:
-    """Read a finished run.
+    """Read a finished run; a `RuntimeWarning` says of one that it has learnt nothing.
 
     Raises
     ------
@@ -188,59 +164,54 @@ def read_run(folder: Path) -> Run:
         config = config_of(json.loads((folder / "config.json").read_text()))
         found = json.loads((folder / "scores.json").read_text())
         counts = {part: Counts(**values["counts"]) for part, values in found["parts"].items()}
-        history = tuple(read_history(folder / "history.csv"))
-        return _told(Run(folder, config, counts, found["threshold"], history, found["leak"]))
+        history = tuple(read_history(folder / HISTORY))
+        run = Run(folder, config, counts, found["threshold"], history, found["leak"])
+        learnt_nothing = run.warning
     except (OSError, ValueError, KeyError, TypeError) as error:
+        others = sorted(path.parent for path in folder.glob("**/scores.json") if path.with_name("config.json").exists())
         raise CovidlabError(
             folder,
             "no finished run",
             "a folder with config.json and scores.json",
-            _runs_below(folder) or "name the folder of a run, or finish it with `covidlab train`",
+            f"name one of those in it, such as {others[0]}" if others else
+            "name the folder of a run, or finish it with `covidlab train`",
+        ) from error  # fmt: skip
+    if learnt_nothing:
+        warnings.warn(learnt_nothing, RuntimeWarning, stacklevel=2)
+    return run
+
+
+def _claim(folder: Path):
+    """Make a run's folder, and keep other processes out of it: two trainings would write the same files."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / ".run.lock", timeout=0, mode=0o666).acquire()
+    except Timeout as problem:
+        raise CovidlabError(
+            folder, "a run that another process is at work on", "one at a time",
+            "wait until it has ended and give the same command again",
+        ) from problem  # fmt: skip
+    except OSError as error:
+        raise CovidlabError(
+            folder, f"a folder that cannot be written ({error.strerror})", "room for a run", "choose another folder"
         ) from error
 
 
-def _runs_below(folder: Path) -> str:
-    """Where finished runs lie in a folder of runs, as words of advice; empty if there are none."""
-    found = sorted(path.parent for path in folder.glob("**/scores.json") if (path.parent / "config.json").exists())
-    return f"name one of those in it, such as {found[0]}" if found else ""
+def rounded(values):
+    """For JSON, which knows no nan: numbers to six places, and null where not defined or infinite."""
+    if isinstance(values, Mapping):
+        return {key: rounded(value) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [rounded(value) for value in values]
+    return (round(values, 6) if np.isfinite(values) else None) if isinstance(values, float) else values
 
 
-@contextmanager
-def _claimed(folder: Path) -> Iterator[None]:
-    """Make a run's folder, and keep other processes out of it: two trainings would write the same files."""
-    with ExitStack() as held:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            held.enter_context(FileLock(folder / ".run.lock", timeout=0, mode=0o666))
-        except Timeout as problem:
-            raise CovidlabError(
-                folder, "a run that another process is at work on", "one at a time",
-                "wait until it has ended and give the same command again",
-            ) from problem
-        except OSError as error:
-            raise CovidlabError(
-                folder, f"a folder that cannot be written ({error.strerror})", "room for a run", "choose another folder"
-            ) from error
-        yield
-
-
-def _as_json(run: Run) -> dict:
-    return {
-        "data": run.config.cohort,
-        "protocol": run.config.protocol,
-        "seed": run.config.seed,
-        "grid": run.config.grid,
-        "threshold": run.threshold,
-        "leak": run.leak,
-        "training_seconds": round(run.history[-1].seconds, 1),
-        "warning": run.warning,
-        "parts": {part: {**rounded(run.scores[part]), "counts": asdict(counts)} for part, counts in run.counts.items()},
-    }
-
-
-def rounded(scores: Mapping[str, float]) -> dict[str, float | None]:
-    """Scores for JSON, which knows no nan: a score that is not defined is null."""
-    return {name: None if np.isnan(value) else round(value, 6) for name, value in scores.items()}
+def score_table(runs: Mapping[str, Run]) -> str:
+    """The paper's scores of several models, by name, as a Markdown table, a row a model and part."""
+    return markdown([
+        {"model": name, "part": part} | {key.replace("f1", "F1"): f"{value:.3f}" for key, value in scores.items()}
+        for name, run in runs.items() for part, scores in run.scores.items()
+    ])  # fmt: skip
 
 
 def write_json(path: Path, content: dict) -> None:

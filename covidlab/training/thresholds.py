@@ -5,7 +5,7 @@ import numpy as np
 from covidlab._tensorflow import keras
 from covidlab.data.slices import SliceCache
 from covidlab.evaluation.counts import Counts, count_at
-from covidlab.models.inference import predict_slices
+from covidlab.models.segmenter import predict_slices
 
 # Close together at the end: a model that has learnt from balanced patches calls half of all pixels likely lesion.
 THRESHOLDS = np.round(np.concatenate([np.arange(0.05, 0.95, 0.05), np.arange(0.95, 0.996, 0.005)]), 3)

@@ -7,8 +7,7 @@ from covidlab._tensorflow import keras
 from covidlab.beyond.adaptation import adapt, adaptation_curve, spread_slices
 from covidlab.data.slices import SliceCache
 from covidlab.evaluation.counts import count
-from covidlab.models import light_unet
-from covidlab.models.inference import predict_slices
+from covidlab.models import light_unet, predict_slices
 from covidlab.models.segmenter import Segmenter
 from covidlab.models.weights_file import WeightsInfo
 from covidlab.training.recipe import Recipe

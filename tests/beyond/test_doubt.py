@@ -7,8 +7,7 @@ from sklearn.metrics import roc_auc_score
 
 from covidlab._tensorflow import keras
 from covidlab.beyond.doubt import error_ranking, predict_passes, with_dropout_on
-from covidlab.models import fcn8s, light_unet
-from covidlab.models.inference import predict_slices
+from covidlab.models import fcn8s, light_unet, predict_slices
 
 
 def network(dropout):

@@ -13,9 +13,8 @@ from covidlab.evaluation.detection import detection
 from covidlab.evaluation.patients import patient_interval
 from covidlab.evaluation.slices import SliceTable
 from covidlab.exercises.checking import CHANGES, Function, Number
-from covidlab.models.builders import MODELS
-from covidlab.models.receptive_field import reach_after, reaches
-from covidlab.models.stages import gflop_per_slice
+from covidlab.models import MODELS
+from covidlab.models.stages import gflop_per_slice, reach_after, reaches
 from covidlab.training.losses import LOSSES
 
 CHECKS = {name.removeprefix("check_"): getattr(exercises, name) for name in exercises.__all__}

@@ -1,6 +1,4 @@
-import pytest
-
-from covidlab.models import MODELS, fcn8s, light_unet
+from covidlab.models import fcn8s, light_unet
 from covidlab.models.stages import stages_of
 from covidlab.plots.network import topology_figure
 
@@ -21,22 +19,14 @@ def test_a_pooling_carries_no_number_since_an_arrow_would_cross_it():
     assert [text.get_text() for text in axes.texts if text.get_text()] == ["2", "2", "3", "3", "2", "4", "2", "2", "1"]
 
 
-@pytest.mark.parametrize("stride", [32, 16, 8])
-def test_fcn_joins_by_sums_and_comes_back_to_full_size(stride):
-    stages = stages_of(fcn8s(stride=stride, width=1 / 16))
-    assert [stage.kind for stage in stages].count("sum") == {32: 0, 16: 1, 8: 2}[stride]
+def test_fcn_joins_by_sums_and_comes_back_to_full_size():
+    stages = stages_of(fcn8s(width=1 / 64))
+    assert [stage.kind for stage in stages].count("sum") == 2
     assert stages[-1].stride == 1 and max(stage.stride for stage in stages) == 32
 
 
 def test_only_skips_are_dashed():
     """Two sums, two skips; an upsampling goes to its sum by a solid way, though a score layer lies between."""
-    figure = topology_figure(fcn8s(width=1 / 16), 128, "FCN-8s")
+    figure = topology_figure(fcn8s(width=1 / 64), 128, "FCN-8s")
     ways = [line.get_linestyle() for line in figure.axes[0].get_lines()]
     assert ways.count("--") == 2 and ways.count("-") == 2
-
-
-def test_every_model_that_takes_slices_can_be_drawn(tmp_path):
-    for name in set(MODELS) - {"patch_cnn"}:
-        options = {"width": 1 / 16} if name == "fcn8s" else {}
-        topology_figure(MODELS[name](**options), 640, name).savefig(tmp_path / "t.png")
-        assert (tmp_path / "t.png").stat().st_size > 10_000

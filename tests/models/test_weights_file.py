@@ -1,8 +1,9 @@
-from dataclasses import replace
-
 import h5py
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from skimage.measure import label
 
 from covidlab.errors import WeightsError
 from covidlab.models import MODELS, light_unet
@@ -38,21 +39,16 @@ def test_the_patch_cnn_is_rebuilt_in_its_dense_form(tmp_path):
     np.testing.assert_array_equal(again(slices), model(slices))
 
 
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(WeightsError, match="absent.weights.h5: found no such file; expected"):
-        open_segmenter(tmp_path / "absent.weights.h5")
-
-
-def test_a_text_file_is_no_weights_file(tmp_path):
-    (tmp_path / "w.weights.h5").write_text("hello")
-    with pytest.raises(WeightsError, match="no readable HDF5 file"):
-        read_info(tmp_path / "w.weights.h5")
-
-
-def test_weights_of_another_program_are_refused(tmp_path):
-    light_unet(widths=(2, 3)).save_weights(tmp_path / "w.weights.h5")
-    with pytest.raises(WeightsError, match="without covidlab's description"):
-        read_info(tmp_path / "w.weights.h5")
+def test_what_is_no_weights_file_is_refused(tmp_path):
+    (tmp_path / "text.weights.h5").write_text("hello")
+    light_unet(widths=(2, 3)).save_weights(tmp_path / "foreign.weights.h5")
+    for name, found in [
+        ("absent", "no such file; expected"),
+        ("text", "no readable HDF5 file"),
+        ("foreign", "an HDF5 file without covidlab's description"),
+    ]:
+        with pytest.raises(WeightsError, match=f"{name}.weights.h5: found {found}"):
+            read_info(tmp_path / f"{name}.weights.h5")
 
 
 def test_weights_that_do_not_fit_their_model_are_refused(saved):
@@ -60,6 +56,10 @@ def test_weights_that_do_not_fit_their_model_are_refused(saved):
     with h5py.File(path, "a") as file:
         file.attrs["covidlab"] = file.attrs["covidlab"].replace("[2, 3]", "[2, 4]")
     with pytest.raises(WeightsError, match="do not fit light_unet"):
+        open_segmenter(path)
+    with h5py.File(path, "a") as file:
+        file.attrs["covidlab"] = file.attrs["covidlab"].replace("light_unet", "u_net")
+    with pytest.raises(WeightsError, match="found weights of a model 'u_net'"):
         open_segmenter(path)
 
 
@@ -82,10 +82,24 @@ def test_weights_are_named_or_a_path(tmp_path):
     assert find_weights(tmp_path / "phantom") == tmp_path / "phantom" and licence_of(tmp_path) is None
 
 
-def test_specks_are_dropped_on_the_grid_and_nothing_else_changes():
-    info = WeightsInfo("light_unet", grid=8, threshold=0.5, trained_on="", smallest=3)
-    probabilities = np.full((1, 8, 8), 0.4, np.float32)
-    probabilities[0, 0, :2], probabilities[0, 4, :4] = 0.9, 0.6
-    marked = Segmenter(None, info).mark(probabilities)
-    assert marked.sum() == 4 and marked[0, 4, :4].all()
-    assert Segmenter(None, replace(info, smallest=1)).mark(probabilities).sum() == 6
+def marked(smallest, probabilities):
+    return Segmenter(None, WeightsInfo("light_unet", 8, 0.5, "nothing", smallest=smallest)).mark(probabilities)
+
+
+def test_a_spot_counts_within_its_slice_and_by_the_sides_of_pixels():
+    probabilities = np.full((2, 4, 4), 0.4, np.float32)
+    probabilities[0, 0, :2] = probabilities[0, 1, 2] = 0.5  # two side by side, and one at their corner
+    probabilities[1, 0, 0] = 0.9  # above one of them, in the next slice
+    assert [int(marked(smallest, probabilities).sum()) for smallest in (1, 2, 3)] == [4, 2, 0]
+    assert marked(2, probabilities)[0, 0, :2].all()
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 16))
+def test_what_is_left_is_what_another_library_leaves(seed, smallest):
+    probabilities = np.random.default_rng(seed).random((3, 9, 7))
+    expected = np.zeros(probabilities.shape, bool)
+    for slice_, kept in zip(probabilities >= 0.5, expected):
+        spots = label(slice_, connectivity=1)
+        for number in range(1, spots.max() + 1):
+            kept |= (spots == number) & ((spots == number).sum() >= smallest)
+    np.testing.assert_array_equal(marked(smallest, probabilities), expected)

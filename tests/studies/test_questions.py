@@ -1,7 +1,7 @@
 import pytest
 
 from covidlab.errors import CovidlabError
-from covidlab.models.builders import MODELS
+from covidlab.models import MODELS
 from covidlab.training.configs import Config
 from covidlab.training.recipe import Recipe
 from studies.questions import STUDIES, change, choose, find_study, run_variants, study_table

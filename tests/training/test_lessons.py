@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -16,20 +17,21 @@ from studies.lessons import CONTEST, LONG
 ALL = LONG | CONTEST
 
 
+@cache
 def phantom(size):
     return open_slice_cache(open_cohort(), size=size)
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_lesson_s_run_comes_along_and_scores_here_as_it_did_there(name):
-    cache = phantom(ALL[name].grid)
-    run = lesson_run(ALL[name], cache)
+    slices = phantom(ALL[name].grid)
+    run = lesson_run(ALL[name], slices)
     # A copy: what is written beside it does not touch the package.
     assert (LESSONS / run.folder.name).is_dir() and run.folder.parent != LESSONS
     assert run.warning == ""
     segmenter = run.segmenter
-    test = run.config.split(cache).test
-    found = count_slices(segmenter.network, cache, test, np.array([segmenter.threshold]))[0]
+    test = run.config.split(slices).test
+    found = count_slices(segmenter.network, slices, test, np.array([segmenter.threshold]))[0]
     assert found.f1 == pytest.approx(run.counts["test"].f1, abs=0.005)
 
 

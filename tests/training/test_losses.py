@@ -5,8 +5,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from covidlab.evaluation.borders import single_lesions
-from covidlab.training.annotations import disturb_borders
-from covidlab.training.batches import undersample
+from covidlab.training.batches import disturb_borders, undersample
 from covidlab.training.losses import LOSSES
 
 POSITIVE = np.array([True, False, True, False, False, True])
@@ -16,13 +15,10 @@ def test_the_paper_keeps_no_negative_slice():
     assert undersample(np.arange(6), POSITIVE).tolist() == [0, 2, 5]
 
 
-@pytest.mark.parametrize("ratio, negatives", [(0.5, 1), (1.0, 3), (None, 3)])
-def test_negative_slices_are_kept_by_ratio_and_all_when_there_are_too_few(ratio, negatives):
-    kept = undersample(np.arange(6), POSITIVE, ratio)
-    assert set(kept) >= {0, 2, 5} and len(kept) == 3 + negatives
-
-
-def test_a_split_without_lesion_is_refused():
+def test_negative_slices_are_kept_by_ratio_and_all_when_there_are_too_few():
+    for ratio, negatives in ((0.5, 1), (1.0, 3), (None, 3)):
+        kept = undersample(np.arange(6), POSITIVE, ratio)
+        assert set(kept) >= {0, 2, 5} and len(kept) == 3 + negatives
     with pytest.raises(ValueError, match="no training slice shows a lesion"):
         undersample(np.array([1, 3]), POSITIVE)
 
@@ -51,16 +47,13 @@ def test_losses_by_hand():
     assert loss_of("tversky", reference, probability) == pytest.approx(tversky, rel=1e-5)
 
 
-@pytest.mark.parametrize("name", LOSSES)
-def test_a_better_answer_costs_less_and_a_perfect_one_next_to_nothing(name):
+def test_a_better_answer_costs_less_a_perfect_one_next_to_nothing_and_a_batch_without_lesion_a_number():
     reference = [1, 1, 0, 0, 0, 0]
     worse, better, best = [0.2, 0.2, 0.5, 0.1, 0.1, 0.1], [0.7, 0.6, 0.1, 0.1, 0.1, 0.1], [1, 1, 0, 0, 0, 0]
-    costs = [loss_of(name, reference, probability) for probability in (worse, better, best)]
-    assert costs[0] > costs[1] > costs[2] and costs[2] < 1e-5
-
-
-def test_a_batch_without_lesion_costs_a_number():
-    assert all(np.isfinite(loss_of(name, [0, 0], [0.1, 0.2])) for name in LOSSES)
+    for name in LOSSES:
+        costs = [loss_of(name, reference, probability) for probability in (worse, better, best)]
+        assert costs[0] > costs[1] > costs[2] and costs[2] < 1e-5, name
+        assert np.isfinite(loss_of(name, [0, 0], [0.1, 0.2])), name
 
 
 # --- wrong borders
@@ -94,7 +87,7 @@ def test_no_error_changes_nothing_and_a_seed_always_means_the_same():
 @pytest.mark.parametrize("side, pixels, tolerance", [(18, 1.5, 0.03), (5, 2.0, 0.12)])
 def test_a_lesion_neither_grows_nor_shrinks_on_the_whole_however_small(side, pixels, tolerance):
     mask = a_square(at=(11, 11 + side))
-    areas = [disturb_borders(mask, pixels, seed).sum() for seed in range(150)]
+    areas = [disturb_borders(mask, pixels, seed).sum() for seed in range(100)]
     assert np.mean(areas) == pytest.approx(mask.sum(), rel=tolerance)
     assert np.std(areas) > 0
 

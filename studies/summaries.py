@@ -1,10 +1,9 @@
-"""Scores of finished runs, for programs and as a table for people."""
+"""Scores of finished runs, for programs: what `python -m studies reproduce` writes."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from covidlab.evaluation.counts import PAPER_SCORES
 from covidlab.training.recipe import GRIDS
 from covidlab.training.runs import Run, rounded
 
@@ -39,12 +38,3 @@ def summary_over_seeds(by_seed: Mapping[int, Mapping[str, Run]]) -> dict:
                 found["models"].setdefault(name, {}).setdefault(part, {})[score] = mean
                 found["ranges"].setdefault(name, {}).setdefault(part, {})[score] = ends
     return found | {"by_seed": {seed: one["models"] for seed, one in summaries.items()}}
-
-
-def score_table(runs: Mapping[str, Run]) -> str:
-    """The scores of several models as a Markdown table, a row a model and part."""
-    lines = ["| model | part | precision | recall | accuracy | F1 |", "|---|---|---|---|---|---|"]
-    for name, run in runs.items():
-        for part, scores in run.scores.items():
-            lines.append(f"| {name} | {part} | " + " | ".join(f"{scores[key]:.3f}" for key in PAPER_SCORES) + " |")
-    return "\n".join(lines)
