@@ -1,7 +1,6 @@
-"""Tables over several runs: side by side, over seeds, before and after adaptation; and a page read again."""
+"""Tables over several runs: side by side, over seeds, before and after adaptation."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -68,10 +67,3 @@ def side_by_side(reports: Mapping[str, dict], part: str = "test") -> list[dict[s
         for what in first
         if all(what in column for column in columns.values())
     ]
-
-
-def read_page(path: Path) -> list[dict[str, str]]:
-    """The rows of the last table of a page of studies/results."""
-    lines = [line for line in path.read_text(encoding="utf-8").split("\n\n") if line.startswith("| ")][-1].splitlines()
-    head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
-    return [dict(zip(head, row, strict=True)) for row in rows]

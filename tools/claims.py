@@ -15,9 +15,8 @@ from covidlab.training.fit import read_history
 from covidlab.training.recipe import recipe_for
 from studies.lessons import LONG
 from studies.spread import RECIPES
-from studies.tables import read_page
 from tools.notebook_guards import all_text
-from tools.prose import LESSONS, RESULTS, Claim, Source, known, lesson, output, table, together
+from tools.prose import LESSONS, RESULTS, Claim, Source, known, lesson, output, read_page, table, together
 
 # Numbers of questions and of other papers, by notebook.
 EXAMPLES = {

@@ -17,7 +17,6 @@ from typing import NamedTuple
 from nbformat import NotebookNode
 
 from covidlab.tables import read_table
-from studies.tables import read_page
 from tools.notebook_guards import all_text, code_cells
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,6 +30,13 @@ WORDS = {"two": 2, "three": 3, "ten": 10}
 def number(text: str) -> float:
     """Of digits with or without thousands commas, or of a word."""
     return float(WORDS.get(text, text.replace(",", "")))
+
+
+def read_page(path: Path) -> list[dict[str, str]]:
+    """The rows of the last table of a page of studies/results."""
+    lines = [line for line in path.read_text(encoding="utf-8").split("\n\n") if line.startswith("| ")][-1].splitlines()
+    head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
+    return [dict(zip(head, row, strict=True)) for row in rows]
 
 
 def known(*numbers: float) -> Source:
