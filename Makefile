@@ -133,7 +133,7 @@ lab: setup
 test: setup
 	$(ON_PHANTOM) $(PY) -m ruff check --output-format concise covidlab studies tools tests notebooks
 	@$(ON_PHANTOM) $(VENV)/bin/lint-imports --no-logo
-	$(ON_PHANTOM) $(PY) -m pytest -n $(WORKERS) --dist loadscope tests
+	$(ON_PHANTOM) $(PY) -m pytest -n $(WORKERS) --dist worksteal tests
 ifneq ($(NOTEBOOKS),)
 	$(ON_PHANTOM) $(PY) -m pytest $(NBVAL) notebooks/
 endif

@@ -17,21 +17,8 @@ from covidlab.training.thresholds import THRESHOLDS
 
 
 def write_figures(runs: Mapping[str, Run], cache: SliceCache, folder: Path) -> dict[str, str]:
-    """Draw the paper's Figs. 1 to 3 and 5 to 7, and precision against recall.
-
-    Parameters
-    ----------
-    runs : mapping of model name -> Run
-        Of the same cohort, split and grid.
-    cache : SliceCache
-    folder : Path
-        Made if missing.
-
-    Returns
-    -------
-    dict of figure -> reason
-        What could not be drawn; usually nothing.
-    """
+    """Draw the paper's Figs. 1 to 3 and 5 to 7, and precision against recall, for runs of the same cohort, split and
+    grid, by model name. Returns figure -> reason of what could not be drawn; usually nothing."""
     config = next(iter(runs.values())).config
     test = read_test_slices(runs, cache)
     cases = cache.cases[test.positions]

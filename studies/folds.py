@@ -26,10 +26,7 @@ def by_fold(runs: Sequence[Run], cache: SliceCache) -> list[list[Run]]:
     """Runs of the protocol "patient", grouped by the patients that they test; one group has several where seeds go
     around the folds more than once.
 
-    Returns
-    -------
-    list of list of Run
-        Empty if these are no folds: another protocol, fewer than two groups, or a slice in two groups' test parts.
+    Empty if these are no folds: another protocol, fewer than two groups, or a slice in two groups' test parts.
     """
     if any(run.config.protocol != "patient" for run in runs):
         return []
@@ -41,20 +38,11 @@ def by_fold(runs: Sequence[Run], cache: SliceCache) -> list[list[Run]]:
 
 
 def judge_held_out(folds: Sequence[Sequence[Run]], cache: SliceCache) -> SliceTable:
-    """What the run of each fold gets right and wrong on its own test part, at its own threshold, as one table.
+    """What the run of each fold gets right and wrong on its own test part, at its own threshold, as one table in the
+    order of the cache.
 
-    Parameters
-    ----------
-    folds : sequence of sequences of Run
-        From `by_fold`. Where a fold has several runs, the mean of their probabilities is judged, at the mean of their
-        thresholds and smallest spots: each was chosen on patients that its run did not train on.
-    cache : SliceCache
-        Of the runs' cohort and grid.
-
-    Returns
-    -------
-    SliceTable
-        In the order of the cache.
+    Where a fold has several runs, the mean of their probabilities is judged, at the mean of their thresholds and
+    smallest spots: each was chosen on patients that its run did not train on.
     """
     marked, tests = np.zeros(cache.images.shape, bool), []
     for runs in track(folds, "judging folds"):
@@ -73,16 +61,9 @@ def judge_held_out(folds: Sequence[Sequence[Run]], cache: SliceCache) -> SliceTa
 def held_out_summary(table: SliceTable) -> dict:
     """A table of held-out slices in numbers, for JSON.
 
-    Parameters
-    ----------
-    table : SliceTable
-
-    Returns
-    -------
-    dict
-        The paper's four scores pooled over all slices; "f1_interval", 95 % over patients; "per_volume" F1 and its
-        mean; "positives_only", the scores without negative slices; "slice_specificity", the share of those that stay
-        empty. What is not defined is None.
+    The paper's four scores pooled over all slices; "f1_interval", 95 % over patients; "per_volume" F1 and its mean;
+    "positives_only", the scores without negative slices; "slice_specificity", the share of those that stay empty. What
+    is not defined is None.
     """
     volumes = volume_scores(table)
     interval = patient_interval(table)
@@ -102,23 +83,10 @@ def held_out_summary(table: SliceTable) -> dict:
 
 
 def read_recipes(folders: Sequence[Path]) -> list[tuple[str, dict]]:
-    """What `python -m studies reproduce --seeds` wrote of several recipes that were asked the same.
+    """What `python -m studies reproduce --seeds` wrote of several recipes: the folder's name, and its scores.json.
 
-    Seeds may differ: they say which patients are held out, and those must be the same.
-
-    Parameters
-    ----------
-    folders : sequence of Path
-        Each holds a scores.json with held-out patients; its name is the recipe's.
-
-    Returns
-    -------
-    list of (name, content of scores.json)
-
-    Raises
-    ------
-    CovidlabError
-        If a folder has no such file, or the recipes were not asked the same: other data, cases or held-out patients.
+    Seeds may differ: they say which patients are held out, and those must be the same. A `CovidlabError` if a folder
+    has no such file, or the recipes were not asked the same: other data, cases or held-out patients.
     """
     recipes, asked = [], set()
     for folder in folders:

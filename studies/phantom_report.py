@@ -26,16 +26,8 @@ RECORD = {
 def grey_band_f1(images: np.ndarray, masks: np.ndarray, region: np.ndarray) -> tuple[float, int, int]:
     """The best that thresholding can do, fitted on the very slices it is scored on.
 
-    Parameters
-    ----------
-    images : uint8 array
-    masks, region : 0/1 arrays of the same shape
-        The reference, and where pixels may be marked (the lungs).
-
-    Returns
-    -------
-    f1, low, high : float, int, int
-        Pooled F1 of marking every pixel of the region with low <= grey <= high.
+    Of uint8 images, and of 0/1 arrays of their shape: the reference, and where pixels may be marked (the lungs).
+    Returns the pooled F1 of marking every pixel of the region with low <= grey <= high, and low and high.
 
     Examples
     --------

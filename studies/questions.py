@@ -91,14 +91,7 @@ STUDIES = {
 
 @dataclass(frozen=True)
 class Row:
-    """One run of a study.
-
-    Parameters
-    ----------
-    variant : str
-    seed : int
-    run : Run
-    """
+    """One run of a study."""
 
     variant: str
     seed: int
@@ -106,26 +99,14 @@ class Row:
 
 
 def find_study(name: str) -> Study:
-    """The study of a name.
-
-    Raises
-    ------
-    CovidlabError
-        If there is none.
-    """
+    """The study of a name; a `CovidlabError` if there is none."""
     if name not in STUDIES:
         raise CovidlabError("study", repr(name), f"one of {', '.join(STUDIES)}", "`study list` shows them")
     return STUDIES[name]
 
 
 def choose(study: Study, names: Sequence[str]) -> Mapping[str, Mapping]:
-    """Some variants of a study, in its order; all if none is named.
-
-    Raises
-    ------
-    CovidlabError
-        If it has none of a name.
-    """
+    """Some variants of a study, in its order; all if none is named. A `CovidlabError` if it has none of a name."""
     if unknown := [name for name in names if name not in study.variants]:
         raise CovidlabError("--variants", repr(unknown[0]), f"names among {', '.join(study.variants)}", "correct it")
     return {label: changes for label, changes in study.variants.items() if not names or label in names}
@@ -145,22 +126,8 @@ def run_variants(
     folder: Path,
     seeds: Sequence[int],
 ) -> list[Row]:
-    """Run every variant on every seed; what is finished is read, what was interrupted goes on.
-
-    Parameters
-    ----------
-    variants : mapping of label -> changes
-        As in `Study`.
-    base : Config
-    cache : SliceCache
-    folder : Path
-        Each run has a folder of its own in it.
-    seeds : sequence of int
-
-    Returns
-    -------
-    list of Row
-    """
+    """Run every variant of a study on every seed, each in a folder of its own; what is finished is read, what was
+    interrupted goes on."""
     rows = []
     for label, changes in variants.items():
         for seed in seeds:
@@ -170,16 +137,9 @@ def run_variants(
 
 
 def study_table(rows: Sequence[Row]) -> list[dict[str, str]]:
-    """A line for each variant and part: the paper's four scores, mean of the seeds with the range.
+    """A line for each variant and part, as column -> text: the paper's four scores, mean of the seeds with the range.
 
-    Parameters
-    ----------
-    rows : sequence of Row
-
-    Returns
-    -------
-    list of dict of column -> text
-        Scores are pooled over all pixels of a part, negative slices included.
+    Scores are pooled over all pixels of a part, negative slices included.
     """
     lines = []
     for label in dict.fromkeys(row.variant for row in rows):

@@ -110,19 +110,8 @@ def training_rate(
 ) -> TrainingRate:
     """Train for real, and stop every few updates to make as many with a batch from memory.
 
-    Parameters
-    ----------
-    model : keras.Model
-        Changed: it is trained.
-    cache, split, recipe
-        As for `covidlab.training.fit.train`; the recipe's epochs should be as long as they are in earnest, since each
-        ends with a validation.
-    turn : int
-        Updates before the sides change.
-
-    Returns
-    -------
-    TrainingRate
+    The model is trained, as by `covidlab.training.fit.train`; the recipe's epochs should be as long as they are in
+    earnest, since each ends with a validation. `turn` is how many updates pass before the sides change.
     """
     learner, batches = learner_and_batches(model)
     batch = next(iter(batches(cache, training_slices(cache, split, recipe), recipe, split.seed)))
@@ -158,24 +147,8 @@ def training_rate(
 
 
 def volume_time(scan: Path, segmenter: Segmenter, rounds: int = 5) -> VolumeTime:
-    """Segment a scan, file to file, and in turns run the model alone on its slices.
-
-    Parameters
-    ----------
-    scan : Path
-        A NIfTI file, or a folder with the DICOM slices of one series.
-    segmenter : Segmenter
-    rounds : int
-
-    Returns
-    -------
-    VolumeTime
-
-    Raises
-    ------
-    VolumeError
-        If the scan cannot be read.
-    """
+    """Segment a scan, a NIfTI file or a folder with one DICOM series, file to file, and in turns run the model alone
+    on its slices. A `VolumeError` if the scan cannot be read."""
     volume = read_scan(scan)
     fit = GridFit.of(volume, segmenter.info.grid)
     on_grid = np.concatenate(list(slices_for(volume, fit)))

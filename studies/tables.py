@@ -10,18 +10,10 @@ from covidlab.training.report import AVERAGED, Measure, borders_in, report_rows
 
 
 def over_seeds(reports: Mapping[str, Sequence[dict]], part: str = "test") -> list[dict[str, str]]:
-    """One part of several reports of each model as a table: mean of the seeds, in brackets the range.
+    """One part of several reports of each model, a seed each, as a table: mean of the seeds, in brackets the range.
 
-    Parameters
-    ----------
-    reports : mapping of model -> reports, a seed each
-    part : str
-
-    Returns
-    -------
-    list of dict of column -> text
-        Borders only where all were measured in one unit. A seed for which something is not defined, as an infinite
-        HD95, is left out of that mean.
+    Borders only where all were measured in one unit. A seed for which something is not defined, as an infinite HD95,
+    is left out of that mean.
     """
     units = {unit for found in reports.values() for one in found for unit in one["parts"][part]["borders"]}
     measures = [*AVERAGED, *(borders_in(*units) if len(units) == 1 else ())]
@@ -38,14 +30,8 @@ def over_seeds(reports: Mapping[str, Sequence[dict]], part: str = "test") -> lis
 def adaptation_rows(curves: Mapping[str, Mapping[int, Counts]]) -> list[dict[str, str]]:
     """F1 by number of annotated slices: a line a patient, the mean over patients, and the mean gain over none.
 
-    Parameters
-    ----------
-    curves : mapping of patient -> what `covidlab.beyond.adaptation.adaptation_curve` gives
-        The same numbers of slices in each, 0 among them.
-
-    Returns
-    -------
-    list of dict of column -> text
+    `curves` holds what `covidlab.beyond.adaptation.adaptation_curve` gives for each patient: the same numbers of
+    slices in each, 0 among them.
     """
     numbers = list(next(iter(curves.values())))
     scores = np.array([[counts[number].f1 for number in numbers] for counts in curves.values()])

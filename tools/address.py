@@ -41,13 +41,7 @@ class AddressError(CovidlabError):
 
 
 def current_address(root: Path) -> str:
-    """The "owner/name" of the repository, from pyproject.toml.
-
-    Raises
-    ------
-    AddressError
-        If `Homepage` is not an address on the code host.
-    """
+    """The "owner/name" of the repository, from pyproject.toml; an `AddressError` if `Homepage` has none."""
     path = root / "pyproject.toml"
     homepage = tomllib.loads(path.read_text(encoding="utf-8"))["project"]["urls"]["Homepage"]
     name = homepage.removeprefix(HOST)
@@ -57,24 +51,9 @@ def current_address(root: Path) -> str:
 
 
 def set_address(root: Path, new: str) -> list[Path]:
-    """Replace the repository's address everywhere; nothing changes where it is the same already.
+    """Replace the repository's address by a new "owner/name" everywhere; returns the files that were changed.
 
-    Parameters
-    ----------
-    root : Path
-        The repository.
-    new : str
-        "owner/name".
-
-    Returns
-    -------
-    list of Path
-        The files that were changed.
-
-    Raises
-    ------
-    AddressError
-        If `new` is not owner/name; no file is changed then.
+    An `AddressError` if `new` is not owner/name; no file is changed then.
     """
     if not NAME.fullmatch(new):
         raise AddressError("REPO", repr(new), "owner/name as on the code host", "write it like REPO=someone/covidlab")

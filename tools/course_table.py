@@ -30,22 +30,9 @@ class CourseTableError(CovidlabError):
 
 
 def measure(notebook: Path) -> dict[str, float]:
-    """Run a notebook into a temporary copy.
+    """Run a notebook in its own folder, without changing it; a `CourseTableError` if it fails.
 
-    Parameters
-    ----------
-    notebook : Path
-        It runs in its own folder, and is not changed.
-
-    Returns
-    -------
-    dict
-        ``seconds``, from the start of the kernel to its end, and ``megabytes``, the most that its process held.
-
-    Raises
-    ------
-    CourseTableError
-        If it fails.
+    Returns ``seconds``, from the start of the kernel to its end, and ``megabytes``, the most that its process held.
     """
     with tempfile.TemporaryDirectory() as folder:
         code = "import resource, sys, nbformat, nbclient; n = nbformat.read(sys.argv[1], 4); "
@@ -70,13 +57,8 @@ def measure(notebook: Path) -> dict[str, float]:
 
 
 def render(results: dict) -> str:
-    """The table as Markdown, or a line that says that nothing is measured yet.
-
-    Parameters
-    ----------
-    results : dict
-        ``machine`` in words and ``notebooks``: name -> ``seconds``, ``megabytes``. May be empty.
-    """
+    """The table as Markdown, of ``machine`` in words and ``notebooks``: name -> ``seconds``, ``megabytes``. Without
+    results, a line that says that nothing is measured yet."""
     if not results:
         return "Time and memory are not measured yet."
     rows = [
@@ -95,13 +77,7 @@ def _minutes(seconds: float) -> str:
 
 
 def put(text: str, table: str, where: str = "text") -> str:
-    """Replace what stands between the markers.
-
-    Raises
-    ------
-    CourseTableError
-        If the pair of markers is not there exactly once.
-    """
+    """Replace what stands between the markers; a `CourseTableError` if the pair is not there exactly once."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end or BEGIN in rest or END in after:

@@ -32,15 +32,8 @@ class StudentError(CovidlabError):
 def student_copy(notebook: NotebookNode) -> NotebookNode:
     """A copy without solutions and outputs; the notebook itself is left as it is.
 
-    Parameters
-    ----------
-    notebook : NotebookNode
-
-    Returns
-    -------
-    NotebookNode
-        With as many cells, in the same order and with the same ids. Text cells that held nothing but a folded
-        solution are empty.
+    It has as many cells, in the same order and with the same ids; text cells that held nothing but a folded solution
+    are empty.
     """
     from nbstripout import strip_output
 
@@ -57,23 +50,9 @@ def student_copy(notebook: NotebookNode) -> NotebookNode:
 
 
 def write_student_copies(notebooks: list[Path], folder: Path) -> list[Path]:
-    """Write the copies under the notebooks' own names.
+    """Write the copies under the notebooks' own names, over those of an earlier run; returns what was written.
 
-    Parameters
-    ----------
-    notebooks : list of Path
-    folder : Path
-        Made where it is missing; copies of an earlier run are replaced.
-
-    Returns
-    -------
-    list of Path
-        What was written.
-
-    Raises
-    ------
-    StudentError
-        If a file is no notebook, or would be overwritten by its own copy.
+    A `StudentError` if a file is no notebook, or would be overwritten by its own copy.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []

@@ -1,9 +1,14 @@
+from types import SimpleNamespace
+
 import pytest
 
+from covidlab.data.splits import PARTS
 from covidlab.errors import CovidlabError
+from covidlab.evaluation.counts import PAPER_SCORES
 from covidlab.models import MODELS
 from covidlab.training.configs import Config
 from covidlab.training.recipe import Recipe
+from studies import questions
 from studies.questions import STUDIES, change, choose, find_study, run_variants, study_table
 
 BASE = Config("three scans", 32, "slice", 0, options={"widths": (2, 3)}, recipe=Recipe(updates=2, updates_per_epoch=2))
@@ -22,17 +27,23 @@ def test_a_variant_changes_what_it_names_and_nothing_else():
     assert config.recipe.batch_size == 3 and config.options == BASE.options and BASE.recipe.batch_size == 8
 
 
-def test_a_study_runs_each_variant_on_each_seed_and_reads_what_is_finished(cache, tmp_path):
-    variants = {"two": {}, "one more": {"options": {"widths": (3, 4)}}}
-    rows = run_variants(variants, BASE, cache, tmp_path, [0, 1])
+def test_a_study_runs_each_variant_on_each_seed_in_a_folder_of_its_own(monkeypatch, tmp_path):
+    def run(config, cache, folder):
+        f1 = config.seed / 4 + len(config.options["widths"]) / 8
+        scores = dict.fromkeys(PARTS, dict.fromkeys(PAPER_SCORES, f1))
+        return SimpleNamespace(folder=folder, config=config, scores=scores)
+
+    monkeypatch.setattr(questions, "run_experiment", run)
+    variants = {"two": {}, "one more": {"options": {"widths": (3, 4, 5)}}}
+    rows = run_variants(variants, BASE, None, tmp_path, [0, 1])
     assert [(row.variant, row.seed) for row in rows] == [("two", 0), ("two", 1), ("one more", 0), ("one more", 1)]
-    assert len(list((tmp_path / "one-more").glob("*-seed1-*/scores.json"))) == 1
-    again = run_variants(variants, BASE, cache, tmp_path, [0, 1])
-    assert [row.run.counts for row in again] == [row.run.counts for row in rows]
+    assert [row.run.folder.name for row in rows] == ["two", "two", "one-more", "one-more"]
+    assert [row.run.config.seed for row in rows] == [0, 1, 0, 1]
     table = study_table(rows)
-    assert [(line["variant"], line["part"]) for line in table][:3] == [
-        ("two", "train"), ("two", "validation"), ("two", "test"),
-    ]  # fmt: skip
+    assert [(line["variant"], line["part"]) for line in table] == [
+        (variant, part) for variant in variants for part in PARTS
+    ]
+    assert table[0]["f1"] == "0.375 (0.250 to 0.500)" and table[-1]["recall"] == "0.500 (0.375 to 0.625)"
 
 
 def test_some_variants_are_chosen_in_the_studys_own_order():

@@ -1,4 +1,3 @@
-import csv
 import re
 from pathlib import Path
 
@@ -7,56 +6,32 @@ import pytest
 
 from covidlab.errors import CovidlabError
 from covidlab.tables import Provenance, markdown, mean_and_range, read_table, write_table
+from tools.prose import read_page
 
 RESULTS = Path(__file__).resolve().parents[2] / "studies" / "results"
 ROOT = RESULTS.parents[1]
 MEASURED = ROOT / "docs" / "measured.md"
-COMMITTED = sorted(RESULTS.glob("*.csv"))
 ROWS = [{"model": "light_unet", "F1": "0.87"}, {"model": "fcn8s", "F1": "0.80"}]
 
 
-def test_a_table_says_where_its_numbers_come_from(tmp_path):
-    where = Provenance.here(command="covidlab study x", data="phantom", protocol="slice", grid="128 px", seeds="0, 1")
-    write_table(tmp_path / "new" / "models", "Which model?", ROWS, where, "Pooled.")
-    assert list(csv.DictReader((tmp_path / "new" / "models.csv").open())) == ROWS
+WHERE = Provenance.here(command="covidlab study x", data="phantom", protocol="slice", grid="128 px", seeds="0, 1")
+
+
+def test_a_table_says_where_its_numbers_come_from_and_is_read_again(tmp_path):
+    for name in ("models", "v1.1", "v1.2"):  # a point in a name is part of it
+        write_table(tmp_path / "new" / name, "Which model?", ROWS, WHERE, "Pooled.")
+        assert read_table(tmp_path / "new" / f"{name}.csv") == read_page(tmp_path / "new" / f"{name}.md") == ROWS
     text = (tmp_path / "new" / "models.md").read_text()
     assert text.startswith("# Which model?\n\nPooled.\n\n| model | F1 |\n|---|---|\n| light_unet | 0.87 |")
     for word in ("- command: covidlab study x", "- data: phantom", "- seeds: 0, 1", " cores\n- day: 2"):
         assert word in text
-    assert {path.name for path in (tmp_path / "new").iterdir()} == {"models.csv", "models.md"}
+    assert len(list((tmp_path / "new").iterdir())) == 6
 
 
-def test_a_point_in_a_tables_name_is_part_of_it(tmp_path):
-    where = Provenance.here(command="x", data="phantom", protocol="slice", grid="128 px", seeds="0")
-    for name in ("v1.1", "v1.2"):
-        write_table(tmp_path / name, name, ROWS, where)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["v1.1.csv", "v1.1.md", "v1.2.csv", "v1.2.md"]
-    assert read_table(tmp_path / "v1.1.csv") == ROWS
-
-
-def test_a_place_where_no_table_can_be_written_is_named(tmp_path):
+def test_a_place_where_no_table_can_be_written_a_missing_table_and_an_empty_one_are_named(tmp_path):
     (tmp_path / "file").touch()
-    where = Provenance.here(command="x", data="phantom", protocol="slice", grid="128 px", seeds="0")
     with pytest.raises(CovidlabError, match="file/models.csv: found a place that cannot be written"):
-        write_table(tmp_path / "file" / "models", "Which model?", ROWS, where)
-
-
-def test_markdown_has_a_rule_under_its_header():
-    assert markdown(ROWS).splitlines()[1] == "|---|---|"
-
-
-def test_what_was_written_is_read_again(tmp_path):
-    where = Provenance.here(command="x", data="phantom", protocol="slice", grid="128 px", seeds="0")
-    write_table(tmp_path / "models", "Which model?", ROWS, where)
-    assert read_table(tmp_path / "models.csv") == ROWS
-
-
-def test_seeds_are_shown_as_mean_and_range():
-    assert mean_and_range([0.1, 0.2, np.nan]) == "0.150 (0.100 to 0.200)"
-    assert mean_and_range([np.nan]) == "not defined"
-
-
-def test_a_missing_table_and_an_empty_one_are_refused(tmp_path):
+        write_table(tmp_path / "file" / "models", "Which model?", ROWS, WHERE)
     with pytest.raises(CovidlabError, match="no table"):
         read_table(tmp_path / "none.csv")
     (tmp_path / "empty.csv").write_text("model,F1\n")
@@ -64,14 +39,26 @@ def test_a_missing_table_and_an_empty_one_are_refused(tmp_path):
         read_table(tmp_path / "empty.csv")
 
 
-@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
-def test_a_committed_table_is_the_one_that_its_page_shows_with_what_repeats_it(path):
-    page = path.with_suffix(".md").read_text(encoding="utf-8")
-    assert markdown(read_table(path)) in page
-    assert re.search(r"\n- command: (covidlab |python -m studies[ .])", page)
-    for what in ("data: ", "protocol: ", "grid: ", "seeds: ", "machine: ", "day: 20"):
-        assert f"\n- {what}" in page
-    assert not re.search(r"/(work|home|root|tmp|Users)/", page)
+def test_seeds_are_shown_as_mean_and_range():
+    assert mean_and_range([0.1, 0.2, np.nan]) == "0.150 (0.100 to 0.200)"
+    assert mean_and_range([np.nan]) == "not defined"
+
+
+def test_a_committed_page_says_what_repeats_it_and_a_table_beside_it_is_the_same():
+    """No picture of a patient either: of figures, only those that are drawn from numbers."""
+    pages = [path for path in sorted(RESULTS.glob("*.md")) if path.name != "README.md"]
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert read_page(page), page
+        assert re.search(r"\n- command: (covidlab |python -m studies[ .])", text), page
+        for what in ("data: ", "protocol: ", "grid: ", "seeds: ", "machine: ", "day: 20"):
+            assert f"\n- {what}" in text, page
+        assert not re.search(r"/(work|home|root|tmp|Users)/", text), page
+    others = {path for path in RESULTS.glob("*.*") if path not in pages and path.name != "README.md"}
+    tables = {path for path in others if path.suffix == ".csv"}
+    for path in tables:
+        assert markdown(read_table(path)) in path.with_suffix(".md").read_text(encoding="utf-8"), path
+    assert {path.name for path in others - tables} == {"course.json", "fig-4-time-per-slice.png"}
 
 
 def test_the_paper_map_says_what_the_tables_that_it_links_to_say():
@@ -86,46 +73,34 @@ def test_the_paper_map_says_what_the_tables_that_it_links_to_say():
     assert checked > 40
 
 
-def test_results_hold_tables_and_measured_figures_only():
-    """No picture of a patient: of figures, only those that are drawn from numbers."""
-    for path in RESULTS.glob("*.*"):
-        assert path.suffix in (".csv", ".md", ".json") or path.name.startswith(("fig-4-", "fig-5-", "fig-6-")), path
-
-
-def test_the_readme_says_what_the_table_of_models_says():
+def test_the_page_of_measurements_says_what_the_tables_of_models_and_of_patients_say():
     said = MEASURED.read_text(encoding="utf-8")
-    rows = [row for row in read_table(RESULTS / "models.csv") if row["part"] == "test"]
+    rows = [row for row in read_page(RESULTS / "models.md") if row["part"] == "test"]
     assert [row["variant"] for row in rows] == ["patch_cnn", "fcn8s", "light_unet", "nano_unet"]
     for row in rows:
         assert f"| {row['precision']} | {row['recall']} | {row['accuracy']} | {row['f1']} |" in said, row["variant"]
-
-
-@pytest.mark.parametrize("name", [
-    "phantom-to-real", "patient-radiopaedia", "patient-radiopaedia-phantom", "patient-coronacases",
-    "patient-both", "patient-both-pooled", "patient-averaged",
-])
-def test_the_readme_says_what_patients_never_seen_gave(name):
-    said = MEASURED.read_text(encoding="utf-8")
-    rows = {row["case"]: row for row in read_table(RESULTS / f"{name}.csv")}
-    pooled, few = rows["all, pooled"], rows["without radiopaedia_29_86490_1"]
-    assert (
-        f"| {pooled['f1']} ({pooled['95 % over patients']}) | {pooled['precision']} | {pooled['recall']} | {few['f1']} "
-        f"| {rows['positive slices only']['f1']} | {pooled['negative slices left empty']} |"
-    ) in said
+    for name in ("phantom-to-real", "patient-radiopaedia", "patient-radiopaedia-phantom", "patient-coronacases",
+                 "patient-both", "patient-both-pooled", "patient-averaged"):  # fmt: skip
+        rows = {row["case"]: row for row in read_page(RESULTS / f"{name}.md")}
+        pooled, few = rows["all, pooled"], rows["without radiopaedia_29_86490_1"]
+        assert (
+            f"| {pooled['f1']} ({pooled['95 % over patients']}) | {pooled['precision']} | {pooled['recall']} "
+            f"| {few['f1']} | {rows['positive slices only']['f1']} | {pooled['negative slices left empty']} |"
+        ) in said, name
 
 
 def test_the_readme_says_what_another_source_and_a_few_slices_gave():
     said = " ".join(MEASURED.read_text(encoding="utf-8").split())
-    pooled = next(row for row in read_table(RESULTS / "radiopaedia-to-coronacases.csv") if row["case"] == "all, pooled")
+    pooled = next(row for row in read_page(RESULTS / "radiopaedia-to-coronacases.md") if row["case"] == "all, pooled")
     assert f"tested on coronacases 001 to 005: F1 {pooled['f1']} ({pooled['95 % over patients']};" in said
-    rows = read_table(RESULTS / "patient-recipes.csv") + read_table(RESULTS / "patient-recipes-more.csv")
+    rows = read_page(RESULTS / "patient-recipes.md") + read_page(RESULTS / "patient-recipes-more.md")
     f1 = {row["recipe"]: row["F1"] for row in rows}
     assert f"{f1['1-from-scratch']} from fresh weights, {f1['7-and-specks-dropped']} with all of it." in said
     assert f"neighbouring slices as channels give {f1['12-or-neighbouring-slices-seen']}," in said
     assert f"cross-entropy without Dice {f1['14-or-cross-entropy-alone']}," in said
     assert f"Dice without cross-entropy {f1['15-or-dice-alone']}," in said
     assert f"three times the updates {f1['18-or-4500-updates']}:" in said
-    gain = read_table(RESULTS / "adaptation.csv")[-1]
+    gain = read_page(RESULTS / "adaptation.md")[-1]
     assert f"8 slices raise F1 on that patient's other slices by {gain['8 slices'].lstrip('+')}" in said
     assert gain["patient"] == "mean gain" and float(gain["2 slices"]) < 0
 
@@ -139,7 +114,7 @@ def pooled_f1(table, names):
 
 def test_the_readme_says_what_luck_gave():
     said = " ".join(MEASURED.read_text(encoding="utf-8").split())
-    f1 = {row["recipe"]: row["F1"] for row in read_table(RESULTS / "patient-seeds.csv")}
+    f1 = {row["recipe"]: row["F1"] for row in read_page(RESULTS / "patient-seeds.md")}
     best, last = (
         [f1[f"{kept}-epoch-{which}"] for which in ("seeds-0-to-3", "seeds-4-to-7", "seeds-8-to-11", "averaged")]
         for kept in ("best", "last")
@@ -147,7 +122,8 @@ def test_the_readme_says_what_luck_gave():
     assert "three sets of seeds, gives {}, {} and {}.".format(*best) in said
     assert "(`--keep-last`, at the tag `studies-2026-11`), it gives {}, {} and {};".format(*last) in said
     assert f"the mean of the three networks' answers {best[3]} and {last[3]} (" in said
-    held_out = read_table(RESULTS / "runs" / "coronacases-held-out.csv")
+    counts = read_table(RESULTS / "runs" / "pixel-counts.csv")
+    held_out = [row for row in counts if row["study"] == "coronacases-held-out"]
     found = [
         pooled_f1(held_out, [f"{name}-{group}" for group in "AB"])
         for name in ("4000-updates-seed6", "1500-updates-seed6", "1500-updates-seed9")
