@@ -15,7 +15,8 @@ NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.i
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_sentence_of_a_notebook_is_true_and_every_number_in_it_is_held(path):
     claims, examples = CLAIMS.get(path.stem, []), EXAMPLES.get(path.stem, "")
-    assert faults(nbformat.read(path, as_version=4), claims, examples) == []
+    found = faults(nbformat.read(path, as_version=4), claims, examples)
+    assert not found, "\n".join(found)
 
 
 def test_claims_are_of_notebooks_that_exist():
