@@ -5,7 +5,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from covidlab import tables
-from covidlab.beyond import adaptation
 from covidlab.cli import LARGEST_SEED
 from covidlab.commands import (
     check_models,
@@ -28,6 +27,7 @@ from covidlab.training.report import case_rows, report_rows
 from covidlab.training.runs import read_run, write_json
 from covidlab.training.scores import summary, summary_over_seeds
 from studies import figures, folds, questions, rates
+from studies.adaptation import adaptation_curve
 from studies.tables import adaptation_rows, over_seeds, side_by_side
 
 
@@ -190,7 +190,7 @@ def adapt(options) -> None:
             if cache.positive[slices].sum() < 2 * max(numbers):
                 left_out.append(patient)
                 continue
-            curves[patient] = adaptation.adaptation_curve(segmenter, cache, slices, numbers, options.seed)
+            curves[patient] = adaptation_curve(segmenter, cache, slices, numbers, options.seed)
     if not curves:
         raise CovidlabError("--slices", f"no test patient with {2 * max(numbers)} positive slices", "at least one",
                             "ask for fewer slices")  # fmt: skip
