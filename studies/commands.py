@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from covidlab import tables
+from covidlab import commands, tables
 from covidlab.cli import LARGEST_SEED
 from covidlab.commands import (
     check_models,
@@ -26,7 +26,7 @@ from covidlab.training.recipe import GRIDS, OPTIONS, recipe_for
 from covidlab.training.report import case_rows, report_rows
 from covidlab.training.runs import read_run, write_json
 from covidlab.training.scores import summary, summary_over_seeds
-from studies import figures, folds, questions, rates
+from studies import figures, folds, questions, rates, runtimes
 from studies.adaptation import adaptation_curve
 from studies.tables import adaptation_rows, over_seeds, side_by_side
 
@@ -222,6 +222,10 @@ def _training_rate(options, name: str):
     recipe = replace(recipe, updates=2 * recipe.updates_per_epoch)
     model = MODELS[name](**OPTIONS["lesson"].get(name, {}))
     return rates.training_rate(model, cache, make_split(cache, "slice", 0), recipe, 10)
+
+
+def time(options) -> None:
+    commands.time(options, runtimes.WITH_OPENVINO)
 
 
 def provenance_of(options, config, seeds):

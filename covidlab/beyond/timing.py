@@ -118,11 +118,9 @@ def time_models(
             products[number] = {library: Spread.of(by_key[library]) for library in ("TensorFlow", "NumPy")}
             peak = peak_gflops(products[number])
             for name, form in cold:
-                taken, fact = by_key[name, form], facts[name]
-                share, multiple = fact.gflop / np.median(taken) / peak, np.median(taken / unit)
-                times.append(
-                    FormTime(fact.model, form, number, cold[name, form], Spread.of(taken), float(multiple), float(share))
-                )
+                fact, taken = facts[name], by_key[name, form]
+                multiple, share = float(np.median(taken / unit)), float(fact.gflop / np.median(taken) / peak)
+                times.append(FormTime(fact.model, form, number, cold[name, form], Spread.of(taken), multiple, share))
     times.sort(key=lambda row: [fact.model for fact in facts.values()].index(row.model))
     return Timing(
         _machine(), _versions(), load, size, rounds, tuple(facts.values()), products, tuple(times), missing
