@@ -8,6 +8,7 @@ import argparse
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -54,37 +55,22 @@ def run_command(parser: argparse.ArgumentParser, program: str, module: str, argu
         return 130
 
 
-# --- kinds of numbers, for argparse
+def _number(kind: type, is_right: Callable, expected: str) -> Callable:
+    """A kind of number, for argparse."""
+
+    def parse(text: str):
+        with suppress(ValueError):
+            if is_right(number := kind(text)):
+                return number
+        raise argparse.ArgumentTypeError(f"found {text!r}; expected {expected}")
+
+    return parse
 
 
-def positive_int(text: str) -> int:
-    """A whole number of 1 or more."""
-    return _checked(text, int, lambda number: number >= 1, "a whole number of 1 or more")
-
-
-def whole_int(text: str) -> int:
-    """A whole number of 0 or more."""
-    return _checked(text, int, lambda number: number >= 0, "a whole number of 0 or more")
-
-
-def seed_int(text: str) -> int:
-    """A seed that every library takes."""
-    return _checked(text, int, lambda number: 0 <= number <= LARGEST_SEED, f"a whole number from 0 to {LARGEST_SEED}")
-
-
-def share(text: str) -> float:
-    """A number above 0 and at most 1."""
-    return _checked(text, float, lambda number: 0 < number <= 1, "a number above 0 and at most 1")
-
-
-def _checked(text: str, kind: type, is_right: Callable, expected: str):
-    try:
-        number = kind(text)
-        if is_right(number):
-            return number
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"found {text!r}; expected {expected}")
+positive_int = _number(int, lambda number: number >= 1, "a whole number of 1 or more")
+whole_int = _number(int, lambda number: number >= 0, "a whole number of 0 or more")
+seed_int = _number(int, lambda number: 0 <= number <= LARGEST_SEED, f"a whole number from 0 to {LARGEST_SEED}")
+share = _number(float, lambda number: 0 < number <= 1, "a number above 0 and at most 1")
 
 
 # --- the parser: a function a command
@@ -188,22 +174,13 @@ def _add_predict(command) -> None:
 
 def _add_time(command) -> None:
     sub = command(
-        "time", "time a slice on this processor: Keras, ONNX Runtime, OpenVINO, LiteRT, by number of threads",
+        "time", "time a slice on this processor: Keras, ONNX Runtime, LiteRT, by number of threads",
         "Fresh weights. Forms other than Keras' own need the extra `export`; without it they are named with the\n"
         "command that installs them. Times are given as multiples of one large matrix\n"
         "product, too: these compare between machines.\n\n"
         "  covidlab time --models light_unet,nano_unet --threads 2",
     )  # fmt: skip
-    sub.add_argument("--models", help="comma-separated (default: all)")
-    sub.add_argument("--size", type=positive_int, default=630, metavar="N",
-                     help="pixels a side (default: 630, the record's)")  # fmt: skip
-    sub.add_argument("--threads", default="1,2,all", metavar="A,B", help="each in its own process (default: 1,2,all)")
-    sub.add_argument("--width", type=share, default=0.25, metavar="W",
-                     help="of fcn8s; 1 is the published network, 134 million parameters (default: 0.25)")  # fmt: skip
-    sub.add_argument("--rounds", type=positive_int, default=10, metavar="N", help="(default: 10)")
-    sub.add_argument("--json", action="store_true", help="for programs")
-    sub.add_argument("--figure", type=Path, metavar="PNG", help="draw it too, as the paper's Fig. 4")
-    table_option(sub)
+    time_options(sub)
 
 
 def _add_export(command) -> None:
@@ -236,6 +213,20 @@ def weights_option(sub: argparse.ArgumentParser) -> None:
     """--weights, of the commands that use a network."""
     sub.add_argument("--weights", metavar="F", help="best.weights.h5 of a run, or of the shipped ones\n"
                      f"{', '.join(SHIPPED)} (default: {DEFAULT})")  # fmt: skip
+
+
+def time_options(sub: argparse.ArgumentParser) -> None:
+    """What is timed, and how the times are told."""
+    sub.add_argument("--models", help="comma-separated (default: all)")
+    sub.add_argument("--size", type=positive_int, default=630, metavar="N",
+                     help="pixels a side (default: 630, the record's)")  # fmt: skip
+    sub.add_argument("--threads", default="1,2,all", metavar="A,B", help="each in its own process (default: 1,2,all)")
+    sub.add_argument("--width", type=share, default=0.25, metavar="W",
+                     help="of fcn8s; 1 is the published network, 134 million parameters (default: 0.25)")  # fmt: skip
+    sub.add_argument("--rounds", type=positive_int, default=10, metavar="N", help="(default: 10)")
+    sub.add_argument("--json", action="store_true", help="for programs")
+    sub.add_argument("--figure", type=Path, metavar="PNG", help="draw it too, as the paper's Fig. 4")
+    table_option(sub)
 
 
 def run_options(sub: argparse.ArgumentParser, place: str) -> None:

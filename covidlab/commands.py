@@ -7,6 +7,7 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,34 +68,28 @@ def changed(recipe, options):
     """A recipe with what the command line asks of it: loss, negative slices, augmentation, rate."""
     from covidlab.training.losses import LOSSES
 
-    asked = {}
-    if options.loss is not None:
-        if options.loss not in LOSSES:
-            raise CovidlabError("--loss", repr(options.loss), f"one of {', '.join(LOSSES)}", "correct the name")
-        asked["loss"] = options.loss
+    loss, augment, rate = options.loss, options.augment, options.rate
+    if loss not in (None, *LOSSES):
+        raise CovidlabError("--loss", repr(loss), f"one of {', '.join(LOSSES)}", "correct the name")
+    if augment is not None and not 0 <= augment <= 4:
+        raise CovidlabError("--augment", f"{augment:g}", "a number from 0, none, to 4", "1 is the usual strength")
+    if rate is not None and not 0 < rate < 1:
+        raise CovidlabError("--rate", f"{rate:g}", "a number between 0 and 1", "0.002 is the usual one")
+    asked = {"loss": loss, "augment": augment, "learning_rate": rate}
+    asked = {name: value for name, value in asked.items() if value is not None}
     if options.negatives is not None:
         asked["negatives_per_positive"] = _ratio(options.negatives)
-    if options.augment is not None:
-        if not 0 <= options.augment <= 4:
-            found = f"{options.augment:g}"
-            raise CovidlabError("--augment", found, "a number from 0, none, to 4", "1 is the usual strength")
-        asked["augment"] = options.augment
-    if options.rate is not None:
-        if not 0 < options.rate < 1:
-            raise CovidlabError("--rate", f"{options.rate:g}", "a number between 0 and 1", "0.002 is the usual one")
-        asked["learning_rate"] = options.rate
     return replace(recipe, **asked)
 
 
 def _ratio(word: str) -> float | None:
     """A number of 0 or more; None for "all"."""
-    try:
-        ratio = None if word == "all" else float(word)
-        if ratio is not None and not 0 <= ratio < float("inf"):
-            raise ValueError
-    except ValueError as error:
-        raise CovidlabError("--negatives", repr(word), "a number of 0 or more, or `all`", "correct it") from error
-    return ratio
+    if word == "all":
+        return None
+    with suppress(ValueError):
+        if 0 <= float(word) < float("inf"):
+            return float(word)
+    raise CovidlabError("--negatives", repr(word), "a number of 0 or more, or `all`", "correct it")
 
 
 def check_models(names: Sequence[str], option: str = "--models") -> list[str]:
@@ -176,9 +171,8 @@ def predict(options) -> None:
     from covidlab.plots import overlay
 
     if not options.scan.exists():  # before anything slow
-        raise CovidlabError(
-            options.scan, "no such file", "a scan, or a folder of scans or DICOM slices", "check the name"
-        )  # fmt: skip
+        expected = "a scan, or a folder of scans or DICOM slices"
+        raise CovidlabError(options.scan, "no such file", expected, "check the name")
     segmenter = open_segmenter(options.weights)
     info = segmenter.info
     print(f"{info.model}, {info.grid} px, threshold {info.threshold:g}, trained on {info.trained_on}")
@@ -199,17 +193,18 @@ def predict(options) -> None:
             print(f"  note: {finding}")
 
 
-def time(options) -> None:
-    """Time a slice."""
+def time(options, known=None) -> None:
+    """Time a slice, in the forms of `covidlab.beyond.timing` or in those given."""
     from covidlab import tables
     from covidlab.beyond import timing
     from covidlab.models import MODELS
     from covidlab.plots import scores, style
 
+    known = known or timing.FORMS
     names = check_models((options.models or ",".join(MODELS)).split(","))
     threads = timing.resolve_threads(options.threads.split(","))
     models = {name: {"width": options.width} if name == "fcn8s" else {} for name in names}
-    found = timing.time_models(models, options.size, threads, options.rounds)
+    found = timing.time_models(models, options.size, threads, options.rounds, tuple(known), known)
     if options.figure:
         title = f"one slice of {options.size} x {options.size}, {threads[-1]} threads; {found.machine}"
         style.save(scores.time_figure(found.bars(threads[-1]), title, paper.SECONDS_PER_SLICE), options.figure)

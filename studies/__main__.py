@@ -3,7 +3,16 @@
 import sys
 from pathlib import Path
 
-from covidlab.cli import cases_option, new_parser, run_command, run_options, seed_int, table_option, weights_option
+from covidlab.cli import (
+    cases_option,
+    new_parser,
+    run_command,
+    run_options,
+    seed_int,
+    table_option,
+    time_options,
+    weights_option,
+)
 
 DESCRIPTION = """\
 The runs behind the course's numbers. Teaching material, not a medical device.
@@ -19,7 +28,7 @@ By modules of their own: python -m studies.lessons, .spread, .collapse, .phantom
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 2 a problem with what the user gave."""
     parser, command = new_parser("python -m studies", DESCRIPTION)
-    for add in (_add_reproduce, _add_evaluate, _add_study, _add_compare, _add_adapt, _add_throughput):
+    for add in (_add_reproduce, _add_evaluate, _add_study, _add_compare, _add_adapt, _add_throughput, _add_time):
         add(command)
     return run_command(parser, "python -m studies", "studies.commands", arguments)
 
@@ -112,6 +121,14 @@ def _add_throughput(command) -> None:
     sub.add_argument("--volume", type=Path, metavar="SCAN", help="instead of training")
     weights_option(sub)
     sub.add_argument("--json", action="store_true", help="for programs")
+
+
+def _add_time(command) -> None:
+    sub = command(
+        "time", "time a slice as `covidlab time` does, by OpenVINO, too",
+        "  python -m studies time --table time --figure fig-4-time-per-slice.png",
+    )  # fmt: skip
+    time_options(sub)
 
 
 if __name__ == "__main__":

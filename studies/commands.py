@@ -4,8 +4,7 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from covidlab import tables
-from covidlab.beyond import adaptation
+from covidlab import commands, tables
 from covidlab.cli import LARGEST_SEED
 from covidlab.commands import (
     check_models,
@@ -26,7 +25,8 @@ from covidlab.training.judging import report_run
 from covidlab.training.recipe import GRIDS, OPTIONS, recipe_for
 from covidlab.training.report import case_rows, report_rows
 from covidlab.training.runs import read_run, write_json
-from studies import figures, folds, questions, rates
+from studies import figures, folds, questions, rates, runtimes
+from studies.adaptation import adaptation_curve
 from studies.summaries import summary, summary_over_seeds
 from studies.tables import adaptation_rows, over_seeds, side_by_side
 
@@ -190,7 +190,7 @@ def adapt(options) -> None:
             if cache.positive[slices].sum() < 2 * max(numbers):
                 left_out.append(patient)
                 continue
-            curves[patient] = adaptation.adaptation_curve(segmenter, cache, slices, numbers, options.seed)
+            curves[patient] = adaptation_curve(segmenter, cache, slices, numbers, options.seed)
     if not curves:
         raise CovidlabError("--slices", f"no test patient with {2 * max(numbers)} positive slices", "at least one",
                             "ask for fewer slices")  # fmt: skip
@@ -222,6 +222,10 @@ def _training_rate(options, name: str):
     recipe = replace(recipe, updates=2 * recipe.updates_per_epoch)
     model = MODELS[name](**OPTIONS["lesson"].get(name, {}))
     return rates.training_rate(model, cache, make_split(cache, "slice", 0), recipe, 10)
+
+
+def time(options) -> None:
+    commands.time(options, runtimes.WITH_OPENVINO)
 
 
 def provenance_of(options, config, seeds):

@@ -17,13 +17,10 @@ from covidlab.progress import track
 
 @dataclass(frozen=True)
 class Passes:
-    """What many passes with dropout say of each pixel."""
+    """What many passes with dropout say of each pixel: float32 arrays (slices, height, width) in 0..1."""
 
-    # float32 arrays (slices, height, width) in 0..1; over the passes; the standard deviation is that of the passes
-    # themselves (divided by their number)
     mean: np.ndarray
-    deviation: np.ndarray
-    number: int  # How many passes
+    deviation: np.ndarray  # The standard deviation of the passes themselves (divided by their number)
 
 
 class _DropoutLeftOn(keras.layers.Dropout):
@@ -32,71 +29,34 @@ class _DropoutLeftOn(keras.layers.Dropout):
 
 
 def with_dropout_on(model: keras.Model) -> keras.Model:
-    """The same network, with the same weights, whose dropout also works in prediction; everything else predicts.
+    """A network of the same layers, and so weights, whose dropout also works in prediction; everything else predicts.
 
     Calling the model with ``training=True`` is not the same: batch normalisation would then take its means from the
-    batch, so that the answer to a slice would hang on the slices beside it.
-
-    Parameters
-    ----------
-    model : keras.Model
-        It stays as it is; the layers, and so the weights, are shared.
-
-    Returns
-    -------
-    keras.Model
-
-    Raises
-    ------
-    ValueError
-        If it has no dropout.
+    batch, so that the answer to a slice would hang on the slices beside it. `ValueError` if there is no dropout.
     """
-    left_on = []
 
     def clone(layer):
-        if not isinstance(layer, keras.layers.Dropout):
-            return layer
-        left_on.append(_DropoutLeftOn(layer.rate, name=layer.name))
-        return left_on[-1]
+        is_dropout = isinstance(layer, keras.layers.Dropout)
+        return _DropoutLeftOn(layer.rate, name=layer.name) if is_dropout else layer
 
     copy = keras.models.clone_model(model, clone_function=clone)
-    if not left_on:
+    if not any(isinstance(layer, _DropoutLeftOn) for layer in copy.layers):
         raise ValueError(f"{model.name} has no dropout to leave on")
     return copy
 
 
-def predict_passes(
-    model: keras.Model, images: np.ndarray, number: int = 20, seed: int = 0
-) -> Passes:
-    """Mean and standard deviation of many predictions with dropout.
+def predict_passes(model: keras.Model, images: np.ndarray, number: int = 20, seed: int = 0) -> Passes:
+    """Mean and standard deviation of many predictions with dropout, which is switched on here.
 
-    Parameters
-    ----------
-    model : keras.Model
-        With dropout; it is switched on here.
-    images : uint8 array (slices, height, width)
-        On the model's grid.
-    number : int
-        Of passes.
-    seed : int
-        Pass k drops what `seed` and k say, so more passes begin with the same ones.
-
-    Returns
-    -------
-    Passes
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two passes, or the model has no dropout.
+    `images` are uint8 (slices, height, width) on the model's grid. Pass k drops what `seed` and k say, so more passes
+    begin with the same ones. `ValueError` if there are fewer than two passes, or the model has no dropout.
     """
     if number < 2:
         raise ValueError(f"a spread needs at least two passes; found {number}")
     noisy = with_dropout_on(model)
-    dropouts = [layer for layer in noisy.layers if isinstance(layer, _DropoutLeftOn)]
     # A dropout of nothing draws nothing.
-    generators = [layer.seed_generator for layer in dropouts if layer.rate]
-    total, squares = np.zeros(images.shape[:3]), np.zeros(images.shape[:3])
+    generators = [layer.seed_generator for layer in noisy.layers if isinstance(layer, _DropoutLeftOn) and layer.rate]
+    total, squares = np.zeros(images.shape), np.zeros(images.shape)
     for k in track(range(number), f"{number} passes"):
         for place, generator in enumerate(generators):
             generator.state.assign(np.random.default_rng([seed, k, place]).integers(0, 2**31, 2))
@@ -105,33 +65,22 @@ def predict_passes(
         squares += found.astype(float) ** 2
     mean = total / number
     deviation = np.sqrt(np.maximum(squares / number - mean**2, 0))
-    return Passes(mean.astype(np.float32), deviation.astype(np.float32), number)
+    return Passes(mean.astype(np.float32), deviation.astype(np.float32))
 
 
 def error_ranking(doubt: np.ndarray, wrong: np.ndarray) -> float:
     """How well a doubt finds errors: how often a wrong pixel has more of it than a right one, ties counted half.
 
-    The area under the ROC curve: 0.5 where doubt says nothing, 1 where every error has more than any right pixel.
-
-    Parameters
-    ----------
-    doubt : float array
-        Of any unit: only its order counts.
-    wrong : bool array of the same shape
-
-    Returns
-    -------
-    float
-        NaN where nothing is wrong, or everything.
+    The area under the ROC curve: 0.5 where doubt says nothing, 1 where every error has more than any right pixel; NaN
+    where nothing is wrong, or everything. Of the doubt, a float array, only the order counts; `wrong` is bool.
 
     Examples
     --------
     >>> error_ranking(np.array([0.1, 0.4, 0.2, 0.3]), np.array([False, True, True, False]))
     0.75
     """
-    doubt, wrong = np.ravel(doubt), np.ravel(wrong).astype(bool)
-    errors = np.count_nonzero(wrong)
-    pairs = errors * (wrong.size - errors)
-    if not pairs:
+    doubt = doubt.astype(float)  # or SciPy counts pairs in float32
+    errors, rest = doubt[wrong], doubt[~wrong]
+    if not errors.size or not rest.size:
         return float("nan")
-    return float((stats.rankdata(doubt)[wrong].sum() - errors * (errors + 1) / 2) / pairs)
+    return float(stats.mannwhitneyu(errors, rest, method="asymptotic").statistic / (errors.size * rest.size))

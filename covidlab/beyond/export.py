@@ -15,21 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from covidlab._tensorflow import keras, quiet, tf
-from covidlab.beyond.exported import open_exported
+from covidlab.beyond.exported import FORMATS, open_exported
 from covidlab.data.slices import SliceCache
 from covidlab.errors import CovidlabError
 from covidlab.files import whole_file
 
 # What float32 arithmetic in another order may change; a wrong conversion changes far more.
 LARGEST_DIFFERENCE = 1e-4
-
-# The import name and the package of what each form needs.
-PACKAGES = {
-    "onnxruntime": "onnxruntime",
-    "tf2onnx": "tf2onnx",
-    "openvino": "openvino",
-    "ai_edge_litert": "ai-edge-litert",
-}
 
 
 class ExportError(CovidlabError):
@@ -51,7 +43,7 @@ class Exported:
 
 def missing_packages(*imports: str) -> list[str]:
     """Which of the packages that export needs are not installed, by the names pip knows."""
-    return [PACKAGES[name] for name in imports if find_spec(name) is None]
+    return [name.replace("_", "-") for name in imports if find_spec(name) is None]
 
 
 def install(packages: Sequence[str]) -> str:
@@ -62,26 +54,18 @@ def install(packages: Sequence[str]) -> str:
 def check_target(path: Path, int8: bool) -> None:
     """Refuse a file that cannot be written here, before any work is done.
 
-    Raises
-    ------
-    ExportError
-        If a package is missing, the name has another ending, or int8 is asked of ONNX.
+    Raises `ExportError` if the name has another ending, int8 is asked of ONNX, or a package is missing.
     """
-    if path.suffix not in (".onnx", ".tflite"):
-        raise ExportError(path, "a name of another kind", "an ending .onnx or .tflite", "add one to -o")
+    if path.suffix not in FORMATS:
+        raise ExportError(path, "a name of another kind", f"an ending {' or '.join(FORMATS)}", "add one to -o")
     if int8 and path.suffix == ".onnx":
         raise ExportError(path, "int8 asked of ONNX", "int8 as LiteRT", "end the name in .tflite")
-    needed = ("tf2onnx", "onnxruntime") if path.suffix == ".onnx" else ("ai_edge_litert",)
-    if missing := missing_packages(*needed):
+    if missing := missing_packages(*FORMATS[path.suffix].needs):
         raise ExportError("export", f"no package {' and no '.join(missing)}", "the extra `export`", install(missing))
 
 
 def export_model(
-    model: keras.Model,
-    path: Path,
-    slices: np.ndarray,
-    int8: bool = False,
-    threshold: float = 0.5,
+    model: keras.Model, path: Path, slices: np.ndarray, int8: bool = False, threshold: float = 0.5
 ) -> Exported:
     """Write a model as ONNX or LiteRT, run the file, and compare it with the model.
 
@@ -100,10 +84,6 @@ def export_model(
     threshold : float
         For `Exported.changed`.
 
-    Returns
-    -------
-    Exported
-
     Raises
     ------
     ExportError
@@ -113,16 +93,12 @@ def export_model(
     """
     path = Path(path)
     check_target(path, int8)
-    size = slices.shape[1]
+    form = f"{FORMATS[path.suffix].name} int8" if int8 else FORMATS[path.suffix].name
     with whole_file(path) as scratch:
         # Converters write pages of progress to descriptor 2, and some to the logger.
         with quiet(), _warnings_only():
-            if int8:
-                _convert(balance_skips(model, slices), scratch, size, slices)
-            else:
-                _convert(model, scratch, size, None)
-        run = open_exported(scratch)
-        checked = slices[:8]
+            _convert(balance_skips(model, slices) if int8 else model, scratch, slices, int8)
+        run, checked = open_exported(scratch), slices[:8]
         found = np.concatenate([run(slice_[None]) for slice_ in checked])
         expected = np.concatenate([model(slice_[None], training=False).numpy() for slice_ in checked])
         difference = float(np.abs(found - expected).max())
@@ -133,9 +109,8 @@ def export_model(
                 f"at most {LARGEST_DIFFERENCE:.0e}",
                 "nothing was written; keep the weights file and report this with the versions of `pip list`",
             )
-    form = "ONNX" if path.suffix == ".onnx" else "LiteRT int8" if int8 else "LiteRT"
     changed = float(((found >= threshold) != (expected >= threshold)).mean())
-    return Exported(path, form, size, path.stat().st_size, difference, changed, len(checked))
+    return Exported(path, form, slices.shape[1], path.stat().st_size, difference, changed, len(checked))
 
 
 def balance_skips(model: keras.Model, slices: np.ndarray) -> keras.Model:
@@ -147,17 +122,8 @@ def balance_skips(model: keras.Model, slices: np.ndarray) -> keras.Model:
     by its square root only, since those weights share a scale with the skip's, too (cross-layer equalisation, Nagel
     et al. 2019, doi.org/10.1109/ICCV.2019.00141).
 
-    Parameters
-    ----------
-    model : keras.Model
-        Untouched. One without concatenated skips is returned as it is.
-    slices : float32 array (n, size, size, 1) in 0..1
-        Show the ranges.
-
-    Returns
-    -------
-    keras.Model
-        Its probabilities differ from the model's by rounding only.
+    The ranges are those on `slices`, float32 (n, size, size, 1) in 0..1. The model stays as it is; one without
+    concatenated skips is returned itself. Otherwise probabilities differ by rounding only.
     """
     joins = [layer.name for layer in model.layers if isinstance(layer, keras.layers.Concatenate)]
     stages = [(name.removesuffix("_skip"), name.removesuffix("_skip").replace("up", "down")) for name in joins]
@@ -194,36 +160,31 @@ def _warnings_only() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _convert(model: keras.Model, path: Path, size: int, calibration: np.ndarray | None) -> None:
+def _convert(model: keras.Model, path: Path, slices: np.ndarray, int8: bool) -> None:
     options = {}
-    if calibration is not None:
+    if int8:
         options = {
             "optimizations": [tf.lite.Optimize.DEFAULT],
-            "representative_dataset": lambda: ([slice_[None]] for slice_ in calibration),
+            "representative_dataset": lambda: ([slice_[None]] for slice_ in slices),
             "target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
         }
     # Of one fixed size, padding and cropping are constants in the file.
-    slice_ = tf.TensorSpec((1, size, size, 1), tf.float32, name="slice")
-    form = "onnx" if path.suffix == ".onnx" else "litert"
-    model.export(str(path), format=form, input_signature=[slice_], verbose=False, **options)
+    slice_ = tf.TensorSpec((1, *slices.shape[1:]), tf.float32, name="slice")
+    model.export(
+        str(path), format=FORMATS[path.suffix].keras, input_signature=[slice_], verbose=False, **options
+    )  # fmt: skip
 
 
-def calibration_slices(cache: SliceCache, number: int = 32) -> np.ndarray:
-    """Slices of a cohort to calibrate and check with: with and without lesion in turns, from all over the cohort.
+def calibration_slices(cache: SliceCache) -> np.ndarray:
+    """Up to 32 slices of a cohort to calibrate and check with: with and without lesion in turns, from all over it.
 
-    Parameters
-    ----------
-    cache : SliceCache
-    number : int
-        At most.
-
-    Returns
-    -------
-    float32 array (n, size, size, 1) in 0..1
+    float32 (n, size, size, 1) in 0..1.
     """
-    half = number // 2
-    with_lesion, without = np.flatnonzero(cache.positive), np.flatnonzero(~cache.positive)
-    pair = [some[np.linspace(0, len(some) - 1, min(half, len(some))).astype(int)] for some in (with_lesion, without)]
-    shared = min(map(len, pair))
-    chosen = np.concatenate([np.stack([some[:shared] for some in pair], axis=1).ravel(), *(s[shared:] for s in pair)])
+    groups = [
+        group[np.linspace(0, len(group) - 1, min(16, len(group))).astype(int)]
+        for group in (np.flatnonzero(cache.positive), np.flatnonzero(~cache.positive))
+    ]
+    shared = min(map(len, groups))
+    in_turns = np.stack([group[:shared] for group in groups], axis=1).ravel()
+    chosen = np.concatenate([in_turns, *(group[shared:] for group in groups)])
     return cache.images[chosen][..., None].astype(np.float32) / 255

@@ -1,8 +1,8 @@
-"""An exported file as a function of slices: ONNX Runtime, OpenVINO or LiteRT under one signature."""
+"""An exported file as a function of slices: ONNX Runtime or LiteRT under one signature, chosen by the file's ending."""
 
 import os
-import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,28 +16,14 @@ from covidlab.training.runs import Run
 Runner = Callable[[np.ndarray], np.ndarray]
 
 
-def open_exported(path: Path, threads: int = 0, engine: str = "") -> Runner:
-    """An exported file as a function of one slice.
+@dataclass(frozen=True)
+class Format:
+    """A kind of exported file."""
 
-    Parameters
-    ----------
-    path : Path
-        Ends in .onnx or .tflite.
-    threads : int
-        0 leaves it to the runtime.
-    engine : str
-        "openvino" runs an ONNX file there, in float32 (on processors that can, its own default is bfloat16); by
-        default ONNX Runtime does.
-
-    Returns
-    -------
-    callable
-        float32 (1, size, size, 1) in 0..1 -> float32 probabilities (1, size, size, 1).
-    """
-    with quiet():
-        if path.suffix == ".tflite":
-            return _open_litert(path, threads)
-        return (_open_openvino if engine == "openvino" else _open_onnxruntime)(path, threads)
+    name: str
+    keras: str  # What `model.export` calls it
+    needs: tuple[str, ...]  # What writes and runs it, by import names
+    open: Callable[[Path, int], Runner]
 
 
 def _open_onnxruntime(path: Path, threads: int) -> Runner:
@@ -48,21 +34,6 @@ def _open_onnxruntime(path: Path, threads: int) -> Runner:
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     return lambda slice_: session.run(None, {name: slice_})[0]
-
-
-def _open_openvino(path: Path, threads: int) -> Runner:
-    # OpenVINO reports its own import over the network and keeps a number for the user in the home folder. Without this
-    # package it does neither: it has a stand-in for those who do not install it.
-    sys.modules.setdefault("openvino_telemetry", None)
-    import openvino
-
-    settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-    if threads:
-        settings["INFERENCE_NUM_THREADS"] = threads
-    core = openvino.Core()
-    # The reader of ONNX files, not `convert_model`, which reports its use over the network.
-    request = core.compile_model(core.read_model(path), "CPU", settings).create_infer_request()
-    return lambda slice_: request.infer([slice_])[0]
 
 
 def _open_litert(path: Path, threads: int) -> Runner:
@@ -80,18 +51,26 @@ def _open_litert(path: Path, threads: int) -> Runner:
     return run
 
 
+# By the ending of a file's name.
+FORMATS = {
+    ".onnx": Format("ONNX", "onnx", ("tf2onnx", "onnxruntime"), _open_onnxruntime),
+    ".tflite": Format("LiteRT", "litert", ("ai_edge_litert",), _open_litert),
+}
+
+
+def open_exported(path: Path, threads: int = 0) -> Runner:
+    """An exported file as a function of one slice, float32 (1, size, size, 1) in 0..1 -> float32 probabilities.
+
+    `path` ends in .onnx or .tflite; 0 threads leaves their number to the runtime.
+    """
+    with quiet():
+        return FORMATS[path.suffix].open(path, threads)
+
+
 def predict_exported(run: Runner, slices: Sequence[np.ndarray]) -> np.ndarray:
-    """Probabilities of an exported file for slices on its grid, as `models.predict_slices` gives a model's.
+    """Probabilities of an opened file for slices on its grid, as `models.predict_slices` gives a model's.
 
-    Parameters
-    ----------
-    run : callable
-        From `open_exported`.
-    slices : uint8 array (n, size, size)
-
-    Returns
-    -------
-    float32 array (n, size, size) in 0..1
+    uint8 (n, size, size) -> float32 (n, size, size) in 0..1.
     """
     return np.stack([run(slice_[None, ..., None].astype(np.float32) / 255)[0, ..., 0] for slice_ in slices])
 
@@ -99,18 +78,8 @@ def predict_exported(run: Runner, slices: Sequence[np.ndarray]) -> np.ndarray:
 def score_exported(path: Path, run: Run, cache: SliceCache) -> Counts:
     """What an exported file of a run's weights gets right and wrong on the run's test part, at the run's threshold.
 
-    Parameters
-    ----------
-    path : Path
-        Takes slices of the run's grid.
-    run : Run
-    cache : SliceCache
-        Of the run's cohort and grid.
-
-    Returns
-    -------
-    Counts
-        Pooled over all slices of the part; `run.counts["test"]` are Keras' own.
+    The file takes slices of the run's grid; the cache is of the run's cohort and grid. All slices of the part are
+    pooled; `run.counts["test"]` are Keras' own.
     """
     test = run.config.split(cache).test
     found = predict_exported(open_exported(path), cache.images[test])

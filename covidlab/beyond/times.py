@@ -10,8 +10,6 @@ from covidlab.tables import markdown
 
 # The yardstick: one product of two float32 matrices of this side; a multiply-add counts as two operations.
 PRODUCT_SIDE = 4096
-
-
 PRODUCT_GFLOP = 2 * PRODUCT_SIDE**3 / 1e9
 
 
@@ -27,6 +25,11 @@ class Spread:
     def of(cls, seconds: Sequence[float]) -> "Spread":
         """Of the times of all rounds."""
         return cls(*(float(value) for value in np.percentile(seconds, (25, 50, 75))))
+
+    def text(self, factor: float = 1, digits: int = 3) -> str:
+        """Median and quartiles in a unit of which a second has `factor`."""
+        low, median, high = (f"{factor * value:.{digits}f}" for value in (self.low, self.median, self.high))
+        return f"{median} ({low}-{high})"
 
 
 @dataclass(frozen=True)
@@ -84,8 +87,8 @@ class Timing:
         return found
 
     def as_markdown(self) -> str:
-        """Tables for people: the machine's yardstick, the times, the sizes."""
-        return "\n\n".join([self.setting, markdown(self.time_rows())])
+        """Tables for people: the machine's yardstick, the sizes, the times."""
+        return f"{self.setting}\n\n{markdown(self.time_rows())}"
 
     @property
     def setting(self) -> str:
@@ -104,7 +107,7 @@ class Timing:
         return [
             {
                 "model": row.model, "form": row.form, "threads": str(row.threads), "cold, s": f"{row.cold:.2f}",
-                "warm, ms": _milliseconds(row.seconds), "x product": f"{row.multiple:.3f}",
+                "warm, ms": row.seconds.text(1e3, 1), "x product": f"{row.multiple:.3f}",
                 "share of float32 peak": f"{row.share:.0%}",
             }
             for row in self.times
@@ -115,32 +118,23 @@ class Timing:
         return [
             {
                 "threads": str(threads),
-                **{f"{side}, {library}, s": _seconds(spread) for library, spread in products.items()},
+                **{f"{side}, {library}, s": spread.text() for library, spread in products.items()},
                 "peak, GFLOP/s": f"{peak_gflops(products):.0f}",
             }
             for threads, products in self.products.items()
         ]
 
     def _size_rows(self) -> list[dict[str, str]]:
-        files = dict.fromkeys(name for model in self.models for name in model.exported_bytes)
         heads = {"model.onnx": "ONNX", "model.tflite": "LiteRT", "int8.tflite": "LiteRT int8"}
         return [
             {
                 "model": model.model, "parameters": f"{model.parameters:,}", "GFLOP": f"{model.gflop:.2f}",
                 "weights, MB": f"{model.bytes / 1e6:.2f}",
                 "with optimiser, MB": f"{model.bytes_with_optimiser / 1e6:.2f}",
-                **{f"{heads[name]}, MB": f"{model.exported_bytes[name] / 1e6:.2f}" for name in files},
+                **{f"{heads[name]}, MB": f"{size / 1e6:.2f}" for name, size in model.exported_bytes.items()},
             }
             for model in self.models
         ]  # fmt: skip
-
-
-def _seconds(spread: Spread) -> str:
-    return f"{spread.median:.3f} ({spread.low:.3f}-{spread.high:.3f})"
-
-
-def _milliseconds(spread: Spread) -> str:
-    return f"{spread.median * 1e3:.1f} ({spread.low * 1e3:.1f}-{spread.high * 1e3:.1f})"
 
 
 def peak_gflops(products: Mapping[str, Spread]) -> float:

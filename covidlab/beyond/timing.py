@@ -7,37 +7,63 @@ rounds, differs far less. Each number of threads is measured in a process of its
 when it starts. This module does not time training or whole scans (see `studies.rates`).
 """
 
-
-import json
+import itertools
+import multiprocessing
 import os
 import platform
-import subprocess
-import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 
-from covidlab._tensorflow import keras
+from covidlab._tensorflow import keras, tf
 from covidlab.beyond.export import ExportError, export_model, install, missing_packages
+from covidlab.beyond.exported import FORMATS, Runner, open_exported
 from covidlab.beyond.times import PRODUCT_SIDE, FormTime, ModelFacts, Spread, Timing, peak_gflops
 from covidlab.errors import CovidlabError
 from covidlab.models import MODELS
+from covidlab.models.segmenter import open_segmenter
 from covidlab.models.stages import gflop_per_slice
 from covidlab.models.weights_file import WeightsInfo, save_weights
 from covidlab.progress import progress_bar
 from covidlab.tables import processor
 
-# Each form with what it needs, by import name, and the file it runs; the first two run the Keras model itself.
+
+def _predict(model: keras.Model, threads: int) -> Runner:
+    return lambda slice_: model.predict(slice_, verbose=0)
+
+
+def _compiled_call(model: keras.Model, threads: int) -> Runner:
+    @tf.function
+    def call(batch):
+        return model(batch, training=False)
+
+    return lambda slice_: call(tf.constant(slice_)).numpy()
+
+
+@dataclass(frozen=True)
+class Form:
+    """A way to run a model."""
+
+    # Of the exported file, or of the Keras model where there is none, and threads. A function of a module: it is sent
+    # to another process.
+    open: Callable[[Path | keras.Model, int], Runner]
+    file: str = ""
+    needs: tuple[str, ...] = ()  # By import names
+
+
 FORMS = {
-    "predict": ((), ""),
-    "compiled call": ((), ""),
-    "ONNX Runtime": (("tf2onnx", "onnxruntime"), "model.onnx"),
-    "OpenVINO": (("tf2onnx", "onnxruntime", "openvino"), "model.onnx"),
-    "LiteRT": (("ai_edge_litert",), "model.tflite"),
-    "LiteRT int8": (("ai_edge_litert",), "int8.tflite"),
+    "predict": Form(_predict),
+    "compiled call": Form(_compiled_call),
+    "ONNX Runtime": Form(open_exported, "model.onnx", FORMATS[".onnx"].needs),
+    "LiteRT": Form(open_exported, "model.tflite", FORMATS[".tflite"].needs),
+    "LiteRT int8": Form(open_exported, "int8.tflite", FORMATS[".tflite"].needs),
 }
 
 VERSIONS = ("tensorflow", "keras", "numpy", "onnxruntime", "openvino", "ai-edge-litert")
@@ -46,10 +72,7 @@ VERSIONS = ("tensorflow", "keras", "numpy", "onnxruntime", "openvino", "ai-edge-
 def resolve_threads(words: Sequence[str]) -> list[int]:
     """Numbers of threads, "all" being the processors that this process may use; each once.
 
-    Raises
-    ------
-    CovidlabError
-        If a word is neither a number above 0 nor "all".
+    `CovidlabError` if a word is neither a number above 0 nor "all".
     """
     every = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     try:
@@ -67,96 +90,133 @@ def time_models(
     threads: Sequence[int],
     rounds: int = 10,
     forms: Sequence[str] = tuple(FORMS),
+    known: Mapping[str, Form] = FORMS,
 ) -> Timing:
     """Time models in all wanted forms that are installed, at each number of threads.
 
-    Parameters
-    ----------
-    models : mapping of name in `covidlab.models.MODELS` -> its options
-    size : int
-        Pixels a side; 630 is the record's own.
-    threads : sequence of int
-    rounds : int
-    forms : sequence of names in `FORMS`
-        A lesson has no time for all of them.
-
-    Returns
-    -------
-    Timing
+    `models` are options by name in `covidlab.models.MODELS`; `size` is in pixels a side, 630 being the record's own;
+    `forms` are names in `known`.
     """
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    missing = {}
-    for form in forms:
-        if absent := missing_packages(*FORMS[form][0]):
-            missing[form] = f"not installed: {install(absent)}"
-    measured = [form for form in forms if form not in missing]
+    absent = {form: missing_packages(*known[form].needs) for form in forms}
+    missing = {form: f"not installed: {install(packages)}" for form, packages in absent.items() if packages}
+    measured = {form: known[form] for form in forms if form not in missing}
     # Models to make, then a process a number of threads: rough, but it moves.
-    total, facts, times, products = len(models) + len(threads) * rounds, [], [], {}
+    total, facts, times, products = len(models) + len(threads) * rounds, {}, [], {}
     with tempfile.TemporaryDirectory() as folder, progress_bar("timing in other processes") as progress:
         for done, (name, options) in enumerate(models.items()):
             progress(done, total, f"making {name}")
-            facts.append(_prepare(Path(folder) / name, name, options, size, set(measured)))
+            facts[name] = _prepare(Path(folder) / name, name, options, size, measured)
         for turn, number in enumerate(threads):
-
-            def show(round_: int, turn=turn, number=number) -> None:
-                progress(len(models) + turn * rounds + round_, total, f"{number} threads")
-
-            found = _in_own_process(Path(folder), list(models), size, number, rounds, measured, show)
-            products[number] = {library: Spread.of(seconds) for library, seconds in found["products"].items()}
-            for row in found["forms"]:
-                fact = facts[list(models).index(row["model"])]
-                seconds, unit = np.array(row["seconds"]), np.array(found["products"]["TensorFlow"])
-                share = fact.gflop / np.median(seconds) / peak_gflops(products[number])
-                multiple = float(np.median(seconds / unit))
-                times.append(
-                    FormTime(fact.model, row["form"], number, row["cold"], Spread.of(seconds), multiple, float(share))
-                )
+            answers = _from_own_process(number, rounds, size, Path(folder), list(models), measured, PRODUCT_SIDE)
+            cold, found = next(answers), []
+            for seconds in answers:
+                found.append(seconds)
+                progress(len(models) + turn * rounds + len(found), total, f"{number} threads")
+            by_key = {key: np.array([seconds[key] for seconds in found]) for key in found[0]}
+            unit = by_key["TensorFlow"]
+            products[number] = {library: Spread.of(by_key[library]) for library in ("TensorFlow", "NumPy")}
+            peak = peak_gflops(products[number])
+            for name, form in cold:
+                fact, taken = facts[name], by_key[name, form]
+                multiple, share = float(np.median(taken / unit)), float(fact.gflop / np.median(taken) / peak)
+                times.append(FormTime(fact.model, form, number, cold[name, form], Spread.of(taken), multiple, share))
+    times.sort(key=lambda row: [fact.model for fact in facts.values()].index(row.model))
     return Timing(
-        _machine(), _versions(), load, size, rounds, tuple(facts), products,
-        tuple(sorted(times, key=lambda row: [fact.model for fact in facts].index(row.model))), missing,
+        _machine(), _versions(), load, size, rounds, tuple(facts.values()), products, tuple(times), missing
     )  # fmt: skip
 
 
-def _prepare(folder: Path, name: str, options: Mapping, size: int, forms: set[str]) -> ModelFacts:
+def _prepare(folder: Path, name: str, options: Mapping, size: int, forms: Mapping[str, Form]) -> ModelFacts:
     """Make a model with fresh weights, and its files; what is true of it anywhere."""
     folder.mkdir()
     model = MODELS[name](**options)
-    weights = folder / "plain.weights.h5"
+    weights, full = folder / "plain.weights.h5", folder / "full.weights.h5"
     save_weights(weights, model, WeightsInfo(name, size, 0.5, "nothing", options))
     # Of a compiled model: what a plain `save_weights` of a trained model leaves on disk.
     model.compile(keras.optimizers.Adam())
     model.optimizer.build(model.trainable_variables)
-    model.save_weights(folder / "full.weights.h5")
+    model.save_weights(full)
     noise = np.random.default_rng(0).random((2, size, size, 1), dtype=np.float32)
-    sizes = {}
-    for file in dict.fromkeys(FORMS[form][1] for form in FORMS if form in forms and FORMS[form][1]):
-        sizes[file] = export_model(model, folder / file, noise, int8=file.startswith("int8")).bytes
-    label = ", ".join([name, *(f"{key} {value:g}" for key, value in options.items() if key == "width")])
-    return ModelFacts(
-        label, model.count_params(), gflop_per_slice(model, size), weights.stat().st_size,
-        (folder / "full.weights.h5").stat().st_size, sizes,
-    )  # fmt: skip
+    sizes = {
+        file: export_model(model, folder / file, noise, int8=file.startswith("int8")).bytes
+        for file in dict.fromkeys(form.file for form in forms.values() if form.file)
+    }
+    label = f"{name}, width {options['width']:g}" if "width" in options else name
+    gflop = gflop_per_slice(model, size)
+    return ModelFacts(label, model.count_params(), gflop, weights.stat().st_size, full.stat().st_size, sizes)
 
 
-def _in_own_process(
-    folder: Path, names: list[str], size: int, threads: int, rounds: int, forms: list[str], show
-) -> dict:
-    job = {
-        "folder": str(folder), "models": names, "size": size, "threads": threads, "rounds": rounds,
-        "product_side": PRODUCT_SIDE, "forms": forms,
-    }  # fmt: skip
+def _from_own_process(threads: int, rounds: int, *job) -> Iterator[dict]:
+    """What `_measure` sends from a process with a number of threads: an answer before the first round, one a round."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_measure, args=(sender, threads, rounds, *job), daemon=True)
     # NumPy's matrix product has threads of its own, which only its environment sets.
-    limits = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"))
-    environment = {**os.environ, **{name: str(threads) for name in limits}}
-    command = [sys.executable, "-m", "covidlab.beyond.timed", json.dumps(job)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        for line in process.stdout:
-            found = json.loads(line)
-            if "round" not in found:
-                return found
-            show(found["round"])
-    raise ExportError(f"{threads} threads", f"a measurement that ended with status {process.returncode}",
-                      "times", "see what it printed above; fewer --models need less memory")  # fmt: skip
+    limits = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+    kept = dict(os.environ)
+    os.environ.update(dict.fromkeys(limits, str(threads)))
+    try:
+        process.start()
+    finally:
+        os.environ.clear()
+        os.environ.update(kept)
+    sender.close()  # ours; so a process that dies ends the wait
+    try:
+        for _ in range(1 + rounds):
+            yield receiver.recv()
+    except EOFError as error:
+        process.join()
+        raise ExportError(f"{threads} threads", f"a measurement that ended with status {process.exitcode}",
+                          "times", "see what it printed above; fewer --models need less memory") from error  # fmt: skip
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _measure(
+    sender: Connection, threads: int, rounds: int, size: int, folder: Path, models: list[str],
+    forms: Mapping[str, Form], product_side: int,
+) -> None:  # fmt: skip
+    """What the process of one number of threads does.
+
+    Sends the cold times by (model, form); then, a round at a time, these times, and the products' by library.
+    """
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    tf.config.set_visible_devices([], "GPU")
+    random = np.random.default_rng(0)
+    slice_ = random.random((1, size, size, 1), dtype=np.float32)
+    matrix = random.random((product_side, product_side), dtype=np.float32)
+    tensor = tf.constant(matrix)
+    products = {"TensorFlow": lambda: tf.linalg.matmul(tensor, tensor).numpy(), "NumPy": lambda: matrix @ matrix}
+    for product in products.values():
+        product()
+    calls, cold = {}, {}
+    for name, (form, how) in itertools.product(models, forms.items()):
+        subject = folder / name / (how.file or "plain.weights.h5")
+        if not how.file:
+            subject = open_segmenter(subject).network
+        start = time.perf_counter()
+        calls[name, form] = how.open(subject, threads)
+        calls[name, form](slice_)
+        cold[name, form] = time.perf_counter() - start
+    sender.send(cold)
+    order = list(calls)
+    for round_ in range(rounds):
+        seconds = {library: _timed(product) for library, product in products.items()}
+        # Each round starts with another form, so that none always follows the same neighbour.
+        first = round_ % len(order)
+        for key in order[first:] + order[:first]:
+            calls[key](slice_)
+            seconds[key] = _timed(calls[key], slice_)
+        sender.send(seconds)
+
+
+def _timed(function: Callable, *arguments) -> float:
+    start = time.perf_counter()
+    function(*arguments)
+    return time.perf_counter() - start
 
 
 def _machine() -> str:
@@ -167,8 +227,6 @@ def _machine() -> str:
 def _versions() -> str:
     found = []
     for package in VERSIONS:
-        try:
+        with suppress(PackageNotFoundError):
             found.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            continue
     return ", ".join(found)

@@ -18,10 +18,9 @@ class SurfaceScores:
     # 95th percentile of the distances from each border pixel to the other border, both ways together. 0 where both
     # masks are empty, infinite where one is.
     hd95: float
-    # float in 0..1; share of both borders that lies within `tolerance` of the other. 1 where both masks are empty, 0
-    # where one is.
+    # Share of both borders that lies within the tolerance of the other, 0..1. 1 where both masks are empty, 0 where
+    # one is.
     nsd: float
-    tolerance: float  # In the unit of the spacing
 
 
 def border(mask: np.ndarray) -> np.ndarray:
@@ -32,7 +31,6 @@ def border(mask: np.ndarray) -> np.ndarray:
     >>> border(np.ones((3, 3), bool)).sum()
     8
     """
-    mask = np.asarray(mask, bool)
     return mask & ~ndimage.binary_erosion(mask)
 
 
@@ -41,6 +39,9 @@ def surface_scores(
 ) -> SurfaceScores:
     """HD95 and NSD of two masks of a slice, or of a volume.
 
+    Borders are pixels, each counting once, not areas of a mesh: finer than the tolerance, both agree. Written out since
+    the library that published results use, DeepMind's surface-distance 0.1, fails on empty masks with NumPy 2.
+
     Parameters
     ----------
     reference, prediction : bool or 0/1 arrays of the same shape, two or three dimensions
@@ -48,97 +49,65 @@ def surface_scores(
         Of the pixels along each axis, mm; 1 for pixels.
     tolerance : float
         In the same unit; 3 mm is what the record's benchmark takes.
-
-    Returns
-    -------
-    SurfaceScores
-
-    Notes
-    -----
-    Borders are pixels, each counting once, not areas of a mesh: finer than the tolerance, both agree. Written out since
-    the library that published results use, DeepMind's surface-distance 0.1, fails on empty masks with NumPy 2.
     """
     if reference.shape != prediction.shape:
         raise ValueError(f"reference has shape {reference.shape}, prediction {prediction.shape}: they must be equal")
-    one, other = (border(mask) for mask in _around_both(reference, prediction))
+    masks = np.asarray(reference, bool), np.asarray(prediction, bool)
+    # Cropped to the box that holds both: no border leaves it, and most of a slice is air.
+    box = next(iter(ndimage.find_objects((masks[0] | masks[1]).astype(np.uint8))), ...)
+    one, other = (border(mask[box]) for mask in masks)
     if not one.any() or not other.any():
         both_empty = one.any() == other.any()
-        return SurfaceScores(0.0 if both_empty else float("inf"), float(both_empty), tolerance)
+        return SurfaceScores(0.0 if both_empty else float("inf"), float(both_empty))
     distances = np.concatenate([
         ndimage.distance_transform_edt(~other, sampling=spacing)[one],
         ndimage.distance_transform_edt(~one, sampling=spacing)[other],
     ])  # fmt: skip
-    return SurfaceScores(float(np.percentile(distances, 95)), float(np.mean(distances <= tolerance)), tolerance)
-
-
-def _around_both(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Two masks cropped to the box that holds both: no border leaves it, and most of a slice is air."""
-    one, other = np.asarray(one, bool), np.asarray(other, bool)
-    boxes = ndimage.find_objects((one | other).astype(np.uint8))
-    return (one[boxes[0]], other[boxes[0]]) if boxes else (one, other)
+    return SurfaceScores(float(np.percentile(distances, 95)), float(np.mean(distances <= tolerance)))
 
 
 @dataclass(frozen=True)
 class BorderShares:
-    """What the paper says of boundaries, as three numbers over many slices."""
+    """What the paper says of boundaries, as three numbers over many slices; nan where nothing is marked."""
 
     area: float  # Marked pixels for each lesion pixel of the reference: below 1, regions are smaller than the reference
-    # float in 0..1; share of the missed pixels that lie within a pixel of the reference's border
-    missed_at_border: float
+    missed_at_border: float  # Share of the missed pixels that lie within a pixel of the reference's border, 0..1
     # Border pixels for each square root of marked area, over the reference's: below 1, outlines are smoother
     roughness: float
 
 
 def border_shares(references: np.ndarray, predictions: np.ndarray) -> BorderShares:
-    """Area, misses at the border and roughness of predictions against references; nan where nothing is marked.
-
-    Parameters
-    ----------
-    references, predictions : bool or 0/1 arrays (slices, height, width)
-
-    Returns
-    -------
-    BorderShares
-    """
+    """Area, misses at the border and roughness of predictions, bool or 0/1 arrays (slices, height, width)."""
     references, predictions = np.asarray(references, bool), np.asarray(predictions, bool)
     missed = missed_at_border = 0
     edges, roots = np.zeros(2), np.zeros(2)
-    for reference, prediction in zip(references, predictions):
-        wrong = reference & ~prediction
+    for pair in zip(references, predictions):
+        wrong = pair[0] & ~pair[1]
         missed += np.count_nonzero(wrong)
         # Within a pixel inside of the border: the border itself and the pixels beside it.
-        near = reference & ~ndimage.binary_erosion(reference, iterations=2)
-        missed_at_border += np.count_nonzero(wrong & near)
-        for k, mask in enumerate((reference, prediction)):
-            edges[k] += np.count_nonzero(border(mask))
-            roots[k] += np.sqrt(np.count_nonzero(mask))
+        missed_at_border += np.count_nonzero(wrong & ~ndimage.binary_erosion(pair[0], iterations=2))
+        edges += [np.count_nonzero(border(mask)) for mask in pair]
+        roots += [np.sqrt(np.count_nonzero(mask)) for mask in pair]
     with np.errstate(invalid="ignore", divide="ignore"):
-        rough = edges / roots
+        of_reference, of_prediction = edges / roots
         return BorderShares(
-            area=float(np.float64(predictions.sum()) / references.sum()),
-            missed_at_border=float(np.float64(missed_at_border) / missed),
-            roughness=float(rough[1] / rough[0]),
+            area=float(predictions.sum() / references.sum()),
+            missed_at_border=float(np.divide(missed_at_border, missed)),
+            roughness=float(of_prediction / of_reference),
         )
 
 
 def single_lesions(masks: np.ndarray) -> np.ndarray:
     """Each connected lesion of each slice alone on a slice of its own, so that lesions can be judged by their size.
 
-    Parameters
-    ----------
-    masks : 0/1 array (slices, height, width)
-
-    Returns
-    -------
-    uint8 array (lesions, height, width)
-        In the order of slices; pixels that touch along an edge are one lesion.
+    0/1 (slices, height, width) -> uint8 (lesions, height, width), in the order of slices. Pixels that touch along an
+    edge are one lesion.
 
     Examples
     --------
     >>> single_lesions(np.array([[[1, 1, 0, 1]], [[0, 0, 0, 0]]])).tolist()
     [[[1, 1, 0, 0]], [[0, 0, 0, 1]]]
     """
-    masks = np.asarray(masks)
     lesions = [np.zeros((0, *masks.shape[1:]), np.uint8)]
     for mask in masks[masks.any(axis=(1, 2))]:
         labels, number = ndimage.label(mask)

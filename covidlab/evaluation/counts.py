@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+PAPER_SCORES = ("precision", "recall", "accuracy", "f1")
+
 
 def _ratio(numerator: int, denominator: int) -> float:
     """A share, or NaN where nothing was asked: 0/0 is neither a success nor a failure."""
@@ -19,16 +21,9 @@ def _ratio(numerator: int, denominator: int) -> float:
 class Counts:
     """How many pixels a prediction got right and wrong against the reference.
 
-    Parameters
-    ----------
-    tp, fp, fn, tn : int
-        True positive, false positive, false negative and true negative pixels.
-
-    Notes
-    -----
-    A score whose denominator is zero is NaN, never 0 or 1 by accident: an empty reference has no
-    recall, an empty prediction has no precision, and where both are empty there is no F1 either.
-    Judge negative slices by `specificity`, which is always defined there.
+    A score whose denominator is zero is NaN, never 0 or 1 by accident: an empty reference has no recall, an empty
+    prediction has no precision, and where both are empty there is no F1 either. Judge negative slices by
+    `specificity`, which is always defined there.
 
     Examples
     --------
@@ -39,14 +34,12 @@ class Counts:
     0.75
     """
 
-    tp: int = 0
+    tp: int = 0  # True positive, false positive, false negative and true negative pixels
     fp: int = 0
     fn: int = 0
     tn: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
-        if not isinstance(other, Counts):
-            return NotImplemented
         return Counts(self.tp + other.tp, self.fp + other.fp, self.fn + other.fn, self.tn + other.tn)
 
     @property
@@ -89,25 +82,10 @@ class Counts:
         return {name: getattr(self, name) for name in PAPER_SCORES}
 
 
-PAPER_SCORES = ("precision", "recall", "accuracy", "f1")
-
-
 def count(reference: np.ndarray, prediction: np.ndarray) -> Counts:
-    """Count agreeing and disagreeing pixels of two masks.
+    """Count agreeing and disagreeing pixels of two masks of the same shape, bool or 0 and 1.
 
-    Parameters
-    ----------
-    reference, prediction : ndarray of bool or of integers 0 and 1, same shape
-        The expert's mask and the model's. Probabilities must be thresholded first.
-
-    Returns
-    -------
-    Counts
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ or a mask holds anything but 0 and 1.
+    `ValueError` if the shapes differ or a mask holds anything else: probabilities must be thresholded first.
 
     Examples
     --------
@@ -134,18 +112,10 @@ def _as_mask(array: np.ndarray, role: str) -> np.ndarray:
 
 
 def count_at(thresholds: np.ndarray, reference: np.ndarray, probabilities: np.ndarray) -> list[Counts]:
-    """Counts at several thresholds, in one pass over the pixels.
+    """Counts at several increasing thresholds, in one pass over the pixels.
 
-    Parameters
-    ----------
-    thresholds : 1-D ndarray of float, increasing, in 0..1
-        A pixel is positive where its probability is at least the threshold.
-    reference : ndarray of bool or 0/1
-    probabilities : ndarray of float in 0..1, the same shape
-
-    Returns
-    -------
-    list of Counts, one a threshold
+    A pixel is positive where its probability, float in 0..1, is at least the threshold; the reference is a bool or 0/1
+    array of the same shape.
     """
     thresholds = np.asarray(thresholds, dtype=np.float32)
     if np.any(np.diff(thresholds) <= 0):
@@ -153,13 +123,13 @@ def count_at(thresholds: np.ndarray, reference: np.ndarray, probabilities: np.nd
     reference = _as_mask(reference, "reference").ravel()
     # How many thresholds each probability reaches; a histogram of that replaces one pass per threshold.
     reached = np.searchsorted(thresholds, np.asarray(probabilities, dtype=np.float32).ravel(), side="right")
-    at_least = {}
-    for positive in (True, False):
-        histogram = np.bincount(reached[reference == positive], minlength=len(thresholds) + 1)
-        at_least[positive] = histogram[::-1].cumsum()[::-1][1:]
+
+    def at_least(reached: np.ndarray) -> list[int]:
+        return np.bincount(reached, minlength=len(thresholds) + 1)[::-1].cumsum()[::-1][1:].tolist()
+
     positives = int(reference.sum())
     negatives = reference.size - positives
     return [
-        Counts(int(tp), int(fp), positives - int(tp), negatives - int(fp))
-        for tp, fp in zip(at_least[True], at_least[False])
+        Counts(tp, fp, positives - tp, negatives - fp)
+        for tp, fp in zip(at_least(reached[reference]), at_least(reached[~reference]))
     ]

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
-from covidlab.evaluation.counts import Counts
+from covidlab.evaluation.counts import Counts, count
 from covidlab.evaluation.slices import SliceTable
 
 
@@ -21,29 +22,14 @@ class Detection:
 
 
 def detection(table: SliceTable, judged: np.ndarray | None = None, reach: int = 1) -> Detection:
-    """Detection by slice, and by runs of consecutive slices.
+    """Detection by slice, and by neighbours at most `reach` slices away.
 
-    Parameters
-    ----------
-    table : SliceTable
-        Whole cases: under the slice protocol the neighbours of a test slice mostly stand in training.
-    judged : bool array (slices,), optional
-        Which slices are counted; all by default. The others only serve as neighbours.
-    reach : int
-        How many slices away a neighbour may be.
-
-    Returns
-    -------
-    Detection
+    The table holds whole cases: under the slice protocol the neighbours of a test slice mostly stand in training. Only
+    the slices that `judged`, bool (slices,), names are counted, by default all; the others only serve as neighbours.
     """
     judged = np.ones(len(table), bool) if judged is None else judged
     found = table.found
-    slices = Counts(
-        tp=int((judged & found).sum()),
-        fp=int((judged & ~table.positive & table.marked).sum()),
-        fn=int((judged & table.positive & ~found).sum()),
-        tn=int((judged & ~table.positive & ~table.marked).sum()),
-    )
+    slices = count(table.positive[judged], np.where(table.positive, found, table.marked)[judged])
     missed = np.flatnonzero(judged & table.positive & ~found)
     caught = [
         bool((found & (table.cases == table.cases[k]) & (np.abs(table.z - table.z[k]) <= reach)).any()) for k in missed
@@ -71,26 +57,16 @@ def lesion_runs(table: SliceTable) -> list[np.ndarray]:
 
 
 def run_detection(table: SliceTable, judged: np.ndarray | None = None, reach: int = 1) -> RunDetection:
-    """Detection by run of consecutive slices.
-
-    Parameters
-    ----------
-    table : SliceTable
-        Whole cases, as for `detection`.
-    judged : bool array (slices,), optional
-        A run counts, and as a whole, where it holds one of these; all by default.
-    reach : int
-
-    Returns
-    -------
-    RunDetection
-    """
+    """Detection by run of consecutive slices, as `detection`; a run counts, as a whole, where it holds a judged one."""
     judged = np.ones(len(table), bool) if judged is None else judged
     runs = [table.found[run] for run in lesion_runs(table) if judged[run].any()]
-    covered = longest = 0
-    for found in runs:
-        near = np.convolve(found, np.ones(2 * reach + 1), "full")[reach : reach + len(found)] > 0.5
-        covered += bool(near.all())
-        ends = np.flatnonzero(np.concatenate([[True], found, [True]]))
-        longest = max(longest, int(np.diff(ends).max()) - 1)
-    return RunDetection(len(runs), sum(bool(found.any()) for found in runs), covered, longest, reach)
+    near = [ndimage.maximum_filter1d(found.astype(int), 2 * reach + 1, mode="constant") for found in runs]
+    # Between two found slices, or the ends of the run, lie the missed ones.
+    ends = [np.flatnonzero(np.concatenate([[True], found, [True]])) for found in runs]
+    return RunDetection(
+        runs=len(runs),
+        noticed=sum(bool(found.any()) for found in runs),
+        covered=sum(bool(one.all()) for one in near),
+        longest_miss=max((int(np.diff(one).max()) - 1 for one in ends), default=0),
+        reach=reach,
+    )

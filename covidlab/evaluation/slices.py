@@ -1,8 +1,7 @@
 """A finished model judged slice by slice: what pooled scores hide.
 
-Pooled pixels are the paper's measure (section III.C). Beside them stand here each volume's score, the negative slices
-(which have no F1: they are judged by how many stay empty and how much is marked on the others), the detection of
-infection by slice, by neighbours and by run of slices, and how far all this would differ with other patients.
+Pooled pixels are the paper's measure (section III.C). Beside them stand here each volume's score, and the negative
+slices, which have no F1: they are judged by how many stay empty and how much is marked on the others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,20 +14,12 @@ from covidlab.evaluation.counts import Counts
 
 @dataclass(frozen=True)
 class SliceTable:
-    """What a model got right and wrong on each slice.
+    """What a model got right and wrong on each slice: arrays (slices,)."""
 
-    Parameters
-    ----------
-    cases, patients : str arrays (slices,)
-    z : int array (slices,)
-        Slice number within the case.
-    tp, fp, fn, tn : int arrays (slices,)
-    """
-
-    cases: np.ndarray
-    patients: np.ndarray
-    z: np.ndarray
-    tp: np.ndarray
+    cases: np.ndarray  # str
+    patients: np.ndarray  # str
+    z: np.ndarray  # int; slice number within the case
+    tp: np.ndarray  # int, as the others
     fp: np.ndarray
     fn: np.ndarray
     tn: np.ndarray
@@ -62,7 +53,7 @@ class SliceTable:
 
     def pooled(self) -> Counts:
         """All pixels of all slices together."""
-        return Counts(*(int(getattr(self, name).sum()) for name in ("tp", "fp", "fn", "tn")))
+        return Counts(*(int(part.sum()) for part in (self.tp, self.fp, self.fn, self.tn)))
 
     def by(self, names: np.ndarray) -> dict[str, Counts]:
         """Pooled counts for each name, such as `cases` or `patients`, in order of appearance."""
@@ -72,17 +63,7 @@ class SliceTable:
 def slice_table(
     references: np.ndarray, predictions: np.ndarray, cases: np.ndarray, patients: np.ndarray, z: np.ndarray
 ) -> SliceTable:
-    """Count the pixels of each slice.
-
-    Parameters
-    ----------
-    references, predictions : bool or 0/1 arrays (slices, height, width)
-    cases, patients, z : arrays (slices,)
-
-    Returns
-    -------
-    SliceTable
-    """
+    """Count the pixels of each slice of bool or 0/1 masks (slices, height, width); the others are arrays (slices,)."""
     if references.shape != predictions.shape:
         raise ValueError(f"references have shape {references.shape}, predictions {predictions.shape}: must be equal")
     references, predictions = np.asarray(references, bool), np.asarray(predictions, bool)
@@ -95,8 +76,8 @@ def slice_table(
 class NegativeSlices:
     """How a model behaves where there is nothing to find."""
 
-    slices: int  # Negative slices
-    left_empty: float  # Share of them on which nothing is marked; nan where there is no negative slice
+    slices: int  # Negative slices; where there is none, the others are nan
+    left_empty: float  # Share of them on which nothing is marked
     false_pixels: float  # Mean number of pixels marked on a negative slice
 
 
@@ -108,13 +89,12 @@ def negative_slices(table: SliceTable) -> NegativeSlices:
     return NegativeSlices(len(negative), float(1 - negative.marked.mean()), float(negative.fp.mean()))
 
 
-def volume_scores(table: SliceTable, score: str = "f1") -> Mapping[str, float]:
-    """A score for each case with lesion; nan for a case without, which is judged by its negative slices instead.
+def volume_scores(table: SliceTable) -> Mapping[str, float]:
+    """F1 of each case with lesion; nan for a case without, which is judged by its negative slices instead.
 
     F1 would be 0 there for a single false pixel and undefined for none: neither says how the model did.
     """
-    cases = table.by(table.cases)
-    return {case: getattr(one, score) if one.tp + one.fn else float("nan") for case, one in cases.items()}
+    return {case: one.f1 if one.tp + one.fn else float("nan") for case, one in table.by(table.cases).items()}
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:

@@ -1,19 +1,12 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from covidlab._tensorflow import keras
-from covidlab.beyond.adaptation import adapt, adaptation_curve, spread_slices
+from covidlab.beyond.adaptation import adapt, spread_slices
 from covidlab.data.slices import SliceCache
-from covidlab.evaluation.counts import count
 from covidlab.models import light_unet, predict_slices
-from covidlab.models.segmenter import Segmenter
-from covidlab.models.weights_file import WeightsInfo
 from covidlab.training.recipe import Recipe
-from studies.tables import adaptation_rows
 
-INFO = WeightsInfo("light_unet", grid=16, threshold=0.5, trained_on="squares")
 RECIPE = Recipe(updates=20, updates_per_epoch=10, batch_size=2, learning_rate=3e-3, augment=False)
 
 
@@ -56,25 +49,10 @@ def test_the_same_seed_gives_the_same_network(cache, model):
         np.testing.assert_allclose(left, right, atol=1e-6)
 
 
-def test_slices_are_spread_over_those_that_show_lesion():
+def test_slices_are_spread_over_those_that_show_lesion_and_nothing_to_learn_from_is_refused():
     positive = np.array([False, True, True, True, True, True, False])
     assert spread_slices(np.arange(7), positive, 3).tolist() == [1, 3, 5]
     assert spread_slices(np.arange(7), positive, 9).tolist() == [1, 2, 3, 4, 5]
-
-
-@pytest.mark.parametrize("slices, number", [([0, 6], 2), ([1, 2], 0)])
-def test_nothing_to_learn_from_is_refused(slices, number):
-    with pytest.raises(ValueError, match="nothing to learn from"):
-        spread_slices(np.array(slices), np.array([False, True, True, True, True, True, False]), number)
-
-
-def test_a_curve_scores_every_number_on_the_same_slices_and_none_is_the_network_itself(cache, model):
-    six = {name: np.concatenate([getattr(cache, name)] * 2)[:6] for name in ("images", "masks", "cases", "patients")}
-    longer = replace(cache, **six, z=np.arange(6), positive_pixels=six["masks"].sum(axis=(1, 2)))
-    curve = adaptation_curve(Segmenter(model, INFO), longer, np.arange(6), (0, 1, 2), recipe=RECIPE)
-    assert list(curve) == [0, 1, 2] and len({counts.total for counts in curve.values()}) == 1
-    rest = [1, 2, 3, 4]  # of six the first alone, or first and last, are annotated
-    alone = count(longer.masks[rest], predict_slices(model, longer.images[rest]) >= 0.5)
-    assert curve[0] == alone
-    rows = adaptation_rows({"a": curve, "b": {number: curve[0] for number in curve}})
-    assert rows[-1]["2 slices"] == f"{(curve[2].f1 - curve[0].f1) / 2:+.3f}" and rows[-1]["0 slices"] == "+0.000"
+    for slices, number in (([0, 6], 2), ([1, 2], 0)):
+        with pytest.raises(ValueError, match="nothing to learn from"):
+            spread_slices(np.array(slices), positive, number)

@@ -1,10 +1,12 @@
 import json
+import os
 
 import numpy as np
 import pytest
 
 from covidlab._tensorflow import keras
 from covidlab.beyond import timing
+from covidlab.beyond.export import ExportError
 from covidlab.beyond.times import FormTime, ModelFacts, Spread, Timing, peak_gflops
 from covidlab.beyond.timing import resolve_threads
 from covidlab.errors import CovidlabError
@@ -79,29 +81,39 @@ def test_the_tables_hold_what_was_measured_and_name_what_was_not():
     assert json.loads(by_hand().as_json())["times"][0]["seconds"]["median"] == 0.01
 
 
-def test_models_are_timed_in_a_process_of_their_own(monkeypatch):
+def test_models_are_timed_in_a_process_of_their_own_in_the_wanted_forms_that_are_installed(monkeypatch):
     monkeypatch.setattr(timing, "missing_packages", lambda *imports: list(imports))
     monkeypatch.setattr(timing, "PRODUCT_SIDE", 64)
-    found = timing.time_models({"nano_unet": {"widths": (2, 3)}}, 20, [1], 2)
-    assert [(row.model, row.form, row.threads) for row in found.times] == [
-        ("nano_unet", "predict", 1),
-        ("nano_unet", "compiled call", 1),
-    ]
-    assert set(found.missing) == {"ONNX Runtime", "OpenVINO", "LiteRT", "LiteRT int8"}
-    assert all(row.seconds.low <= row.seconds.median <= row.seconds.high for row in found.times)
-    assert 0 < found.models[0].bytes < found.models[0].bytes_with_optimiser
-    assert set(found.bars(1)["nano_unet"]) == {"predict", "compiled call"}
+    before = dict(os.environ)
+    forms = ("compiled call", "LiteRT")
+    found = timing.time_models({"nano_unet": {"widths": (2, 3)}}, 20, [1], 2, forms)
+    assert [(row.model, row.form, row.threads) for row in found.times] == [("nano_unet", "compiled call", 1)]
+    assert found.missing == {"LiteRT": "not installed: pip install ai_edge_litert"}
+    assert all(0 < row.seconds.low <= row.seconds.median <= row.seconds.high for row in found.times)
+    assert 0 < found.models[0].bytes < found.models[0].bytes_with_optimiser and not found.models[0].exported_bytes
+    assert set(found.bars(1)["nano_unet"]) == {"compiled call"} and dict(os.environ) == before
 
 
-def test_only_the_wanted_forms_are_timed(monkeypatch):
-    def measure(folder, names, size, threads, rounds, forms, show):
-        rows = [{"model": name, "form": form, "cold": 0.1, "seconds": [0.1]} for name in names for form in forms]
-        return {"products": {"TensorFlow": [0.1]}, "forms": rows}
+def test_multiples_and_shares_follow_from_each_rounds_own_product(monkeypatch):
+    key = ("light_unet", "compiled call")
 
-    monkeypatch.setattr(timing, "_in_own_process", measure)  # the test above has the real one
-    found = timing.time_models({"nano_unet": {"widths": (2, 3)}}, 20, [1], 1, forms=("compiled call",))
-    assert [row.form for row in found.times] == ["compiled call"]
-    assert found.missing == {} and found.models[0].exported_bytes == {}
+    def measured(*job):
+        yield {key: 1.5}
+        yield {"TensorFlow": 1.0, "NumPy": 2.0, key: 0.5}
+        yield {"TensorFlow": 3.0, "NumPy": 2.0, key: 0.3}
+
+    monkeypatch.setattr(timing, "_from_own_process", measured)  # the test above has the real one
+    found = timing.time_models({"light_unet": {}}, 630, [1, 2], 2, ("compiled call",))
+    assert [row.threads for row in found.times] == [1, 2]
+    row = found.times[0]
+    assert (row.cold, row.seconds.median, row.multiple) == pytest.approx((1.5, 0.4, (0.5 + 0.1) / 2))
+    assert row.share == pytest.approx((9.45 / 0.4) / (2 * 4096**3 / 1e9 / 2.0), rel=1e-3)
+
+
+def test_a_process_that_dies_is_told_with_its_status(monkeypatch):
+    monkeypatch.setattr(timing, "_measure", os._exit)
+    with pytest.raises(ExportError, match="3 threads: found a measurement that ended with status"):
+        list(timing._from_own_process(3, 1))
 
 
 def test_the_figure_has_a_bar_for_each_form_of_each_model():

@@ -31,22 +31,15 @@ def test_count_compares_pixel_by_pixel():
 def test_an_empty_reference_has_no_recall_and_no_f1_unless_something_is_marked():
     both_empty = count(np.zeros((2, 2), bool), np.zeros((2, 2), bool))
     assert math.isnan(both_empty.recall) and math.isnan(both_empty.f1) and math.isnan(both_empty.precision)
-    assert both_empty.specificity == both_empty.accuracy == 1
+    assert both_empty.specificity == both_empty.accuracy == 1 and math.isnan(Counts().accuracy)
     marked = count(np.zeros((2, 2), bool), np.array([[1, 0], [0, 0]], bool))
     assert math.isnan(marked.recall) and marked.f1 == 0 and marked.precision == 0 and marked.specificity == 3 / 4
 
 
-def test_no_pixels_have_no_accuracy():
-    assert math.isnan(Counts().accuracy)
-
-
-@pytest.mark.parametrize("wrong", [np.array([0.0, 0.7]), np.array([0, 2]), np.array([-1, 1])])
-def test_probabilities_and_labels_are_refused_as_masks(wrong):
-    with pytest.raises(ValueError, match="threshold it first"):
-        count(np.array([0, 1]), wrong)
-
-
-def test_masks_of_two_shapes_are_refused():
+def test_probabilities_labels_and_masks_of_two_shapes_are_refused():
+    for wrong in ([0.0, 0.7], [0, 2], [-1, 1]):
+        with pytest.raises(ValueError, match="threshold it first"):
+            count(np.array([0, 1]), np.array(wrong))
     with pytest.raises(ValueError, match="shape"):
         count(np.zeros((2, 2), bool), np.zeros((4,), bool))
 

@@ -39,10 +39,10 @@ def test_volumes_and_patients_are_pooled_each_for_itself():
     assert volume_scores(KNOWN)["a"] == pytest.approx(10 / (10 + 1 + 8))
 
 
-@pytest.mark.parametrize("false_pixels", [0, 7])
-def test_a_volume_or_slice_without_lesion_has_no_score_whatever_is_marked(false_pixels):
-    healthy = table([0] * 6, [false_pixels] * 6, [0] * 6)
-    assert np.isnan(volume_scores(healthy)["a"]) and np.isnan(healthy.f1).all()
+def test_a_volume_or_slice_without_lesion_has_no_score_whatever_is_marked():
+    for false_pixels in (0, 7):
+        healthy = table([0] * 6, [false_pixels] * 6, [0] * 6)
+        assert np.isnan(volume_scores(healthy)["a"]) and np.isnan(healthy.f1).all()
 
 
 def test_slices_are_scored_each_for_itself():
@@ -118,9 +118,16 @@ def test_an_interval_over_patients_holds_the_score_and_widens_with_what_sets_the
     assert patient_interval(alike).low == pytest.approx(patient_interval(alike).high)
 
 
-def test_one_patient_gives_no_interval():
-    interval = patient_interval(KNOWN[:4])
-    assert np.isnan(interval.low) and "no interval" in str(interval)
+def test_one_patient_gives_no_interval_nor_do_drawings_without_a_score():
+    for slices, patients in ((KNOWN[:4], 1), (table([0] * 6, [0] * 6, [0] * 6), 2)):
+        interval = patient_interval(slices)
+        assert np.isnan([interval.low, interval.high]).all() and interval.patients == patients
+
+
+def test_drawings_of_nothing_but_patients_without_lesion_are_left_out():
+    half = table([4, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0])
+    interval = patient_interval(half)  # a quarter of the drawings hold patient 2 alone, who has no score
+    assert interval.low == interval.high == interval.score == pytest.approx(0.8)
 
 
 def test_reliability_by_hand():
@@ -132,18 +139,10 @@ def test_reliability_by_hand():
     assert seen.expected_error == pytest.approx((2 * 0.05 + 3 * 0.3) / 5)
 
 
-def test_drawings_without_a_score_are_left_out():
-    no_lesion = table([0] * 6, [0] * 6, [0] * 6)
-    assert np.isnan(patient_interval(no_lesion).high)
-
-
-def test_quartiles_know_that_infinite_is_the_worst():
+def test_quartiles_leave_out_what_is_not_defined_and_know_that_infinite_is_the_worst():
+    assert quartiles([0.0, np.nan, 1.0, 0.5]) == (0.25, 0.5, 0.75)
     assert quartiles([1.0, 2.0, np.inf]) == (2.0, 2.0, np.inf)
     assert quartiles([1.0, np.inf, np.inf]) == (np.inf, np.inf, np.inf)
-
-
-def test_quartiles_leave_out_what_is_not_defined():
-    assert quartiles([0.0, np.nan, 1.0, 0.5]) == (0.25, 0.5, 0.75)
     assert np.isnan(quartiles([np.nan])).all()
 
 
