@@ -97,7 +97,7 @@ def faults(notebook: NotebookNode, claims: Sequence[Claim], examples: str = "") 
     `examples` are numbers that no run of ours gives: of a question, or of another paper.
     """
     prose = " ".join(" ".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown").split())
-    prose = re.sub(r"\]\([^)]*\)", "]", prose)  # where a link leads
+    prose = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", prose)  # a link is its words
     found, claimed = [], set()
     for sentence, source, holds in claims:
         places = list(re.finditer(sentence, prose))

@@ -46,9 +46,14 @@ def test_the_guide_plans_each_notebook_by_its_own_headings_and_its_minutes_add_u
 
 
 def test_what_a_page_links_to_is_there():
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("data/*.md"), *ROOT.glob("studies/**/*.md")]
+    words = {path: path.read_text(encoding="utf-8") for path in pages}
+    for path in ROOT.glob("notebooks/*.ipynb"):
+        cells = nbformat.read(path, as_version=4).cells
+        words[path] = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     missing = []
-    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("data/*.md"), *ROOT.glob("studies/**/*.md")]:
-        for link in re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8")):
+    for path, text in words.items():
+        for link in re.findall(r"\]\(([^)#\s]+)", text):
             if "://" not in link and not (path.parent / link).exists():
                 missing.append((path.name, link))
     named = re.findall(r"studies/results/[\w./-]+\.(?:csv|md|png)", "".join(
