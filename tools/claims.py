@@ -213,8 +213,8 @@ IMBALANCE = [
           together(*(ahead("test_f1", one, NEGATIVE) for one in (PLAIN, WEIGHTED))),
           lambda _, true: true[0] > 0.65 and true[1] < 0.35),
     Claim(r"None of the trainings above ended so", spread("test_f1", *CONTEST), lambda _, true: min(true) > 0.35),
-    Claim(r"gave a test F1 of ([\d.]+) for cross-entropy and ([\d.]+) for the sum, ([\d.]+) for focal loss, ([\d.]+) "
-          r"for weighted cross-entropy, ([\d.]+) for Dice and ([\d.]+) for Tversky",
+    Claim(r"\| cross-entropy \| ([\d.]+) \| \| cross-entropy plus Dice \| ([\d.]+) \| \| focal \| ([\d.]+) \| "
+          r"\| weighted cross-entropy \| ([\d.]+) \| \| Dice \| ([\d.]+) \| \| Tversky \| ([\d.]+) \|",
           together(*(table("study-losses.md", "f1", variant=variant, part="test") for variant in (
               "cross entropy", "cross entropy and dice", "focal", "weighted cross entropy", "dice", "tversky")))),
     Claim(r"Dice alone does learn: ([\d.]+), against ([\d.]+) for the sum \(section 3\)",
