@@ -187,7 +187,7 @@ IMBALANCE = [
     Claim(r"reports ([\d.]+) % to (\d+) % of lesion on a positive slice",
           known(*(100 * share for share in paper.POSITIVE_SHARE_RANGE))),
     Claim(r"where notebook 05 takes ([\d,]+) of (\d)\b", known(LONG_RECIPE.updates, LONG_RECIPE.batch_size)),
-    Claim(r"between their medians lies less than (0\.\d\d)", spread("test_f1", POSITIVE, NEGATIVE),
+    Claim(r"between the medians lies less than (0\.\d\d)", spread("test_f1", POSITIVE, NEGATIVE),
           lambda said, true: 0 < true[1] - true[4] < said[0]),
     *(
         Claim(sentence, ahead("left_empty", POSITIVE, NEGATIVE), lambda _, true: true[0] < 0.03)
