@@ -10,7 +10,14 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 
-from covidlab.data.folders import image_and_mask_folders, named_patients, nifti_files, patient_of, phantom_folder
+from covidlab.data.folders import (
+    image_and_mask_folders,
+    named_in_environment,
+    named_patients,
+    nifti_files,
+    patient_of,
+    phantom_folder,
+)
 from covidlab.errors import CohortError
 
 PROFILES = ("lesson", "paper")
@@ -64,7 +71,8 @@ def open_cohort(
     ----------
     source : path, "phantom" or None
         A folder with one folder of images and one of masks; None means the folder named in the environment
-        variable COVIDLAB_DATA, and the phantom where that is unset.
+        variable COVIDLAB_DATA, also where that is relative and this is a notebook in a folder of its own; and the
+        phantom where it is unset.
     profile : "lesson" or "paper"
         How large the phantom is (see `covidlab.phantom.writing`); other cohorts are as they are.
     cases : str or collection of str
@@ -77,7 +85,8 @@ def open_cohort(
     """
     if profile not in PROFILES:
         raise CohortError("profile", repr(profile), " or ".join(PROFILES), "choose one of them")
-    source = source or os.environ.get("COVIDLAB_DATA") or "phantom"
+    named = os.environ.get("COVIDLAB_DATA") or "phantom"
+    source = source or (named if named == "phantom" else named_in_environment(named))
     if str(source) == "phantom":
         # Only here: reading somebody's own scans needs none of the phantom's imports.
         from covidlab.phantom import writing

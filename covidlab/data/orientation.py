@@ -7,6 +7,7 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
+from covidlab.data.folders import case_name, record_name
 from covidlab.data.intensities import Intensities
 
 
@@ -105,7 +106,7 @@ def orient(
     spacing, findings = None, []
     if why := disbelief(header, affine):
         findings = [f"no affine to believe ({why}): spacing unknown, orientation by rule"]
-        orientation, rule = _by_name(path.name.lower()), "the record's rule"
+        orientation, rule = _by_name(record_name(case_name(path))), "the record's rule"
         if orientation is None:
             orientation, finding = _by_picture(seen(AS_ROT90))
             return orientation, spacing, [*findings, finding]
