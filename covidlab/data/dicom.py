@@ -23,20 +23,19 @@ CONVERT = "convert the series to NIfTI with dcm2niix and name that file"
 TURN = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 # What a slice must say, and numbers in how many values; and numbers that it may leave out.
-NEEDED = ("Modality", "Rows", "Columns", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "PixelData")
-NUMBERS = {
-    "ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2, "RescaleSlope": 1, "RescaleIntercept": 1,
-}  # fmt: skip
+PLACE = {"ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2}
+NEEDED = ("Modality", "Rows", "Columns", *PLACE, "PixelData")
+NUMBERS = {**PLACE, "RescaleSlope": 1, "RescaleIntercept": 1}
 
-# What all slices of a volume share. Numbers may differ by rounding: 0.001 is half a pixel over 512.
-SHARED = ("SeriesInstanceUID", "Rows", "Columns", "ImageOrientationPatient", "PixelSpacing")
+# What all slices of a series share. Numbers may differ by rounding: 0.001 is half a pixel over 512.
+SHARED = ("SeriesInstanceUID", "Rows", "Columns", "ImageOrientationPatient")
 ROUNDING = 1e-3
 
 # What tells acquisitions of one series apart. A scanner may give each turn of the gantry a number of its own: only
 # those that lie among each other are not one volume.
 ACQUISITION = (
     "AcquisitionNumber", "AcquisitionUID", "TemporalPositionIdentifier", "ImageType", "ConvolutionKernel", "KVP",
-    "SliceThickness", "ContrastBolusAgent",
+    "SliceThickness", "ContrastBolusAgent", "PixelSpacing",
 )  # fmt: skip
 
 # How far a slice may lie from where even spacing puts it: in pixels along rows and columns, and in slices.
@@ -85,6 +84,9 @@ def _geometry(folder: Path, slices: list, findings: list[str]) -> tuple[np.ndarr
     first, told = slices[0], "".join(f"; {finding}" for finding in findings)
     across, down = _numbers(first, "ImageOrientationPatient").reshape(2, 3)
     rows, columns = _numbers(first, "PixelSpacing")
+    if len(sizes := _alike(slices, ["PixelSpacing"])) > 1:
+        found = " and ".join(f"PixelSpacing {group[0].PixelSpacing} in {len(group)} slices" for group in sizes)
+        raise VolumeError(folder, found + told, "one pixel size in a series", "leave the slices of one in the folder")
     right_angles = np.allclose([across @ across, down @ down, across @ down], [1, 1, 0], atol=0.01)
     if not (right_angles and min(rows, columns) > 0):
         found = f"PixelSpacing {first.PixelSpacing}, ImageOrientationPatient {first.ImageOrientationPatient}"

@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 
 from covidlab.data.folders import EXTENSIONS
-from covidlab.data.orientation import disbelief, millimetres
+from covidlab.data.orientation import disbelief, geometry
 from covidlab.data.volumes import Volume, read_nifti, sides
 from covidlab.errors import VolumeError
 from covidlab.files import whole_file
@@ -119,12 +119,8 @@ def _on_the_scans_voxels(
         # Software rounds affines; up to a quarter of a voxel each voxel of the mask still lies on its own.
         if off > 0.25:
             raise VolumeError(
-                path, f"a mask ({_geometry(affine)}) that by its affine lies up to {off:.1f} voxels beside its scan",
-                f"the place of {like.path.name} ({_geometry(like.affine)})",
+                path, f"a mask ({geometry(affine)}) that by its affine lies up to {off:.1f} voxels beside its scan",
+                f"the place of {like.path.name} ({geometry(like.affine)})",
                 "pair each scan with its own mask; one drawn on these very voxels is saved with the scan's affine",
             )  # fmt: skip
     return voxels, findings
-
-
-def _geometry(affine: np.ndarray) -> str:
-    return f"stored {''.join(nib.aff2axcodes(affine))}, voxels of {millimetres(nib.affines.voxel_sizes(affine))}"

@@ -133,10 +133,10 @@ def open_segmenter(named: str | Path | None = None) -> Segmenter:
     """
     path = find_weights(named)
     info = read_info(path)
-    network = MODELS[info.model](**info.options)
     try:
+        network = MODELS[info.model](**info.options)
         network.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
+    except (ValueError, TypeError, OSError, KeyError) as error:
         found = f"weights that do not fit {info.model} ({str(error).splitlines()[0]})"
         raise WeightsError(path, found, f"weights of {info.model}", "train again, or name another file") from error
     return Segmenter(network, info)
