@@ -17,6 +17,7 @@ from covidlab.data.folders import (
     nifti_files,
     patient_of,
     phantom_folder,
+    record_name,
 )
 from covidlab.errors import CohortError
 
@@ -112,6 +113,8 @@ def read_cohort(folder: Path, cases: str | Collection[str] = "*") -> Cohort:
         found = f"no case named like {cases!r} among {len(images)} (the first is {next(iter(images))})"
         remedy = "quote the pattern and check it against `covidlab inspect`"
         raise CohortError(folder, found, "a pattern that matches at least one case", remedy)
+    # Kaggle's copy of the record names scans its own way and masks as the record does.
+    masks |= {name: masks[record_name(name)] for name in wanted if name not in masks and record_name(name) in masks}
     missing = [name for name in wanted if name not in masks]
     if missing:
         image = images[missing[0]]

@@ -10,9 +10,10 @@ import pooch
 
 from covidlab.errors import CohortError
 
-# The record's own folder names first, then the usual ones, so that "one folder of images, one of masks" just works.
-IMAGE_FOLDERS = ("COVID-19-CT-Seg_20cases", "images", "image", "imagesTr", "scans", "ct")
-MASK_FOLDERS = ("Infection_Mask", "masks", "mask", "labelsTr", "labels", "infection")
+# The record's own folder names first, then the usual ones, so that "one folder of images, one of masks" just works;
+# ct_scans and infection_mask are those of its copy on Kaggle.
+IMAGE_FOLDERS = ("COVID-19-CT-Seg_20cases", "images", "image", "imagesTr", "scans", "ct", "ct_scans")
+MASK_FOLDERS = ("Infection_Mask", "masks", "mask", "labelsTr", "labels", "infection", "infection_mask")
 
 # Of NIfTI, the only endings of scans and masks.
 EXTENSIONS = (".nii.gz", ".nii")
