@@ -1,5 +1,6 @@
 """One network, one mask: a network with all that its weights file knows, and the one way from answers to a mask."""
 
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -135,8 +136,10 @@ def open_segmenter(named: str | Path | None = None) -> Segmenter:
     info = read_info(path)
     try:
         network = MODELS[info.model](**info.options)
-        network.load_weights(path)
-    except (ValueError, TypeError, OSError, KeyError) as error:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", "Skipping")  # of layers that the file lacks Keras only warns
+            network.load_weights(path)
+    except (ValueError, TypeError, OSError, KeyError, UserWarning) as error:
         found = f"weights that do not fit {info.model} ({str(error).splitlines()[0]})"
         raise WeightsError(path, found, f"weights of {info.model}", "train again, or name another file") from error
     return Segmenter(network, info)

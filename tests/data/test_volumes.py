@@ -95,6 +95,7 @@ def test_in_whatever_order_a_scan_and_its_mask_are_stored_the_same_is_shown(tmp_
         ("coronacases_001", lambda shown: shown),
         ("radiopaedia_4_85506_1", lambda shown: shown[::-1]),
         ("radiopaedia_7_85703_0", lambda shown: shown[::-1, :, ::-1]),
+        ("radiopaedia_org_covid-19-pneumonia-7_85703_0-dcm", lambda shown: shown[::-1, :, ::-1]),
     ],
 )
 def test_without_an_affine_the_records_rules_apply_and_are_said(tmp_path, name, turn):
