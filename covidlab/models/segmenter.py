@@ -136,10 +136,12 @@ def open_segmenter(named: str | Path | None = None) -> Segmenter:
     info = read_info(path)
     try:
         network = MODELS[info.model](**info.options)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("error", "Skipping")  # of layers that the file lacks Keras only warns
+        with warnings.catch_warnings(record=True) as told:
             network.load_weights(path)
-    except (ValueError, TypeError, OSError, KeyError, UserWarning) as error:
+        # Layers that the file lacks would keep their random weights: of those Keras only warns.
+        if lacking := [str(one.message) for one in told if "Skipping" in str(one.message)]:
+            raise ValueError(lacking[0])
+    except (ValueError, TypeError, OSError, KeyError) as error:
         found = f"weights that do not fit {info.model} ({str(error).splitlines()[0]})"
         raise WeightsError(path, found, f"weights of {info.model}", "train again, or name another file") from error
     return Segmenter(network, info)
