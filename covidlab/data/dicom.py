@@ -4,6 +4,7 @@ Needs pydicom, the extra `dicom`. Enhanced multi-frame files and segmentations a
 """
 
 import struct
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import pairwise
@@ -153,8 +154,10 @@ def _largest_series(folder: Path):
     paths = list(filter(is_dicom, _slice_files(folder)))
     for path in paths:
         try:
-            one = pydicom.dcmread(path, force=True)
-            lacking = _lacking(one)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # pydicom's own, of values that are none: what matters is told below
+                one = pydicom.dcmread(path, force=True)
+                lacking = _lacking(one)
         # What pydicom raises depends on where a file is cut off.
         except (OSError, EOFError, ValueError, TypeError, struct.error, pydicom.errors.BytesLengthException):
             one, lacking = None, "has no readable header"

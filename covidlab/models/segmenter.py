@@ -137,6 +137,7 @@ def open_segmenter(named: str | Path | None = None) -> Segmenter:
     try:
         network = MODELS[info.model](**info.options)
         with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
             network.load_weights(path)
         # Layers that the file lacks would keep their random weights: of those Keras only warns.
         if lacking := [str(one.message) for one in told if "Skipping" in str(one.message)]:
