@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from covidlab.errors import CovidlabError
+
 
 @contextmanager
 def quiet() -> Iterator[None]:
@@ -39,11 +41,24 @@ if platform.machine().lower() in ("x86_64", "amd64"):
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
+# The user's own Keras settings, in the environment or in ~/.keras/keras.json, are of other work: networks of covidlab
+# are built on TensorFlow, channels last, in float32. Keras reads the backend once, when it is first imported.
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+
 def _import_quietly():
     with quiet():
         import keras
         import tensorflow
 
+        if keras.config.backend() != "tensorflow":
+            raise CovidlabError(
+                "Keras", f"the backend {keras.config.backend()}, chosen before covidlab was imported", "TensorFlow",
+                "start anew and import covidlab first, or set KERAS_BACKEND=tensorflow",
+            )  # fmt: skip
+        keras.config.set_image_data_format("channels_last")
+        keras.config.set_floatx("float32")
+        keras.config.set_epsilon(1e-7)
         # Looking for devices prints too, whenever it first happens; let it happen here.
         tensorflow.config.list_physical_devices()
     return tensorflow, keras

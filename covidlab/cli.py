@@ -5,6 +5,7 @@ line on standard error and exit status 2.
 """
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -40,6 +41,19 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run_command(parser: argparse.ArgumentParser, program: str, module: str, arguments: list[str] | None) -> int:
     """Run the function of a module that the arguments name; problems of the user's are told in one line."""
+    try:
+        try:
+            return _run_command(parser, program, module, arguments)
+        finally:
+            sys.stdout.flush()  # here, where it can be caught: a pipe may be closed only now
+    except BrokenPipeError:
+        # Who read the output stopped, as `| head` does. Python would try to write the rest once more when it ends.
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return 128 + 13  # what a shell says of a program that a closed pipe ended
+
+
+def _run_command(parser: argparse.ArgumentParser, program: str, module: str, arguments: list[str] | None) -> int:
     options = parser.parse_args(arguments)
     options.words = [*program.split(), *(sys.argv[1:] if arguments is None else arguments)]
     try:
@@ -48,6 +62,13 @@ def run_command(parser: argparse.ArgumentParser, program: str, module: str, argu
             return getattr(import_module(module), options.command)(options) or 0
     except CovidlabError as error:
         print(f"covidlab: {error}", file=sys.stderr)
+        return 2
+    except PermissionError as error:  # a folder, say; of the files that are read each reader speaks itself
+        problem = CovidlabError(
+            error.filename or "a file", f"what may not be opened ({error.strerror})", "a place of one's own",
+            "ask its owner for leave, or choose another",
+        )  # fmt: skip
+        print(f"covidlab: {problem}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         more = "; give the same command again and it goes on from there" if options.goes_on else ""

@@ -188,7 +188,8 @@ def predict(options) -> None:
             print(f"  drawn: {overlay.overlay_path(done.mask)}")
         name = folders.case_name(done.scan)
         if info.has_seen(name, folders.patient_of(name)):
-            print("  CAUTION: these weights were trained or chosen on this patient; on a new one expect worse")
+            print("  CAUTION: by the scan's name these weights were trained or chosen on this patient; on a new one "
+                  "expect worse")  # fmt: skip
         for finding in done.findings:
             print(f"  note: {finding}")
 

@@ -180,6 +180,25 @@ def test_a_scan_without_a_mask_is_left_out_with_cases_as_the_message_says(capsys
     assert run(capsys, *options, "--cases", "?")[0] == 0
 
 
+@pytest.mark.parametrize("words", [("--help",), ("inspect",)])
+def test_output_that_nobody_reads_any_more_ends_without_a_traceback(cohort_folder, words):
+    command = [sys.executable, "-m", "covidlab", *words, *([cohort_folder] if words == ("inspect",) else [])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()  # as `| head` does, long before the first line is written
+        said = process.stderr.read()
+    # argparse passes over what it cannot print.
+    assert process.returncode in (0, 128 + 13) and "Traceback" not in said and "BrokenPipe" not in said
+
+
+def test_a_folder_that_may_not_be_opened_is_one_line(capsys, cohort_folder, monkeypatch):
+    def forbidden(folder):
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr("covidlab.commands.is_single_scan", forbidden)
+    status, _, err = run(capsys, "inspect", cohort_folder)
+    assert status == 2 and str(cohort_folder) in err and "may not be opened" in err and err.count("\n") == 1
+
+
 def test_importing_the_package_is_quick_because_tensorflow_stays_out():
     code = "import sys; from covidlab import cli, commands, data, evaluation, exercises, phantom, plots; "
     code += "assert not {'tensorflow', 'keras'} & set(sys.modules)"

@@ -10,7 +10,15 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 
-from covidlab.data.folders import image_and_mask_folders, named_patients, nifti_files, patient_of, phantom_folder
+from covidlab.data.folders import (
+    image_and_mask_folders,
+    named_in_environment,
+    named_patients,
+    nifti_files,
+    patient_of,
+    phantom_folder,
+    record_name,
+)
 from covidlab.errors import CohortError
 
 PROFILES = ("lesson", "paper")
@@ -64,7 +72,8 @@ def open_cohort(
     ----------
     source : path, "phantom" or None
         A folder with one folder of images and one of masks; None means the folder named in the environment
-        variable COVIDLAB_DATA, and the phantom where that is unset.
+        variable COVIDLAB_DATA, also where that is relative and this is a notebook in a folder of its own; and the
+        phantom where it is unset.
     profile : "lesson" or "paper"
         How large the phantom is (see `covidlab.phantom.writing`); other cohorts are as they are.
     cases : str or collection of str
@@ -77,7 +86,8 @@ def open_cohort(
     """
     if profile not in PROFILES:
         raise CohortError("profile", repr(profile), " or ".join(PROFILES), "choose one of them")
-    source = source or os.environ.get("COVIDLAB_DATA") or "phantom"
+    named = os.environ.get("COVIDLAB_DATA") or "phantom"
+    source = source or (named if named == "phantom" else named_in_environment(named))
     if str(source) == "phantom":
         # Only here: reading somebody's own scans needs none of the phantom's imports.
         from covidlab.phantom import writing
@@ -103,6 +113,8 @@ def read_cohort(folder: Path, cases: str | Collection[str] = "*") -> Cohort:
         found = f"no case named like {cases!r} among {len(images)} (the first is {next(iter(images))})"
         remedy = "quote the pattern and check it against `covidlab inspect`"
         raise CohortError(folder, found, "a pattern that matches at least one case", remedy)
+    # Kaggle's copy of the record names scans its own way and masks as the record does.
+    masks |= {name: masks[record_name(name)] for name in wanted if name not in masks and record_name(name) in masks}
     missing = [name for name in wanted if name not in masks]
     if missing:
         image = images[missing[0]]

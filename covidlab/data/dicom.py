@@ -4,15 +4,16 @@ Needs pydicom, the extra `dicom`. Enhanced multi-frame files and segmentations a
 """
 
 import struct
-from collections import defaultdict
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 
-from covidlab.data.folders import EXTENSIONS
+from covidlab.data.folders import EXTENSIONS, first_folder_of_files
 from covidlab.data.volumes import Volume, as_volume
 from covidlab.errors import VolumeError
 
@@ -22,16 +23,29 @@ CONVERT = "convert the series to NIfTI with dcm2niix and name that file"
 # DICOM's x and y grow to the patient's left and back, NIfTI's to the right and front.
 TURN = np.diag([-1.0, -1.0, 1.0, 1.0])
 
-# What a slice must say, and in how many numbers.
-NEEDED = {
-    "Modality": 1, "Rows": 1, "Columns": 1, "ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2,
-    "PixelData": 1,
-}  # fmt: skip
+# What a slice must say, and numbers in how many values; and numbers that it may leave out.
+PLACE = {"ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2}
+NEEDED = ("Modality", "Rows", "Columns", *PLACE, "PixelData")
+NUMBERS = {**PLACE, "RescaleSlope": 1, "RescaleIntercept": 1}
+
+# What all slices of a series share. Numbers may differ by rounding: 0.001 is half a pixel over 512.
+SHARED = ("SeriesInstanceUID", "Rows", "Columns", "ImageOrientationPatient")
+ROUNDING = 1e-3
+
+# What tells acquisitions of one series apart. A scanner may give each turn of the gantry a number of its own: only
+# those that lie among each other are not one volume.
+ACQUISITION = (
+    "AcquisitionNumber", "AcquisitionUID", "TemporalPositionIdentifier", "ImageType", "ConvolutionKernel", "KVP",
+    "SliceThickness", "ContrastBolusAgent", "PixelSpacing",
+)  # fmt: skip
+
+# How far a slice may lie from where even spacing puts it: in pixels along rows and columns, and in slices.
+UNEVEN = (0.25, 0.25, 0.1)
 
 
 def holds_slices(folder: Path) -> bool:
     """Whether any file of a folder is DICOM, by how it begins; pydicom is not needed."""
-    return any(True for _ in _dicom_files(folder))
+    return any(map(is_dicom, _slice_files(folder)))
 
 
 def read_series(folder: Path) -> Volume:
@@ -52,30 +66,51 @@ def read_series(folder: Path) -> Volume:
         compressed in a way that cannot be read here.
     """
     slices, findings = _largest_series(folder)
-    first = slices[0]
-    across, down = np.array(first.ImageOrientationPatient, float).reshape(2, 3)
-    places = np.array([one.ImagePositionPatient for one in slices], float)
-    heights = places @ np.cross(across, down)
-    order, gaps = np.argsort(heights), np.diff(np.sort(heights))
-    if len(slices) < 2 or gaps.min() <= 0 or gaps.max() > 1.1 * np.median(gaps):
-        found = f"distances of {gaps.min():.2f} to {gaps.max():.2f} mm between slices" if len(gaps) else "one slice"
-        remedy = "export the whole series again"
-        raise VolumeError(folder, "; ".join([found, *findings]), "evenly spaced slices, each once", remedy)
-
-    origin, last = places[order[[0, -1]]]
-    row_distance, column_distance = map(float, first.PixelSpacing)
-    steps = across * column_distance, down * row_distance, (last - origin) / (len(slices) - 1)
-    affine = TURN @ nib.affines.from_matvec(np.stack(steps, axis=1), origin)
-    if not np.abs(np.linalg.det(affine)) > 0:  # nor where a number is none
-        found = f"PixelSpacing {first.PixelSpacing}, ImageOrientationPatient {first.ImageOrientationPatient}"
-        raise VolumeError(folder, found, "millimetres, and two directions at right angles", CONVERT)
-
+    affine, order = _geometry(folder, slices, findings)
     voxels = np.stack([_hounsfield(slices[k]) for k in order], axis=-1)
     image = nib.Nifti1Image(voxels, affine)
     image.set_qform(affine, 1)
     image.set_sform(affine, 1)
     image.header.set_xyzt_units("mm")
+    corner = [*voxels.shape, 1]
+    if not np.allclose(image.get_qform() @ corner, affine @ corner, atol=0.1):
+        image.set_qform(None, 0)
+        findings.append("the gantry was tilted, so the stack is sheared: only the sform of its mask says where it lies")
     return as_volume(folder, image.header, affine, voxels, findings)
+
+
+def _geometry(folder: Path, slices: list, findings: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The affine of a stack, mm to RAS+, and the order of its slices; refused where they do not follow each other
+    evenly along a line."""
+    first, told = slices[0], "".join(f"; {finding}" for finding in findings)
+    across, down = _numbers(first, "ImageOrientationPatient").reshape(2, 3)
+    rows, columns = _numbers(first, "PixelSpacing")
+    if len(sizes := _alike(slices, ["PixelSpacing"])) > 1:
+        found = " and ".join(f"PixelSpacing {group[0].PixelSpacing} in {len(group)} slices" for group in sizes)
+        raise VolumeError(folder, found + told, "one pixel size in a series", "leave the slices of one in the folder")
+    right_angles = np.allclose([across @ across, down @ down, across @ down], [1, 1, 0], atol=0.01)
+    if not (right_angles and min(rows, columns) > 0):
+        found = f"PixelSpacing {first.PixelSpacing}, ImageOrientationPatient {first.ImageOrientationPatient}"
+        raise VolumeError(folder, found, "millimetres, and two directions at right angles", CONVERT)
+    places = np.array([_numbers(one, "ImagePositionPatient") for one in slices])
+    heights = places @ np.cross(across, down)
+    order = np.argsort(heights, kind="stable")
+    places, gaps = places[order], np.diff(heights[order])
+    evenly, again = "evenly spaced slices, each once", "export the whole series again"
+    if len(slices) < 2:
+        raise VolumeError(folder, f"one slice{told}", evenly, again)
+    if twice := np.count_nonzero(gaps <= 0.01 * gaps.max()):
+        found = f"{twice} of {len(slices)} slices at the place of another (two acquisitions, or copies of files){told}"
+        raise VolumeError(folder, found, evenly, "leave the slices of one acquisition in the folder, each once")
+    matrix = np.stack([across * columns, down * rows, (places[-1] - places[0]) / (len(slices) - 1)], axis=1)
+    even = places[0] + np.arange(len(slices))[:, None] * matrix[:, 2]
+    off = np.abs(np.linalg.solve(matrix, (places - even).T).T).max(axis=0)
+    if (off > UNEVEN).any():
+        found = f"distances of {gaps.min():.2f} to {gaps.max():.2f} mm between slices"
+        if off[2] <= UNEVEN[2]:
+            found = f"slices that lie up to {off.max():.1f} pixels beside the line through the first and the last"
+        raise VolumeError(folder, found + told, evenly, again)
+    return TURN @ nib.affines.from_matvec(matrix, places[0]), order
 
 
 def write_series(folder: Path, volume: Volume) -> list[Path]:
@@ -90,7 +125,7 @@ def write_series(folder: Path, volume: Volume) -> list[Path]:
     distances = np.linalg.norm(steps, axis=0)
     up, down, across = (steps / distances).T
     uid, paths = pydicom.uid.generate_uid(), []
-    for k, pixels in enumerate(np.rint(volume.to_display(volume.hounsfield())).astype(np.int16)):
+    for k, pixels in enumerate(_as_int16(volume.to_display(volume.hounsfield()))):
         one = pydicom.Dataset()
         one.Modality, one.SeriesInstanceUID, one.SOPClassUID = "CT", uid, pydicom.uid.CTImageStorage
         one.PixelSpacing = [f"{distance:.8g}" for distance in distances[1:]]
@@ -114,52 +149,118 @@ def _pydicom(folder: Path):
 
 
 def _largest_series(folder: Path):
-    """The slices of the series with most of them, and findings."""
-    pydicom, series, left_out = _pydicom(folder), defaultdict(list), []
-    paths = list(_dicom_files(folder))
+    """The slices of the series, or of the acquisition in it, with most of them, and findings."""
+    pydicom, slices, left_out = _pydicom(folder), [], []
+    paths = list(filter(is_dicom, _slice_files(folder)))
     for path in paths:
         try:
-            one = pydicom.dcmread(path, force=True)
-            lacking = _lacking(one)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # pydicom's own, of values that are none: what matters is told below
+                one = pydicom.dcmread(path, force=True)
+                lacking = _lacking(one)
         # What pydicom raises depends on where a file is cut off.
-        except (OSError, EOFError, ValueError, struct.error, pydicom.errors.BytesLengthException):
-            one, lacking = None, "readable header"
+        except (OSError, EOFError, ValueError, TypeError, struct.error, pydicom.errors.BytesLengthException):
+            one, lacking = None, "has no readable header"
         if lacking:
-            left_out.append(f"{path.name} has no {lacking}")
+            left_out.append(f"{path.name} {lacking}")
         elif one.Modality == "CT":
-            shape = (one.Rows, one.Columns, tuple(np.round(one.ImageOrientationPatient, 4)))
-            series[(one.get("SeriesInstanceUID") or "", shape)].append(one)
+            slices.append(one)
+    series = _alike(slices, SHARED)
+    stacks = [stack for alike in series for stack in _acquisitions(alike)]
+    largest = max(stacks, key=len, default=[])
+    differ = [name for name in (*SHARED, *ACQUISITION) if len(_alike([stack[0] for stack in stacks], [name])) > 1]
+    for name in ("RescaleSlope", "RescaleIntercept"):
+        bare = [one for one in largest if one.get(name) in (None, "")]
+        if len(bare) < len(largest):  # where none has it, the stored numbers may be HU
+            left_out += [f"{Path(one.filename).name} has no {name}" for one in bare]
+            largest = [one for one in largest if one not in bare]
     findings = []
     if left_out:
         findings.append(f"{len(left_out)} of {len(paths)} files left out, cut off or incomplete: {left_out[0]}")
-    if not series:
+    if not largest:
         found = "; ".join(["no CT slice in DICOM", *findings])
-        raise VolumeError(folder, found, SERIES, f"name the folder of the slices, or {CONVERT}")
-    (uid, _), largest = max(series.items(), key=lambda item: len(item[1]))
-    if len(series) > 1:
-        findings.append(f"{len(series)} series: read the one with most slices ({len(largest)})")
-    if not uid:
+        inside = first_folder_of_files(folder)
+        remedy = f"name the folder of the slices{f', such as {inside}' if inside else ''}, or {CONVERT}"
+        raise VolumeError(folder, found, SERIES, remedy)
+    if len(stacks) > 1:
+        kind = "series" if len(series) > 1 else "acquisitions in one series"
+        findings.append(
+            f"{len(stacks)} {kind}, which differ in {', '.join(differ)}: read the one with most slices ({len(largest)})"
+        )
+    if not largest[0].get("SeriesInstanceUID"):
         findings.append("no SeriesInstanceUID: the slices are taken for one series")
     return largest, findings
 
 
-def _dicom_files(folder: Path) -> Iterator[Path]:
-    """The files of a folder that begin as DICOM does: after a preamble, or, in old archives, at once with group 2 or 8.
-    Not the index of a CD; and a file that may not be opened, so that whoever reads it says so."""
+def _alike(slices: list, names: Sequence[str]) -> list[list]:
+    """Slices grouped by what they say under some names, numbers within rounding."""
+    groups: list[tuple[list, list]] = []
+    for one in slices:
+        said = [_numbers(one, name) if name in NUMBERS else str(one.get(name) or "") for name in names]
+        for known, group in groups:
+            if all(np.allclose(a, b, ROUNDING, ROUNDING) if isinstance(a, np.ndarray) else a == b
+                   for a, b in zip(known, said)):  # fmt: skip
+                group.append(one)
+                break
+        else:
+            groups.append((said, [one]))
+    return [group for _, group in groups]
+
+
+def _acquisitions(slices: list) -> list[list]:
+    """A series parted by the first of `ACQUISITION` whose values lie among each other along the stack."""
+    normal = np.cross(*_numbers(slices[0], "ImageOrientationPatient").reshape(2, 3))
+    for name in ACQUISITION:
+        groups = _alike(slices, [name])
+        ranges = [[normal @ _numbers(one, "ImagePositionPatient") for one in group] for group in groups]
+        ends = sorted((min(heights), max(heights)) for heights in ranges)
+        if any(after[0] <= before[1] for before, after in pairwise(ends)):
+            return groups
+    return [slices]
+
+
+def _slice_files(folder: Path) -> Iterator[Path]:
+    """The files of a folder that may be slices: not hidden, not the index of a CD, no NIfTI."""
     for path in sorted(folder.glob("[!.]*")):
         if path.is_file() and path.name != "DICOMDIR" and not path.name.endswith(EXTENSIONS):
-            head = b"\x08\x00"
-            with suppress(OSError), path.open("rb") as file:
-                head = file.read(132)
-            if head[128:] == b"DICM" or head[:2] in (b"\x02\x00", b"\x08\x00"):
-                yield path
+            yield path
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file begins as DICOM does: after a preamble, or, in old archives, at once with group 2 or 8. So does
+    what may not be opened, so that whoever reads it says so."""
+    head = b"\x08\x00"
+    with suppress(OSError), path.open("rb") as file:
+        head = file.read(132)
+    return head[128:] == b"DICM" or head[:2] in (b"\x02\x00", b"\x08\x00")
+
+
+def _numbers(one, name: str) -> np.ndarray:
+    """What a tag says, in numbers, float64; a ValueError where it is text, not finite or too few or many."""
+    numbers = np.atleast_1d(np.array(one.get(name), float))
+    if numbers.shape != (NUMBERS[name],) or not np.isfinite(numbers).all():
+        raise ValueError(f"{NUMBERS[name]} numbers are needed")
+    return numbers
 
 
 def _lacking(one) -> str:
-    """The first thing that a slice needs and does not have; of another modality than CT nothing is asked."""
+    """What makes a file no slice that can be used, in words; of another modality than CT nothing is asked."""
     if one.get("Modality") not in ("CT", "", None):
         return ""
-    return next((name for name, size in NEEDED.items() if not one.get(name) or np.size(one.get(name)) != size), "")
+    if int(one.get("NumberOfFrames") or 1) > 1:
+        return f"holds {one.NumberOfFrames} frames in one file"
+    for name in (*NEEDED, *NUMBERS):
+        if not one.get(name) and one.get(name) != 0:
+            if name in NEEDED:
+                return f"has no {name}"
+            continue
+        try:
+            _numbers(one, name) if name in NUMBERS else None
+        except (ValueError, TypeError):
+            return f"has no {name} in numbers, but {str(one.get(name))[:40]!r}"
+        if name == "RescaleSlope" and one.get(name) == 0:
+            return "has a RescaleSlope of 0"
+    return ""
 
 
 def _hounsfield(one) -> np.ndarray:
@@ -169,15 +270,21 @@ def _hounsfield(one) -> np.ndarray:
     # Old archives leave it out; pydicom has seen how it is written.
     implicit, _ = one.original_encoding
     one.file_meta.setdefault("TransferSyntaxUID", ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian)
+    slope, intercept = (usual if one.get(name) in (None, "") else float(one.get(name))
+                        for name, usual in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0)))  # fmt: skip
     try:
         stored = one.pixel_array.astype(np.float32)
         if stored.ndim != 2:
             raise ValueError(f"an array {stored.shape} for one slice")
-        values = stored * float(one.get("RescaleSlope") or 1) + float(one.get("RescaleIntercept") or 0)
     except (RuntimeError, NotImplementedError, AttributeError, ValueError) as error:
         found = f"pixels that cannot be unpacked ({str(error).splitlines()[0]})"
         raise VolumeError(one.filename, found, SERIES, CONVERT) from error
-    return np.rint(values).astype(np.int16).T
+    return _as_int16(stored * slope + intercept).T
+
+
+def _as_int16(values: np.ndarray) -> np.ndarray:
+    """Whole numbers; what is denser or thinner than int16 can say takes its ends."""
+    return np.clip(np.rint(values), -32768, 32767).astype(np.int16)
 
 
 def _display_geometry(volume: Volume) -> tuple[np.ndarray, np.ndarray]:

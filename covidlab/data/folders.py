@@ -10,19 +10,43 @@ import pooch
 
 from covidlab.errors import CohortError
 
-# The record's own folder names first, then the usual ones, so that "one folder of images, one of masks" just works.
-IMAGE_FOLDERS = ("COVID-19-CT-Seg_20cases", "images", "image", "imagesTr", "scans", "ct")
-MASK_FOLDERS = ("Infection_Mask", "masks", "mask", "labelsTr", "labels", "infection")
+# The record's own folder names first, then the usual ones, so that "one folder of images, one of masks" just works;
+# ct_scans and infection_mask are those of its copy on Kaggle.
+IMAGE_FOLDERS = ("COVID-19-CT-Seg_20cases", "images", "image", "imagesTr", "scans", "ct", "ct_scans")
+MASK_FOLDERS = ("Infection_Mask", "masks", "mask", "labelsTr", "labels", "infection", "infection_mask")
 
 # Of NIfTI, the only endings of scans and masks.
 EXTENSIONS = (".nii.gz", ".nii")
+
+
+# The record's files by the names that its copies give them: radiopaedia_org_covid-19-pneumonia-10_85902_1-dcm,
+# coronacases_org_001, case009, and _0000 as nnU-Net wants it. The record itself has ten coronacases.
+RADIOPAEDIA = re.compile(r"radiopaedia.*?(?<!\d)(\d+_\d+_\d+)([-_ .]\D.*|_0000)?", re.IGNORECASE)
+CORONACASES = re.compile(
+    r"(?:corona[-_ ]?cases?[-_ ]*(?:org)?[-_ ]*(?:case)?[-_ ]*|case(?=0))(\d{1,3})([-_ .]\D.*|_0000)?", re.IGNORECASE
+)
+
+
+def record_name(case_name: str) -> str:
+    """The record's own name of a file, whichever copy of it the file comes from; any other name as it is.
+
+    Examples
+    --------
+    >>> record_name("radiopaedia_org_covid-19-pneumonia-7_85703_0-dcm"), record_name("coronacases_org_001")
+    ('radiopaedia_7_85703_0', 'coronacases_001')
+    """
+    if found := RADIOPAEDIA.fullmatch(case_name):
+        return f"radiopaedia_{found[1]}"
+    found = CORONACASES.fullmatch(case_name)
+    return f"coronacases_{int(found[1]):03d}" if found and 1 <= int(found[1]) <= 10 else case_name
 
 
 def patient_of(case_name: str) -> str:
     """The patient whose scan a file name says it is.
 
     The record's Radiopaedia files are named case_study_series, so scans of one case number are one patient:
-    10_85902_1 and 10_85902_3 are (the data set's author says so), 29_86490_1 and 29_86491_1 by their number.
+    10_85902_1 and 10_85902_3 are (the data set's author says so), 29_86490_1 and 29_86491_1 by their number. The
+    record's names are known as its copies spell them, too: see `record_name`.
     The phantom's are named phantom_patient_scan. Any other file is a patient of its own; a `patients.csv`
     beside the image folder (two columns, case and patient) says otherwise.
 
@@ -31,8 +55,9 @@ def patient_of(case_name: str) -> str:
     >>> patient_of("radiopaedia_10_85902_3"), patient_of("phantom_03_2"), patient_of("coronacases_001")
     ('10', 'phantom_03', 'coronacases_001')
     """
-    found = re.fullmatch(r"radiopaedia_(\d+)_\d+_\d+|(phantom_\d+)_\d+", case_name)
-    return found[1] or found[2] if found else case_name
+    name = record_name(case_name)
+    found = re.fullmatch(r"radiopaedia_(\d+)_\d+_\d+|(phantom_\d+)_\d+", name)
+    return found[1] or found[2] if found else name
 
 
 def case_name(path: Path) -> str:
@@ -43,9 +68,19 @@ def case_name(path: Path) -> str:
 def data_home() -> Path:
     """Where generated and downloaded data land: COVIDLAB_HOME, a checkout's data/, or the user's cache folder."""
     if named := os.environ.get("COVIDLAB_HOME"):
-        return Path(named).expanduser()
+        return named_in_environment(named)
     checkout = Path(__file__).resolve().parents[2] / "data"
     return checkout if (checkout / "README.md").exists() else Path(pooch.os_cache("covidlab"))
+
+
+def named_in_environment(named: str) -> Path:
+    """The absolute path that an environment variable names.
+
+    A relative one is meant from where the command was given; Jupyter starts a kernel in the notebook's folder, so what
+    is not there is looked for in the folder above, too.
+    """
+    path, here = Path(named).expanduser(), Path.cwd()
+    return next((base / path for base in (here, here.parent) if (base / path).exists()), here / path)
 
 
 def phantom_folder(profile: str = "lesson", seed: int = 0) -> Path:
@@ -57,8 +92,8 @@ def image_and_mask_folders(folder: Path) -> tuple[Path, Path]:
     """The folder of images and that of masks in a cohort's folder; CohortError where one is missing."""
     layout = f"a folder {IMAGE_FOLDERS[0]} (or images) and a folder {MASK_FOLDERS[0]} (or masks)"
     if not folder.is_dir():
-        what = "a file" if folder.exists() else "nothing"
-        raise CohortError(folder, f"{what} of that name", f"a folder that holds {layout}", "check the path")
+        what = "a file of that name" if folder.exists() else f"nothing of that name in {folder.absolute().parent}"
+        raise CohortError(folder, what, f"a folder that holds {layout}", "check the path")
     images, masks = halves(folder)
     if not images or not masks:
         there = ", ".join(sorted(child.name for child in folder.iterdir())[:6]) or "nothing: it is empty"
@@ -68,6 +103,8 @@ def image_and_mask_folders(folder: Path) -> tuple[Path, Path]:
         elif images or masks:
             missing = "masks" if images else "images"
             remedy = f"only the folder of {missing} is missing: put it beside {(images or masks)[0].name}"
+        elif deeper := first_folder_of_files(folder):
+            remedy = f"name the folder that holds the scan's files, such as {deeper}"
         raise CohortError(folder, there, layout, remedy)
     return images[0], masks[0]
 
@@ -83,6 +120,15 @@ def halves(folder: Path) -> tuple[list[Path], list[Path]]:
 def cohorts_in(folder: Path) -> list[Path]:
     """Folders of a folder that hold both images and masks."""
     return [child for child in sorted(folder.iterdir()) if child.is_dir() and all(halves(child))]
+
+
+def first_folder_of_files(folder: Path) -> Path | None:
+    """Where the first files below a folder lie, such as the slices of a DICOM study; None where files lie in it."""
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        if any(name[0] != "." and name != "DICOMDIR" for name in names):
+            return Path(place) if Path(place) != folder else None
+    return None
 
 
 def nifti_files(folder: Path) -> dict[str, Path]:

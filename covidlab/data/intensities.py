@@ -118,9 +118,8 @@ def _check_hounsfield(path: Path, voxels: np.ndarray) -> list[str]:
     or tissue in its place. Scanner units (water at 1024) have neither, but much that would be bone; HU less 1024 have
     no tissue, but much that would be thinner than air. The lowest value is left out: it may be padding.
     """
-    # Some hundred thousand voxels tell.
-    thinned = voxels[tuple(slice(None, None, max(1, side // 64)) for side in voxels.shape)]
-    inside = thinned[thinned > voxels.min()].astype(np.float32)
+    thinned, low, high = _thinned(voxels), voxels.min(), voxels.max()
+    inside = thinned[thinned > low].astype(np.float32)
 
     def share(low: float, high: float) -> float:
         return np.count_nonzero((inside > low) & (inside < high)) / max(1, inside.size)
@@ -136,9 +135,38 @@ def _check_hounsfield(path: Path, voxels: np.ndarray) -> list[str]:
             path, f"values that go below -100 but are no HU: {found}", "air near -1000 and soft tissue near 0 to 60 HU",
             "apply the scanner's rescale slope and intercept, once, to all but the padding",
         )  # fmt: skip
+    for end, side, there in ((low, "below", "lungs and air lie"), (high, "above", "lesions and vessels lie")):
+        # A scan's own darkest or densest value is rare.
+        if -900 < end < 150 and np.mean(thinned == end) > 0.02:
+            cut = f"HU were cut off {side} {end:g}, where {there}: write the scan again without that window"
+            return [f"WARNING: {np.mean(thinned == end):.0%} of the voxels have the value {end:g}, as if {cut}"]
     if tissue < 0.01:
         return ["hardly a voxel is between -150 and 200 HU, where fat and soft tissue lie: check that these are HU"]
     return []
+
+
+def check_window(voxels: np.ndarray, full_scale: float) -> list[str]:
+    """What is odd about grey values that were taken for the record's window: soft tissue that lies elsewhere.
+
+    Fat, muscle and all else above -500 HU has a median between 208 and 245 in the record's scans and the phantom's; in
+    [-1000, 400] HU it would be 185, in the usual windows of soft tissue and of bone below 150. Slices that were each
+    stretched are known by other signs: see `find_stretched`.
+    """
+    grey = _thinned(voxels).astype(np.float32) * (255 / full_scale)
+    lighter = grey[grey > 128]
+    middle = np.median(lighter) if lighter.size else 0
+    if 204 <= middle <= 248:
+        return []
+    place = f"near grey {middle:.0f} of 255" if middle else "not lighter than grey 128 of 255"
+    return [
+        f"WARNING: soft tissue is {place}, and in the record's window near 220: if these grey values were made with "
+        "another window, write the scan in HU"
+    ]
+
+
+def _thinned(voxels: np.ndarray) -> np.ndarray:
+    """Some hundred thousand voxels, which tell as much as all."""
+    return voxels[tuple(slice(None, None, max(1, side // 64)) for side in voxels.shape)]
 
 
 def find_stretched(slices: np.ndarray) -> Intensities | None:

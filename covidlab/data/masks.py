@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 
 from covidlab.data.folders import EXTENSIONS
-from covidlab.data.orientation import disbelief, millimetres
+from covidlab.data.orientation import disbelief, geometry
 from covidlab.data.volumes import Volume, read_nifti, sides
 from covidlab.errors import VolumeError
 from covidlab.files import whole_file
@@ -50,13 +50,14 @@ def read_mask_with_findings(path: str | os.PathLike, like: Volume | None = None)
         voxels, more = _on_the_scans_voxels(path, header, affine, voxels, like)
         findings = findings + more
     values = np.unique(voxels)
-    if not np.isin(values, (0, 1)).all():
+    # A header's slope, or another's arithmetic, leaves 1.000001 of a 1.
+    if not (np.isclose(values, 0, atol=1e-3) | np.isclose(values, 1, atol=1e-3)).all():
         shown = ", ".join(f"{value:g}" for value in values[:5]) + (" …" if len(values) > 5 else "")
         remedy = "write lesion as 1 and everything else as 0"
-        if np.isin(values, (0, 1, 2, 3)).all():
-            remedy = "take the record's Infection_Mask: here 1 and 2 are the lungs and 3 is infection"
+        if values.max() == 3 and np.isin(values, (0, 1, 2, 3)).all():
+            remedy += "; if 1 and 2 are the lungs and 3 is infection, take the record's Infection_Mask instead"
         raise VolumeError(path, f"a mask with the values {shown}", "only 0 and 1", remedy)
-    return voxels.astype(np.uint8), tuple(findings)
+    return np.rint(voxels).astype(np.uint8), tuple(findings)
 
 
 def write_mask(path: str | os.PathLike, mask: np.ndarray, like: Volume) -> None:
@@ -118,12 +119,8 @@ def _on_the_scans_voxels(
         # Software rounds affines; up to a quarter of a voxel each voxel of the mask still lies on its own.
         if off > 0.25:
             raise VolumeError(
-                path, f"a mask ({_geometry(affine)}) that by its affine lies up to {off:.1f} voxels beside its scan",
-                f"the place of {like.path.name} ({_geometry(like.affine)})",
+                path, f"a mask ({geometry(affine)}) that by its affine lies up to {off:.1f} voxels beside its scan",
+                f"the place of {like.path.name} ({geometry(like.affine)})",
                 "pair each scan with its own mask; one drawn on these very voxels is saved with the scan's affine",
             )  # fmt: skip
     return voxels, findings
-
-
-def _geometry(affine: np.ndarray) -> str:
-    return f"stored {''.join(nib.aff2axcodes(affine))}, voxels of {millimetres(nib.affines.voxel_sizes(affine))}"

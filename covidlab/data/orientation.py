@@ -1,12 +1,14 @@
 """Which way up a volume lies: by its affine, by the record's rule for a name, or by where its spine is."""
 
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
+from covidlab.data.folders import case_name, record_name
 from covidlab.data.intensities import Intensities
 
 
@@ -80,6 +82,51 @@ def millimetres(sizes: np.ndarray) -> str:
     return " x ".join(f"{size:.4g}" for size in sizes) + " mm"
 
 
+def in_millimetres(header: nib.Nifti1Header, affine: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """An affine in mm, whatever unit of length its header names, and what is odd about that.
+
+    A unit that makes no voxel of a CT, whose sides are between 0.01 and 100 mm, is not believed where mm would.
+    """
+    factor = {1: 1000.0, 3: 0.001}.get(int(header["xyzt_units"]) % 8)  # metres, micrometres; all else is mm
+    sizes = nib.affines.voxel_sizes(affine)
+
+    def plausible(sizes: np.ndarray) -> bool:
+        return bool(((sizes > 0.01) & (sizes < 100)).all())
+
+    if disbelief(header, affine):
+        return affine, []
+    if factor is None:
+        warned = f"WARNING: voxels of {millimetres(sizes)}, which no CT has: check the unit of length"
+        return affine, [] if plausible(sizes) else [warned]
+    name = "metres" if factor > 1 else "micrometres"
+    if plausible(sizes) and not plausible(sizes * factor):
+        return affine, [f"lengths are said to be {name}, which no CT's are: {millimetres(sizes)} is believed"]
+    finding = f"lengths are in {name}: taken as mm, {millimetres(sizes * factor)}"
+    warned = "" if plausible(sizes * factor) else "WARNING: "
+    return np.diag([factor, factor, factor, 1]) @ affine, [warned + finding]
+
+
+def _two_geometries(header: nib.Nifti1Header, to_mm: float) -> list[str]:
+    """What is odd about a header whose qform and sform put voxels at two places; the sform is what counts."""
+    if not (int(header["sform_code"]) and int(header["qform_code"])):
+        return []
+    forms = [np.diag([to_mm, to_mm, to_mm, 1]) @ form for form in (header.get_qform(), header.get_sform())]
+    corners = np.array(list(product(*((0, side - 1) for side in header.get_data_shape()[:3]))))
+    places = [nib.affines.apply_affine(form, corners) for form in forms]
+    off = float(np.linalg.norm(places[0] - places[1], axis=1).max())
+    # As far as a mask may lie beside its scan.
+    if not np.isfinite(off) or off <= 0.25 * nib.affines.voxel_sizes(forms[1]).min():
+        return []
+    qform, sform = map(geometry, forms)
+    return [f"the qform says {qform}, the sform {sform}, up to {off:.4g} mm apart: the sform is believed"]
+
+
+def geometry(affine: np.ndarray) -> str:
+    """An affine in words."""
+    codes = "".join(map(str, nib.aff2axcodes(affine)))
+    return f"stored {codes}, voxels of {millimetres(nib.affines.voxel_sizes(affine))}"
+
+
 def disbelief(header: nib.Nifti1Header, affine: np.ndarray) -> str | None:
     """Why an affine cannot be believed; None where it can."""
     if int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0:
@@ -105,23 +152,37 @@ def orient(
     spacing, findings = None, []
     if why := disbelief(header, affine):
         findings = [f"no affine to believe ({why}): spacing unknown, orientation by rule"]
-        orientation, rule = _by_name(path.name.lower()), "the record's rule"
+        axis = _slice_axis(voxels.shape)
+        # The record's files have their slices along the last axis.
+        orientation, rule = _by_name(record_name(case_name(path))) if axis == 2 else None, "the record's rule"
         if orientation is None:
-            orientation, finding = _by_picture(seen(AS_ROT90))
+            orientation, finding = _by_picture(ALONG[axis], seen(ALONG[axis]), voxels.shape)
             return orientation, spacing, [*findings, finding]
     else:
         orientation, rule = _by_affine(affine), "the affine"
         spacing = tuple(float(side) for side in nib.affines.voxel_sizes(affine))
+        along = orientation.axes[0]
+        if (axis := _slice_axis(voxels.shape, unclear=along)) != along:
+            findings.append(
+                f"WARNING: slices follow each other along the {ORDINALS[along]} axis by the affine, by the shape "
+                f"{' x '.join(map(str, voxels.shape))} along the {ORDINALS[axis]}: check the orientation"
+            )
     side = seen(orientation)
     if side not in ("down", "unclear"):
         findings.append(
             f"WARNING: {rule} says that the spine is down, the picture shows it {side}: check the orientation"
         )
-    zooms = np.array(header.get_zooms()[:3], float)
-    if spacing and not np.allclose(zooms, spacing, rtol=0.01):
+    return orientation, spacing, findings + (_contradictions(header, spacing) if spacing else [])
+
+
+def _contradictions(header: nib.Nifti1Header, spacing: tuple[float, float, float]) -> list[str]:
+    """Where a header says twice where voxels lie, or how large they are, and not the same."""
+    to_mm = spacing[0] / nib.affines.voxel_sizes(header.get_best_affine())[0]
+    findings, zooms = _two_geometries(header, to_mm), to_mm * np.array(header.get_zooms()[:3], float)
+    if not np.allclose(zooms, spacing, rtol=0.01):
         given = f"pixdim gives voxels of {millimetres(zooms)}, the affine {millimetres(spacing)}"
         findings.append(f"{given}: the affine is believed")
-    return orientation, spacing, findings
+    return findings
 
 
 def _by_affine(affine: np.ndarray) -> Orientation:
@@ -148,14 +209,34 @@ def _by_name(name: str) -> Orientation | None:
     return None
 
 
-def _by_picture(side: str) -> tuple[Orientation, str]:
-    """Axial slices assumed along the last axis; the picture alone says which way is down."""
+def _slice_axis(shape: tuple[int, ...], unclear: int = 2) -> int:
+    """The axis that slices follow each other along, by the shape alone: square slices have two sides alike."""
+    odd = [axis for axis in range(3) if shape.count(shape[axis]) == 1]
+    return odd[0] if len(odd) == 1 else unclear
+
+
+ORDINALS = ("first", "middle", "last")
+# How slices along each axis are first looked at: as an array (slice, row, column) is, and as np.rot90 turns them.
+ALONG = (
+    Orientation("picture", "", (0, 1, 2), (False, False, False)),
+    Orientation("picture", "", (1, 2, 0), (False, True, False)),
+    AS_ROT90,
+)
+
+
+def _by_picture(looked: Orientation, side: str, shape: tuple[int, ...]) -> tuple[Orientation, str]:
+    """Axial slices along the axis that the shape says, else the last; the picture alone says which way is down."""
+    (slices, rows, columns), (_, up, left) = looked.axes, looked.flips
     # A quarter turn brings the spine down; left and right, and head and foot, cannot be told from a spine.
     axes, flips = {
-        "up": ((2, 1, 0), (False, False, False)),
-        "left": ((2, 0, 1), (False, True, True)),
-        "right": ((2, 0, 1), (False, False, False)),
-    }.get(side, (AS_ROT90.axes, AS_ROT90.flips))
-    words = "spine direction unclear, shown as np.rot90" if side == "unclear" else f"spine found {side}, turned down"
-    finding = f"no rule for this name: {words}; left and right, head and foot are unverified"
+        "up": (looked.axes, (False, not up, left)),
+        "left": ((slices, columns, rows), (False, not left, up)),
+        "right": ((slices, columns, rows), (False, left, not up)),
+    }.get(side, (looked.axes, looked.flips))
+    words = f"spine found {side}, turned down"
+    if side == "unclear":
+        words = f"spine direction unclear, shown as {'stored' if slices == 0 else 'np.rot90'}"
+    size = f"{shape[slices]} of {shape[rows]} x {shape[columns]}"
+    along = f"slices taken to lie along the {ORDINALS[slices]} axis, {size}"
+    finding = f"no rule for this name: {along}; {words}; left and right, head and foot are unverified"
     return Orientation("picture", f"picture: {words}", axes, flips), finding

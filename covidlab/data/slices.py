@@ -26,7 +26,7 @@ from covidlab.errors import CohortError, VolumeError
 from covidlab.progress import nothing_to_do, track
 
 # Raise it when the reading or resampling of slices changes: old caches are then built anew.
-FORMAT = 5
+FORMAT = 6
 
 
 @dataclass(frozen=True)

@@ -143,6 +143,9 @@ def make_split(cache: SliceCache, protocol: str, seed: int, test_patients: Seque
     patients = cache.patients
     try:
         if protocol == "patient":
+            if (number := len(set(patients))) < 3:
+                found = f"{number} patient" + "s" * (number != 1)
+                raise ValueError(f"{found}; at least three are needed: one to train, one to validate, one to test")
             if not test_patients:
                 folds = patient_folds(patients, min(FOLDS, len(set(patients))))
                 test_patients = folds[seed % len(folds)]

@@ -15,8 +15,8 @@ import nibabel as nib
 import numpy as np
 
 from covidlab.data.folders import EXTENSIONS
-from covidlab.data.intensities import Intensities, find_stretched, meaning_of
-from covidlab.data.orientation import Orientation, orient
+from covidlab.data.intensities import Intensities, check_window, find_stretched, meaning_of
+from covidlab.data.orientation import Orientation, in_millimetres, orient
 from covidlab.errors import VolumeError
 
 NIFTI, AGAIN = "a NIfTI volume, .nii or .nii.gz", "copy or download the file again"
@@ -29,7 +29,7 @@ class Volume:
     path: Path
     voxels: np.ndarray  # (x, y, z), in stored order and, where the header scales nothing, stored dtype
     header: nib.Nifti1Header  # Kept so that a mask can be written with the same geometry
-    affine: np.ndarray  # (4, 4), as nibabel reads it; means something only where `spacing` is known
+    affine: np.ndarray  # (4, 4), in mm whatever the file's unit; means something only where `spacing` is known
     # Voxel size in mm along x, y, z by the affine; None where there is no affine to believe
     spacing: tuple[float, float, float] | None
     intensities: Intensities
@@ -114,18 +114,20 @@ def as_volume(
             "grey values are scaled per slice, not by the record's window: HU are estimated from each slice's darkest "
             "voxel and its soft tissue, and dense tissue above it may be some tens of HU off"
         ]
+    elif intensities.kind != "hu":
+        findings = findings + check_window(voxels, 255 if intensities.kind == "record_window" else 1)
     return Volume(path, voxels, header, affine, spacing, intensities, orientation, tuple(findings + findings_of_place))
 
 
 def read_nifti(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, list[str]]:
-    """Header, affine, voxels (three-dimensional, real numbers) and first findings of a NIfTI file."""
-    if not path.exists():
-        raise VolumeError(path, "no such file", NIFTI, "check the name")
-    if path.is_dir():
-        raise VolumeError(path, "a folder", NIFTI, "name one file in it")
-    if not path.name.endswith(EXTENSIONS):
-        raise VolumeError(path, "a file of another kind by its name", NIFTI, "convert the scan to NIfTI")
+    """Header, affine in mm, voxels (three-dimensional, real numbers) and first findings of a NIfTI file."""
     try:
+        if not path.exists():
+            raise VolumeError(path, "no such file", NIFTI, "check the name")
+        if path.is_dir():
+            raise VolumeError(path, "a folder", NIFTI, "name one file in it")
+        if not path.name.endswith(EXTENSIONS):
+            raise VolumeError(path, "a file of another kind by its name", NIFTI, "convert the scan to NIfTI")
         # nibabel repairs small header faults and logs each; what matters is found below.
         with nib.imageglobals.LoggingOutputSuppressor():
             image = _opened(path)
@@ -133,16 +135,21 @@ def read_nifti(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, li
             voxels = np.asanyarray(image.dataobj)
     except VolumeError:
         raise
-    except (EOFError, OSError, ValueError, zlib.error, nib.spatialimages.HeaderDataError) as error:
+    except PermissionError as error:
+        raise VolumeError(path, "a file that may not be opened", NIFTI, "ask its owner for leave to read it") from error
+    except nib.spatialimages.HeaderDataError as error:
+        found, remedy = f"a header that contradicts itself ({error})", "correct that field, or write the scan again"
+        raise VolumeError(path, found, NIFTI, remedy) from error
+    except (EOFError, OSError, ValueError, zlib.error) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise VolumeError(path, f"a damaged or cut-off file ({reason})", f"the whole of {NIFTI}", AGAIN) from error
-    findings = []
+    affine, findings = in_millimetres(image.header, image.affine)
     if voxels.ndim == 4:
         voxels = voxels[..., 0]
         findings.append("four dimensions, the last of length 1: read as three")
     if voxels.dtype == np.float64:  # what nibabel makes of a scaled integer file; float32 holds every CT number
         voxels = voxels.astype(np.float32)
-    return image.header, image.affine, voxels, findings
+    return image.header, affine, voxels, findings
 
 
 def _opened(path: Path) -> nib.Nifti1Image:
@@ -159,7 +166,27 @@ def _opened(path: Path) -> nib.Nifti1Image:
     kind = _nifti_kind(content)
     if not kind:
         raise VolumeError(path, "no NIfTI header (is it text, or another format?)", NIFTI, AGAIN)
-    return kind.from_bytes(content)
+    return kind.from_bytes(_with_a_rotation(path, kind.header_class, content))
+
+
+def _with_a_rotation(path: Path, kind: type[nib.Nifti1Header], content: bytes) -> bytes:
+    """A file's content, where its quaternion is longer than 1 with one that is not, which nibabel would not take.
+
+    Software rounds; a much longer one is no rotation, and refused where no sform says where voxels lie.
+    """
+    size = kind.template_dtype.itemsize
+    header, names = kind(content[:size], check=False), ("quatern_b", "quatern_c", "quatern_d")
+    length = float(np.linalg.norm([float(header[name]) for name in names]))
+    if not length > 1:
+        return content
+    if length > 1.01 and header["qform_code"] > 0 and header["sform_code"] == 0:
+        raise VolumeError(
+            path, f"a qform whose quaternion is {length:.4g} long", "a rotation, of length 1 at most",
+            "write the scan again with its sform, or with a qform code of 0 if its place does not matter",
+        )  # fmt: skip
+    for name in names:
+        header[name] = header[name] / length
+    return header.binaryblock + content[size:]
 
 
 def _nifti_kind(content: bytes) -> type[nib.Nifti1Image] | None:
@@ -172,6 +199,9 @@ def _check_layout(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
         raise VolumeError(path, f"voxels of type {dtype}", "one grey value a voxel", "convert it to grey values")
     if len(shape) != 3 and not (len(shape) == 4 and shape[3] == 1):
         remedy = "stack a scan's slices into one volume" if len(shape) < 3 else "save one volume a file"
+        if len(shape) > 3 and sum(side > 1 for side in shape) <= 3:
+            axis = "first axis" if shape[0] == 1 else "axes"
+            remedy = f"remove the {axis} of length 1, so that x, y, z are left"
         raise VolumeError(path, f"{len(shape)} dimensions ({sides(shape)})", "three: x, y, z", remedy)
     if 0 in shape:
         raise VolumeError(path, f"a volume without voxels ({sides(shape)})", "at least one slice", AGAIN)

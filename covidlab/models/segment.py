@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from covidlab.data.dicom import holds_slices
-from covidlab.data.folders import EXTENSIONS, IMAGE_FOLDERS, case_name
+from covidlab.data.folders import EXTENSIONS, IMAGE_FOLDERS, case_name, first_folder_of_files
 from covidlab.data.masks import write_mask
 from covidlab.data.scans import read_scan
 from covidlab.data.volumes import Volume
@@ -124,7 +124,7 @@ def _scans_in(folder: Path) -> list[Path]:
     if not scans and inside:
         raise CovidlabError(folder, "a cohort with scans and masks", "a folder of scans", f"name {inside}")
     if not any(path.is_file() or path in scans for path in folder.iterdir()):
-        raise CovidlabError(
-            folder, "no scan", "NIfTI files, or the DICOM slices of one series", "name the folder that holds them"
-        )
+        inside = first_folder_of_files(folder)
+        remedy = f"name the folder that holds them{f', such as {inside}' if inside else ''}"
+        raise CovidlabError(folder, "no scan", "NIfTI files, or the DICOM slices of one series", remedy)
     return scans

@@ -1,5 +1,6 @@
 """One network, one mask: a network with all that its weights file knows, and the one way from answers to a mask."""
 
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -133,10 +134,15 @@ def open_segmenter(named: str | Path | None = None) -> Segmenter:
     """
     path = find_weights(named)
     info = read_info(path)
-    network = MODELS[info.model](**info.options)
     try:
-        network.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
+        network = MODELS[info.model](**info.options)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            network.load_weights(path)
+        # Layers that the file lacks would keep their random weights: of those Keras only warns.
+        if lacking := [str(one.message) for one in told if "Skipping" in str(one.message)]:
+            raise ValueError(lacking[0])
+    except (ValueError, TypeError, OSError, KeyError) as error:
         found = f"weights that do not fit {info.model} ({str(error).splitlines()[0]})"
         raise WeightsError(path, found, f"weights of {info.model}", "train again, or name another file") from error
     return Segmenter(network, info)

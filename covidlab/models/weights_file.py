@@ -7,7 +7,7 @@ as large) and carries one JSON attribute, so that a weights file alone is enough
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 
 import h5py
@@ -62,7 +62,7 @@ def read_info(path: Path) -> WeightsInfo:
     Raises
     ------
     WeightsError
-        If the file is missing, is no HDF5 file, or was not written by covidlab.
+        If the file is missing, is no HDF5 file, or was not written by covidlab, or not by this version of it.
     """
     expected = "a .weights.h5 file that covidlab wrote"
     remedy = f"name the best.weights.h5 of a run, or one of {', '.join(SHIPPED)}"
@@ -75,8 +75,34 @@ def read_info(path: Path) -> WeightsInfo:
         raise WeightsError(path, f"no readable HDF5 file ({str(error).splitlines()[0]})", expected, remedy) from error
     if text is None:
         raise WeightsError(path, "an HDF5 file without covidlab's description", expected, remedy)
-    found = json.loads(text)
-    info = WeightsInfo(**{**found, "seen": tuple(found.get("seen", ()))})
+    try:
+        found = json.loads(text)
+        info = _described(found)
+    except (ValueError, TypeError) as error:
+        found = f"a description that cannot be used ({error}): it is damaged, or another version of covidlab wrote it"
+        raise WeightsError(path, found, expected, f"use that version, or {remedy}") from error
     if info.model not in MODELS:
         raise WeightsError(path, f"weights of a model {info.model!r}", f"one of {', '.join(MODELS)}", remedy)
+    return info
+
+
+def _described(found: dict) -> WeightsInfo:
+    """The description that a file carries; a ValueError or TypeError where this version cannot take it."""
+    known = {one.name: one for one in fields(WeightsInfo)}
+    needed = {name for name, one in known.items() if one.default is one.default_factory is MISSING}
+    if not isinstance(found, dict):
+        raise ValueError(f"no fields, but {str(found)[:40]!r}")
+    if strange := sorted(found.keys() - known.keys()):
+        raise ValueError(f"field {', '.join(strange)} is unknown here")
+    if lacking := sorted(needed - found.keys()):
+        raise ValueError(f"field {', '.join(lacking)} is missing")
+    info = WeightsInfo(**{**found, "seen": tuple(found.get("seen", ()))})
+    right = {
+        "grid": isinstance(info.grid, int) and info.grid > 0, "options": isinstance(info.options, Mapping),
+        "threshold": isinstance(info.threshold, (int, float)) and 0 <= info.threshold <= 1,
+        "smallest": isinstance(info.smallest, int), "mirror": isinstance(info.mirror, bool),
+        "intensities": info.intensities == known["intensities"].default,
+    }  # fmt: skip
+    if wrong := [name for name, is_right in right.items() if not is_right]:
+        raise ValueError(f"field {wrong[0]} is {getattr(info, wrong[0])!r}")
     return info

@@ -51,7 +51,7 @@ def write_cohort(folder: Path, profile: str = "lesson", seed: int = 0) -> Path:
         scratch = tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent, ignore_cleanup_errors=True)
     except OSError as error:
         found = f"a place that cannot be written ({error.strerror})"
-        raise CovidlabError(folder, found, "a folder with write permission", "choose another folder") from error
+        raise CovidlabError(folder, found, "a folder with write permission", "set COVIDLAB_HOME, or --out") from error
     with scratch:
         drawn = Path(scratch.name, "drawn")
         for name in (IMAGES, MASKS, LUNGS):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from covidlab.data.cohorts import open_cohort, read_cohort
-from covidlab.data.folders import patient_of
+from covidlab.data.folders import data_home, patient_of, record_name
 from covidlab.data.scans import is_single_scan
 from covidlab.data.slices import grid_spacing, open_slice_cache
 from covidlab.errors import CohortError, CovidlabError
@@ -17,6 +17,33 @@ def test_scans_of_one_radiopaedia_case_are_one_patient(cohort):
     assert [case.patient for case in cohort.cases] == ["10", "10", "someone_else"]
     assert patient_of("radiopaedia_29_86490_1") == patient_of("radiopaedia_29_86491_1") == "29"
     assert patient_of("coronacases_003") == "coronacases_003"
+
+
+@pytest.mark.parametrize(
+    "name, known",
+    [
+        ("radiopaedia_org_covid-19-pneumonia-10_85902_1-dcm", "radiopaedia_10_85902_1"),
+        ("Radiopaedia_7_85703_0_0000", "radiopaedia_7_85703_0"),
+        ("coronacases_org_001", "coronacases_001"),
+        ("coronacases_org_case007", "coronacases_007"),
+        ("case009", "coronacases_009"),
+        ("coronacases_010", "coronacases_010"),
+        ("coronacases_011", "coronacases_011"),  # the record has ten
+        ("case123", "case123"),
+        ("my radiopaedia scan", "my radiopaedia scan"),
+    ],
+)
+def test_copies_of_the_record_are_known_by_their_names(name, known):
+    assert record_name(name) == known and patient_of(name) == patient_of(known)
+
+
+def test_kaggles_copy_is_a_cohort_in_which_no_patient_leaks(tmp_path):
+    for k in (1, 3):
+        image, mask = write_scan(tmp_path, f"radiopaedia_10_85902_{k}")
+        image.rename(image.with_name(f"radiopaedia_org_covid-19-pneumonia-10_85902_{k}-dcm.nii.gz"))
+    (tmp_path / "images").rename(tmp_path / "ct_scans"), (tmp_path / "masks").rename(tmp_path / "infection_mask")
+    cohort = read_cohort(tmp_path)
+    assert cohort.patients == ("10",) and cohort.cases[1].mask == tmp_path / "infection_mask" / mask.name
 
 
 def test_a_patients_file_overrules_the_names(tmp_path):
@@ -97,6 +124,17 @@ def test_a_scan_that_is_not_taken_needs_no_mask(tmp_path):
 def test_the_environment_variable_switches_the_data(cohort_folder, monkeypatch):
     monkeypatch.setenv("COVIDLAB_DATA", str(cohort_folder))
     assert len(open_cohort().cases) == 3 and not open_cohort().is_phantom
+
+
+def test_a_relative_variable_is_found_from_a_notebooks_folder_too(tmp_path, monkeypatch):
+    write_scan(tmp_path / "data" / "mine", "one")
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")  # where Jupyter starts a kernel
+    monkeypatch.setenv("COVIDLAB_DATA", "data/mine"), monkeypatch.setenv("COVIDLAB_HOME", "data")
+    assert open_cohort().folder == tmp_path / "data" / "mine" and data_home() == tmp_path / "data"
+    monkeypatch.setenv("COVIDLAB_DATA", "data/absent")
+    with pytest.raises(CohortError, match=f"nothing of that name in {tmp_path / 'notebooks' / 'data'}"):
+        open_cohort()
 
 
 def test_the_cache_holds_every_slice_with_its_case_and_patient(cache, cohort):

@@ -7,7 +7,8 @@ import pytest
 from covidlab.cli import main
 from covidlab.data.dicom import holds_slices, read_series
 from covidlab.data.dicom import write_series as write_volume
-from covidlab.data.scans import read_scan
+from covidlab.data.masks import write_mask
+from covidlab.data.scans import is_single_scan, read_scan
 from covidlab.data.volumes import read_volume
 from covidlab.errors import VolumeError
 
@@ -238,3 +239,160 @@ def test_the_records_window_is_written_as_hounsfield_units_and_comes_back_grey_f
     assert volume.intensities.kind == "record_window"
     write_volume(tmp_path / "series", volume)
     np.testing.assert_array_equal(read_series(tmp_path / "series").slices(), volume.slices())
+
+
+# --- what differs between slices that should be alike
+
+
+def place(paths, heights, shift=0.0):
+    for path, height in zip(paths, heights, strict=True):
+        change([path], ImagePositionPatient=[-20.0 + shift * height, -30.0, 100.0 + height])
+
+
+def copied(folder, paths, **tags):
+    """More files of the same slices."""
+    copies = [folder / f"again-{path.name}" for path in paths]
+    for path, copy in zip(paths, copies, strict=True):
+        copy.write_bytes(path.read_bytes())
+    change(copies, **tags)
+    return copies
+
+
+@pytest.mark.parametrize(
+    "heights, words",
+    [
+        ([0, 4, 8, 12, 24, 36], "distances of 4.00 to 12.00 mm"),
+        ([0, 4, 6, 8, 12, 16], "distances of 2.00 to 4.00 mm"),  # a slice more, half way
+        ([0, 4, 4, 8, 12, 16], "1 of 6 slices at the place of another"),
+        ([0, 1.0, 2.1, 3.3, 4.6, 6.0], "distances of 1.00 to 1.40 mm"),  # each a little further than the last
+    ],
+)
+def test_slices_that_do_not_follow_each_other_evenly_are_refused(tmp_path, voxels, heights, words):
+    folder = write_series(tmp_path / "series", voxels)
+    place(files(folder), heights)
+    with pytest.raises(VolumeError, match=words):
+        read_series(folder)
+
+
+def test_slices_beside_their_line_are_refused_and_rounded_places_are_not(tmp_path, voxels):
+    folder = write_series(tmp_path / "series", voxels)
+    place(files(folder), [0, 0.6, 1.3, 1.9, 2.5, 3.1])  # 0.625 mm apart, rounded
+    assert read_series(folder).voxels.shape == voxels.shape
+    place(files(folder)[:3], [0, 0.6, 1.3], shift=1.0)
+    with pytest.raises(VolumeError, match="slices that lie up to .* pixels beside the line"):
+        read_series(folder)
+
+
+def test_another_pixel_size_within_a_series_is_refused_and_directions_may_be_rounded(tmp_path, voxels):
+    folder = write_series(tmp_path / "series", voxels)
+    change(files(folder)[::2], ImageOrientationPatient=[1, 0.00004, 0, 0, 1, 0])
+    change(files(folder)[1::2], ImageOrientationPatient=[1, 0.00006, 0, 0, 1, 0])
+    assert read_series(folder).voxels.shape == voxels.shape and not read_series(folder).findings
+    change(files(folder)[3:], PixelSpacing=[1, 1])
+    with pytest.raises(VolumeError, match=r"PixelSpacing .2.0, 1.5. in 3 slices and PixelSpacing .1.0, 1.0. in 3"):
+        read_series(folder)
+
+
+@pytest.mark.parametrize("tag", ["RescaleIntercept", "RescaleSlope"])
+def test_slices_without_the_others_rescaling_are_left_out_and_named(tmp_path, voxels, tag):
+    folder = write_series(tmp_path / "series", voxels)
+    last = files(folder)[-1]
+    change([last], **{tag: None})
+    volume = read_series(folder)
+    np.testing.assert_array_equal(volume.voxels, voxels[:, :, :-1])
+    assert f"1 of 6 files left out, cut off or incomplete: {last.name} has no {tag}" in volume.findings
+    change(files(folder)[2:3], **{tag: None})
+    with pytest.raises(VolumeError, match=f"distances.*2 of 6 files left out.*has no {tag}"):
+        read_series(folder)
+
+
+def test_of_acquisitions_that_lie_among_each_other_one_is_read_and_of_others_all(tmp_path, voxels):
+    folder = write_series(tmp_path / "series", voxels)
+    change(files(folder)[:3], AcquisitionNumber=1), change(files(folder)[3:], AcquisitionNumber=2)
+    volume = read_series(folder)
+    assert volume.voxels.shape == voxels.shape and not volume.findings
+    change(files(folder), AcquisitionNumber=1)
+    again = copied(folder, files(folder), AcquisitionNumber=2)
+    place(again, np.arange(6) * SPACING[2] + SPACING[2] / 2)  # every second slice
+    volume = read_series(folder)
+    np.testing.assert_array_equal(volume.voxels, voxels)
+    assert volume.findings == (
+        "2 acquisitions in one series, which differ in AcquisitionNumber: read the one with most slices (6)",
+    )
+
+
+def test_a_tilted_gantry_shears_the_stack_and_its_mask_has_no_qform(tmp_path, voxels):
+    folder = write_series(tmp_path / "series", voxels)
+    tilt = np.radians(20)
+    change(files(folder), ImageOrientationPatient=[1, 0, 0, 0, np.cos(tilt).round(6), -np.sin(tilt).round(6)])
+    volume = read_series(folder)
+    assert any("gantry was tilted" in finding for finding in volume.findings)
+    write_mask(tmp_path / "mask.nii.gz", np.zeros(voxels.shape), volume)
+    mask = nib.load(tmp_path / "mask.nii.gz")
+    assert int(mask.header["qform_code"]) == 0 and int(mask.header["sform_code"]) == 1
+    # By hand: the first slice's last row is 9 x 2 mm further along the tilted side.
+    corner = [20, 30 - 18 * np.cos(tilt), 100 - 18 * np.sin(tilt), 1]
+    np.testing.assert_allclose(mask.affine @ [0, 9, 0, 1], corner, atol=1e-4)
+
+
+def test_what_is_denser_than_16_bits_stays_dense(tmp_path, voxels):
+    folder = write_series(tmp_path / "series", voxels)
+    for path in files(folder):
+        one = pydicom.dcmread(path)
+        one.PixelData = np.where(one.pixel_array == 1724, 40000, one.pixel_array).astype(np.uint16).tobytes()
+        one.save_as(path)
+    volume = read_series(folder)
+    assert volume.voxels[3, 4, 2] == 32767 and volume.slices().max() == 255
+
+
+@pytest.mark.parametrize(
+    "tag, text",
+    [
+        ("PixelSpacing", "2,0\\1,5"),
+        ("ImagePositionPatient", "-20,0\\-30,0\\100,0"),
+        ("ImageOrientationPatient", "1,0\\0,0\\0,0\\0,0\\1,0\\0,0"),
+        ("RescaleSlope", "1\\1"),
+        ("RescaleSlope", "0"),
+        ("RescaleIntercept", "nan"),
+        ("RescaleIntercept", "-1024,0"),
+    ],
+)
+def test_numbers_that_are_none_are_named_with_their_file(tmp_path, voxels, tag, text):
+    folder = write_series(tmp_path / "series", voxels)
+    for path in files(folder):
+        one = pydicom.dcmread(path)
+        key = pydicom.tag.Tag(tag)
+        value = text.encode() + b" " * (len(text) % 2)
+        one._dict[key] = pydicom.dataelem.RawDataElement(key, "DS", len(value), value, 0, False, True)
+        one.save_as(path)
+    with warnings.catch_warnings(), pytest.raises(VolumeError, match=f"6 of 6 files left out.*0.dcm has (no|a) {tag}"):
+        warnings.simplefilter("error")  # one line, and none of pydicom's beside it
+        read_series(folder)
+
+
+def test_what_is_no_folder_of_single_slices_is_told_what_to_name(tmp_path, voxels, capsys):
+    (tmp_path / "study" / "ST0").mkdir(parents=True)
+    folder = write_series(tmp_path / "study" / "ST0" / "SE1", voxels)
+    with pytest.raises(VolumeError, match=f"one DICOM file.*name its folder, {folder}"):
+        read_scan(files(folder)[0])
+    assert main(["inspect", str(tmp_path / "study")]) == 2
+    assert f"such as {folder}" in capsys.readouterr().err
+    for k, path in enumerate(files(folder)):
+        change([path], SeriesInstanceUID=f"1.2.{k}")
+    with pytest.raises(VolumeError, match="found one slice; 6 series, which differ in SeriesInstanceUID"):
+        read_series(folder)
+    for path in files(folder)[1:]:
+        path.unlink()
+    change(files(folder), NumberOfFrames=6)
+    with pytest.raises(VolumeError, match="holds 6 frames in one file.*dcm2niix"):
+        read_series(folder)
+
+
+@pytest.mark.parametrize("name", ["ct", "images"])
+def test_a_folder_of_slices_beside_something_named_as_in_a_cohort_is_still_one_scan(tmp_path, voxels, name):
+    folder = write_series(tmp_path / "series", voxels)
+    (folder / name).write_bytes(files(folder)[0].read_bytes()[:200])
+    assert is_single_scan(folder)
+    (folder / name).unlink()
+    (folder / name).mkdir()
+    assert is_single_scan(folder)

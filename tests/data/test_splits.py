@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,11 +9,13 @@ from covidlab import paper
 from covidlab.data.splits import (
     PARTS,
     leak_sentence,
+    make_split,
     patient_folds,
     shared_patients,
     split_by_patient,
     split_by_slice,
 )
+from covidlab.errors import CovidlabError
 
 RECORD = np.repeat(["4", "7", "10", "14", "27", "29", "36", "40"], [39, 45, 457, 110, 66, 84, 45, 93])
 
@@ -89,3 +93,9 @@ def test_a_split_needs_known_patients_and_somebody_in_each_part():
         split_by_slice(2)
     with pytest.raises(ValueError, match="cannot fill"):
         patient_folds(["a"] * 9)
+
+
+def test_one_patient_cannot_be_split_and_that_is_said():
+    cache = SimpleNamespace(patients=np.array(["a"] * 9))
+    with pytest.raises(CovidlabError, match="protocol patient: found 1 patient; at least three are needed"):
+        make_split(cache, "patient", 0)

@@ -95,6 +95,7 @@ def test_in_whatever_order_a_scan_and_its_mask_are_stored_the_same_is_shown(tmp_
         ("coronacases_001", lambda shown: shown),
         ("radiopaedia_4_85506_1", lambda shown: shown[::-1]),
         ("radiopaedia_7_85703_0", lambda shown: shown[::-1, :, ::-1]),
+        ("radiopaedia_org_covid-19-pneumonia-7_85703_0-dcm", lambda shown: shown[::-1, :, ::-1]),
     ],
 )
 def test_without_an_affine_the_records_rules_apply_and_are_said(tmp_path, name, turn):
@@ -141,6 +142,7 @@ def test_noise_has_no_spine():
 # --- intensities
 
 HU, GREY = stored(chest()), stored(as_record(chest())).astype(np.uint8)
+FAT = np.random.default_rng(0).integers(-130, -80, HU.shape)
 OUTSIDE = np.pad(np.zeros((46, 46, 9), bool), ((2, 0), (2, 0), (0, 0)), constant_values=True)
 
 
@@ -185,15 +187,36 @@ def test_numbers_that_are_no_scans_are_refused(tmp_path, array, words):
     "hu",
     [
         HU[8:24, 14:38],  # one lung and what is around it
-        np.where(HU < -800, -110, HU),  # an abdomen, cropped inside the body: fat, no air
+        np.where(HU < -800, FAT, HU),  # an abdomen, cropped inside the body: fat, no air
         np.where(HU == -1000, -2000, HU),
         np.where(HU == 600, 3071, HU),  # metal
-        np.clip(HU, -160, 240),
+        np.clip(HU, -1000, 240),
     ],
 )
 def test_plausible_hu_are_read_without_a_word(tmp_path, hu):
     volume = read_volume(save(tmp_path / "scan.nii", hu.astype(np.int16)))
     assert volume.intensities.kind == "hu" and not volume.findings
+
+
+@pytest.mark.parametrize(
+    "hu, words",
+    [
+        (np.clip(HU, -101, 400), "67% of the voxels have the value -101, as if HU were cut off below -101"),
+        (np.clip(HU, -500, 400), "cut off below -500"),
+        (np.clip(HU, -1000, 0), "cut off above 0"),
+    ],
+)
+def test_hu_that_were_cut_off_are_read_with_a_warning(tmp_path, hu, words):
+    (finding,) = read_volume(save(tmp_path / "scan.nii", hu.astype(np.int16))).findings
+    assert finding.startswith("WARNING") and words in finding
+
+
+@pytest.mark.parametrize("scale, dtype", [(255, np.uint8), (1, np.float32)])
+@pytest.mark.parametrize("low, high", [(-160, 240), (-1000, 400), (-1000, 1000), (-1024, 3071), (-1200, 600)])
+def test_grey_values_on_another_window_than_the_records_are_warned_about(tmp_path, phantom_hu, low, high, scale, dtype):
+    grey = (np.clip((phantom_hu - float(low)) / (high - low), 0, 1) * scale).astype(dtype)
+    findings = read_volume(save(tmp_path / "scan.nii", grey)).findings
+    assert any("WARNING: soft tissue is" in finding or "scaled per slice" in finding for finding in findings)
 
 
 def test_lungs_without_any_tissue_are_read_with_a_finding(tmp_path):
@@ -259,7 +282,7 @@ def test_a_windowed_scan_stays_windowed_however_it_was_averaged(tmp_path, phanto
     """Averaging takes the brightest voxels away: by them such a scan was once taken for stretched."""
     windowed = GridFit(size, *phantom_hu.shape[:2]).to_grid(as_record(phantom_hu).transpose(2, 0, 1)).transpose(1, 2, 0)
     volume = read_volume(save(tmp_path / "scan.nii", windowed))
-    assert volume.intensities.kind == "record_window"
+    assert volume.intensities.kind == "record_window" and not volume.findings
     np.testing.assert_array_equal(volume.slices(), volume.to_display(windowed))
 
 
@@ -310,7 +333,7 @@ def patched(path, offset, numbers):
     return path
 
 
-PIXDIM, SFORM = 80, 280
+PIXDIM, SCL_SLOPE, QUATERN, SFORM = 80, 112, 256, 280
 
 
 def test_the_spacing_is_the_affines_and_another_pixdim_is_said(tmp_path):
@@ -329,6 +352,72 @@ def test_the_spacing_is_the_affines_and_another_pixdim_is_said(tmp_path):
 def test_an_affine_that_is_none_is_not_believed_and_called_what_it_is(tmp_path, numbers, why):
     volume = read_volume(patched(save(tmp_path / "scan.nii", stored(chest()), codes=(1, 0)), SFORM, numbers))
     assert volume.spacing is None and why in volume.findings[0] and "identity" not in volume.findings[0]
+
+
+@pytest.mark.parametrize(
+    "unit, factor, words",
+    [("meter", 1e-3, "lengths are in metres: taken as mm, 2 x 2 x 5 mm"), ("micron", 1e3, "lengths are in micrometres"),
+     ("meter", 1, "metres, which no CT's are"), ("mm", 1e-3, "voxels of 0.002 x 0.002 x 0.005 mm, which no CT has")],
+)  # fmt: skip
+def test_lengths_are_millimetres_whatever_unit_the_file_has(tmp_path, unit, factor, words):
+    affine = np.diag([factor, factor, factor, 1]) @ SCANNER
+    volume = read_volume(save(tmp_path / "scan.nii", stored(chest()), affine, units=unit))
+    sizes = nib.affines.voxel_sizes(SCANNER if unit != "mm" else affine)
+    np.testing.assert_allclose(volume.spacing, sizes, rtol=1e-6)
+    assert len(volume.findings) == 1 and words in volume.findings[0]
+    mask = np.zeros(volume.voxels.shape, np.uint8)
+    if unit != "mm":  # a mask in mm lies on it, and one that is written has the scan's own unit
+        read_mask(save(tmp_path / "mask.nii", mask, SCANNER), like=volume)
+        write_mask(tmp_path / "mask.nii", mask, volume)
+        assert nib.load(tmp_path / "mask.nii").header.get_xyzt_units()[0] == unit
+
+
+@pytest.mark.parametrize("axis, codes", [(0, "LAS"), (2, "RAI")])
+def test_a_qform_that_contradicts_the_sform_is_said(tmp_path, axis, codes):
+    other = SCANNER.copy()
+    other[axis] *= -1
+    other[axis, 3] = SCANNER[axis, axis] * (stored(chest()).shape[axis] - 1)
+    image = nib.Nifti1Image(stored(chest()), None)
+    image.set_qform(SCANNER, 1), image.set_sform(other, 2)
+    image.header.set_xyzt_units("mm")
+    nib.save(image, tmp_path / "scan.nii")
+    volume = read_volume(tmp_path / "scan.nii")
+    assert codes in volume.orientation.meaning  # the sform
+    assert any(f"the qform says stored RAS, voxels of 2 x 2 x 5 mm, the sform stored {codes}" in finding
+               for finding in volume.findings)  # fmt: skip
+
+
+def test_a_quaternion_that_rounding_made_too_long_is_read_and_its_mask_too(tmp_path):
+    turned = np.diag([-2.0, -2.0, 5.0, 1.0])  # half a turn about z: d is 1
+    path = patched(save(tmp_path / "scan.nii", stored(chest()), turned, (0, 1)), QUATERN, [0, 0, np.sqrt(1 + 1e-6)])
+    volume = read_volume(path)
+    np.testing.assert_allclose(volume.affine, turned, atol=1e-6)
+    write_mask(tmp_path / "mask.nii", np.zeros(volume.voxels.shape), volume)
+    np.testing.assert_allclose(nib.load(tmp_path / "mask.nii").affine, turned, atol=1e-6)
+    refused(patched(path, QUATERN, [0, 0, 1.3]), "quaternion is 1.3 long", "write the scan again with its sform")
+
+
+def test_a_header_that_contradicts_itself_is_not_called_damaged(tmp_path):
+    path = patched(save(tmp_path / "scan.nii", stored(chest())), SCL_SLOPE, [1, np.nan])
+    refused(path, "invalid intercept", "write the scan again")
+
+
+@pytest.mark.parametrize("axis, which", [(0, "first"), (1, "middle"), (2, "last")])
+def test_without_an_affine_slices_are_along_the_axis_that_differs_and_that_is_said(tmp_path, axis, which):
+    shown = as_record(chest()).transpose(2, 0, 1)  # (slice, row, column), as SimpleITK hands it out
+    path = save(tmp_path / "mine.nii", np.moveaxis(shown, 0, axis), np.eye(4), units="unknown")
+    volume = read_volume(path)
+    assert volume.slice_axis == axis and spine_side(volume.slices()) == "down"
+    assert f"slices taken to lie along the {which} axis, 9 of 48 x 48" in volume.findings[-1]
+    np.testing.assert_array_equal(volume.from_display(volume.to_display(volume.voxels)), volume.voxels)
+    if axis == 0:
+        np.testing.assert_array_equal(volume.slices(), shown)
+
+
+def test_an_affine_that_takes_another_axis_for_the_slices_is_warned_about(tmp_path):
+    volume = read_volume(save(tmp_path / "mine.nii", stored(chest()).transpose(2, 1, 0), np.eye(4)))
+    assert any("along the last axis by the affine, by the shape 9 x 48 x 48 along the first" in finding
+               for finding in volume.findings)  # fmt: skip
 
 
 def test_an_unknown_unit_code_is_no_traceback(tmp_path):
@@ -423,6 +512,13 @@ def test_a_mask_without_an_affine_is_taken_as_stored_and_that_is_said(tmp_path):
     assert "only one has an affine" in findings[0]
 
 
+def test_a_mask_that_arithmetic_left_beside_0_and_1_is_rounded(tmp_path):
+    mask = np.array([0, 1, 1, 0], np.float32).reshape(2, 2, 1)
+    found = read_mask(save(tmp_path / "mask.nii", mask * np.float32(1.000001)))
+    np.testing.assert_array_equal(found, mask)
+    np.testing.assert_array_equal(read_mask(save(tmp_path / "mask.nii", mask * np.float32(0.9999999))), mask)
+
+
 @pytest.mark.parametrize("dtype", [np.int16, np.float64])
 def test_masks_of_any_type_with_0_and_1_are_read(tmp_path, dtype):
     mask = np.zeros((4, 4, 2))
@@ -507,6 +603,27 @@ def test_a_name_that_does_not_fit_the_content_is_said_with_the_right_one(tmp_pat
     refused(whole, "plain file", "rename it to plain.nii.")
 
 
+@pytest.mark.parametrize("shape, words", [((8, 8, 4, 1, 1), "axes"), ((1, 8, 8, 4), "first axis")])
+def test_axes_of_length_1_that_hide_three_are_to_be_removed(tmp_path, shape, words):
+    refused(save(tmp_path / "scan.nii", np.zeros(shape, np.int16)), f"remove the {words} of length 1")
+
+
+def test_a_scan_that_may_not_be_opened_is_refused(tmp_path, monkeypatch):
+    path = save(tmp_path / "scan.nii", stored(chest()))
+
+    def forbidden(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    for name in ("open", "read_bytes", "exists"):  # as root nothing is forbidden; a folder may forbid it, too
+        with monkeypatch.context() as patch:
+            patch.setattr(f"pathlib.Path.{name}", forbidden)
+            if name != "open":
+                refused(path, "may not be opened", "its owner")
+            for read in (read_volume, read_mask):
+                with pytest.raises(VolumeError, match="may not be opened"):
+                    read(path)
+
+
 def test_nan_and_infinite_voxels_are_refused_and_counted(tmp_path):
     array = stored(chest()).astype(np.float32)
     array[0, 0, 0], array[1, 1, 1] = np.nan, np.inf
@@ -529,6 +646,9 @@ def test_a_mask_with_other_values_is_refused_and_the_records_other_mask_is_recog
     refused(save(tmp_path / "a.nii", np.full((4, 4, 2), 255, np.uint8)), "255", "lesion as 1", read=read_mask)
     labels = np.arange(32, dtype=np.uint8).reshape(4, 4, 2) % 4
     refused(save(tmp_path / "b.nii", labels), "0, 1, 2, 3", "Infection_Mask", read=read_mask)
+    with pytest.raises(VolumeError) as caught:  # another set's, where 1 and 2 may both be lesions
+        read_mask(save(tmp_path / "b.nii", np.minimum(labels, 2)))
+    assert "lungs" not in str(caught.value) and "lesion as 1" in str(caught.value)
     refused(save(tmp_path / "c.nii", np.full((4, 4, 2), np.nan, np.float32)), "nan", read=read_mask)
 
 

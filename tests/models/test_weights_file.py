@@ -1,3 +1,9 @@
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
@@ -5,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.measure import label
 
+from covidlab.data.folders import patient_of
 from covidlab.errors import WeightsError
 from covidlab.models import MODELS, light_unet
 from covidlab.models.segmenter import Segmenter, open_segmenter
@@ -61,6 +68,61 @@ def test_weights_that_do_not_fit_their_model_are_refused(saved):
         file.attrs["covidlab"] = file.attrs["covidlab"].replace("light_unet", "u_net")
     with pytest.raises(WeightsError, match="found weights of a model 'u_net'"):
         open_segmenter(path)
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda text: json.dumps(json.loads(text) | {"pooling": "max"}), "field pooling is unknown here"),
+        (lambda text: text.replace('"threshold"', '"cut"'), "field cut is unknown here"),
+        (lambda text: text.replace('"threshold": 0.35, ', ""), "field threshold is missing"),
+        (lambda text: text.replace("0.35", '"0.35"'), "field threshold is '0.35'"),
+        (lambda text: text.replace("-1250", "-1000"), "field intensities is '.-1000, 250. HU as 0..1'"),
+        (lambda text: text[: len(text) // 2], "Unterminated string|Expecting"),
+        (lambda text: "[1, 2]", "no fields, but"),
+    ],
+)
+def test_a_description_of_another_version_is_refused(saved, change, words):
+    path, _ = saved
+    with h5py.File(path, "a") as file:
+        file.attrs["covidlab"] = change(file.attrs["covidlab"])
+    with pytest.raises(WeightsError, match=f"({words}).*another version of covidlab.*expected") as caught:
+        read_info(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_lacks_a_layer_is_refused_and_no_random_weights_are_taken(saved):
+    path, _ = saved
+    with h5py.File(path, "a") as file:
+        layers = file["layers"]
+        del layers[next(name for name in layers if "vars" in layers[name] and len(layers[name]["vars"]))]
+    with pytest.raises(WeightsError, match="do not fit light_unet"):
+        open_segmenter(path)
+
+
+def test_options_that_the_builder_does_not_know_are_refused(saved):
+    path, _ = saved
+    with h5py.File(path, "a") as file:
+        file.attrs["covidlab"] = file.attrs["covidlab"].replace("widths", "filters")
+    with pytest.raises(WeightsError, match="do not fit light_unet"):
+        open_segmenter(path)
+
+
+def test_a_patient_is_known_by_the_names_that_copies_of_the_record_give(saved):
+    info = replace(INFO, seen=("radiopaedia_10_85902_1", "coronacases_001"))
+    for name in ("radiopaedia_org_covid-19-pneumonia-10_85902_3-dcm", "coronacases_org_001"):
+        assert info.has_seen(name, patient_of(name))
+    assert not info.has_seen("coronacases_org_002", patient_of("coronacases_org_002"))
+
+
+def test_the_users_own_keras_settings_change_nothing(tmp_path):
+    settings = {"backend": "theano", "floatx": "float16", "epsilon": 0.1, "image_data_format": "channels_first"}
+    (tmp_path / "keras.json").write_text(json.dumps(settings))
+    code = "from covidlab._tensorflow import keras; import keras.config as k; "
+    code += "print(k.backend(), k.image_data_format(), k.floatx(), k.epsilon(), keras.layers.Dense(1).compute_dtype)"
+    settings = os.environ | {"KERAS_HOME": str(tmp_path), "KERAS_BACKEND": "torch"}
+    done = subprocess.run([sys.executable, "-c", code], env=settings, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["tensorflow", "channels_last", "float32", "1e-07", "float32"]
 
 
 @pytest.mark.parametrize("name", SHIPPED)
