@@ -68,10 +68,7 @@ def train(
     callbacks : sequence of keras.callbacks.Callback
         Called, too, such as by who measures.
 
-    Returns
-    -------
-    list of Epoch
-        The whole history, that of interrupted parts included.
+    Returns the whole history, that of interrupted parts included.
     """
     slices = training_slices(cache, split, recipe)
     learner, batches = learner_and_batches(model, twin)
