@@ -18,6 +18,7 @@ from covidlab.data.intensities import window
 GRID = 128
 DENSEST_AIR = 145  # grey of -400 HU: what is above is tissue, until a scan's own air and soft tissue are known
 RIGHT, LEFT = 1, 2
+FAR = 999  # pixels: a wall without a lung before it
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,11 +96,11 @@ def aerated(grey: np.ndarray, body: np.ndarray) -> np.ndarray:
     0.1 to 0.3, ground glass up to 0.8, fat 0.87; gas in windpipe and bowel is 0.
     """
     around = grey[~ndimage.binary_dilation(body, disk(2)[None]) & (grey > 5)]  # without the padding
-    air = float(np.median(around)) if len(around) else 42.0
+    air = float(np.percentile(around, 25)) if len(around) else 42.0  # and mostly without couch and blankets
     share = (grey - air) / max(np.median(grey[body & (grey > DENSEST_AIR)]) - air, 1.0)
     opening = disk(1)[None]
     light = ndimage.binary_opening(ndimage.binary_erosion(body, disk(2)[None]) & (share < 0.8), opening)
-    gas = ndimage.binary_opening(light & (share < 0.06), opening)
+    gas = ndimage.binary_opening(light & (share < 0.08), opening)
     parts, count = ndimage.label(light)
     bowel = np.bincount(parts[gas], minlength=count + 1) > 0.2 * _sizes(parts)
     # What is within two pixels of gas looks like lung, for there gas and wall are mixed.
@@ -171,17 +172,22 @@ def between(lung: np.ndarray) -> np.ndarray:
 def behind(lung: np.ndarray, body: np.ndarray) -> np.ndarray:
     """And what fills it at the back, where consolidation gathers in a patient who lies.
 
-    The wall behind a lung is as thick as in the slices and columns near by where it is thin. Up to a fifth of the
-    body's depth is taken back, and nothing under three pixels.
+    The wall behind a lung is nowhere much thicker than just above or below, but near the shoulders, where it thickens
+    up to the top. Up to a fifth of the body's depth is taken back, and nothing under three pixels.
     """
     used = np.flatnonzero(lung.any(axis=(1, 2)))
     if not len(used):
         return lung
     rows = np.arange(lung.shape[1])[None, :, None]
     lowest, back = (np.where(mask, rows, -1).max(axis=1) for mask in (lung, body))
-    thickness = np.where(lowest >= 0, back - lowest, 999)
-    usual = ndimage.percentile_filter(thickness, 10, size=(int(0.6 * (used[-1] - used[0] + 1)) | 1, 5))
-    missing = thickness - usual
+    wall = np.where(lowest >= 0, back - lowest, FAR)
+    thin = ndimage.percentile_filter(wall, 20, size=(3, 5))
+    # An opening along z cuts peaks and keeps what rises to an end: at the top it shall, at the foot it shall not.
+    thin[np.maximum.accumulate(lowest, axis=0) < 0] = 0
+    reach = int(0.6 * (used[-1] - used[0] + 1)) | 1
+    thin = np.pad(np.pad(thin, ((0, reach), (0, 0)), constant_values=FAR), ((reach, 0), (0, 0)))
+    usual = ndimage.grey_opening(thin, (reach, 1))[reach:-reach]
+    missing = wall - usual
     depth = np.median(body.any(axis=2).sum(axis=1)[used])
     taken = (lowest >= 0) & (missing >= 3) & (missing <= 0.2 * depth)
     return lung | (taken[:, None] & (rows > lowest[:, None]) & (rows <= (back - usual)[:, None]))
