@@ -12,6 +12,6 @@ from covidlab.data.volumes import read_volume
 
 __all__ = [
     "cut_patches", "grid_spacing", "inspect_cohort", "leak_sentence", "lung_mask", "make_split", "open_cohort",
-    "open_slice_cache", "patch_count", "PROTOCOLS", "read_cohort", "read_mask", "read_series", "read_volume", "sample_places",
-    "slice_patches", "write_series",
+    "open_slice_cache", "patch_count", "PROTOCOLS", "read_cohort", "read_mask", "read_series", "read_volume",
+    "sample_places", "slice_patches", "write_series",
 ]  # fmt: skip
