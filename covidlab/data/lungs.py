@@ -49,26 +49,23 @@ def lung_mask(slices: np.ndarray, aspect: float = 1.0) -> Lungs:
     """
     if slices.ndim != 3:
         raise ValueError(f"slices have three axes (slice, row, column); found {slices.ndim}")
-    fit = GridFit(GRID, *slices.shape[1:], aspect)
+    fit, found = GridFit(GRID, *slices.shape[1:], aspect), np.zeros(slices.shape, np.uint8)
     grey = np.concatenate([fit.to_grid(_windowed(slice_[None])) for slice_ in slices])
-    nothing = np.zeros(slices.shape, np.uint8)
     body = body_mask(grey)
     if not body.any():
-        return Lungs(nothing, "no body in the field: nothing large is denser than air")
+        return Lungs(found, "no body in the field: nothing large is denser than air")
     lungs = aerated(grey, body)
     if not lungs.any():
-        return Lungs(nothing, "no lungs in the field: no air in the body but gas, or none in parts as large as a lung")
-    sides = _closed(split_sides(lungs, body), body)
-    for found, slice_ in zip(nothing, sides):
+        return Lungs(found, "no lungs in the field: no air in the body but gas, or none in parts as large as a lung")
+    for slice_, sides in zip(found, closed(split_sides(lungs, body), body)):
         for side in (RIGHT, LEFT):
-            found[fit.from_grid((slice_ == side).astype(np.float32)[None])[0] >= 0.5] = side
-    return Lungs(nothing, "")
+            slice_[fit.from_grid((sides == side).astype(np.float32)[None])[0] >= 0.5] = side
+    return Lungs(found, "")
 
 
 def _windowed(slices: np.ndarray) -> np.ndarray:
-    if slices.dtype == np.uint8:
-        return slices
-    return np.rint(255 * window(slices, level=-500, width=1500)).astype(np.uint8)
+    scaled = slices if slices.dtype == np.uint8 else np.rint(255 * window(slices, level=-500, width=1500))
+    return scaled.astype(np.uint8)
 
 
 def body_mask(grey: np.ndarray) -> np.ndarray:
@@ -97,10 +94,11 @@ def aerated(grey: np.ndarray, body: np.ndarray) -> np.ndarray:
     """
     around = grey[~ndimage.binary_dilation(body, disk(2)[None]) & (grey > 5)]  # without the padding
     air = float(np.percentile(around, 25)) if len(around) else 42.0  # and mostly without couch and blankets
-    share = (grey - air) / max(np.median(grey[body & (grey > DENSEST_AIR)]) - air, 1.0)
+    tissue = float(np.median(grey[body & (grey > DENSEST_AIR)]))
+    share = (grey.astype(np.float32) - air) / max(tissue - air, 1.0)
     opening = disk(1)[None]
     light = ndimage.binary_opening(ndimage.binary_erosion(body, disk(2)[None]) & (share < 0.8), opening)
-    gas = ndimage.binary_opening(light & (share < 0.08), opening)
+    gas = ndimage.binary_opening(light & (share < 0.06), opening)
     parts, count = ndimage.label(light)
     bowel = np.bincount(parts[gas], minlength=count + 1) > 0.2 * _sizes(parts)
     # What is within two pixels of gas looks like lung, for there gas and wall are mixed.
@@ -137,25 +135,23 @@ def split_sides(lungs: np.ndarray, body: np.ndarray) -> np.ndarray:
     return np.where(lungs, np.where(left > 0.5, LEFT, RIGHT)[parts[tuple(nearest)]], 0).astype(np.uint8)
 
 
-def _closed(sides: np.ndarray, body: np.ndarray) -> np.ndarray:
+def closed(sides: np.ndarray, body: np.ndarray) -> np.ndarray:
     """Each lung with the lesions that its air leaves out; what both would take is neither's, unless it is air."""
-    whole = {side: behind(between(_filled(sides == side)), body) & body for side in (RIGHT, LEFT)}
-    closed = sides.copy()
-    for side, other in ((RIGHT, LEFT), (LEFT, RIGHT)):
-        closed[whole[side] & ~whole[other] & (sides == 0)] = side
-    return closed
+    right, left = (behind(between(filled(sides == side)), body) & body for side in (RIGHT, LEFT))
+    taken = np.where(right & ~left, RIGHT, np.where(left & ~right, LEFT, 0))
+    return np.where(sides > 0, sides, taken).astype(np.uint8)
 
 
-def _filled(lung: np.ndarray, radius: int = 8) -> np.ndarray:
+def filled(lung: np.ndarray, radius: int = 8) -> np.ndarray:
     """Slice by slice: holes filled, and bays closed that a disc of the radius does not fit into."""
-    return np.stack([_filled_slice(slice_, radius) if slice_.any() else slice_ for slice_ in lung])
-
-
-def _filled_slice(lung: np.ndarray, radius: int) -> np.ndarray:
-    wide = np.pad(lung, radius + 1)
-    grown = ndimage.distance_transform_edt(~wide) <= radius
-    closed = ndimage.distance_transform_edt(grown) > radius
-    return ndimage.binary_fill_holes(closed | wide)[radius + 1 : -radius - 1, radius + 1 : -radius - 1]
+    whole = lung.copy()
+    for slice_ in whole:
+        if slice_.any():
+            wide = np.pad(slice_, radius + 1)
+            grown = ndimage.distance_transform_edt(~wide) <= radius
+            wide |= ndimage.distance_transform_edt(grown) > radius
+            slice_[:] = ndimage.binary_fill_holes(wide)[radius + 1 : -radius - 1, radius + 1 : -radius - 1]
+    return whole
 
 
 def between(lung: np.ndarray) -> np.ndarray:
@@ -163,7 +159,7 @@ def between(lung: np.ndarray) -> np.ndarray:
     used = np.flatnonzero(lung.any(axis=(1, 2)))
     if not len(used):
         return lung
-    height, z = len(lung), np.arange(len(lung))[:, None, None]
+    height, z = len(lung), np.arange(len(lung), dtype=np.int32)[:, None, None]
     below = np.maximum.accumulate(np.where(lung, z, -2 * height))
     above = np.minimum.accumulate(np.where(lung, z, 2 * height)[::-1])[::-1]
     return lung | (above - below <= max(1, (used[-1] - used[0]) // 4))
@@ -173,7 +169,7 @@ def behind(lung: np.ndarray, body: np.ndarray) -> np.ndarray:
     """And what fills it at the back, where consolidation gathers in a patient who lies.
 
     The wall behind a lung is nowhere much thicker than just above or below, but near the shoulders, where it thickens
-    up to the top. Up to a fifth of the body's depth is taken back, and nothing under three pixels.
+    up to the top. Up to a quarter of the body's depth is taken back, and nothing under two pixels.
     """
     used = np.flatnonzero(lung.any(axis=(1, 2)))
     if not len(used):
@@ -189,5 +185,5 @@ def behind(lung: np.ndarray, body: np.ndarray) -> np.ndarray:
     usual = ndimage.grey_opening(thin, (reach, 1))[reach:-reach]
     missing = wall - usual
     depth = np.median(body.any(axis=2).sum(axis=1)[used])
-    taken = (lowest >= 0) & (missing >= 3) & (missing <= 0.2 * depth)
+    taken = (lowest >= 0) & (missing >= 2) & (missing <= 0.25 * depth)
     return lung | (taken[:, None] & (rows > lowest[:, None]) & (rows <= (back - usual)[:, None]))
