@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from covidlab.data import lung_mask
+from covidlab.phantom.scans import cohort_plans, make_scan
+
+SIDE, SLICES = 128, 24
+ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE] / SIDE
+
+
+def oval(row, column, height, width):
+    return ((ROWS - row) / height) ** 2 + ((COLUMNS - column) / width) ** 2 < 1
+
+
+BODY = oval(0.5, 0.5, 0.32, 0.45)
+LUNGS = {1: oval(0.5, 0.28, 0.22, 0.14), 2: oval(0.5, 0.72, 0.22, 0.14)}  # the patient's right is on the left
+
+
+def chest(sides=(1, 2)):
+    """HU (slice, row, column) and sides of a drawn chest with a windpipe, the lungs in the middle 16 of 24 slices."""
+    hu, truth = np.full((SLICES, SIDE, SIDE), -1000, np.int16), np.zeros((SLICES, SIDE, SIDE), np.uint8)
+    hu[:, BODY] = 40
+    hu[:, oval(0.4, 0.5, 0.03, 0.03)] = -1000
+    for side in sides:
+        truth[4:20, LUNGS[side]] = side
+    hu[truth > 0] = -850
+    return hu, truth
+
+
+def dice(one, other):
+    return 2 * np.count_nonzero(one & other) / (np.count_nonzero(one) + np.count_nonzero(other))
+
+
+@pytest.fixture(scope="module")
+def scan():
+    """A phantom with many consolidations as displayed, HU, with its lungs and lesions."""
+    drawn = make_scan(cohort_plans()[5])
+    return [array.transpose(2, 1, 0)[:, ::-1, ::-1] for array in (drawn.image, drawn.lungs > 0, drawn.mask > 0)]
+
+
+def test_the_lungs_of_a_phantom_are_found_with_its_lesions(scan):
+    hu, lungs, lesions = scan
+    found = lung_mask(hu)
+    assert found.sides.dtype == np.uint8 and found.reason == ""
+    assert dice(found.mask, lungs) > 0.93
+    assert found.mask[lesions].mean() > 0.95
+    # By its air alone a good part of what the course looks for is lost.
+    assert (hu < -400)[lesions].mean() < 0.6
+
+
+def test_each_lung_is_its_side_and_the_windpipe_is_neither():
+    hu, truth = chest()
+    found = lung_mask(hu)
+    assert dice(found.mask, truth > 0) > 0.97
+    assert np.array_equal(found.sides[found.mask & (truth > 0)], truth[found.mask & (truth > 0)])
+    assert not found.mask[:, oval(0.4, 0.5, 0.03, 0.03)].any()
+
+
+@pytest.mark.parametrize("side", (1, 2))
+def test_one_lung_is_enough(side):
+    hu, truth = chest(sides=(side,))
+    assert np.unique(lung_mask(hu).sides).tolist() == [0, side]
+    assert dice(lung_mask(hu).mask, truth > 0) > 0.97
+
+
+@pytest.mark.parametrize("where", ((0.5, 0.17), (0.68, 0.28)), ids=("at the side", "at the back"))
+def test_consolidation_at_the_wall_is_lung(where):
+    hu, truth = chest()
+    lesion = np.zeros_like(truth, bool)
+    lesion[8:10, oval(*where, 0.07, 0.07)] = True
+    lesion &= truth > 0
+    hu[lesion] = 40
+    assert lung_mask(hu).mask[lesion].mean() > 0.95
+
+
+@pytest.mark.parametrize("first", (4, 10), ids=("to the foot", "in the middle"))
+def test_a_back_that_is_dense_throughout_is_taken_back_where_air_shows_the_wall_elsewhere(first):
+    hu, truth = chest()
+    dense = np.zeros_like(truth, bool)
+    dense[first : first + 6] = (truth[first : first + 6] > 0) & (ROWS > 0.61)
+    hu[dense] = 40
+    assert lung_mask(hu).mask[dense].mean() > 0.9
+
+
+def test_what_lies_around_the_body_is_no_lung():
+    hu, _ = chest()
+    plain = lung_mask(hu)
+    hu[:, ndimage.binary_dilation(BODY, iterations=6) & ~ndimage.binary_dilation(BODY, iterations=2)] = -850  # blanket
+    table = slice(112, 118)
+    hu[:, table], hu[:, 112:114], hu[:, 116:118] = -900, 100, 100
+    hu[:, np.hypot(ROWS - 0.5, COLUMNS - 0.5) > 0.5] = -2048  # the field of view is a disc
+    assert np.array_equal(lung_mask(hu).mask, plain.mask)
+
+
+@settings(max_examples=5)
+@given(st.integers(-6, 6), st.integers(-6, 6), st.integers(-3, 3))
+def test_lungs_move_with_the_scan(across, down, up):
+    hu, _ = chest()
+    moved = np.roll(hu, (up, down, across), (0, 1, 2))
+    assert np.array_equal(lung_mask(moved).sides, np.roll(lung_mask(hu).sides, (up, down, across), (0, 1, 2)))
+
+
+def test_a_mirrored_scan_has_the_lungs_mirrored_and_their_sides_changed(scan):
+    hu = scan[0]
+    sides, mirrored = lung_mask(hu).sides, lung_mask(hu[:, :, ::-1]).sides[:, :, ::-1]
+    assert (np.array([0, 2, 1], np.uint8)[sides] == mirrored).mean() > 0.9995
+
+
+def test_other_scales_sizes_and_pixels_have_the_same_lungs(scan):
+    hu = scan[0]
+    plain = lung_mask(hu).mask
+    grey = np.rint((np.clip(hu, -1250, 250) + 1250) / 1500 * 255).astype(np.uint8)
+    assert np.array_equal(lung_mask(grey).mask, plain)
+    large = lung_mask(hu.repeat(4, axis=1).repeat(4, axis=2)).mask
+    assert large.shape[1:] == (512, 512) and dice(large[:, 2::4, 2::4], plain) > 0.98
+    assert dice(lung_mask(hu[:, ::2], aspect=2.0).mask, plain[:, ::2]) > 0.95
+
+
+def test_one_slice_will_do():
+    hu, truth = chest()
+    assert dice(lung_mask(hu[10:11]).mask, truth[10:11] > 0) > 0.97
+
+
+def test_where_there_are_none_the_mask_is_empty_and_says_why():
+    hu, _ = chest(sides=())
+    hu[:, oval(0.35, 0.6, 0.08, 0.12)] = -1000  # gas in the bowel
+    for slices, reason in ((hu, "no lungs in the field"), (np.full_like(hu, -1000), "no body in the field")):
+        found = lung_mask(slices)
+        assert found.sides.shape == hu.shape and not found.mask.any() and found.reason.startswith(reason)
+
+
+def test_a_single_picture_is_refused():
+    with pytest.raises(ValueError, match="three axes"):
+        lung_mask(np.zeros((8, 8)))
