@@ -183,6 +183,12 @@ def above_copy(said: list[float], true: list[float]) -> bool:
     return said in ([], [copy]) and all(middle > copy for middle in ends[1::3]) and max(ends) < copy + 0.1
 
 
+# What the text calls each variant of studies/collapse.py.
+COLLAPSED = {
+    "nothing": "normalised", "without normalisation": "as it was", "without, and a lower rate": "a lower rate",
+    "without, and cross-entropy alone": "cross-entropy alone",
+    "without, and an output that starts at one half": "output from one half",
+}  # fmt: skip
 IMBALANCE = [
     Claim(r"reports ([\d.]+) % to (\d+) % of lesion on a positive slice",
           known(*(100 * share for share in paper.POSITIVE_SHARE_RANGE))),
@@ -217,6 +223,9 @@ IMBALANCE = [
     Claim(r"None of the (\d+) trainings above ended so, nor of (\d+) more", spread("validation_f1", *RECIPES),
           lambda said, true: said == [40 * len(CONTEST), 40 * (len(RECIPES) - len(CONTEST))]
           and all(low > middle / 2 for low, middle in zip(true[::3], true[1::3]))),
+    Claim(" ".join(rf"\| {words} \| (\d+) of 10 \| ([\d.]+) \|" for words in COLLAPSED),
+          together(*(table("collapse.md", column, variant=variant)
+                     for variant in COLLAPSED.values() for column in ("below 0.35", "median")))),
     Claim(r"\| cross-entropy \| ([\d.]+) \| \| cross-entropy plus Dice \| ([\d.]+) \| \| focal \| ([\d.]+) \| "
           r"\| weighted cross-entropy \| ([\d.]+) \| \| Dice \| ([\d.]+) \| \| Tversky \| ([\d.]+) \|",
           together(*(table("study-losses.md", "f1", variant=variant, part="test") for variant in (
