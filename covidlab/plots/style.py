@@ -16,7 +16,7 @@ from covidlab.files import whole_file
 
 REFERENCE = "#0072B2"  # blue
 PREDICTION = "#E69F00"  # orange
-MISSED = "#CC79A7"  # purple: lesion that the model left out
+MISSED = "#CC79A7"  # pink: lesion that the model left out
 FALSE = "#F0E442"  # yellow: healthy pixels that the model marked
 FOUND = "#009E73"  # green: lesion found
 PART_COLOURS = {"train": "#56B4E9", "validation": "#E69F00", "test": "#D55E00"}

@@ -22,7 +22,7 @@ from covidlab.evaluation.counts import Counts, count, count_at
 from covidlab.plots.slices import LUNG_WINDOW, WINDOW_SENTENCE, draw_slice, mark_centre, outline, tint_errors
 from covidlab.plots.style import PREDICTION, REFERENCE, show
 
-COLOURS = "green: found, purple: missed, yellow: marked falsely"
+COLOURS = "green: found, pink: missed, yellow: marked falsely"
 
 LABEL_STYLE = {"description_width": "150px"}
 

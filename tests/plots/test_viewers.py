@@ -69,7 +69,7 @@ def published(monkeypatch):
 def test_the_words_tell_slice_window_and_scores_and_never_nan():
     assert drawn(leaf())[1] == (
         "a, slice 1; window: level -500 HU, width 1500 HU; reference: 16 lesion pixels; "
-        "U-Net: precision 0.50, recall 0.50, F1 0.50; green: found, purple: missed, yellow: marked falsely."
+        "U-Net: precision 0.50, recall 0.50, F1 0.50; green: found, pink: missed, yellow: marked falsely."
     )
     assert "U-Net: nothing to find, and nothing marked" in drawn(leaf(), number=0)[1]
 
