@@ -13,7 +13,9 @@ import pytest
 from covidlab.cli import main
 from covidlab.commands import changed
 from covidlab.errors import CovidlabError
+from covidlab.models import MODELS
 from covidlab.tables import read_table
+from covidlab.training import LOSSES
 from covidlab.training.recipe import Recipe
 from tests.conftest import SLICES, run_main, write_scan
 
@@ -168,6 +170,13 @@ def test_help_teaches_and_names_the_folder_that_is_written(capsys, monkeypatch, 
     with pytest.raises(SystemExit):
         main([*words, "--help"])
     assert taught in " ".join(capsys.readouterr().out.split())
+
+
+def test_help_names_every_network_and_loss(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    told = capsys.readouterr().out
+    assert [name for name in (*MODELS, *LOSSES) if name not in told] == []
 
 
 def test_a_scan_without_a_mask_is_left_out_with_cases_as_the_message_says(capsys, tmp_path):

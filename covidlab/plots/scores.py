@@ -1,6 +1,7 @@
 """Plots of trainings and scores: histories, bars, curves, times."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,7 +81,9 @@ def precision_recall_figure(curves: Mapping[str, Sequence[Counts]], chosen: Mapp
         line = (precision > 0) & (precision <= 1)
         axes.plot(recall[line], precision[line], color="0.8", linewidth=0.8, zorder=0)
         axes.text(1.01, f1 / (2 - f1), f"F1 {f1}", color="0.5", fontsize=7, va="center")
-    for (name, counts), colour, style in zip(curves.items(), MODEL_COLOURS, ("-", "--", "-.", ":")):
+    # Of five lines on, two differ in one of the two.
+    colours, styles = cycle(MODEL_COLOURS), cycle(("-", "--", "-.", ":", (0, (1, 3))))
+    for (name, counts), colour, style in zip(curves.items(), colours, styles):
         points = [(one.recall, one.precision) for one in counts if one.tp + one.fp]
         axes.plot(*zip(*points), color=colour, linestyle=style, label=name)
         axes.plot(chosen[name].recall, chosen[name].precision, "o", color=colour)

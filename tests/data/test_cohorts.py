@@ -28,6 +28,8 @@ def test_scans_of_one_radiopaedia_case_are_one_patient(cohort):
         ("coronacases_org_case007", "coronacases_007"),
         ("case009", "coronacases_009"),
         ("coronacases_010", "coronacases_010"),
+        ("coronacases_org_010", "coronacases_010"),
+        ("coronacases_org_011", "coronacases_org_011"),  # there are ten
         ("coronacases_011", "coronacases_011"),  # the record has ten
         ("case123", "case123"),
         ("my radiopaedia scan", "my radiopaedia scan"),
