@@ -81,7 +81,7 @@ def precision_recall_figure(curves: Mapping[str, Sequence[Counts]], chosen: Mapp
         line = (precision > 0) & (precision <= 1)
         axes.plot(recall[line], precision[line], color="0.8", linewidth=0.8, zorder=0)
         axes.text(1.01, f1 / (2 - f1), f"F1 {f1}", color="0.5", fontsize=7, va="center")
-    # Of five lines on, two differ in one of the two.
+    # A fifth line has the first colour again, in another style.
     colours, styles = cycle(MODEL_COLOURS), cycle(("-", "--", "-.", ":", (0, (1, 3))))
     for (name, counts), colour, style in zip(curves.items(), colours, styles):
         points = [(one.recall, one.precision) for one in counts if one.tp + one.fp]
