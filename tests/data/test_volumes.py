@@ -565,7 +565,7 @@ def test_a_damaged_file_is_refused_or_read_as_it_was(tmp_path_factory, data):
         except VolumeError as error:
             assert "damaged or cut-off" in str(error) or "an empty file" in str(error)
         else:
-            assert name == "flipped" and place < 10  # in the zip's header: its date, say
+            assert name == "flipped"  # in what a zip says of itself: its date, bits that fill a byte up
 
 
 def test_a_truncated_file_or_another_checksum_is_refused(tmp_path):
