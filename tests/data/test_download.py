@@ -36,8 +36,9 @@ def server(monkeypatch):
             self.send_response(200)
             self.send_header("Content-Length", str(len(http.content)))
             self.end_headers()
-            http.log.append(self.wfile.write(http.content[: http.drop]))
-            http.drop = None
+            content, http.drop = http.content[: http.drop], None
+            http.log.append(len(content))  # before it is sent: whoever has it may look at once
+            self.wfile.write(content)
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     http.content, http.drop, http.log = SCANS, None, []
