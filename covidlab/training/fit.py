@@ -52,7 +52,8 @@ def train(
 ) -> list[Epoch]:
     """Fit a fresh model, or go on with a training that was interrupted.
 
-    Validation alone chooses the epoch and the threshold; the test part is not looked at here.
+    Validation alone chooses the epoch and the threshold; the test part is not looked at here. Returns the whole
+    history, that of interrupted parts included.
 
     Parameters
     ----------
@@ -65,10 +66,7 @@ def train(
         Called after each epoch that is better on validation than all before it.
     twin : keras.Model, optional
         The same network built with `normalised=True`: it learns, and the model has its folded weights after each epoch.
-    callbacks : sequence of keras.callbacks.Callback
-        Called, too, such as by who measures.
-
-    Returns the whole history, that of interrupted parts included.
+    callbacks : sequence of keras.callbacks.Callback, called too
     """
     slices = training_slices(cache, split, recipe)
     learner, batches = learner_and_batches(model, twin)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from covidlab.data import lung_mask
+from covidlab.data.lungs import lung_mask
 from covidlab.phantom.scans import cohort_plans, make_scan
 
 SIDE, SLICES = 128, 24
