@@ -5,6 +5,7 @@ Of many trainings they say what studies/results/runs/spread.csv holds, all on on
 
 import re
 
+import nbformat
 import numpy as np
 from nbformat import NotebookNode
 
@@ -16,7 +17,7 @@ from covidlab.training.recipe import recipe_for
 from studies.lessons import LONG
 from studies.spread import RECIPES
 from tools.notebook_guards import all_text
-from tools.prose import LESSONS, RESULTS, Claim, Source, known, lesson, output, read_page, table, together
+from tools.prose import LESSONS, RESULTS, ROOT, Claim, Source, known, lesson, output, read_page, table, together
 
 # Numbers of questions and of other papers, by notebook.
 EXAMPLES = {
@@ -100,6 +101,14 @@ def three(score: str) -> Source:
     return together(*(lesson(run, score, "test") for run in THREE))
 
 
+
+
+def best_band(_: NotebookNode) -> list[float]:
+    """F1 of the best band of grey, as notebook 01 prints it."""
+    notebook = nbformat.read(ROOT / "notebooks" / "01_ct_background.ipynb", as_version=4)
+    return output(r"^-?\d+ to -?\d+ HU: F1 ([\d.]+)")(notebook)
+
+
 START = [
     Claim(r"\| (\d+) of (\d+) slices show lesion .*? \| about half, too", known(paper.POSITIVE_SLICES, paper.SLICES)),
 ]
@@ -112,8 +121,12 @@ DATA = [
           together(gaps("by slice"), gaps("by patient")), lambda _, true: true[1] < 0.05 < true[2]),
     Claim(r"the lowest test F1 by slice lies above the highest by patient",
           spread("test_f1", "nano U-Net by slice", "nano U-Net by patient"), lambda _, true: true[0] > true[5]),
-    Claim(r"The course's light U-Net scores ([\d.]+) there by slice", SLICE_F1,
-          lambda said, true: said[0] == round(true[0], 2)),
+    *(
+        Claim(sentence, SLICE_F1, lambda said, true: said[0] == round(true[0], 2))
+        for sentence in (r"The course's light U-Net scores ([\d.]+) there by slice",
+                         r"A network scores an F1 of ([\d.]+) by slice, and a lookup table")
+    ),
+    Claim(r"remember that the best band of grey had ([\d.]+)", best_band),
     Claim(r"the light U-Net reaches an F1 of ([\d.]+) by slice \(one seed\) and ([\d.]+) by patient", same_recipe),
     Claim(r"divides its images: (\d+) % for testing, and of the rest (\d+) % for validation", SPLIT),
 ]  # fmt: skip

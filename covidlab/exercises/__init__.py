@@ -1,7 +1,13 @@
 """Checks of the course's exercises: each says whether an answer is right, or what kind of mistake it looks like."""
 
-from covidlab.exercises.nb01 import check_window, check_window_ends
-from covidlab.exercises.nb02 import check_grey_to_hu, check_patient_split
+from covidlab.exercises.nb00 import check_positive_fraction
+from covidlab.exercises.nb01 import check_best_band, check_haze_window
+from covidlab.exercises.nb02 import (
+    check_coarser_error,
+    check_hidden_leak,
+    check_patient_split,
+    check_smallest_thumbnail,
+)
 from covidlab.exercises.nb03 import check_patch_count, check_true_share
 from covidlab.exercises.nb04 import check_bottleneck_field, check_receptive_field
 from covidlab.exercises.nb05 import check_bottleneck_weights, check_f1
@@ -10,8 +16,9 @@ from covidlab.exercises.nb07 import check_caught, check_convolution_gflop, check
 from covidlab.exercises.nb08 import check_int8_megabytes, check_scored_slices
 
 __all__ = [
-    "check_bottleneck_field", "check_bottleneck_weights", "check_caught", "check_convolution_gflop",
-    "check_empty_mask_accuracy", "check_f1", "check_grey_to_hu", "check_int8_megabytes", "check_patch_count",
-    "check_patient_interval", "check_patient_split", "check_receptive_field", "check_scored_slices", "check_soft_dice",
-    "check_threshold_for_recall", "check_true_share", "check_window", "check_window_ends",
+    "check_best_band", "check_bottleneck_field", "check_bottleneck_weights", "check_caught", "check_coarser_error",
+    "check_convolution_gflop", "check_empty_mask_accuracy", "check_f1", "check_haze_window", "check_hidden_leak",
+    "check_int8_megabytes", "check_patch_count", "check_patient_interval", "check_patient_split",
+    "check_positive_fraction", "check_receptive_field", "check_scored_slices", "check_smallest_thumbnail",
+    "check_soft_dice", "check_threshold_for_recall", "check_true_share",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The exercises of notebook 02: grey values and Hounsfield units, patients in a split."""
+"""The exercises of notebook 02: what leaks, patients in a split, and what 8 bits cost."""
 
 from collections.abc import Callable
 
@@ -6,20 +6,41 @@ import numpy as np
 
 from covidlab.exercises.checking import CHANGES, Number, ask
 
-check_grey_to_hu = Number(
-    asked="The CT number, HU, behind the grey value 153 of the record's window.",
-    right=153 / 255 * 1500 - 1250,
-    tolerance=0.012,  # within one step of grey
-    praise="three fifths of the way from -1250 to 250 HU.",
-    otherwise="find how far 153 is from 0 to 255, and go as far from -1250 to 250 HU.",
+check_smallest_thumbnail = Number(
+    asked="The side of the smallest thumbnail that still guesses nine coins in ten by slice: 16, 8, 4, 2 or 1.",
+    right=2,
+    praise="four numbers a slice are enough to know the patient again.",
+    otherwise="one of 16, 8, 4, 2 and 1 is expected.",
     mistakes={
-        "that is the way up from black. Black itself is -1250 HU.": 153 / 255 * 1500,
-        "that counts down from white. 0 is black, and black is -1250 HU.": 250 - 153 / 255 * 1500,
-        "that takes black for -1000 and white for 0. The record's window is wider.": 153 / 255 * 1000 - 1000,
-        "that takes black for -1250 and white for 0. White is 250 HU.": 153 / 255 * 1250 - 1250,
-        "a step of grey is not 1 HU: 255 steps span 1500 HU.": 153 - 1250,
-        "the sign: less than water is negative.": 350,
-        "that is the share of the way from black to white. Now in HU.": 153 / 255,
+        "that is the thumbnail of the lesson. Try smaller ones.": 16,
+        "smaller ones do it, too.": [8, 4],
+        "one number a slice guesses more than half of the coins, but not nine in ten.": 1,
+    },
+)
+
+check_hidden_leak = Number(
+    asked="The numbers of the two scans of one person: that in training, and that in test.",
+    right=(4, 9),
+    praise="these two lie nearest, by far. Their names would have told, but names can be taken away.",
+    otherwise="another pair lies much nearer. For each scan in test, find the nearest one in training.",
+    mistakes={
+        "the right pair. The one in training comes first.": (9, 4),
+        "these two are alike as strangers are: look how far apart they lie.":
+            [(first, second) for first in range(1, 8) for second in (8, 9, 10) if (first, second) != (4, 9)],
+    },
+)  # fmt: skip
+
+check_coarser_error = Number(
+    asked="The largest error, HU, if CT numbers from -1024 to 3071 are stored in 8 bits and read back.",
+    right=4095 / 255 / 2,
+    tolerance=0.02,
+    praise="half a step of 16 HU. That is the price of a window in which all of a scanner's numbers fit.",
+    otherwise="change the two ends in the lesson's cell, in both lines, and run it.",
+    mistakes={
+        "that is a whole step of grey. Rounding is wrong by half a step at most.": 4095 / 255,
+        "that is the error of the lesson's own window, 1500 HU wide.": 1500 / 255 / 2,
+        "that is a step of the lesson's own window.": 1500 / 255,
+        "that is the width of the window. Divide it by 255 steps.": 4095,
     },
 )
 
