@@ -81,14 +81,15 @@ def _odds(p):
 
 
 def _mixture(p, learnt, true):
-    odds = _odds(p) / _odds(learnt) * _odds(true)
-    return odds / (1 + odds)
+    lesion, healthy = p * true / learnt, (1 - p) * (1 - true) / (1 - learnt)
+    return lesion / (lesion + healthy)
 
 
 check_recalibrated = Function(
     asked="A function (probability, learnt, true) -> probabilities where a fraction `true` is lesion, not `learnt`.",
     right=_mixture,
     inputs=[(_MIXED, 0.5, 0.01), (_MIXED, 0.3, 0.05), (_MIXED, 0.02, 0.2)],
+    edges={"for a probability of 1, which stays 1. Its odds are infinite: write it without.": (np.ones(1), 0.5, 0.01)},
     praise="the same evidence, under another mixture.",
     otherwise="{0:.2f}, learnt at a fraction of {1:g}, must become {right:.3f} at {2:g}; yours becomes {found:.3f}.",
     mistakes={
