@@ -25,7 +25,8 @@ EXAMPLES = {
     "01_ct_background": "0.95",
     "02_data_loading": "0.82 0.03 0.95",
     "03_patch_cnn": "0.01 0.99",
-    "06_class_imbalance": "0.995 0.66 0.62",
+    "05_light_unet": "0.80 0.88 0.87",
+    "06_class_imbalance": "0.66 0.62",
     "07_evaluation_and_cpu_timing": "0.05 0.60",
     "08_beyond_the_paper": "0.45 5.394 3.015",
 }
@@ -43,6 +44,11 @@ THREE = ("patch-cnn", "fcn-8s", "light-u-net")
 def same_recipe(notebook: NotebookNode) -> list[float]:
     """F1 of one recipe by slice, and by patient."""
     return [round(value, 3) for value in together(SLICE_RUN, PATIENT_F1)(notebook)]
+
+
+def study(name: str, *variants: str) -> Source:
+    """F1 on test of some variants of a study."""
+    return together(*(table(f"study-{name}.md", "f1", variant=variant, part="test") for variant in variants))
 
 
 # Where trainings end ------------------------------------------------------------------------------------------------
@@ -179,6 +185,9 @@ UNET = [
     Claim(r"splits by slice instead: \d+ % and (\d+) %, then \d+ % and (\d+) %", SPLIT),
     Claim(r"cores, ([\d,]+) updates \| a lesson is short; on real slices the course uses ([\d,]+)",
           known(LONG_RECIPE.updates, recipe_for(False).updates)),
+    Claim(r"concatenation has a test F1 of ([\d.]+), the sum of ([\d.]+) ", study("joins", "concatenate", "sum")),
+    Claim(r"a quarter of the weights has F1 ([\d.]+), and the light U-Net ([\d.]+) ",
+          together(table("models.md", "f1", variant="nano_unet", part="test"), SLICE_F1)),
 ]  # fmt: skip
 
 POSITIVE, NEGATIVE, PLAIN, WEIGHTED = CONTEST = (
@@ -237,16 +246,28 @@ IMBALANCE = [
     Claim(" ".join(rf"\| {words} \| (\d+) of 10 \| ([\d.]+) \|" for words in COLLAPSED),
           together(*(table("collapse.md", column, variant=variant)
                      for variant in COLLAPSED.values() for column in ("below 0.35", "median")))),
+    Claim(r"Of ten seeds, (\d) against (\d) may still be luck; the medians, ([\d.]+) against ([\d.]+),",
+          together(*(table("collapse.md", column, variant=variant)
+                     for column in ("below 0.35", "median") for variant in ("normalised", "as it was")))),
     Claim(r"\| cross-entropy \| ([\d.]+) \| \| cross-entropy plus Dice \| ([\d.]+) \| \| focal \| ([\d.]+) \| "
           r"\| weighted cross-entropy \| ([\d.]+) \| \| Dice \| ([\d.]+) \| \| Tversky \| ([\d.]+) \|",
           together(*(table("study-losses.md", "f1", variant=variant, part="test") for variant in (
               "cross entropy", "cross entropy and dice", "focal", "weighted cross entropy", "dice", "tversky")))),
-    Claim(r"Dice alone does learn: ([\d.]+), against ([\d.]+) for the sum \(section 3\)",
+    Claim(r"Dice alone does learn: ([\d.]+), against ([\d.]+) for the sum",
           together(*(table("study-losses.md", "f1", variant=variant, part="test")
                      for variant in ("dice", "cross entropy and dice")))),
     Claim(r"half of the best F1 \(notebook 03\), here about (0\.\d+)",
           output(r"^cross-entropy +at one half F1 [\d.]+, at the chosen [\d.]+ F1 ([\d.]+)"),
           lambda said, true: said[0] == true[0] / 2),
+    Claim(r"wander by one pixel cost ([\d.]+) of F1 in judging",
+          output(r"^one expert against the reference: F1 ([\d.]+)"),
+          lambda said, true: said[0] == round(1 - true[0], 2)),
+    Claim(r"about ([\d.]+) for one pixel and ([\d.]+) for two", study("borders", "0 px", "1 px", "2 px"),
+          lambda said, true: said == [round(true[0] - worse, 2) for worse in true[1:]]),
+    Claim(r"about 400, give an F1 of ([\d.]+)\. How many does it take to reach ([\d.]+)\?",
+          study("annotated", "400", "25", "50"),
+          lambda said, true: said[0] == round(true[0], 2) and true[1] < said[1] < true[2]),
+    Claim(r"Fifty slices reach ([\d.]+)", study("annotated", "50"), lambda said, true: said[0] == round(true[0], 2)),
 ]  # fmt: skip
 
 FULL_GFLOP = output(r"^FCN-8s +([\d.]+) GFLOP, at least")
@@ -313,11 +334,6 @@ GAIN = {number: table("adaptation.md", f"{number} slices", patient="mean gain") 
 def recipes(column: str, *names: str) -> Source:
     """A column of what helps on patients never seen, of some recipes."""
     return together(*(table("patient-recipes.md", column, recipe=name) for name in names))
-
-
-def study(name: str, *variants: str) -> Source:
-    """F1 on test of some variants of a study."""
-    return together(*(table(f"study-{name}.md", "f1", variant=variant, part="test") for variant in variants))
 
 
 BEYOND = [

@@ -1,4 +1,4 @@
-"""The exercises of notebook 05: numbers of weights, F1."""
+"""The exercises of notebook 05: numbers of weights, F1, the area that precision and recall imply."""
 
 import numpy as np
 
@@ -57,3 +57,22 @@ check_f1 = Function(
             lambda r, p: np.nanmean([_f1(*rows) for rows in zip(r, p)]),
     },
 )  # fmt: skip
+
+PRECISION, RECALL = 0.6, 0.75
+
+check_area_of_scores = Number(
+    asked="Marked area over the reference's, of a network with precision 0.60 and recall 0.75.",
+    right=RECALL / PRECISION,
+    tolerance=0.002,
+    praise="tp / precision is what is marked, tp / recall what should be, and tp cancels.",
+    otherwise="what is marked is tp / precision, and what should be marked is tp / recall.",
+    mistakes={
+        "that is the other way round, what should be marked over what is.": PRECISION / RECALL,
+        "that multiplies the two. Both have tp on top: divide, and it cancels.": PRECISION * RECALL,
+        "that is F1. It is at most 1, and an area can be too large.": 2 * PRECISION * RECALL / (PRECISION + RECALL),
+        "that is the difference of the two. Ask for a ratio of areas.": [RECALL - PRECISION, 1 + RECALL - PRECISION],
+        "that is recall alone: it leaves out what is marked falsely.": RECALL,
+        "that is the fraction of the marked pixels that is false.": 1 - PRECISION,
+        "that is in percent. Give a ratio, which is 1 for equal areas.": 100 * RECALL / PRECISION,
+    },
+)

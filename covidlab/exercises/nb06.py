@@ -1,4 +1,4 @@
-"""The exercises of notebook 06: accuracy, soft Dice, thresholds."""
+"""The exercises of notebook 06: accuracy, luck, soft Dice, mixtures, thresholds."""
 
 import numpy as np
 
@@ -53,6 +53,59 @@ check_soft_dice = Function(
             lambda r, p: 1 - np.mean([_dice(*both) for both in zip(r, p)]),
         "that is soft recall: marking everything would cost nothing.": lambda r, p: 1 - (r * p).sum() / r.sum(),
         "that is soft precision: it never asks what was missed.": lambda r, p: 1 - (r * p).sum() / p.sum(),
+    },
+)  # fmt: skip
+
+check_told_apart_by_luck = Number(
+    asked="How often two trainings of one of two equal recipes, whichever it is, both end above both of the other.",
+    right=1 / 3,
+    tolerance=0.02,  # 0.33 will do
+    praise="of six ways to deal four trainings out, two put one recipe on top. Once in three times, for nothing.",
+    otherwise="of the six ways to deal four trainings to two recipes, how many put one recipe wholly on top?",
+    mistakes={
+        "that is for one recipe named beforehand. Either of the two may come out on top.": 1 / 6,
+        "that is in percent. Give a fraction between 0 and 1.": 100 / 3,
+        "that would be so with one pair. Here all four trainings have to lie right.": 1 / 2,
+        "that takes the two pairs for independent tosses of a coin. Count the orders of all four.": 1 / 4,
+        "that is a level of significance. Nobody has tested anything here.": 0.05,
+        "that is one order of all four in 24. Which of two trainings of one recipe is higher does not matter.": 1 / 24,
+        "with one training each some recipe is always on top. Here there are two each.": 1,
+    },
+)
+
+_MIXED = np.linspace(0.05, 0.95, 10)
+
+
+def _odds(p):
+    return p / (1 - p)
+
+
+def _mixture(p, learnt, true):
+    lesion, healthy = p * true / learnt, (1 - p) * (1 - true) / (1 - learnt)
+    return lesion / (lesion + healthy)
+
+
+check_recalibrated = Function(
+    asked="A function (probability, learnt, true) -> probabilities where a fraction `true` is lesion, not `learnt`.",
+    right=_mixture,
+    inputs=[(_MIXED, 0.5, 0.01), (_MIXED, 0.3, 0.05), (_MIXED, 0.02, 0.2)],
+    edges={"for a probability of 1, which stays 1. Its odds are infinite: write it without.": (np.ones(1), 0.5, 0.01)},
+    praise="the same evidence, under another mixture.",
+    otherwise="{0:.2f}, learnt at a fraction of {1:g}, must become {right:.3f} at {2:g}; yours becomes {found:.3f}.",
+    mistakes={
+        "that goes the other way, from the true mixture to the one that was learnt.":
+            lambda p, learnt, true: _mixture(p, true, learnt),
+        "that multiplies probabilities by a ratio of fractions. Take odds on both sides.":
+            [lambda p, learnt, true: p * true / learnt, lambda p, learnt, true: np.minimum(p * true / learnt, 1)],
+        "those are odds. Make probabilities of them: odds / (1 + odds).":
+            lambda p, learnt, true: _odds(p) / _odds(learnt) * _odds(true),
+        "that is right for a mixture of half and half only. Use `learnt`.": lambda p, _, true: _mixture(p, 0.5, true),
+        "that forgets the true mixture: it gives odds of what the pixel itself says.":
+            lambda p, learnt, _: _mixture(p, learnt, 0.5),
+        "the odds of a mixture are s / (1 - s), and not s itself.":
+            lambda p, learnt, true: (odds := _odds(p) * true / learnt) / (1 + odds),
+        "that gives back what came in.": lambda p, *_: p,
+        "that is a logit. Make a probability of it.": lambda *given: np.log(_odds(_mixture(*given))),
     },
 )  # fmt: skip
 
