@@ -21,10 +21,7 @@ from covidlab.data.folders import (
 )
 from covidlab.errors import CohortError
 
-PROFILES = ("lesson", "paper")
-
-# The phantom leaves this file beside its folders, with its seed and version in it.
-PHANTOM_MARKER = "phantom.json"
+PHANTOM_MARKER = "phantom.json"  # which the phantom leaves beside its folders, with its seed and version in it
 
 
 @dataclass(frozen=True)
@@ -77,31 +74,25 @@ def open_cohort(
     profile : "lesson" or "paper"
         How large the phantom is (see `covidlab.phantom.writing`); other cohorts are as they are.
     cases : str or collection of str
-        Only these: see `read_cohort`.
-
-    Raises
-    ------
-    CohortError
-        If the folder is missing, empty, ambiguous, or a mask is missing. The message says what to do.
+        Only these: see `read_cohort`, which raises the same errors.
     """
-    if profile not in PROFILES:
-        raise CohortError("profile", repr(profile), " or ".join(PROFILES), "choose one of them")
     named = os.environ.get("COVIDLAB_DATA") or "phantom"
     source = source or (named if named == "phantom" else named_in_environment(named))
-    if str(source) == "phantom":
-        # Only here: reading somebody's own scans needs none of the phantom's imports.
-        from covidlab.phantom import writing
+    if str(source) != "phantom":
+        return read_cohort(Path(source).expanduser(), cases)
+    # Only here: reading somebody's own scans needs none of the phantom's imports.
+    from covidlab.phantom import writing
 
-        folder = writing.write_cohort(phantom_folder(profile), profile=profile)
-        return replace(read_cohort(folder, cases), name=f"phantom-{profile}")
-    return read_cohort(Path(source).expanduser(), cases)
+    folder = writing.write_cohort(phantom_folder(profile), profile=profile)
+    return replace(read_cohort(folder, cases), name=f"phantom-{profile}")
 
 
 def read_cohort(folder: Path, cases: str | Collection[str] = "*") -> Cohort:
-    """Pair the images and masks of a folder by name; raises a CohortError as `open_cohort` does.
+    """Pair the images and masks of a folder by name.
 
     `cases` is a shell pattern such as ``radiopaedia*``, which must match; or names, of which those that are here are
-    taken. Only a scan that is taken needs a mask.
+    taken. Only a scan that is taken needs a mask. Raises a CohortError, which says what to do, if the folder is
+    missing, empty or ambiguous, or a mask is missing.
     """
     image_folder, mask_folder = image_and_mask_folders(folder)
     images, masks = nifti_files(image_folder), nifti_files(mask_folder)
