@@ -95,7 +95,20 @@ def test_a_split_needs_known_patients_and_somebody_in_each_part():
         patient_folds(["a"] * 9)
 
 
-def test_one_patient_cannot_be_split_and_that_is_said():
-    cache = SimpleNamespace(patients=np.array(["a"] * 9))
-    with pytest.raises(CovidlabError, match="protocol patient: found 1 patient; at least three are needed"):
-        make_split(cache, "patient", 0)
+def test_a_protocol_and_a_seed_mean_a_split_and_what_they_cannot_mean_is_said():
+    cache = SimpleNamespace(patients=RECORD)
+    tested = [set(RECORD[make_split(cache, "patient", seed).test]) for seed in range(5)]
+    assert [len(patients) for patients in tested] == [2] * 5 and set.union(*tested[:4]) == set(RECORD)
+    assert tested[4] == tested[0]
+    assert set(RECORD[make_split(cache, "patient", 0, ["10"]).test]) == {"10"}
+    assert np.array_equal(make_split(cache, "slice", 3).test, split_by_slice(len(RECORD), 3).test)
+    for protocol, named, words in (
+        ("file", (), "protocol: found 'file'; expected slice or patient"),
+        ("slice", ["10"], "protocol slice: found test patients are named"),
+        ("patient", ["99"], "protocol patient: found no patient named 99"),
+    ):
+        with pytest.raises(CovidlabError, match=words):
+            make_split(cache, protocol, 0, named)
+    for patients, words in ((["a"], "1 patient;"), (["a", "b"], "2 patients;")):
+        with pytest.raises(CovidlabError, match=f"protocol patient: found {words} at least three are needed"):
+            make_split(SimpleNamespace(patients=np.repeat(patients, 9)), "patient", 0)
