@@ -74,19 +74,19 @@ def patient_folds(patients: Sequence[str], folds: int = FOLDS) -> list[tuple[str
     return [tuple(sorted(fold)) for fold in held]
 
 
-def split_by_patient(patients: Sequence[str], held_out: Collection[str], seed: int = 0) -> Split:
+def split_by_patient(patients: Sequence[str], held_out: Collection[str], seed: int) -> Split:
     """Hold out whole patients of those that slices are of: the named ones test, one or more of the others validate.
 
     The seed chooses who validates: shuffled, taken until there are two of them with about 10 % of the remaining slices,
     but fewer than half of the patients; one is the least. Raises a ValueError if a name is unknown or a part empty.
     """
-    patients = np.asarray(patients)
+    patients, held_out = np.asarray(patients), set(held_out)
     names = set(patients.tolist())
-    if unknown := set(held_out) - names:
+    if unknown := held_out - names:
         raise ValueError(
             f"no patient named {', '.join(sorted(unknown))} in this cohort; it has {', '.join(sorted(names))}"
         )
-    rest = sorted(names - set(held_out))
+    rest = sorted(names - held_out)
     if not held_out or len(rest) < 2:
         raise ValueError("a split by patient needs at least one patient to test, one to validate and one to train")
     test = np.isin(patients, list(held_out))
