@@ -115,7 +115,12 @@ def write_series(folder: Path, volume: Volume) -> list[Path]:
     """
     pydicom = _pydicom(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    first, steps = _display_geometry(volume)
+    affine = np.eye(4)[[2, 1, 0, 3]]
+    if volume.spacing is not None:  # from a displayed voxel to DICOM's mm, by way of the stored one
+        axes, flips = volume.orientation.axes, volume.orientation.flips
+        turn = [(axes.index(axis), -1 if flips[axes.index(axis)] else 1) for axis in range(3)]
+        affine = TURN @ volume.affine @ nib.orientations.inv_ornt_aff(turn, volume.voxels.shape)
+    steps, first = nib.affines.to_matvec(affine)
     distances = np.linalg.norm(steps, axis=0)
     up, down, across = (steps / distances).T
     uid, paths = pydicom.uid.generate_uid(), []
@@ -281,14 +286,3 @@ def _hounsfield(one) -> np.ndarray:
 def _as_int16(values: np.ndarray) -> np.ndarray:
     """Whole numbers; what is denser or thinner than int16 can say takes its ends."""
     return np.clip(np.rint(values), -32768, 32767).astype(np.int16)
-
-
-def _display_geometry(volume: Volume) -> tuple[np.ndarray, np.ndarray]:
-    """Where the first displayed voxel lies, and the steps to the next slice, row and column (a column each), in DICOM's
-    mm: to the patient's left, back and head."""
-    if volume.spacing is None:
-        return np.zeros(3), np.fliplr(np.eye(3))
-    axes, flips = list(volume.orientation.axes), volume.orientation.flips
-    matrix, origin = nib.affines.to_matvec(TURN @ volume.affine)
-    corner = np.where(flips, np.take(volume.voxels.shape, axes) - 1, 0)
-    return matrix[:, axes] @ corner + origin, matrix[:, axes] * np.where(flips, -1, 1)

@@ -55,8 +55,8 @@ def write_cohort(folder: Path, profile: str = "lesson", seed: int = 0) -> Path:
             (drawn / MARKER).write_text(json.dumps(identity, indent=1))
             _put_in_place(drawn, folder, identity)
     except OSError as error:
-        found = f"a place that cannot be written ({error.strerror or error})"
-        raise CovidlabError(folder, found, "room in a folder with write permission", "set COVIDLAB_HOME, or --out") from error
+        found, expected = f"a place that cannot be written ({error.strerror})", "room in a folder with write permission"
+        raise CovidlabError(folder, found, expected, "set COVIDLAB_HOME, or --out") from error
     return folder
 
 

@@ -568,6 +568,7 @@ def test_other_than_three_dimensions_are_refused_with_what_to_do(tmp_path):
     ):
         array = np.zeros(shape, np.int16)
         refused(save(tmp_path / "scan.nii", array), f"{len(shape)} dimensions", "x, y, z", remedy)
+    refused(save(tmp_path / "scan.nii", np.zeros((4, 0, 3), np.int16)), "a volume without voxels (4 x 0 x 3)")
 
 
 def test_a_name_that_does_not_fit_the_content_is_said_with_the_right_one(tmp_path):
