@@ -54,6 +54,7 @@ def test_a_patient_split_holds_out_whole_patients():
 def test_a_tenth_of_the_slices_validates_and_two_patients_where_at_least_three_are_left_to_train():
     of_one_slice = np.arange(45).astype(str)
     assert [len(split_by_patient(of_one_slice, of_one_slice[:5], seed).validation) for seed in range(3)] == [4] * 3
+    assert [len(split_by_patient(of_one_slice[:20], ["0"], seed).validation) for seed in range(3)] == [2] * 3
     five, four = np.repeat(list("abcdef"), 9), np.repeat(list("abcde"), 9)
     assert [len(set(five[split_by_patient(five, ["f"], seed).validation])) for seed in range(5)] == [2] * 5
     assert [len(set(four[split_by_patient(four, ["e"], seed).validation])) for seed in range(5)] == [1] * 5
@@ -80,12 +81,14 @@ def test_folds_hold_every_patient_once(folds):
 def test_the_largest_patients_are_dealt_first_and_the_next_where_there_are_fewest_slices():
     # By hand: 457, 110, 93 and 84 slices begin a fold each; 66 go to 84, 45 to 93 and 45 to 110, 39 to 457.
     assert patient_folds(RECORD) == [("10", "4"), ("14", "7"), ("36", "40"), ("27", "29")]
+    # Among equals a shuffle decides, on every machine alike.
+    assert patient_folds(list("abcdef"), 3) == [("d", "e"), ("a", "c"), ("b", "f")]
 
 
 def test_a_slice_split_of_the_record_is_said_to_leak():
     split = split_by_slice(len(RECORD))
     assert "LEAKS" in leak_sentence(split, RECORD)
-    assert "10" in shared_patients(split, RECORD)["test"]
+    assert shared_patients(split, RECORD)["test"] == ("10", "14", "27", "29", "36", "4", "40", "7")
     kept = split_by_patient(RECORD, ["7", "40", "10", "14"], 0)
     assert leak_sentence(kept, RECORD) == (
         "protocol patient: the 4 test patients (10, 14, 40, 7) were never seen in training"

@@ -374,6 +374,8 @@ def test_a_quaternion_that_rounding_made_too_long_is_read_and_its_mask_too(tmp_p
     write_mask(tmp_path / "mask.nii", np.zeros(volume.voxels.shape), volume)
     np.testing.assert_allclose(nib.load(tmp_path / "mask.nii").affine, turned, atol=1e-6)
     refused(patched(path, QUATERN, [0, 0, 1.3]), "quaternion is 1.3 long", "write the scan again with its sform")
+    nowhere = save(tmp_path / "nowhere.nii", stored(chest()), turned, (0, 0))
+    assert read_volume(patched(nowhere, QUATERN, [0, 0, 1.3])).spacing is None  # nobody asks where it lies
 
 
 def test_a_header_that_contradicts_itself_is_not_called_damaged(tmp_path):
