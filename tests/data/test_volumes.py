@@ -151,6 +151,7 @@ def test_what_the_numbers_mean_is_decided_and_said_and_all_show_the_same(tmp_pat
     ):
         volume = read_volume(save(tmp_path / "scan.nii", array))
         assert volume.intensities.kind == kind and str(array.dtype) in volume.intensities.meaning
+        assert not volume.findings
         np.testing.assert_array_equal(volume.slices(), as_record(chest()).transpose(2, 0, 1))
         kept = HU if kind == "hu" else np.clip(HU, -1250, 250)
         assert np.abs(volume.hounsfield() - kept).max() <= 1500 / 255 / 2 + 1e-3  # half a step of the window
@@ -544,7 +545,7 @@ def test_a_truncated_file_or_another_checksum_is_refused(tmp_path):
     refused(tmp_path / "scan.nii", "damaged or cut-off", "again")
     whole = save(tmp_path / "scan.nii.gz", NOISE).read_bytes()
     (tmp_path / "scan.nii.gz").write_bytes(whole[:-8] + bytes(4) + whole[-4:])
-    refused(tmp_path / "scan.nii.gz", "damaged or cut-off", "again")
+    refused(tmp_path / "scan.nii.gz", "damaged or cut-off file (CRC check failed", "again")
 
 
 def test_text_an_empty_file_a_folder_and_nothing_are_refused(tmp_path):
