@@ -244,7 +244,7 @@ def export(options) -> None:
 def run_cohort(source, config):
     """The cohort that a run was made with: exactly its cases."""
     profile = "paper" if config.grid == paper.SLICE_SIZE else "lesson"
-    return open_cohort(source, profile, config.cases).named(config.cases)
+    return open_cohort(source, profile, config.cases)
 
 
 # --- measured tables

@@ -5,7 +5,7 @@ but names; reading a file is `covidlab.data.volumes`, and the array that trainin
 """
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
@@ -21,10 +21,7 @@ from covidlab.data.folders import (
 )
 from covidlab.errors import CohortError
 
-PROFILES = ("lesson", "paper")
-
-# The phantom leaves this file beside its folders, with its seed and version in it.
-PHANTOM_MARKER = "phantom.json"
+PHANTOM_MARKER = "phantom.json"  # which the phantom leaves beside its folders, with its seed and version in it
 
 
 @dataclass(frozen=True)
@@ -53,15 +50,6 @@ class Cohort:
         """The distinct patients, sorted."""
         return tuple(sorted({case.patient for case in self.cases}))
 
-    def named(self, names: Sequence[str]) -> "Cohort":
-        """Exactly the named cases, such as those that a run was made with; CohortError if one is missing."""
-        missing = sorted(set(names) - {case.name for case in self.cases})
-        if missing:
-            found = f"no case {missing[0]}, and {len(missing)} missing in all"
-            expected = f"the {len(names)} cases of the run"
-            raise CohortError(self.folder, found, expected, "name the folder that the run was made with")
-        return replace(self, cases=tuple(case for case in self.cases if case.name in set(names)))
-
 
 def open_cohort(
     source: str | os.PathLike | None = None, profile: str = "lesson", cases: str | Collection[str] = "*"
@@ -77,42 +65,40 @@ def open_cohort(
     profile : "lesson" or "paper"
         How large the phantom is (see `covidlab.phantom.writing`); other cohorts are as they are.
     cases : str or collection of str
-        Only these: see `read_cohort`.
-
-    Raises
-    ------
-    CohortError
-        If the folder is missing, empty, ambiguous, or a mask is missing. The message says what to do.
+        Only these: see `read_cohort`, which raises the same errors.
     """
-    if profile not in PROFILES:
-        raise CohortError("profile", repr(profile), " or ".join(PROFILES), "choose one of them")
     named = os.environ.get("COVIDLAB_DATA") or "phantom"
     source = source or (named if named == "phantom" else named_in_environment(named))
-    if str(source) == "phantom":
-        # Only here: reading somebody's own scans needs none of the phantom's imports.
-        from covidlab.phantom import writing
+    if str(source) != "phantom":
+        return read_cohort(Path(source).expanduser(), cases)
+    # Only here: reading somebody's own scans needs none of the phantom's imports.
+    from covidlab.phantom import writing
 
-        folder = writing.write_cohort(phantom_folder(profile), profile=profile)
-        return replace(read_cohort(folder, cases), name=f"phantom-{profile}")
-    return read_cohort(Path(source).expanduser(), cases)
+    folder = writing.write_cohort(phantom_folder(profile), profile=profile)
+    return replace(read_cohort(folder, cases), name=f"phantom-{profile}")
 
 
 def read_cohort(folder: Path, cases: str | Collection[str] = "*") -> Cohort:
-    """Pair the images and masks of a folder by name; raises a CohortError as `open_cohort` does.
+    """Pair the images and masks of a folder by name.
 
-    `cases` is a shell pattern such as ``radiopaedia*``, which must match; or names, of which those that are here are
-    taken. Only a scan that is taken needs a mask.
+    `cases` is a shell pattern such as ``radiopaedia*``, or the names of the cases that a run was made with. Only a scan
+    that is taken needs a mask. Raises a CohortError, which says what to do, if the folder is missing, empty or
+    ambiguous, a named case or a mask is missing, or nothing matches the pattern.
     """
     image_folder, mask_folder = image_and_mask_folders(folder)
     images, masks = nifti_files(image_folder), nifti_files(mask_folder)
     if not images:
         raise CohortError(image_folder, "no .nii or .nii.gz file", "at least one scan", "put the scans there")
     patients = named_patients(folder / "patients.csv", images)
-    wanted = [name for name in images if (fnmatch(name, cases) if isinstance(cases, str) else name in cases)]
-    if isinstance(cases, str) and not wanted:
+    by_pattern = isinstance(cases, str)
+    wanted = [name for name in images if (fnmatch(name, cases) if by_pattern else name in cases)]
+    if by_pattern and not wanted:
         found = f"no case named like {cases!r} among {len(images)} (the first is {next(iter(images))})"
         remedy = "quote the pattern and check it against `covidlab inspect`"
         raise CohortError(folder, found, "a pattern that matches at least one case", remedy)
+    if not by_pattern and (absent := sorted(set(cases) - set(wanted))):
+        found, expected = f"no case {absent[0]}, and {len(absent)} missing in all", f"the {len(cases)} cases of the run"
+        raise CohortError(folder, found, expected, "name the folder that the run was made with")
     # Kaggle's copy of the record names scans its own way and masks as the record does.
     masks |= {name: masks[record_name(name)] for name in wanted if name not in masks and record_name(name) in masks}
     missing = [name for name in wanted if name not in masks]

@@ -13,7 +13,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from covidlab.data.folders import EXTENSIONS, first_folder_of_files
+from covidlab.data.folders import first_folder_of_files, is_nifti
 from covidlab.data.volumes import Volume, as_volume
 from covidlab.errors import VolumeError
 
@@ -52,18 +52,11 @@ def read_series(folder: Path) -> Volume:
     """Read the CT series in a folder; of several, the one with most slices, and a finding says so.
 
     The folder holds one file a slice, with any names. What is no DICOM, or no CT, is passed over; a finding says how
-    many slices were left out because they are cut off or do not say where they lie.
+    many slices were left out because they are cut off or do not say where they lie. The volume is in HU, stored as
+    NIfTI would be: (column, row, slice), with an affine in mm to RAS+.
 
-    Returns
-    -------
-    Volume
-        HU, stored as NIfTI would be: (column, row, slice), with an affine in mm to RAS+.
-
-    Raises
-    ------
-    VolumeError
-        If pydicom is not installed; if there is no CT slice; if slices are missing, cut off within their pixels, or
-        compressed in a way that cannot be read here.
+    Raises a VolumeError if pydicom is not installed; if there is no CT slice; if slices are missing, cut off within
+    their pixels, or compressed in a way that cannot be read here.
     """
     slices, findings = _largest_series(folder)
     affine, order = _geometry(folder, slices, findings)
@@ -82,34 +75,35 @@ def read_series(folder: Path) -> Volume:
 def _geometry(folder: Path, slices: list, findings: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """The affine of a stack, mm to RAS+, and the order of its slices; refused where they do not follow each other
     evenly along a line."""
-    first, told = slices[0], "".join(f"; {finding}" for finding in findings)
-    across, down = _numbers(first, "ImageOrientationPatient").reshape(2, 3)
-    rows, columns = _numbers(first, "PixelSpacing")
+
+    def refused(found: str, expected="evenly spaced slices, each once", remedy="export the whole series again"):
+        return VolumeError(folder, "; ".join([found, *findings]), expected, remedy)
+
+    first = slices[0]
     if len(sizes := _alike(slices, ["PixelSpacing"])) > 1:
         found = " and ".join(f"PixelSpacing {group[0].PixelSpacing} in {len(group)} slices" for group in sizes)
-        raise VolumeError(folder, found + told, "one pixel size in a series", "leave the slices of one in the folder")
-    right_angles = np.allclose([across @ across, down @ down, across @ down], [1, 1, 0], atol=0.01)
-    if not (right_angles and min(rows, columns) > 0):
+        raise refused(found, "one pixel size in a series", "leave the slices of one in the folder")
+    across, down = _numbers(first, "ImageOrientationPatient").reshape(2, 3)
+    rows, columns = _numbers(first, "PixelSpacing")
+    if min(rows, columns) <= 0 or not np.allclose([across @ across, down @ down, across @ down], [1, 1, 0], atol=0.01):
         found = f"PixelSpacing {first.PixelSpacing}, ImageOrientationPatient {first.ImageOrientationPatient}"
-        raise VolumeError(folder, found, "millimetres, and two directions at right angles", CONVERT)
+        raise refused(found, "millimetres, and two directions at right angles", CONVERT)
+    if len(slices) < 2:
+        raise refused("one slice")
     places = np.array([_numbers(one, "ImagePositionPatient") for one in slices])
     heights = places @ np.cross(across, down)
     order = np.argsort(heights, kind="stable")
     places, gaps = places[order], np.diff(heights[order])
-    evenly, again = "evenly spaced slices, each once", "export the whole series again"
-    if len(slices) < 2:
-        raise VolumeError(folder, f"one slice{told}", evenly, again)
     if twice := np.count_nonzero(gaps <= 0.01 * gaps.max()):
-        found = f"{twice} of {len(slices)} slices at the place of another (two acquisitions, or copies of files){told}"
-        raise VolumeError(folder, found, evenly, "leave the slices of one acquisition in the folder, each once")
+        found = f"{twice} of {len(slices)} slices at the place of another (two acquisitions, or copies of files)"
+        raise refused(found, remedy="leave the slices of one acquisition in the folder, each once")
     matrix = np.stack([across * columns, down * rows, (places[-1] - places[0]) / (len(slices) - 1)], axis=1)
     even = places[0] + np.arange(len(slices))[:, None] * matrix[:, 2]
-    off = np.abs(np.linalg.solve(matrix, (places - even).T).T).max(axis=0)
+    off = np.abs(np.linalg.solve(matrix, (places - even).T)).max(axis=1)
+    if off[2] > UNEVEN[2]:
+        raise refused(f"distances of {gaps.min():.2f} to {gaps.max():.2f} mm between slices")
     if (off > UNEVEN).any():
-        found = f"distances of {gaps.min():.2f} to {gaps.max():.2f} mm between slices"
-        if off[2] <= UNEVEN[2]:
-            found = f"slices that lie up to {off.max():.1f} pixels beside the line through the first and the last"
-        raise VolumeError(folder, found + told, evenly, again)
+        raise refused(f"slices that lie up to {off.max():.1f} pixels beside the line through the first and the last")
     return TURN @ nib.affines.from_matvec(matrix, places[0]), order
 
 
@@ -121,7 +115,12 @@ def write_series(folder: Path, volume: Volume) -> list[Path]:
     """
     pydicom = _pydicom(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    first, steps = _display_geometry(volume)
+    affine = np.eye(4)[[2, 1, 0, 3]]
+    if volume.spacing is not None:  # from a displayed voxel to DICOM's mm, by way of the stored one
+        axes, flips = volume.orientation.axes, volume.orientation.flips
+        turn = [(axes.index(axis), -1 if flips[axes.index(axis)] else 1) for axis in range(3)]
+        affine = TURN @ volume.affine @ nib.orientations.inv_ornt_aff(turn, volume.voxels.shape)
+    steps, first = nib.affines.to_matvec(affine)
     distances = np.linalg.norm(steps, axis=0)
     up, down, across = (steps / distances).T
     uid, paths = pydicom.uid.generate_uid(), []
@@ -148,11 +147,40 @@ def _pydicom(folder: Path):
     return pydicom
 
 
-def _largest_series(folder: Path):
+def _largest_series(folder: Path) -> tuple[list, list[str]]:
     """The slices of the series, or of the acquisition in it, with most of them, and findings."""
+    slices, left_out = _ct_slices(folder)
+    series = _alike(slices, SHARED)
+    stacks = [stack for alike in series for stack in _acquisitions(alike)]
+    largest, findings = max(stacks, key=len, default=[]), []
+    for name in ("RescaleSlope", "RescaleIntercept"):
+        bare = [one for one in largest if one.get(name) in (None, "")]
+        if len(bare) < len(largest):  # where none has it, the stored numbers may be HU
+            left_out += [f"{Path(one.filename).name} has no {name}" for one in bare]
+            largest = [one for one in largest if one not in bare]
+    if left_out:
+        number = sum(map(is_dicom, _slice_files(folder)))
+        findings.append(f"{len(left_out)} of {number} files left out, cut off or incomplete: {left_out[0]}")
+    if not largest:
+        inside = first_folder_of_files(folder)
+        remedy = f"name the folder of the slices{f', such as {inside}' if inside else ''}, or {CONVERT}"
+        raise VolumeError(folder, "; ".join(["no CT slice in DICOM", *findings]), SERIES, remedy)
+    if len(stacks) > 1:
+        kind = "series" if len(series) > 1 else "acquisitions in one series"
+        firsts = [stack[0] for stack in stacks]
+        differ = ", ".join(name for name in (*SHARED, *ACQUISITION) if len(_alike(firsts, [name])) > 1)
+        findings.append(
+            f"{len(stacks)} {kind}, which differ in {differ}: read the one with most slices ({len(largest)})"
+        )
+    if not largest[0].get("SeriesInstanceUID"):
+        findings.append("no SeriesInstanceUID: the slices are taken for one series")
+    return largest, findings
+
+
+def _ct_slices(folder: Path) -> tuple[list, list[str]]:
+    """The CT slices of a folder, pydicom's data sets, and of each that cannot be used its name and what it lacks."""
     pydicom, slices, left_out = _pydicom(folder), [], []
-    paths = list(filter(is_dicom, _slice_files(folder)))
-    for path in paths:
+    for path in filter(is_dicom, _slice_files(folder)):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # pydicom's own, of values that are none: what matters is told below
@@ -160,36 +188,12 @@ def _largest_series(folder: Path):
                 lacking = _lacking(one)
         # What pydicom raises depends on where a file is cut off.
         except (OSError, EOFError, ValueError, TypeError, struct.error, pydicom.errors.BytesLengthException):
-            one, lacking = None, "has no readable header"
+            lacking = "has no readable header"
         if lacking:
             left_out.append(f"{path.name} {lacking}")
         elif one.Modality == "CT":
             slices.append(one)
-    series = _alike(slices, SHARED)
-    stacks = [stack for alike in series for stack in _acquisitions(alike)]
-    largest = max(stacks, key=len, default=[])
-    differ = [name for name in (*SHARED, *ACQUISITION) if len(_alike([stack[0] for stack in stacks], [name])) > 1]
-    for name in ("RescaleSlope", "RescaleIntercept"):
-        bare = [one for one in largest if one.get(name) in (None, "")]
-        if len(bare) < len(largest):  # where none has it, the stored numbers may be HU
-            left_out += [f"{Path(one.filename).name} has no {name}" for one in bare]
-            largest = [one for one in largest if one not in bare]
-    findings = []
-    if left_out:
-        findings.append(f"{len(left_out)} of {len(paths)} files left out, cut off or incomplete: {left_out[0]}")
-    if not largest:
-        found = "; ".join(["no CT slice in DICOM", *findings])
-        inside = first_folder_of_files(folder)
-        remedy = f"name the folder of the slices{f', such as {inside}' if inside else ''}, or {CONVERT}"
-        raise VolumeError(folder, found, SERIES, remedy)
-    if len(stacks) > 1:
-        kind = "series" if len(series) > 1 else "acquisitions in one series"
-        findings.append(
-            f"{len(stacks)} {kind}, which differ in {', '.join(differ)}: read the one with most slices ({len(largest)})"
-        )
-    if not largest[0].get("SeriesInstanceUID"):
-        findings.append("no SeriesInstanceUID: the slices are taken for one series")
-    return largest, findings
+    return slices, left_out
 
 
 def _alike(slices: list, names: Sequence[str]) -> list[list]:
@@ -222,7 +226,7 @@ def _acquisitions(slices: list) -> list[list]:
 def _slice_files(folder: Path) -> Iterator[Path]:
     """The files of a folder that may be slices: not hidden, not the index of a CD, no NIfTI."""
     for path in sorted(folder.glob("[!.]*")):
-        if path.is_file() and path.name != "DICOMDIR" and not path.name.endswith(EXTENSIONS):
+        if path.is_file() and path.name != "DICOMDIR" and not is_nifti(path):
             yield path
 
 
@@ -249,18 +253,15 @@ def _lacking(one) -> str:
         return ""
     if int(one.get("NumberOfFrames") or 1) > 1:
         return f"holds {one.NumberOfFrames} frames in one file"
-    for name in (*NEEDED, *NUMBERS):
+    for name in NEEDED:
         if not one.get(name) and one.get(name) != 0:
-            if name in NEEDED:
-                return f"has no {name}"
-            continue
+            return f"has no {name}"
+    for name in NUMBERS:
         try:
-            _numbers(one, name) if name in NUMBERS else None
+            _numbers(one, name) if one.get(name) not in (None, "") else None
         except (ValueError, TypeError):
             return f"has no {name} in numbers, but {str(one.get(name))[:40]!r}"
-        if name == "RescaleSlope" and one.get(name) == 0:
-            return "has a RescaleSlope of 0"
-    return ""
+    return "has a RescaleSlope of 0" if one.get("RescaleSlope") == 0 else ""
 
 
 def _hounsfield(one) -> np.ndarray:
@@ -285,14 +286,3 @@ def _hounsfield(one) -> np.ndarray:
 def _as_int16(values: np.ndarray) -> np.ndarray:
     """Whole numbers; what is denser or thinner than int16 can say takes its ends."""
     return np.clip(np.rint(values), -32768, 32767).astype(np.int16)
-
-
-def _display_geometry(volume: Volume) -> tuple[np.ndarray, np.ndarray]:
-    """Where the first displayed voxel lies, and the steps to the next slice, row and column (a column each), in DICOM's
-    mm: to the patient's left, back and head."""
-    if volume.spacing is None:
-        return np.zeros(3), np.fliplr(np.eye(3))
-    axes, flips = list(volume.orientation.axes), volume.orientation.flips
-    matrix, origin = nib.affines.to_matvec(TURN @ volume.affine)
-    corner = np.where(flips, np.take(volume.voxels.shape, axes) - 1, 0)
-    return matrix[:, axes] @ corner + origin, matrix[:, axes] * np.where(flips, -1, 1)

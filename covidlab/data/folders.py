@@ -15,9 +15,7 @@ from covidlab.errors import CohortError
 IMAGE_FOLDERS = ("COVID-19-CT-Seg_20cases", "images", "image", "imagesTr", "scans", "ct", "ct_scans")
 MASK_FOLDERS = ("Infection_Mask", "masks", "mask", "labelsTr", "labels", "infection", "infection_mask")
 
-# Of NIfTI, the only endings of scans and masks.
-EXTENSIONS = (".nii.gz", ".nii")
-
+EXTENSIONS = (".nii.gz", ".nii")  # of NIfTI, which scans and masks are read from, and masks written to
 
 # The record's files by the names that its copies give them: radiopaedia_org_covid-19-pneumonia-10_85902_1-dcm,
 # coronacases_org_001, case009, and _0000 as nnU-Net wants it. The record itself has ten coronacases.
@@ -25,6 +23,16 @@ RADIOPAEDIA = re.compile(r"radiopaedia.*?(?<!\d)(\d+_\d+_\d+)([-_ .]\D.*|_0000)?
 CORONACASES = re.compile(
     r"(?:corona[-_ ]?cases?[-_ ]*(?:org)?[-_ ]*(?:case)?[-_ ]*|case(?=0))(\d{1,3})([-_ .]\D.*|_0000)?", re.IGNORECASE
 )
+
+
+def is_nifti(path: Path) -> bool:
+    """Whether a file is named as NIfTI: it ends in .nii or .nii.gz."""
+    return path.name.endswith(EXTENSIONS)
+
+
+def case_name(path: Path) -> str:
+    """A NIfTI file's name without its extension; of a folder with a DICOM series, its name."""
+    return next((path.name.removesuffix(end) for end in EXTENSIONS if path.name.endswith(end)), path.name)
 
 
 def record_name(case_name: str) -> str:
@@ -42,11 +50,10 @@ def record_name(case_name: str) -> str:
 
 
 def patient_of(case_name: str) -> str:
-    """The patient whose scan a file name says it is.
+    """The patient whose scan a file name says it is, also as copies of the record spell it (see `record_name`).
 
     The record's Radiopaedia files are named case_study_series, so scans of one case number are one patient:
-    10_85902_1 and 10_85902_3 are (the data set's author says so), 29_86490_1 and 29_86491_1 by their number. The
-    record's names are known as its copies spell them, too: see `record_name`.
+    10_85902_1 and 10_85902_3 are (the data set's author says so), 29_86490_1 and 29_86491_1 by their number.
     The phantom's are named phantom_patient_scan. Any other file is a patient of its own; a `patients.csv`
     beside the image folder (two columns, case and patient) says otherwise.
 
@@ -58,11 +65,6 @@ def patient_of(case_name: str) -> str:
     name = record_name(case_name)
     found = re.fullmatch(r"radiopaedia_(\d+)_\d+_\d+|(phantom_\d+)_\d+", name)
     return found[1] or found[2] if found else name
-
-
-def case_name(path: Path) -> str:
-    """A NIfTI file's name without its extension; of a folder with a DICOM series, its name."""
-    return next((path.name.removesuffix(end) for end in EXTENSIONS if path.name.endswith(end)), path.name)
 
 
 def data_home() -> Path:
@@ -95,31 +97,29 @@ def image_and_mask_folders(folder: Path) -> tuple[Path, Path]:
         what = "a file of that name" if folder.exists() else f"nothing of that name in {folder.absolute().parent}"
         raise CohortError(folder, what, f"a folder that holds {layout}", "check the path")
     images, masks = halves(folder)
-    if not images or not masks:
-        there = ", ".join(sorted(child.name for child in folder.iterdir())[:6]) or "nothing: it is empty"
-        remedy = "rename or create them, or run `covidlab phantom` for synthetic data"
-        if inside := cohorts_in(folder):
-            remedy = f"name the folder in it: {inside[0]}"
-        elif images or masks:
-            missing = "masks" if images else "images"
-            remedy = f"only the folder of {missing} is missing: put it beside {(images or masks)[0].name}"
-        elif deeper := first_folder_of_files(folder):
-            remedy = f"name the folder that holds the scan's files, such as {deeper}"
-        raise CohortError(folder, there, layout, remedy)
-    return images[0], masks[0]
+    if images and masks:
+        return images[0], masks[0]
+    there = ", ".join(sorted(child.name for child in folder.iterdir())[:6]) or "nothing: it is empty"
+    remedy = "rename or create them, or run `covidlab phantom` for synthetic data"
+    if inside := cohorts_in(folder):
+        remedy = f"name the folder in it: {inside[0]}"
+    elif half := images or masks:
+        remedy = f"only the folder of {'masks' if images else 'images'} is missing: put it beside {half[0].name}"
+    elif deeper := first_folder_of_files(folder):
+        remedy = f"name the folder that holds the scan's files, such as {deeper}"
+    raise CohortError(folder, there, layout, remedy)
 
 
-def halves(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The folders of images and of masks that are there, by any of their names."""
-    images, masks = (
+def halves(folder: Path) -> list[list[Path]]:
+    """The folders of images and those of masks that are there, by any of their names."""
+    return [
         [folder / name for name in names if (folder / name).is_dir()] for names in (IMAGE_FOLDERS, MASK_FOLDERS)
-    )
-    return images, masks
+    ]
 
 
 def cohorts_in(folder: Path) -> list[Path]:
     """Folders of a folder that hold both images and masks."""
-    return [child for child in sorted(folder.iterdir()) if child.is_dir() and all(halves(child))]
+    return [child for child in sorted(folder.iterdir()) if all(halves(child))]
 
 
 def first_folder_of_files(folder: Path) -> Path | None:
@@ -134,8 +134,8 @@ def first_folder_of_files(folder: Path) -> Path | None:
 def nifti_files(folder: Path) -> dict[str, Path]:
     """Name -> file, sorted by name; hidden files (macOS leaves ._name.nii.gz beside each) are not scans."""
     named: dict[str, Path] = {}
-    for path in sorted(folder.glob("[!.]*")):
-        if path.name.endswith(EXTENSIONS) and (twin := named.setdefault(case_name(path), path)) != path:
+    for path in filter(is_nifti, sorted(folder.glob("[!.]*"))):
+        if (twin := named.setdefault(case_name(path), path)) != path:
             raise CohortError(path, f"{twin.name} too", "one file a case", "remove one of the two")
     return named
 
@@ -146,17 +146,19 @@ def named_patients(path: Path, names: Collection[str]) -> dict[str, str]:
         return {}
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:  # Excel puts a mark before UTF-8
-            rows = csv.DictReader(file)
-            if not {"case", "patient"} <= set(rows.fieldnames or ()):
-                raise CohortError(path, f"columns {rows.fieldnames}", "columns case and patient", "name them in line 1")
-            pairs = [(rows.line_num, (row["case"] or "").strip(), (row["patient"] or "").strip()) for row in rows]
+            table = csv.DictReader(file)
+            if not {"case", "patient"} <= set(table.fieldnames or ()):
+                raise CohortError(
+                    path, f"columns {table.fieldnames}", "columns case and patient", "name them in line 1"
+                )
+            rows = [(table.line_num, (row["case"] or "").strip(), (row["patient"] or "").strip()) for row in table]
     except (UnicodeDecodeError, csv.Error) as error:
         raise CohortError(path, f"no UTF-8 text ({error})", "a table as CSV in UTF-8", "save it as that") from error
     patients: dict[str, str] = {}
-    for line, case, patient in pairs:
+    for line, case, patient in rows:
+        row = f"{case!r} in line {line}"
         if not case and not patient:
             continue  # a spreadsheet's empty rows
-        row = f"{case!r} in line {line}"
         if case not in names:
             found, expected = f"{row}, of which there is no scan", f"names of files such as {next(iter(names))}"
             raise CohortError(path, found, expected, "correct the name, or delete the row")

@@ -18,12 +18,10 @@ class GridFit:
 
     Examples
     --------
-    >>> fit = GridFit(128, 630, 401)
-    >>> fit.inner_height, fit.inner_width, fit.top, fit.left
-    (128, 81, 0, 23)
-    >>> fit = GridFit(128, 315, 401, aspect=2.0)  # the same picture, every other row of it
-    >>> fit.inner_height, fit.inner_width, fit.top, fit.left
-    (128, 81, 0, 23)
+    >>> GridFit(128, 630, 401).place
+    (slice(0, 128, None), slice(23, 104, None))
+    >>> GridFit(128, 315, 401, aspect=2.0).covered  # the same picture, every other row of it
+    (128, 81)
     """
 
     size: int  # Pixels a side of the grid
@@ -41,39 +39,20 @@ class GridFit:
             raise ValueError(f"sides must be at least 1 pixel; found {self.size}, {self.height} x {self.width}")
 
     @property
-    def inner_height(self) -> int:
-        """Rows of the grid that the slice covers."""
-        return self._scaled(self.height * self.aspect)
+    def covered(self) -> tuple[int, ...]:
+        """How many rows and columns of the grid the slice covers."""
+        sides = (self.height * self.aspect, self.width)  # in widths of a pixel
+        return tuple(max(1, round(side * self.size / max(sides))) for side in sides)
 
     @property
-    def inner_width(self) -> int:
-        """Columns of the grid that the slice covers."""
-        return self._scaled(self.width)
-
-    def _scaled(self, side: float) -> int:
-        """Pixels of the grid for a side of the slice, given in widths of a pixel."""
-        return max(1, round(side * self.size / max(self.height * self.aspect, self.width)))
-
-    @property
-    def top(self) -> int:
-        """Rows of air above the slice."""
-        return (self.size - self.inner_height) // 2
-
-    @property
-    def left(self) -> int:
-        """Columns of air left of the slice."""
-        return (self.size - self.inner_width) // 2
+    def place(self) -> tuple[slice, ...]:
+        """Which rows and columns they are; as much air is on their one side as on the other."""
+        return tuple(slice((self.size - side) // 2, (self.size - side) // 2 + side) for side in self.covered)
 
     @property
     def is_identity(self) -> bool:
         """Whether the slices already are on the grid."""
         return self.height == self.width == self.size and self.aspect == 1
-
-    @property
-    def _inner(self) -> tuple[slice, slice, slice]:
-        """Where in (n, size, size) the slices lie."""
-        rows, columns = slice(self.top, self.top + self.inner_height), slice(self.left, self.left + self.inner_width)
-        return slice(None), rows, columns
 
     def to_grid(self, slices: np.ndarray) -> np.ndarray:
         """Slices, uint8 (n, height, width) -> uint8 (n, size, size); untouched where the grid is their own."""
@@ -90,11 +69,11 @@ class GridFit:
 
     def from_grid(self, probabilities: np.ndarray) -> np.ndarray:
         """Probabilities, float32 (n, size, size) -> float32 (n, height, width), the padding cropped off."""
-        return probabilities if self.is_identity else _resample(probabilities[self._inner], self.height, self.width)
+        return probabilities if self.is_identity else _resample(probabilities[:, *self.place], self.height, self.width)
 
     def _placed(self, slices: np.ndarray) -> np.ndarray:
         placed = np.zeros((len(slices), self.size, self.size), np.float32)
-        placed[self._inner] = _resample(slices, self.inner_height, self.inner_width)
+        placed[:, *self.place] = _resample(slices, *self.covered)
         return placed
 
 

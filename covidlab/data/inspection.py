@@ -6,6 +6,7 @@ broken scan does not hide the next.
 
 import json
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -38,6 +39,16 @@ class CaseReport:
     findings: tuple[str, ...] = ()  # What is odd; an unusable file has the reason here
     usable: bool = True
 
+    @property
+    def row(self) -> tuple[str, ...]:
+        """The case in the columns of `HEADER`."""
+        if not self.usable:
+            return (self.name, self.patient, "UNUSABLE", "", "", "", "", "")
+        spacing = "unknown" if self.spacing is None else " x ".join(f"{side:g}" for side in self.spacing)
+        positive = "no mask" if self.positive_slices is None else str(self.positive_slices)
+        shape, intensities = " x ".join(map(str, self.shape)), self.intensities.split(":")[0]
+        return (self.name, self.patient, shape, self.dtype, intensities, spacing, str(self.slices), positive)
+
 
 @dataclass(frozen=True)
 class CohortReport:
@@ -69,14 +80,12 @@ class CohortReport:
 
     def as_text(self) -> str:
         """The report for people: a table, the findings, the totals."""
-        rows = [HEADER, *map(_row, self.cases)]
+        rows = [HEADER, *(case.row for case in self.cases)]
         widths = [max(map(len, column)) for column in zip(*rows)]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
         # Findings that many cases share are said once.
-        shared = _grouped((finding, case.name) for case in self.cases for finding in case.findings)
-        if shared:
-            lines += ["", "findings"]
-            lines += [f"  {self._names(names)}: {finding}" for finding, names in shared.items()]
+        if shared := _grouped((finding, case.name) for case in self.cases for finding in case.findings):
+            lines += ["", "findings", *(f"  {self._who(names)}: {finding}" for finding, names in shared.items())]
         for patient, names in self.repeated_patients.items():
             lines.append(f"  patient {patient} was scanned {len(names)} times ({', '.join(names)}): keep them together")
         summary = "{cases} cases of {patients} patients, {slices} slices, {positive_slices} of them positive"
@@ -84,17 +93,14 @@ class CohortReport:
             summary = "1 scan, {slices} slices, no mask"
         return "\n".join([*lines, "", summary.format(**self.totals)])
 
-    def _names(self, names: list[str]) -> str:
+    def _who(self, names: list[str]) -> str:
         if len(names) == len(self.cases) > 1:
             return f"all {len(names)} cases"
         return ", ".join(names) if len(names) <= 3 else f"{len(names)} cases ({names[0]} … {names[-1]})"
 
 
 def inspect_cohort(cohort: Cohort) -> CohortReport:
-    """Read every case of a cohort and report what it is.
-
-    Unusable cases have `usable` False; nothing is raised for them.
-    """
+    """Read every case of a cohort and report what it is; one that cannot be used has `usable` False."""
     return CohortReport(str(cohort.folder), tuple(map(_inspect_case, track(cohort.cases, "inspecting"))))
 
 
@@ -105,7 +111,7 @@ def inspect_scan(path: Path) -> CohortReport:
     scan cannot be read.
     """
     name = case_name(path)
-    return CohortReport(str(path), (_report(name, name, read_scan(path), None),))
+    return CohortReport(str(path), (_report(name, name, read_scan(path)),))
 
 
 def _inspect_case(case: Case) -> CaseReport:
@@ -115,32 +121,21 @@ def _inspect_case(case: Case) -> CaseReport:
     except VolumeError as error:
         return CaseReport(case.name, case.patient, findings=(str(error),), usable=False)
     positive = int(np.count_nonzero(volume.to_display(mask).any(axis=(1, 2))))
-    findings = tuple(f"mask: {finding}" for finding in findings)
+    findings = [f"mask: {finding}" for finding in findings]
     if positive <= 2:
-        findings += (f"only {positive} positive slices: its own F1 means little; never drop it silently",)
+        findings.append(f"only {positive} positive slices: its own F1 means little; never drop it silently")
     return _report(case.name, case.patient, volume, positive, findings)
 
 
-def _report(name: str, patient: str, volume: Volume, positive: int | None, more: tuple[str, ...] = ()) -> CaseReport:
-    shape = volume.voxels.shape
+def _report(name: str, patient: str, volume: Volume, positive: int | None = None, more: Iterable[str] = ()):
+    shape, spacing = volume.voxels.shape, volume.spacing and tuple(round(side, 3) for side in volume.spacing)
     return CaseReport(
         name, patient, shape, str(volume.voxels.dtype), volume.intensities.meaning, volume.orientation.meaning,
-        volume.spacing and tuple(round(side, 3) for side in volume.spacing),
-        shape[volume.slice_axis], positive, (*volume.findings, *more),
+        spacing, shape[volume.slice_axis], positive, (*volume.findings, *more),
     )  # fmt: skip
 
 
-def _row(case: CaseReport) -> tuple[str, ...]:
-    if not case.usable:
-        return (case.name, case.patient, "UNUSABLE", "", "", "", "", "")
-    return (
-        case.name, case.patient, " x ".join(map(str, case.shape)), case.dtype, case.intensities.split(":")[0],
-        "unknown" if case.spacing is None else " x ".join(f"{side:g}" for side in case.spacing),
-        str(case.slices), "no mask" if case.positive_slices is None else str(case.positive_slices),
-    )  # fmt: skip
-
-
-def _grouped(pairs) -> dict[str, list[str]]:
+def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """Of (key, value) pairs the values of each key, in the order of their coming."""
     groups = defaultdict(list)
     for key, value in pairs:

@@ -34,18 +34,12 @@ class Intensities:
 
     def windowed(self, slices: np.ndarray) -> np.ndarray:
         """Stored numbers (slice, row, column) -> uint8, [-1250, 250] HU as 0..255."""
+        if self.kind == "record_window":
+            return slices.astype(np.uint8)
         windowed = np.empty(slices.shape, np.uint8)
-        for target, slice_ in zip(windowed, slices):  # one by one, in place: a slice stays in the processor's cache
-            if self.kind == "record_window":
-                target[:] = slice_
-                continue
-            scaled = unstretch(slice_[None])[0] if self.kind == "stretched" else slice_.astype(np.float32)
-            if self.kind != "unit":
-                np.clip(scaled, LOWEST_HU, HIGHEST_HU, out=scaled)
-                scaled -= LOWEST_HU
-                scaled /= HIGHEST_HU - LOWEST_HU
-            scaled *= 255
-            target[:] = np.rint(scaled, out=scaled)
+        for k, slice_ in enumerate(slices):  # one by one: a slice stays in the processor's cache
+            hu = self.hounsfield(slice_[None])[0]
+            windowed[k] = np.rint(255 * window(hu, (LOWEST_HU + HIGHEST_HU) / 2, HIGHEST_HU - LOWEST_HU))
         return windowed
 
 
@@ -55,7 +49,7 @@ def _in_hounsfield(values: np.ndarray, full_scale: float) -> np.ndarray:
 
 
 def window(slices: np.ndarray, level: float, width: float) -> np.ndarray:
-    """Map a range of HU to 0..1, as a radiologist's screen does.
+    """Map a range of HU to 0..1, float32, as a radiologist's screen does.
 
     Parameters
     ----------
@@ -63,10 +57,6 @@ def window(slices: np.ndarray, level: float, width: float) -> np.ndarray:
     level, width : float
         Centre and width of the range, HU. Lungs are read at about -500 and 1500, soft tissue at 40 and 400. A width
         that is not positive is a ValueError.
-
-    Returns
-    -------
-    float32 array of the same shape in 0..1
 
     Examples
     --------
@@ -118,8 +108,8 @@ def _check_hounsfield(path: Path, voxels: np.ndarray) -> list[str]:
     or tissue in its place. Scanner units (water at 1024) have neither, but much that would be bone; HU less 1024 have
     no tissue, but much that would be thinner than air. The lowest value is left out: it may be padding.
     """
-    thinned, low, high = _thinned(voxels), voxels.min(), voxels.max()
-    inside = thinned[thinned > low].astype(np.float32)
+    thinned, ends = _thinned(voxels), (voxels.min(), voxels.max())
+    inside = thinned[thinned > ends[0]].astype(np.float32)
 
     def share(low: float, high: float) -> float:
         return np.count_nonzero((inside > low) & (inside < high)) / max(1, inside.size)
@@ -135,11 +125,11 @@ def _check_hounsfield(path: Path, voxels: np.ndarray) -> list[str]:
             path, f"values that go below -100 but are no HU: {found}", "air near -1000 and soft tissue near 0 to 60 HU",
             "apply the scanner's rescale slope and intercept, once, to all but the padding",
         )  # fmt: skip
-    for end, side, there in ((low, "below", "lungs and air lie"), (high, "above", "lesions and vessels lie")):
+    for end, cut in zip(ends, ("below {:g}, where lungs and air lie", "above {:g}, where lesions and vessels lie")):
         # A scan's own darkest or densest value is rare.
-        if -900 < end < 150 and np.mean(thinned == end) > 0.02:
-            cut = f"HU were cut off {side} {end:g}, where {there}: write the scan again without that window"
-            return [f"WARNING: {np.mean(thinned == end):.0%} of the voxels have the value {end:g}, as if {cut}"]
+        if -900 < end < 150 and (often := np.mean(thinned == end)) > 0.02:
+            value = f"WARNING: {often:.0%} of the voxels have the value {end:g}, as if HU were cut off "
+            return [f"{value}{cut.format(end)}: write the scan again without that window"]
     if tissue < 0.01:
         return ["hardly a voxel is between -150 and 200 HU, where fat and soft tissue lie: check that these are HU"]
     return []
@@ -181,8 +171,7 @@ def find_stretched(slices: np.ndarray) -> Intensities | None:
         return None
     if np.count_nonzero((slices > 0) & (slices <= 32)) < 0.25 * np.count_nonzero(slices):
         return None
-    tissue = soft_tissue(slices)
-    low, middle, high = np.nanpercentile(tissue, (5, 50, 95))
+    low, middle, high = np.nanpercentile(_soft_tissue(slices), (5, 50, 95))
     if high - low < 0.05 * middle:
         return None
     return Intensities(
@@ -192,20 +181,17 @@ def find_stretched(slices: np.ndarray) -> Intensities | None:
     )
 
 
-def soft_tissue(slices: np.ndarray) -> np.ndarray:
-    """The grey of soft tissue in each of some slices (slice, row, column); nan where a slice is black.
+def _soft_tissue(slices: np.ndarray) -> np.ndarray:
+    """The grey of soft tissue in each of some slices; nan where a slice is black.
 
     Muscle, organs, fat and bone are the upper three quarters of a slice's grey levels; most of them is soft tissue, so
     their median is.
     """
-    return np.array([
-        np.median(slice_[slice_ > slice_.max() / 4]) if slice_.max() else np.nan for slice_ in slices
-    ])  # fmt: skip
+    return np.array([np.median(one[one > one.max() / 4]) if one.max() else np.nan for one in slices])
 
 
 def unstretch(slices: np.ndarray) -> np.ndarray:
-    """Estimate HU, float32, of slices (slice, row, column) that were each scaled from their darkest to their brightest
-    voxel.
+    """Estimate HU, float32, of slices (slice, row, column) each scaled from their darkest to their brightest voxel.
 
     Two points of the scale are known again: 0 is the darkest voxel, taken for air, and the grey of soft tissue. A
     straight line through both is the scale. Slices that were padded with less than air before come out too dark.
@@ -215,7 +201,5 @@ def unstretch(slices: np.ndarray) -> np.ndarray:
     >>> unstretch(np.array([[[0.0, 9.0, 100.0, 100.0, 100.0]]])).ravel().round().tolist()
     [-1024.0, -930.0, 20.0, 20.0, 20.0]
     """
-    tissue = soft_tissue(slices)
-    # A black slice stays air, whatever its scale.
-    slopes = (SOFT_TISSUE_HU - DARKEST_HU) / np.where(np.isnan(tissue), 1.0, tissue)
+    slopes = (SOFT_TISSUE_HU - DARKEST_HU) / np.nan_to_num(_soft_tissue(slices), nan=1.0)  # a black slice stays air
     return slices.astype(np.float32) * slopes.astype(np.float32)[:, None, None] + np.float32(DARKEST_HU)

@@ -1,14 +1,13 @@
 """A mask of infection: read onto its scan's voxels, written with its scan's geometry and nothing else of its header."""
 
 import os
-from itertools import product
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 
-from covidlab.data.folders import EXTENSIONS
-from covidlab.data.orientation import disbelief, geometry
+from covidlab.data.folders import is_nifti
+from covidlab.data.orientation import corners_apart, disbelief, geometry
 from covidlab.data.volumes import Volume, read_nifti, sides
 from covidlab.errors import VolumeError
 from covidlab.files import whole_file
@@ -21,28 +20,15 @@ GEOMETRY = (
 
 
 def read_mask(path: str | os.PathLike, like: Volume | None = None) -> np.ndarray:
-    """Read a mask of infection.
+    """Read a mask of infection: uint8 (x, y, z), 0 and 1, in the stored order of its scan, `like`.
 
-    Parameters
-    ----------
-    path : path
-    like : Volume, optional
-        The scan that it belongs to, on whose voxels it must lie. A mask that is stored in another order, by its affine
-        and the scan's, is turned to the scan's.
-
-    Returns
-    -------
-    uint8 array (x, y, z), the scan's stored order, 0 and 1
-
-    Raises
-    ------
-    VolumeError
-        As `read_volume`; and for another shape or another place than the scan's, or values other than 0 and 1.
+    A mask that is stored in another order, by its affine and the scan's, is turned to the scan's. Raises a VolumeError
+    as `read_volume` does; and for another shape or another place than the scan's, or values other than 0 and 1.
     """
     return read_mask_with_findings(path, like)[0]
 
 
-def read_mask_with_findings(path: str | os.PathLike, like: Volume | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
+def read_mask_with_findings(path: str | os.PathLike, like: Volume | None = None) -> tuple[np.ndarray, list[str]]:
     """`read_mask`, and what is odd about the file, in plain sentences."""
     path = Path(path)
     header, affine, voxels, findings = read_nifti(path)
@@ -57,70 +43,53 @@ def read_mask_with_findings(path: str | os.PathLike, like: Volume | None = None)
         if values.max() == 3 and np.isin(values, (0, 1, 2, 3)).all():
             remedy += "; if 1 and 2 are the lungs and 3 is infection, take the record's Infection_Mask instead"
         raise VolumeError(path, f"a mask with the values {shown}", "only 0 and 1", remedy)
-    return np.rint(voxels).astype(np.uint8), tuple(findings)
-
-
-def write_mask(path: str | os.PathLike, mask: np.ndarray, like: Volume) -> None:
-    """Write a mask with its scan's exact affine, shape and header codes, and nothing else of the scan's header.
-
-    Parameters
-    ----------
-    path : path ending in .nii or .nii.gz
-        Written whole or not at all (`covidlab.files`); its folder is made if missing.
-    mask : 0/1 or bool array (x, y, z)
-        In the stored order of the scan, `like`: see `Volume.from_display`.
-
-    Raises
-    ------
-    VolumeError
-        If the mask has another shape than the scan, or the name another ending.
-    CovidlabError
-        If the place cannot be written.
-    """
-    path = Path(path)
-    if mask.shape != like.voxels.shape:
-        found, expected = f"a mask of shape {sides(mask.shape)}", sides(like.voxels.shape)
-        raise VolumeError(path, found, expected, "pass them in order")
-    if not path.name.endswith(EXTENSIONS):
-        raise VolumeError(path, "a name of another kind", "an ending .nii or .nii.gz", "add .nii.gz")
-    header = nib.Nifti1Header()
-    for field in GEOMETRY:
-        header[field] = like.header[field]
-    header.set_data_dtype(np.uint8)
-    header.set_slope_inter(1, 0)
-    header["descrip"] = b"covidlab infection mask"
-    # The affine is left to the header: passing one would make nibabel set codes that the scan does not have.
-    image = nib.Nifti1Image(mask.astype(np.uint8).reshape(like.header.get_data_shape()), None, header)
-    with whole_file(path) as scratch:
-        image.to_filename(scratch)
+    return np.rint(voxels).astype(np.uint8), findings
 
 
 def _on_the_scans_voxels(
     path: Path, header: nib.Nifti1Header, affine: np.ndarray, voxels: np.ndarray, like: Volume
 ) -> tuple[np.ndarray, list[str]]:
     """A mask's voxels in its scan's stored order, and what is odd about that; refused where they lie elsewhere."""
-    shape, findings, placed = voxels.shape, [], None
+    shape, findings, to_scan = voxels.shape, [], None
     believed = (like.spacing is not None, disbelief(header, affine) is None)
     if all(believed):
         to_scan = np.linalg.inv(like.affine) @ affine  # the mask's voxels -> the scan's
         turn = nib.io_orientation(to_scan)
-        voxels = nib.apply_orientation(voxels, turn)
-        placed = to_scan @ nib.orientations.inv_ornt_aff(turn, shape)
+        voxels, to_scan = nib.apply_orientation(voxels, turn), to_scan @ nib.orientations.inv_ornt_aff(turn, shape)
     elif any(believed):
-        findings.append(
-            "of scan and mask only one has an affine to believe: they are taken to be stored in the same order"
-        )
+        findings = ["of scan and mask only one has an affine to believe: they are taken to be stored in the same order"]
     if voxels.shape != like.voxels.shape:
         expected = f"{sides(like.voxels.shape)}, as {like.path.name} has"
         raise VolumeError(path, f"a mask of shape {sides(shape)}", expected, "pair each scan with its own mask")
-    if placed is not None:
-        corners = np.array(list(product(*((0, side - 1) for side in voxels.shape))))
-        off = float(np.abs(nib.affines.apply_affine(placed, corners) - corners).max())
-        # Software rounds affines; up to a quarter of a voxel each voxel of the mask still lies on its own.
-        if off > 0.25:
-            raise VolumeError(
-                path, f"a mask ({geometry(affine)}) that by its affine lies up to {off:.1f} voxels beside its scan",
-                f"the place of {like.path.name} ({geometry(like.affine)})",
-                "pair each scan with its own mask; one drawn on these very voxels is saved with the scan's affine",
-            )  # fmt: skip
+    # Software rounds affines; up to a quarter of a voxel each voxel of the mask still lies on its own.
+    if to_scan is not None and (off := np.abs(corners_apart(np.eye(4), to_scan, voxels.shape)).max()) > 0.25:
+        raise VolumeError(
+            path, f"a mask ({geometry(affine)}) that by its affine lies up to {off:.1f} voxels beside its scan",
+            f"the place of {like.path.name} ({geometry(like.affine)})",
+            "pair each scan with its own mask; one drawn on these very voxels is saved with the scan's affine",
+        )  # fmt: skip
     return voxels, findings
+
+
+def write_mask(path: str | os.PathLike, mask: np.ndarray, like: Volume) -> None:
+    """Write a mask, 0/1 or bool (x, y, z) in the stored order of its scan, `like`, to a name ending in .nii or .nii.gz.
+
+    It has the scan's exact affine, shape and header codes, and nothing else of its header; it is written whole or not
+    at all (`covidlab.files`), its folder made if missing. Raises a VolumeError if the mask has another shape than the
+    scan or the name another ending, a CovidlabError if the place cannot be written.
+    """
+    path = Path(path)
+    if mask.shape != like.voxels.shape:
+        found, expected = f"a mask of shape {sides(mask.shape)}", sides(like.voxels.shape)
+        raise VolumeError(path, found, expected, "pass them in order")
+    if not is_nifti(path):
+        raise VolumeError(path, "a name of another kind", "an ending .nii or .nii.gz", "add .nii.gz")
+    header = nib.Nifti1Header()
+    for field in GEOMETRY:
+        header[field] = like.header[field]
+    header.set_data_dtype(np.uint8)
+    header["descrip"] = b"covidlab infection mask"
+    # The affine is left to the header: passing one would make nibabel set codes that the scan does not have.
+    image = nib.Nifti1Image(mask.astype(np.uint8).reshape(like.header.get_data_shape()), None, header)
+    with whole_file(path) as scratch:
+        image.to_filename(scratch)

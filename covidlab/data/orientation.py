@@ -23,11 +23,11 @@ class Orientation:
 
     def to_display(self, array: np.ndarray) -> np.ndarray:
         """A view of a stored (x, y, z) array as (slice, row, column)."""
-        return np.flip(array.transpose(self.axes), [axis for axis in range(3) if self.flips[axis]])
+        return np.flip(array.transpose(self.axes), tuple(np.flatnonzero(self.flips)))
 
     def from_display(self, array: np.ndarray) -> np.ndarray:
         """The exact inverse of `to_display`."""
-        return np.flip(array, [axis for axis in range(3) if self.flips[axis]]).transpose(np.argsort(self.axes))
+        return np.flip(array, tuple(np.flatnonzero(self.flips))).transpose(np.argsort(self.axes))
 
 
 def spine_side(slices: np.ndarray) -> str:
@@ -78,55 +78,6 @@ def _bone_at_the_bottom(slices: list[tuple[np.ndarray, np.ndarray]]) -> float:
     return float(np.mean(shares)) if shares else 0.0
 
 
-def millimetres(sizes: np.ndarray) -> str:
-    return " x ".join(f"{size:.4g}" for size in sizes) + " mm"
-
-
-def in_millimetres(header: nib.Nifti1Header, affine: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """An affine in mm, whatever unit of length its header names, and what is odd about that.
-
-    A unit that makes no voxel of a CT, whose sides are between 0.01 and 100 mm, is not believed where mm would.
-    """
-    factor = {1: 1000.0, 3: 0.001}.get(int(header["xyzt_units"]) % 8)  # metres, micrometres; all else is mm
-    sizes = nib.affines.voxel_sizes(affine)
-
-    def plausible(sizes: np.ndarray) -> bool:
-        return bool(((sizes > 0.01) & (sizes < 100)).all())
-
-    if disbelief(header, affine):
-        return affine, []
-    if factor is None:
-        warned = f"WARNING: voxels of {millimetres(sizes)}, which no CT has: check the unit of length"
-        return affine, [] if plausible(sizes) else [warned]
-    name = "metres" if factor > 1 else "micrometres"
-    if plausible(sizes) and not plausible(sizes * factor):
-        return affine, [f"lengths are said to be {name}, which no CT's are: {millimetres(sizes)} is believed"]
-    finding = f"lengths are in {name}: taken as mm, {millimetres(sizes * factor)}"
-    warned = "" if plausible(sizes * factor) else "WARNING: "
-    return np.diag([factor, factor, factor, 1]) @ affine, [warned + finding]
-
-
-def _two_geometries(header: nib.Nifti1Header, to_mm: float) -> list[str]:
-    """What is odd about a header whose qform and sform put voxels at two places; the sform is what counts."""
-    if not (int(header["sform_code"]) and int(header["qform_code"])):
-        return []
-    forms = [np.diag([to_mm, to_mm, to_mm, 1]) @ form for form in (header.get_qform(), header.get_sform())]
-    corners = np.array(list(product(*((0, side - 1) for side in header.get_data_shape()[:3]))))
-    places = [nib.affines.apply_affine(form, corners) for form in forms]
-    off = float(np.linalg.norm(places[0] - places[1], axis=1).max())
-    # As far as a mask may lie beside its scan.
-    if not np.isfinite(off) or off <= 0.25 * nib.affines.voxel_sizes(forms[1]).min():
-        return []
-    qform, sform = map(geometry, forms)
-    return [f"the qform says {qform}, the sform {sform}, up to {off:.4g} mm apart: the sform is believed"]
-
-
-def geometry(affine: np.ndarray) -> str:
-    """An affine in words."""
-    codes = "".join(map(str, nib.aff2axcodes(affine)))
-    return f"stored {codes}, voxels of {millimetres(nib.affines.voxel_sizes(affine))}"
-
-
 def disbelief(header: nib.Nifti1Header, affine: np.ndarray) -> str | None:
     """Why an affine cannot be believed; None where it can."""
     if int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0:
@@ -140,6 +91,58 @@ def disbelief(header: nib.Nifti1Header, affine: np.ndarray) -> str | None:
     return "an identity affine, unit zooms, no units" if unit and int(header["xyzt_units"]) % 8 == 0 else None
 
 
+def in_millimetres(header: nib.Nifti1Header, affine: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """An affine in mm, whatever unit of length its header names, and what is odd about that.
+
+    A unit that makes no voxel of a CT, whose sides are between 0.01 and 100 mm, is not believed where mm would.
+    """
+    if disbelief(header, affine):
+        return affine, []
+    unit, factor = {1: ("metres", 1000.0), 3: ("micrometres", 0.001)}.get(int(header["xyzt_units"]) % 8, ("mm", 1.0))
+    stored, sizes = (nib.affines.voxel_sizes(affine) * scale for scale in (1, factor))
+    as_stored, as_said = (bool(((0.01 < one) & (one < 100)).all()) for one in (stored, sizes))
+    if unit == "mm":
+        warned = f"WARNING: voxels of {millimetres(sizes)}, which no CT has: check the unit of length"
+        return affine, [] if as_said else [warned]
+    if as_stored and not as_said:
+        return affine, [f"lengths are said to be {unit}, which no CT's are: {millimetres(stored)} is believed"]
+    finding = f"lengths are in {unit}: taken as mm, {millimetres(sizes)}"
+    return np.diag([factor, factor, factor, 1]) @ affine, [finding if as_said else f"WARNING: {finding}"]
+
+
+def millimetres(sizes: np.ndarray) -> str:
+    return " x ".join(f"{size:.4g}" for size in sizes) + " mm"
+
+
+def geometry(affine: np.ndarray) -> str:
+    """An affine in words."""
+    codes = "".join(map(str, nib.aff2axcodes(affine)))
+    return f"stored {codes}, voxels of {millimetres(nib.affines.voxel_sizes(affine))}"
+
+
+def corners_apart(one: np.ndarray, other: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """From where one affine puts each corner of a volume to where another does: (8, 3)."""
+    corners = np.array(list(product(*((0, side - 1) for side in shape[:3]))))
+    return nib.affines.apply_affine(other, corners) - nib.affines.apply_affine(one, corners)
+
+
+def _contradictions(header: nib.Nifti1Header, spacing: tuple[float, float, float]) -> list[str]:
+    """Where a header says twice where voxels lie, or how large they are, and not the same."""
+    to_mm, findings = spacing[0] / nib.affines.voxel_sizes(header.get_best_affine())[0], []
+    if int(header["sform_code"]) and int(header["qform_code"]):
+        qform, sform = (np.diag([to_mm, to_mm, to_mm, 1]) @ form for form in (header.get_qform(), header.get_sform()))
+        off = float(np.linalg.norm(corners_apart(qform, sform, header.get_data_shape()), axis=1).max())
+        # As far as a mask may lie beside its scan.
+        if np.isfinite(off) and off > 0.25 * nib.affines.voxel_sizes(sform).min():
+            said = f"the qform says {geometry(qform)}, the sform {geometry(sform)}, up to {off:.4g} mm apart"
+            findings.append(f"{said}: the sform is believed")
+    zooms = to_mm * np.array(header.get_zooms()[:3], float)
+    if not np.allclose(zooms, spacing, rtol=0.01):
+        given = f"pixdim gives voxels of {millimetres(zooms)}, the affine {millimetres(spacing)}"
+        findings.append(f"{given}: the affine is believed")
+    return findings
+
+
 def orient(
     path: Path, header: nib.Nifti1Header, affine: np.ndarray, voxels: np.ndarray, intensities: Intensities
 ) -> tuple[Orientation, tuple[float, float, float] | None, list[str]]:
@@ -151,7 +154,7 @@ def orient(
 
     spacing, findings = None, []
     if why := disbelief(header, affine):
-        findings = [f"no affine to believe ({why}): spacing unknown, orientation by rule"]
+        findings.append(f"no affine to believe ({why}): spacing unknown, orientation by rule")
         axis = _slice_axis(voxels.shape)
         # The record's files have their slices along the last axis.
         orientation, rule = _by_name(record_name(case_name(path))) if axis == 2 else None, "the record's rule"
@@ -173,16 +176,6 @@ def orient(
             f"WARNING: {rule} says that the spine is down, the picture shows it {side}: check the orientation"
         )
     return orientation, spacing, findings + (_contradictions(header, spacing) if spacing else [])
-
-
-def _contradictions(header: nib.Nifti1Header, spacing: tuple[float, float, float]) -> list[str]:
-    """Where a header says twice where voxels lie, or how large they are, and not the same."""
-    to_mm = spacing[0] / nib.affines.voxel_sizes(header.get_best_affine())[0]
-    findings, zooms = _two_geometries(header, to_mm), to_mm * np.array(header.get_zooms()[:3], float)
-    if not np.allclose(zooms, spacing, rtol=0.01):
-        given = f"pixdim gives voxels of {millimetres(zooms)}, the affine {millimetres(spacing)}"
-        findings.append(f"{given}: the affine is believed")
-    return findings
 
 
 def _by_affine(affine: np.ndarray) -> Orientation:

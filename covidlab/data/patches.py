@@ -27,28 +27,15 @@ class PatchPlaces:
 
 
 def patch_count(height: int, width: int) -> int:
-    """How many patches lie wholly inside a slice: 384,400 of 11 x 11 in 630 x 630 (section II).
-
-    Examples
-    --------
-    >>> patch_count(630, 630)
-    384400
-    """
+    """How many patches lie wholly inside a slice: 384,400 of 11 x 11 in 630 x 630 (section II)."""
     return max(0, height - paper.PATCH_SIZE + 1) * max(0, width - paper.PATCH_SIZE + 1)
 
 
 def slice_patches(slice_: np.ndarray, size: int = paper.PATCH_SIZE) -> np.ndarray:
     """The patch around **every** pixel of a slice (height, width); beyond the border the slice is reflected.
 
-    Returns
-    -------
-    array (height, width, size, size)
-        A view of the reflected slice: element (row, column) is the patch around that pixel.
-
-    Raises
-    ------
-    ValueError
-        If the size is even, or the slice is too small to be reflected.
+    Returns a view of the reflected slice, (height, width, size, size): element (row, column) is the patch around that
+    pixel. Raises a ValueError if the size is even, or the slice too small to be reflected.
     """
     if size < 1 or size % 2 == 0:
         raise ValueError(f"a patch needs a centre pixel, so its size must be odd; found {size}")
@@ -58,7 +45,7 @@ def slice_patches(slice_: np.ndarray, size: int = paper.PATCH_SIZE) -> np.ndarra
 
 
 def sample_places(masks: np.ndarray, slices: np.ndarray, patches: int, random: np.random.Generator) -> PatchPlaces:
-    """Draw patch centres, half of them lesion, every slice with an equal say.
+    """Draw patch centres, half of them lesion, every slice with an equal say, shuffled.
 
     First a slice is drawn, then a pixel of the wanted class in it. So one patient's wide lesion does not crowd out
     the small ones of the others.
@@ -68,38 +55,24 @@ def sample_places(masks: np.ndarray, slices: np.ndarray, patches: int, random: n
     masks : uint8 array (slices, height, width), 0 or 1
         May be a memory map.
     slices : 1-D ndarray of int
-        Positions to draw from.
+        Positions to draw from. A ValueError says that none of them shows a lesion, or all are nothing else.
     patches : int
         How many in all; an odd one is healthy.
     random : numpy Generator
-
-    Returns
-    -------
-    PatchPlaces
-        Shuffled.
-
-    Raises
-    ------
-    ValueError
-        If none of the slices shows a lesion, or all are nothing else.
     """
-    slices = np.asarray(slices)
     lesions = [np.flatnonzero(masks[k]) for k in slices]
-    sizes = np.array([len(pixels) for pixels in lesions])
-    pixels = int(np.prod(masks.shape[1:]))
+    sizes, pixels = np.array([len(lesion) for lesion in lesions]), int(np.prod(masks.shape[1:]))
     with_lesion, with_healthy = np.flatnonzero(sizes), np.flatnonzero(sizes < pixels)
-    if not len(with_lesion):
-        raise ValueError("no slice shows a lesion: nothing balanced can be drawn")
-    if not len(with_healthy):
-        raise ValueError("no slice shows a healthy pixel: nothing balanced can be drawn")
+    for found, kind in ((with_lesion, "lesion"), (with_healthy, "healthy pixel")):
+        if not len(found):
+            raise ValueError(f"no slice shows a {kind}: nothing balanced can be drawn")
 
     positive = np.arange(patches) < patches // 2
     chosen = np.where(positive, random.choice(with_lesion, patches), random.choice(with_healthy, patches))
     # The lesion pixels of all slices lie one after the other; each slice's begin at its offset.
     offsets = np.concatenate([[0], np.cumsum(sizes)[:-1]])[chosen[positive]]
-    within = random.integers(sizes[chosen[positive]])
     places = np.empty(patches, np.int64)
-    places[positive] = np.concatenate(lesions)[offsets + within]
+    places[positive] = np.concatenate(lesions)[offsets + random.integers(sizes[chosen[positive]])]
     # Healthy pixels are so many that trying again is quick.
     open_ = np.flatnonzero(~positive)
     while len(open_):

@@ -1,13 +1,12 @@
 """The slice cache: every axial slice of a cohort as one memory-mapped array, beside a table of what it is.
 
 A slice out of a .nii.gz costs the unpacking of the whole volume; out of this cache it costs one read.
-The cache is keyed by the content of the files, built once, to a temporary name, under a lock: two notebooks
+Its folder is named by the content of the files, and built once, under a scratch name and a lock: two notebooks
 that start together build it once, and a killed build leaves nothing that could be mistaken for a cache.
 """
 
 import csv
 import hashlib
-import json
 import os
 import shutil
 import tempfile
@@ -66,34 +65,22 @@ class SliceCache:
 
 
 def open_slice_cache(cohort: Cohort, size: int = 128, root: Path | None = None) -> SliceCache:
-    """Open the cohort's cache on a grid, building it first where there is none.
+    """Open the cohort's cache on a square grid of `size` pixels a side, building it first where there is none.
 
-    Parameters
-    ----------
-    cohort : Cohort
-    size : int
-        Pixels a side of the square grid: each slice's longer side is scaled to it, the shorter one padded with air.
-    root : Path, optional
-        The folder that holds caches; by default ``cache`` under `covidlab.data.folders.data_home`.
-
-    Raises
-    ------
-    VolumeError
-        If a file cannot be read; nothing is left behind then.
-    CohortError
-        If the cache folder cannot be written, or read.
+    `root` is the folder that holds caches; by default ``cache`` under `covidlab.data.folders.data_home`. Raises a
+    VolumeError if a file of the cohort cannot be read, and leaves nothing behind then; a CohortError if the cache
+    cannot be written, or read.
     """
     root = root or data_home() / "cache"
     folder = root / f"{cohort.name}-{size}-{_content_key(cohort, size)[:16]}"
     try:
-        if (folder / "cache.json").exists():
+        if folder.exists():
             nothing_to_do(_title(size))
         else:
             root.mkdir(parents=True, exist_ok=True)
             # Whoever shares the folder may build, too: so their lock is not private.
             with FileLock(f"{folder}.lock", mode=0o666):
-                # Whoever waited for the lock finds the work done.
-                if not (folder / "cache.json").exists():
+                if not folder.exists():  # whoever waited for the lock finds the work done
                     _build(cohort, size, folder)
         return _load(folder, cohort.name)
     except OSError as error:
@@ -113,7 +100,7 @@ def grid_spacing(case: Case, size: int) -> tuple[float, float, float] | None:
         return None
     fit = GridFit.of(volume, size)
     between, down, across = (volume.spacing[axis] for axis in volume.orientation.axes)
-    return between, down * fit.height / fit.inner_height, across * fit.width / fit.inner_width
+    return between, down * fit.height / fit.covered[0], across * fit.width / fit.covered[1]
 
 
 def _content_key(cohort: Cohort, size: int) -> str:
@@ -150,10 +137,7 @@ def _build(cohort: Cohort, size: int, folder: Path) -> None:
         np.save(scratch / "masks.npy", np.concatenate(masks))
         with (scratch / "slices.csv").open("w", newline="") as file:
             csv.writer(file).writerows([("case", "patient", "z", "positive_pixels"), *rows])
-        (scratch / "cache.json").write_text(json.dumps({"format": FORMAT, "cohort": cohort.name, "size": size}))
         os.chmod(scratch, 0o755)  # mkdtemp makes it private
-        if folder.exists():
-            shutil.rmtree(folder)
         os.replace(scratch, folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -162,7 +146,8 @@ def _build(cohort: Cohort, size: int, folder: Path) -> None:
 def _load(folder: Path, cohort: str) -> SliceCache:
     with (folder / "slices.csv").open(newline="") as file:
         _, *rows = csv.reader(file)
-    cases, patients, z, positive_pixels = map(np.array, zip(*rows))
+    cases, patients, z, lesion = map(np.array, zip(*rows))
     images, masks = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("images", "masks"))
-    z, positive_pixels = z.astype(int), positive_pixels.astype(int)
-    return SliceCache(images, masks, cases, patients, z, positive_pixels, images.shape[1], cohort, folder)
+    return SliceCache(
+        images, masks, cases, patients, z.astype(int), lesion.astype(int), images.shape[1], cohort, folder
+    )

@@ -6,7 +6,7 @@ score says how well a model completes patients that it has seen. A split by pati
 one side. Every score names its protocol, and `shared_patients` says how far a split leaks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,26 +16,22 @@ from covidlab.data.slices import SliceCache
 from covidlab.errors import CovidlabError
 
 PROTOCOLS = ("slice", "patient")
-# Of the protocol patient; the seed says which of them is held out.
-FOLDS = 4
-
 PARTS = ("train", "validation", "test")
+FOLDS = 4  # of the protocol patient; the seed says which of them is held out
 
 
 @dataclass(frozen=True)
 class Split:
     """Three disjoint sets of slices, as their positions in a cohort's table of slices, that together cover it."""
 
-    train: np.ndarray  # 1-D, int, as are the other two
+    train: np.ndarray  # 1-D, int, sorted, as are the other two
     validation: np.ndarray
     test: np.ndarray
     protocol: str  # "slice" or "patient"
     seed: int
 
     def part(self, name: str) -> np.ndarray:
-        """The slice numbers of "train", "validation" or "test"."""
-        if name not in PARTS:
-            raise ValueError(f"unknown part {name!r}: use one of {', '.join(PARTS)}")
+        """The positions of "train", "validation" or "test"."""
         return getattr(self, name)
 
 
@@ -61,9 +57,9 @@ def split_by_slice(slices: int, seed: int = 0) -> Split:
 def patient_folds(patients: Sequence[str], folds: int = FOLDS) -> list[tuple[str, ...]]:
     """Divide patients, named once a slice, into folds of equally many patients and about equally many slices.
 
-    Every patient is in exactly one fold; there are at most as many folds as patients.
+    Every patient is in exactly one fold. Raises a ValueError for fewer than 2 folds, or more than patients.
     """
-    names, sizes = np.unique(np.asarray(patients), return_counts=True)
+    names, sizes = np.unique(patients, return_counts=True)
     if not 2 <= folds <= len(names):
         raise ValueError(f"{len(names)} patients cannot fill {folds} folds; use 2 to {len(names)}")
     order = np.random.default_rng(0).permutation(len(names))
@@ -78,50 +74,42 @@ def patient_folds(patients: Sequence[str], folds: int = FOLDS) -> list[tuple[str
     return [tuple(sorted(fold)) for fold in held]
 
 
-def split_by_patient(patients: Sequence[str], held_out: Sequence[str], seed: int = 0) -> Split:
-    """Hold out whole patients: the named ones test, one or more of the others validate.
+def split_by_patient(patients: Sequence[str], held_out: Collection[str], seed: int) -> Split:
+    """Hold out whole patients of those that slices are of: the named ones test, one or more of the others validate.
 
-    Parameters
-    ----------
-    patients : sequence of str
-        The patient of each slice of the cohort.
-    held_out : sequence of str
-        The test patients.
-    seed : int
-        Chooses the validation patients: shuffled, taken until there are two of them with about 10 % of the remaining
-        slices, but fewer than half of the patients; one is the least.
+    The seed chooses who validates: shuffled, taken until there are two of them with about 10 % of the remaining slices,
+    but fewer than half of the patients; one is the least. Raises a ValueError if a name is unknown or a part empty.
     """
-    patients = np.asarray(patients).astype(str)
-    names = sorted(set(patients))
-    if unknown := sorted(set(held_out) - set(names)):
-        raise ValueError(f"no patient named {', '.join(unknown)} in this cohort; it has {', '.join(names)}")
-    rest = sorted(set(names) - set(held_out))
+    patients, held_out = np.asarray(patients), set(held_out)
+    names = set(patients.tolist())
+    if unknown := held_out - names:
+        raise ValueError(
+            f"no patient named {', '.join(sorted(unknown))} in this cohort; it has {', '.join(sorted(names))}"
+        )
+    rest = sorted(names - held_out)
     if not held_out or len(rest) < 2:
         raise ValueError("a split by patient needs at least one patient to test, one to validate and one to train")
     test = np.isin(patients, list(held_out))
     wanted = paper.VALIDATION_SHARE * np.count_nonzero(~test)
     # Two, since the threshold that suits one patient best says little of the next.
-    choosers: list[str] = []
-    for name in np.random.default_rng(seed).permutation(rest)[: max(1, (len(rest) - 1) // 2)]:
-        choosers.append(str(name))
-        if len(choosers) >= 2 and np.count_nonzero(np.isin(patients, choosers)) >= wanted:
+    shuffled = np.random.default_rng(seed).permutation(rest)[: max(1, (len(rest) - 1) // 2)]
+    for number in range(1, len(shuffled) + 1):
+        validation = np.isin(patients, shuffled[:number])
+        if number >= 2 and np.count_nonzero(validation) >= wanted:
             break
-    validation = np.isin(patients, choosers)
     return Split(np.flatnonzero(~test & ~validation), np.flatnonzero(validation), np.flatnonzero(test), "patient", seed)
 
 
 def shared_patients(split: Split, patients: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """The leak check: which patients of training also stand in "validation" and "test", sorted, where the patient of
     each slice is given; empty where nothing leaks."""
-    patients = np.asarray(patients).astype(str)
-    trained = set(patients[split.train])
+    trained, patients = set(np.asarray(patients)[split.train]), np.asarray(patients)
     return {name: tuple(sorted(trained & set(patients[split.part(name)]))) for name in ("validation", "test")}
 
 
 def leak_sentence(split: Split, patients: Sequence[str]) -> str:
     """What the leak check found, as one sentence for people; refuses a patient split that leaks with a ValueError."""
-    shared = shared_patients(split, patients)
-    tested = sorted(set(np.asarray(patients).astype(str)[split.test]))
+    shared, tested = shared_patients(split, patients), sorted(set(np.asarray(patients)[split.test]))
     if split.protocol != "patient":
         return (
             f"protocol slice LEAKS: {len(shared['test'])} of the {len(tested)} test patients also train the model, "
@@ -132,7 +120,7 @@ def leak_sentence(split: Split, patients: Sequence[str]) -> str:
     return f"protocol patient: the {len(tested)} test patients ({', '.join(tested)}) were never seen in training"
 
 
-def make_split(cache: SliceCache, protocol: str, seed: int, test_patients: Sequence[str] = ()) -> Split:
+def make_split(cache: SliceCache, protocol: str, seed: int, test_patients: Collection[str] = ()) -> Split:
     """The split of a cohort's slices that a protocol, "slice" or "patient", and a seed mean.
 
     `test_patients` are held out under the protocol "patient"; where none is named, fold `seed` of `FOLDS`. Raises a
@@ -140,20 +128,17 @@ def make_split(cache: SliceCache, protocol: str, seed: int, test_patients: Seque
     """
     if protocol not in PROTOCOLS:
         raise CovidlabError("protocol", repr(protocol), " or ".join(PROTOCOLS), "choose one of them")
-    patients = cache.patients
+    number = len(set(cache.patients))
     try:
-        if protocol == "patient":
-            if (number := len(set(patients))) < 3:
-                found = f"{number} patient" + "s" * (number != 1)
-                raise ValueError(f"{found}; at least three are needed: one to train, one to validate, one to test")
-            if not test_patients:
-                folds = patient_folds(patients, min(FOLDS, len(set(patients))))
-                test_patients = folds[seed % len(folds)]
-            return split_by_patient(patients, test_patients, seed)
-        if test_patients:
-            raise ValueError("test patients are named, which only the protocol patient can hold out")
-        return split_by_slice(len(patients), seed)
+        if protocol == "slice":
+            if test_patients:
+                raise ValueError("test patients are named, which only the protocol patient can hold out")
+            return split_by_slice(len(cache.patients), seed)
+        if number < 3:
+            found = f"{number} patient" + "s" * (number != 1)
+            raise ValueError(f"{found}; at least three are needed: one to train, one to validate, one to test")
+        folds = patient_folds(cache.patients, min(FOLDS, number))
+        return split_by_patient(cache.patients, test_patients or folds[seed % len(folds)], seed)
     except ValueError as problem:
-        remedy = "choose the other protocol or other test patients"
-        expected = "a split with slices in all three parts"
+        expected, remedy = "a split with slices in all three parts", "choose the other protocol or other test patients"
         raise CovidlabError(f"protocol {protocol}", str(problem), expected, remedy) from problem

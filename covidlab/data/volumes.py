@@ -14,7 +14,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from covidlab.data.folders import EXTENSIONS
+from covidlab.data.folders import is_nifti
 from covidlab.data.intensities import Intensities, check_window, find_stretched, meaning_of
 from covidlab.data.orientation import Orientation, in_millimetres, orient
 from covidlab.errors import VolumeError
@@ -81,11 +81,8 @@ class Volume:
 def read_volume(path: str | os.PathLike) -> Volume:
     """Read a CT volume from .nii or .nii.gz.
 
-    Raises
-    ------
-    VolumeError
-        If the file is missing, damaged, no NIfTI file, not three-dimensional, or holds values that are neither
-        HU nor the record's window. The message names the file, what was found and what to do.
+    Raises a VolumeError, which names the file, what was found and what to do, if the file is missing, damaged, no NIfTI
+    file, not three-dimensional, or holds values that are neither HU nor the record's window.
     """
     return as_volume(Path(path), *read_nifti(Path(path)))
 
@@ -104,19 +101,18 @@ def as_volume(
             path, f"{bad} voxels that are NaN or infinite", "a number in every voxel",
             "write the scan again from its source; air is -1000 HU, not NaN",
         )  # fmt: skip
-    intensities, findings_of_numbers = meaning_of(path, voxels)
-    orientation, spacing, findings_of_place = orient(path, header, affine, voxels, intensities)
-    findings = findings + findings_of_numbers
+    intensities, of_numbers = meaning_of(path, voxels)
+    orientation, spacing, of_place = orient(path, header, affine, voxels, intensities)
     # Which axis the slices follow each other along is known only now.
     if intensities.kind == "record_window" and (stretched := find_stretched(orientation.to_display(voxels))):
-        intensities = stretched
-        findings = findings + [
+        intensities, of_numbers = stretched, [
             "grey values are scaled per slice, not by the record's window: HU are estimated from each slice's darkest "
             "voxel and its soft tissue, and dense tissue above it may be some tens of HU off"
-        ]
+        ]  # fmt: skip
     elif intensities.kind != "hu":
-        findings = findings + check_window(voxels, 255 if intensities.kind == "record_window" else 1)
-    return Volume(path, voxels, header, affine, spacing, intensities, orientation, tuple(findings + findings_of_place))
+        of_numbers = check_window(voxels, 255 if intensities.kind == "record_window" else 1)
+    findings = (*findings, *of_numbers, *of_place)
+    return Volume(path, voxels, header, affine, spacing, intensities, orientation, findings)
 
 
 def read_nifti(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, list[str]]:
@@ -126,7 +122,7 @@ def read_nifti(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, li
             raise VolumeError(path, "no such file", NIFTI, "check the name")
         if path.is_dir():
             raise VolumeError(path, "a folder", NIFTI, "name one file in it")
-        if not path.name.endswith(EXTENSIONS):
+        if not is_nifti(path):
             raise VolumeError(path, "a file of another kind by its name", NIFTI, "convert the scan to NIfTI")
         # nibabel repairs small header faults and logs each; what matters is found below.
         with nib.imageglobals.LoggingOutputSuppressor():
@@ -141,7 +137,7 @@ def read_nifti(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, li
         found, remedy = f"a header that contradicts itself ({error})", "correct that field, or write the scan again"
         raise VolumeError(path, found, NIFTI, remedy) from error
     except (EOFError, OSError, ValueError, zlib.error) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise VolumeError(path, f"a damaged or cut-off file ({reason})", f"the whole of {NIFTI}", AGAIN) from error
     affine, findings = in_millimetres(image.header, image.affine)
     if voxels.ndim == 4:
@@ -160,13 +156,17 @@ def _opened(path: Path) -> nib.Nifti1Image:
     zipped = content.startswith(b"\x1f\x8b")
     if zipped and not named_zipped:
         raise VolumeError(path, "a compressed file named as a plain one", NIFTI, f"rename it to {path.name}.gz")
-    if named_zipped and not zipped and _nifti_kind(content):
+    if named_zipped and not zipped and _kind(content):
         raise VolumeError(path, "a plain file named as compressed", NIFTI, f"rename it to {path.stem}")
     content = gzip.decompress(content) if named_zipped else content
-    kind = _nifti_kind(content)
-    if not kind:
+    if not (kind := _kind(content)):
         raise VolumeError(path, "no NIfTI header (is it text, or another format?)", NIFTI, AGAIN)
     return kind.from_bytes(_with_a_rotation(path, kind.header_class, content))
+
+
+def _kind(content: bytes) -> type[nib.Nifti1Image] | None:
+    kinds = (nib.Nifti1Image, nib.Nifti2Image)
+    return next((kind for kind in kinds if kind.header_class.may_contain_header(content)), None)
 
 
 def _with_a_rotation(path: Path, kind: type[nib.Nifti1Header], content: bytes) -> bytes:
@@ -189,11 +189,6 @@ def _with_a_rotation(path: Path, kind: type[nib.Nifti1Header], content: bytes) -
     return header.binaryblock + content[size:]
 
 
-def _nifti_kind(content: bytes) -> type[nib.Nifti1Image] | None:
-    kinds = (nib.Nifti1Image, nib.Nifti2Image)
-    return next((kind for kind in kinds if kind.header_class.may_contain_header(content)), None)
-
-
 def _check_layout(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
     if dtype.kind not in "iufb":
         raise VolumeError(path, f"voxels of type {dtype}", "one grey value a voxel", "convert it to grey values")
@@ -208,4 +203,4 @@ def _check_layout(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
 
 
 def sides(shape: tuple[int, ...]) -> str:
-    return " x ".join(str(side) for side in shape)
+    return " x ".join(map(str, shape))

@@ -24,11 +24,8 @@ from covidlab.phantom.scans import ScanPlan, cohort_plans, make_scan
 from covidlab.progress import nothing_to_do, track
 
 MARKER = "phantom.json"
-
 VERSION = 4  # raise it whenever the drawn voxels change: cohorts of another version are made anew
-
 IMAGES, MASKS, LUNGS = "COVID-19-CT-Seg_20cases", "Infection_Mask", "Lung_Mask"  # the record's folder names
-
 TITLE = "drawing the phantom"  # of its progress
 
 
@@ -48,17 +45,18 @@ def write_cohort(folder: Path, profile: str = "lesson", seed: int = 0) -> Path:
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent, ignore_cleanup_errors=True)
+        with tempfile.TemporaryDirectory(
+            prefix=f".{folder.name}-", dir=folder.parent, ignore_cleanup_errors=True
+        ) as scratch:
+            drawn = Path(scratch, "drawn")
+            for name in (IMAGES, MASKS, LUNGS):
+                (drawn / name).mkdir(parents=True)
+            _write_scans(plans, drawn)
+            (drawn / MARKER).write_text(json.dumps(identity, indent=1))
+            _put_in_place(drawn, folder, identity)
     except OSError as error:
-        found = f"a place that cannot be written ({error.strerror})"
-        raise CovidlabError(folder, found, "a folder with write permission", "set COVIDLAB_HOME, or --out") from error
-    with scratch:
-        drawn = Path(scratch.name, "drawn")
-        for name in (IMAGES, MASKS, LUNGS):
-            (drawn / name).mkdir(parents=True)
-        _write_scans(plans, drawn)
-        (drawn / MARKER).write_text(json.dumps(identity, indent=1))
-        _put_in_place(drawn, folder, identity)
+        found, expected = f"a place that cannot be written ({error.strerror})", "room in a folder with write permission"
+        raise CovidlabError(folder, found, expected, "set COVIDLAB_HOME, or --out") from error
     return folder
 
 

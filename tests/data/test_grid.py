@@ -39,15 +39,16 @@ def test_flat_slices_stay_flat_there_and_back(height, width, size):
     np.testing.assert_allclose(back, 100, rtol=1e-5)
 
 
-@pytest.mark.parametrize("height, width, size", [(63, 40, 128), (200, 150, 64)])
-def test_the_centre_of_a_spot_is_kept_there_and_back(height, width, size):
-    rows, columns = np.mgrid[:height, :width]
-    spot = 250 * np.exp(-((rows - 0.4 * height) ** 2 + (columns - 0.55 * width) ** 2) / (2 * (0.08 * width) ** 2))
-    fit = GridFit(size, height, width)
-    back = fit.from_grid(fit.to_grid(np.rint(spot)[None].astype(np.uint8)).astype(np.float32))[0]
-    assert (back * rows).sum() / back.sum() == pytest.approx(0.4 * height, abs=0.1)
-    assert (back * columns).sum() / back.sum() == pytest.approx(0.55 * width, abs=0.1)
-    assert np.abs(back - spot).max() < 12
+def test_the_centre_of_a_spot_is_kept_there_and_back():
+    for height, width, size in ((63, 40, 128), (200, 150, 64)):
+        rows, columns = np.mgrid[:height, :width]
+        apart = (rows - 0.4 * height) ** 2 + (columns - 0.55 * width) ** 2
+        spot = 250 * np.exp(-apart / (2 * (0.08 * width) ** 2))
+        fit = GridFit(size, height, width)
+        back = fit.from_grid(fit.to_grid(np.rint(spot)[None].astype(np.uint8)).astype(np.float32))[0]
+        assert (back * rows).sum() / back.sum() == pytest.approx(0.4 * height, abs=0.1)
+        assert (back * columns).sum() / back.sum() == pytest.approx(0.55 * width, abs=0.1)
+        assert np.abs(back - spot).max() < 12
 
 
 def test_masks_keep_their_area_and_stay_binary():
@@ -71,7 +72,7 @@ def test_pixels_twice_as_high_as_wide_keep_the_pictures_proportions_there_and_ba
 
 def test_a_slice_as_large_as_the_grid_is_resampled_where_its_pixels_are_not_square():
     fit = GridFit(8, 8, 8, aspect=0.5)
-    assert not fit.is_identity and (fit.inner_height, fit.inner_width, fit.top) == (4, 8, 2)
+    assert not fit.is_identity and fit.place == (slice(2, 6), slice(0, 8))
 
 
 def test_a_side_without_pixels_is_refused():
