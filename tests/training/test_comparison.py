@@ -5,8 +5,7 @@ import numpy as np
 from covidlab.models.segmenter import Segmenter
 from covidlab.models.weights_file import WeightsInfo
 from covidlab.training.comparison import TestSlices, typical_slices, worst_slices
-from covidlab.training.configs import Config
-from covidlab.training.recipe import Recipe
+from covidlab.training.recipe import Config, Recipe
 from covidlab.training.runs import run_experiment
 from studies.figures import write_figures
 

@@ -3,6 +3,7 @@ import json
 
 import numpy as np
 import pytest
+from covidlab.training.judging import report_run, slice_borders
 
 from covidlab.beyond.export import export_model, missing_packages
 from covidlab.beyond.exported import score_exported
@@ -10,9 +11,7 @@ from covidlab.data.cohorts import read_cohort
 from covidlab.data.slices import grid_spacing, open_slice_cache
 from covidlab.errors import CovidlabError
 from covidlab.evaluation.counts import Counts
-from covidlab.training.configs import Config
-from covidlab.training.judging import report_run, slice_borders
-from covidlab.training.recipe import Recipe
+from covidlab.training.recipe import Config, Recipe
 from covidlab.training.report import report_rows
 from covidlab.training.runs import rounded, run_experiment
 from studies.tables import over_seeds

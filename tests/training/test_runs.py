@@ -12,8 +12,7 @@ from covidlab.data.slices import open_slice_cache
 from covidlab.errors import CovidlabError
 from covidlab.evaluation.counts import Counts
 from covidlab.models import light_unet
-from covidlab.training.configs import Config
-from covidlab.training.recipe import Recipe, recipe_for
+from covidlab.training.recipe import Config, Recipe, recipe_for
 from covidlab.training.runs import Run, read_run, rounded, run_experiment, run_name
 from studies.summaries import summary_over_seeds
 from tests.conftest import write_scan
