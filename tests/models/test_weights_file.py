@@ -1,7 +1,4 @@
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 
 import h5py
@@ -114,16 +111,6 @@ def test_a_patient_is_known_by_the_names_that_copies_of_the_record_give(saved):
     for name in ("radiopaedia_org_covid-19-pneumonia-10_85902_3-dcm", "coronacases_org_001"):
         assert info.has_seen(name, patient_of(name))
     assert not info.has_seen("coronacases_org_002", patient_of("coronacases_org_002"))
-
-
-def test_the_users_own_keras_settings_change_nothing(tmp_path):
-    settings = {"backend": "theano", "floatx": "float16", "epsilon": 0.1, "image_data_format": "channels_first"}
-    (tmp_path / "keras.json").write_text(json.dumps(settings))
-    code = "from covidlab._tensorflow import keras; import keras.config as k; "
-    code += "print(k.backend(), k.image_data_format(), k.floatx(), k.epsilon(), keras.layers.Dense(1).compute_dtype)"
-    settings = os.environ | {"KERAS_HOME": str(tmp_path), "KERAS_BACKEND": "torch"}
-    done = subprocess.run([sys.executable, "-c", code], env=settings, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["tensorflow", "channels_last", "float32", "1e-07", "float32"]
 
 
 @pytest.mark.parametrize("name", SHIPPED)
