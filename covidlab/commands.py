@@ -10,7 +10,7 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from covidlab import paper
+from covidlab import paper, tables
 from covidlab.data.cohorts import open_cohort
 from covidlab.data.scans import is_single_scan
 from covidlab.data.slices import open_slice_cache
@@ -79,12 +79,10 @@ def run_of(config, cache, folder: Path):
 
 def print_runs(runs) -> None:
     """Scores of runs, after what they must be read with."""
-    from covidlab.tables import markdown
-
     sentences = dict.fromkeys(run.config.sentence for run in runs.values())
     print("\n".join(sentences), "pooled over all pixels of a part", sep="; ")
     print(*dict.fromkeys(run.leak for run in runs.values()), sep="\n", end="\n\n")
-    print(markdown([
+    print(tables.markdown([
         {"model": name, "part": part} | {key.replace("f1", "F1"): f"{value:.3f}" for key, value in scores.items()}
         for name, run in runs.items() for part, scores in run.scores.items()
     ]))  # fmt: skip
@@ -103,7 +101,6 @@ def train(options) -> None:
 
 def score(options) -> None:
     """Score weights on a cohort, case by case."""
-    from covidlab import tables
     from covidlab.models.segmenter import open_segmenter
     from covidlab.training import report
 
@@ -161,7 +158,6 @@ def predict(options) -> None:
 
 def time(options, known=None) -> None:
     """Time a slice, in the forms of `covidlab.beyond.timing` or in those given."""
-    from covidlab import tables
     from covidlab.beyond import timing
     from covidlab.plots import scores, style
 
@@ -219,8 +215,6 @@ def run_cohort(source, config):
 
 def write_table(stem: Path | None, title: str, rows, provenance, note: str) -> None:
     """Write a table if a stem is given, and say where."""
-    from covidlab import tables
-
     if stem:
         tables.write_table(stem, title, rows, provenance, note)
         print(f"\n{stem}.md")

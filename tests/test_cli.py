@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from covidlab import cli
+from covidlab.beyond.export import missing_packages
 from covidlab.cli import _parser, main
 from covidlab.commands import config_of
 from covidlab.models import MODELS
@@ -87,6 +89,10 @@ def test_a_network_is_trained_read_again_scored_and_used(capsys, cohort_folder, 
     status, _, err = run(capsys, "predict", cohort_folder, "-o", tmp_path / "no", "--weights", weights)
     assert status == 2 and f"name {cohort_folder / 'images'}" in err
     assert [len(list((tmp_path / "masks").glob(f"*.{kind}"))) for kind in ("nii.gz", "png")] == [3, 3]
+    if not missing_packages("ai_edge_litert"):  # the extra `export`
+        status, out, _ = run(capsys, "export", folder, "-o", tmp_path / "m.tflite", "--data", cohort_folder)
+        in_keras, in_file = re.search(r"F1 on test (\S+) in Keras, (\S+) in the file", out).groups()
+        assert status == 0 and float(in_file) == pytest.approx(float(in_keras), abs=2e-4)
 
 
 @pytest.mark.parametrize(

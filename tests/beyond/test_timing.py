@@ -21,23 +21,16 @@ def one_layer(layer, maps=1):
     return keras.Model(inputs, layer(inputs))
 
 
-@pytest.mark.parametrize(
-    "layer, operations",
-    [
-        # Two for each weight at each place: 3 x 3 x 1 x 5 weights at the 8 x 8 pixels that come out.
-        (layers.Conv2D(5, 3, padding="same"), 2 * 45 * 64),
+def test_operations_equal_the_count_by_hand():
+    """Two for each weight at each place."""
+    for layer, operations in [
+        (layers.Conv2D(5, 3, padding="same"), 2 * 45 * 64),  # 3 x 3 x 1 x 5 weights at the 8 x 8 pixels that come out
         (layers.Conv2D(5, 3), 2 * 45 * 36),
         (layers.Conv2D(5, 3, strides=2, padding="same"), 2 * 45 * 16),
-        # A transposed convolution: 2 x 2 x 1 x 5 weights at the 8 x 8 pixels that go in.
-        (layers.Conv2DTranspose(5, 2, strides=2), 2 * 20 * 64),
+        (layers.Conv2DTranspose(5, 2, strides=2), 2 * 20 * 64),  # 2 x 2 x 1 x 5 weights at the 8 x 8 that go in
         (layers.MaxPooling2D(), 0),
-    ],
-)
-def test_operations_of_one_layer_equal_the_count_by_hand(layer, operations):
-    assert gflop_per_slice(one_layer(layer), 8) * 1e9 == pytest.approx(operations)
-
-
-def test_the_light_u_net_takes_9_45_gflop_for_a_slice_of_the_record():
+    ]:
+        assert gflop_per_slice(one_layer(layer), 8) * 1e9 == pytest.approx(operations)
     assert gflop_per_slice(light_unet(), 630) == gflop_per_slice(light_unet(), 640) == pytest.approx(9.45, abs=0.005)
 
 
@@ -47,10 +40,6 @@ def test_all_threads_are_the_processors_of_this_process_and_none_is_measured_twi
     for words in (["0"], ["many"], ["1.5"]):
         with pytest.raises(CovidlabError, match="numbers above 0"):
             resolve_threads(words)
-
-
-def test_the_spread_is_median_and_quartiles():
-    assert Spread.of([5, 1, 3, 2, 4]) == Spread(2, 3, 4)
 
 
 def by_hand():
@@ -64,11 +53,9 @@ def by_hand():
     )  # fmt: skip
 
 
-def test_the_peak_is_the_faster_product():
-    assert peak_gflops(by_hand().products[2]) == pytest.approx(2 * 4096**3 / 0.4e9)
-
-
 def test_the_tables_hold_what_was_measured_and_name_what_was_not():
+    assert Spread.of([5, 1, 3, 2, 4]) == Spread(2, 3, 4)
+    assert peak_gflops(by_hand().products[2]) == pytest.approx(2 * 4096**3 / 0.4e9), "of the faster product"
     lines = [*by_hand().setting.splitlines(), *markdown(by_hand().time_rows()).splitlines()]
     assert "| 2 | 0.500 (0.500-0.600) | 0.400 (0.400-0.400) | 344 |" in lines
     assert "| nano_unet | compiled call | 2 | 0.25 | 10.0 (9.0-11.5) | 0.020 | 53% |" in lines
