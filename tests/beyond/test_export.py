@@ -38,9 +38,9 @@ def test_a_float_file_gives_what_keras_gives_at_a_size_that_needs_padding(tmp_pa
 
 
 @ONNX
-@pytest.mark.parametrize("build", [light_unet, lambda: fcn8s(width=1 / 64), dense_patch_cnn])
-def test_every_model_of_the_course_can_be_exported(tmp_path, slices, build):
-    assert export.export_model(build(), tmp_path / "m.onnx", slices[:1]).largest_difference < export.LARGEST_DIFFERENCE
+def test_every_model_of_the_course_can_be_exported(tmp_path, slices):
+    for model in (light_unet(widths=(2, 3)), fcn8s(width=1 / 64), dense_patch_cnn(widths=(2, 3))):
+        assert export.export_model(model, tmp_path / "m.onnx", slices[:1]).largest_difference < 1e-4
 
 
 @LITERT
@@ -62,13 +62,10 @@ def test_a_file_that_does_something_else_is_not_kept(tmp_path, model, slices, mo
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name, int8, words", [("m.pb", False, "ending .onnx or .tflite"), ("m.onnx", True, ".tflite")])
-def test_a_target_that_cannot_be_is_refused_before_any_work(tmp_path, name, int8, words):
-    with pytest.raises(CovidlabError, match=words):
-        export.check_target(tmp_path / name, int8)
-
-
-def test_a_missing_package_is_named_with_the_command_that_installs_it(tmp_path, monkeypatch):
+def test_a_target_that_cannot_be_is_refused_and_a_missing_package_named_with_what_installs_it(tmp_path, monkeypatch):
+    for name, int8, words in (("m.pb", False, "ending .onnx or .tflite"), ("m.onnx", True, ".tflite")):
+        with pytest.raises(CovidlabError, match=words):
+            export.check_target(tmp_path / name, int8)
     monkeypatch.setattr(export, "find_spec", lambda name: None)
     with pytest.raises(CovidlabError, match="no package ai-edge-litert.*pip install ai-edge-litert"):
         export.check_target(tmp_path / "m.tflite", int8=False)
