@@ -14,9 +14,8 @@ from pathlib import Path
 
 from covidlab.data.cohorts import open_cohort
 from covidlab.data.slices import open_slice_cache
-from covidlab.training.configs import Config
 from covidlab.training.lessons import LESSONS
-from covidlab.training.recipe import Recipe, recipe_for
+from covidlab.training.recipe import Config, Recipe, recipe_for
 from covidlab.training.runs import WEIGHTS, run_experiment
 
 COHORT, UPDATES = "phantom-lesson", 1500

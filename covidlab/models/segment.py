@@ -95,7 +95,7 @@ def predict_all(source: Path, target: Path, segmenter: Segmenter, look: Look | N
 
 def _pairs(source: Path, target: Path) -> list[tuple[Path, Path]]:
     """Which scan becomes which mask."""
-    scans, to_a_file = _scans_in(source) if source.is_dir() else [], target.name.endswith(EXTENSIONS)
+    scans, to_a_file = _scans_in(source) if source.is_dir() else [], is_nifti(target)
     if scans and holds_slices(source):
         if not to_a_file:
             raise CovidlabError(

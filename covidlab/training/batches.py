@@ -1,5 +1,6 @@
 """The batches of a training: which slices, in which order, with which masks, turned and mirrored how."""
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -22,19 +23,18 @@ def training_slices(cache: SliceCache, split: Split, recipe: Recipe) -> np.ndarr
     return undersample(kept, cache.positive, recipe.negatives_per_positive, split.seed)
 
 
-def annotations(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int) -> np.ndarray:
-    """The masks to learn from, at the slices' positions: the cache's own, or with wrong borders, the same each time."""
-    if not recipe.border_error:
-        return cache.masks
+def with_wrong_borders(cache: SliceCache, slices: np.ndarray, pixels: float, seed: int) -> SliceCache:
+    """The cache as it is learnt from: borders at the slices' positions are wrong by some pixels, each time the same."""
+    if not pixels:
+        return cache
     masks = np.zeros(cache.masks.shape, np.uint8)
-    masks[slices] = disturb_borders(cache.masks[slices], recipe.border_error, seed)
-    return masks
+    masks[slices] = disturb_borders(cache.masks[slices], pixels, seed)
+    return replace(cache, masks=masks)
 
 
-def training_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int, first_update: int = 0):
-    """The batches of a training, from any update on: shuffled passes over the slices, given by their positions.
-
-    A run that is resumed sees exactly what it would have seen.
+def training_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int, updates: range | None = None):
+    """The batches of some updates of a training, by default of all: shuffled passes over the slices, given by their
+    positions. A batch depends on the update's number, not on where one starts.
 
     Returns
     -------
@@ -43,11 +43,11 @@ def training_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed
     random, wanted = np.random.default_rng(seed), recipe.updates * recipe.batch_size
     passes = [random.permutation(slices) for _ in range(-(-wanted // len(slices)))]
     positions = np.concatenate(passes)[:wanted].astype(np.int64).reshape(-1, recipe.batch_size)
-    reference = annotations(cache, slices, recipe, seed)
+    numbers = np.array(updates or range(recipe.updates), dtype=np.int64)
     shape = (recipe.batch_size, cache.size, cache.size, 1)
 
     def read(batch):
-        return cache.images[batch][..., None], reference[batch][..., None]
+        return cache.images[batch][..., None], cache.masks[batch][..., None]
 
     def prepare(update, batch):
         images, masks = tf.numpy_function(read, [batch], (tf.uint8, tf.uint8), stateful=False)
@@ -55,24 +55,23 @@ def training_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed
         images, masks = tf.cast(images, tf.float32) / 255, tf.cast(masks, tf.float32)
         return augmented(images, masks, tf.stack([seed, update]), recipe.augment) if recipe.augment else (images, masks)
 
-    numbered = tf.data.Dataset.from_tensor_slices((np.arange(len(positions), dtype=np.int64), positions))
+    numbered = tf.data.Dataset.from_tensor_slices((numbers, positions[numbers]))
     # Two workers keep ahead of the model; their order is kept, as the run must be repeatable.
-    return numbered.skip(first_update).map(prepare, num_parallel_calls=2, deterministic=True).prefetch(4)
+    return numbered.map(prepare, num_parallel_calls=2, deterministic=True).prefetch(4)
 
 
-def patch_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int, first_update: int = 0):
+def patch_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int, updates: range | None = None):
     """As `training_batches` for the patch CNN: `batch_size` patches an update, half of them around a lesion pixel.
 
     Returns
     -------
     tf.data.Dataset of (float32 (batch, 11, 11, 1) in 0..1, float32 (batch, 1, 1, 1), 0 or 1: the centre is lesion)
     """
-    reference = annotations(cache, slices, recipe, seed)
 
-    @lru_cache(maxsize=2)  # an epoch's, and the next one's, which is being prepared
+    @lru_cache(maxsize=1)
     def places_of(epoch: int) -> PatchPlaces:
         number = recipe.updates_per_epoch * recipe.batch_size
-        return sample_places(reference, slices, number, np.random.default_rng([seed, epoch]))
+        return sample_places(cache.masks, slices, number, np.random.default_rng([seed, epoch]))
 
     def cut(update):
         epoch, number = divmod(int(update), recipe.updates_per_epoch)
@@ -85,7 +84,8 @@ def patch_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: i
         shape = (recipe.batch_size, paper.PATCH_SIZE, paper.PATCH_SIZE, 1)
         return tf.ensure_shape(patches, shape), tf.ensure_shape(positive, (recipe.batch_size, 1, 1, 1))
 
-    return tf.data.Dataset.range(first_update, recipe.updates).map(prepare).prefetch(4)
+    some = updates or range(recipe.updates)
+    return tf.data.Dataset.range(some.start, some.stop).map(prepare).prefetch(4)
 
 
 def augmented(images, masks, seed, strength: float = 1.0):
@@ -96,7 +96,6 @@ def augmented(images, masks, seed, strength: float = 1.0):
     images, masks : float32 (batch, size, size, 1)
         In 0..1, and 0 or 1; so is what is returned.
     seed : int64 (2,)
-        The same seed gives the same result.
     strength : float
         At 1 up to 7 degrees, 7 % zoom, 4 % shift, 10 % contrast and 4 % brightness; at 2 twice that.
     """
@@ -138,21 +137,9 @@ def undersample(
 ) -> np.ndarray:
     """Drop slices without lesions from training: the paper's way to balance (section III.B).
 
-    Parameters
-    ----------
-    train : 1-D ndarray of int
-        Positions of the training slices; those that stay are returned, sorted.
-    positive : ndarray of bool
-        For every slice of the cohort, whether it shows any lesion.
-    negatives_per_positive : float or None
-        How many negative slices to keep for each positive one. 0 keeps none, as the paper did; None keeps all.
-    seed : int
-        Chooses which negatives stay.
-
-    Raises
-    ------
-    ValueError
-        If no training slice is positive.
+    `train`, 1-D int, are positions of training slices; those that stay are returned, sorted. `positive` says of every
+    slice of the cohort whether it shows lesion. So many negative slices stay for each positive one, chosen by the seed:
+    0 keeps none, as the paper did, None all. `ValueError` if no training slice is positive.
 
     Examples
     --------
@@ -179,7 +166,6 @@ def disturb_borders(masks: np.ndarray, pixels: float, seed: int = 0) -> np.ndarr
     masks : 0/1 array (slices, height, width)
     pixels : float
         Typical displacement of the border (standard deviation across it), at most twice that; 0 changes nothing.
-    seed : int
 
     Returns
     -------

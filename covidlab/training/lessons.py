@@ -12,8 +12,8 @@ from pathlib import Path
 
 from covidlab.data.slices import SliceCache
 from covidlab.tables import markdown
-from covidlab.training.configs import Config, asked_for
-from covidlab.training.runs import Run, read_run, run_experiment
+from covidlab.training.recipe import Config
+from covidlab.training.runs import Run, asked_for, read_run, run_experiment
 from covidlab.weights import FOLDER
 
 LESSONS = FOLDER / "lessons"
