@@ -167,7 +167,8 @@ def _add_train(command) -> None:
 def _add_score(command) -> None:
     sub = command(
         "score", "score weights on every slice of a cohort, case by case",
-        "Scores on patients seen in training say nothing about new ones; such cases are named.\n\n"
+        "Scores on patients seen in training say nothing about new ones; such cases are named.\n"
+        "They are the network's alone; one line tells what is left inside the lungs, as `predict` marks.\n\n"
         "  covidlab score --data FOLDER                                    the shipped weights\n"
         "  covidlab score --weights phantom --data FOLDER                  those that have seen the phantom only\n"
         "  covidlab score --weights phantom --cases 'phantom_0[38]*'       on phantom patients that they have not seen",
@@ -182,6 +183,7 @@ def _add_predict(command) -> None:
     sub = command(
         "predict", "segment a scan, or a folder of scans, into NIfTI masks",
         "The scan is resampled to the weights' grid, the probabilities back to the scan's own, then thresholded.\n"
+        "What lies outside the lungs is dropped. Where no lungs are found the mask is empty, and a note says so.\n"
         "The mask has the scan's shape, affine and header codes.\n\n"
         "  covidlab predict scan.nii.gz -o mask.nii.gz\n  covidlab predict scans/ -o masks/\n"
         "  covidlab predict dicom-series/ -o mask.nii.gz --overlay",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from covidlab.data.lungs import lung_mask
 from covidlab.data.slices import SliceCache
 from covidlab.data.splits import PARTS, Split
 from covidlab.errors import CovidlabError
@@ -54,8 +55,8 @@ def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None) ->
     """
     split, segmenter, spacings = run.config.split(cache), run.segmenter, spacings or {}
     probabilities = np.empty(cache.images.shape, np.float32)
-    for rows, found in _predicted(segmenter, cache):
-        probabilities[rows] = found
+    for rows in _by_case(cache):
+        probabilities[rows] = segmenter.probabilities(cache.images[rows])
     marked = segmenter.mark(probabilities)
     table = slice_table(cache.masks, marked, cache.cases, cache.patients, cache.z)
     for part in PARTS:
@@ -85,19 +86,21 @@ def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None) ->
     return found
 
 
-def judge_weights(segmenter: Segmenter, cache: SliceCache) -> SliceTable:
-    """What weights get right and wrong on every slice of a cohort, such as one that their training never saw."""
-    marked = np.empty(cache.images.shape, bool)
-    for rows, found in _predicted(segmenter, cache):
-        marked[rows] = segmenter.mark(found)
-    return slice_table(cache.masks, marked, cache.cases, cache.patients, cache.z)
+def judge_weights(segmenter: Segmenter, cache: SliceCache) -> tuple[SliceTable, SliceTable]:
+    """What weights get right and wrong on every slice of a cohort, such as one that their training never saw: the
+    network alone, slice by slice, and what is left of it inside the lungs of each scan, as `covidlab predict` marks."""
+    marked, within = np.empty((2, *cache.images.shape), bool)
+    for rows in _by_case(cache):
+        marked[rows] = segmenter.mask(cache.images[rows])
+        within[rows] = marked[rows] & lung_mask(cache.images[rows]).near
+    alone, kept = (slice_table(cache.masks, one, cache.cases, cache.patients, cache.z) for one in (marked, within))
+    return alone, kept
 
 
-def _predicted(segmenter: Segmenter, cache: SliceCache) -> Iterator[tuple]:
-    """Where a case's slices lie in the cache, and their probabilities, case after case."""
+def _by_case(cache: SliceCache) -> Iterator[np.ndarray]:
+    """Where a case's slices lie in the cache, case after case."""
     for case in track(list(dict.fromkeys(cache.cases.tolist())), "predicting"):
-        rows = cache.case(case)
-        yield rows, segmenter.probabilities(cache.images[rows])
+        yield cache.case(case)
 
 
 def _check_same_masks(run: Run, part: str, table: SliceTable) -> None:

@@ -136,7 +136,7 @@ def ends(interval: Mapping) -> str:
     return "one patient" if interval["low"] is None else f"{interval['low']:.3f} to {interval['high']:.3f}"
 
 
-def case_rows(table: SliceTable, seen: Sequence[str] = ()) -> list[dict[str, str]]:
+def case_rows(table: SliceTable, seen: Sequence[str] = (), within: SliceTable | None = None) -> list[dict[str, str]]:
     """Slices by case and pooled: scores, F1's interval over patients, and negative slices left empty.
 
     Parameters
@@ -144,12 +144,14 @@ def case_rows(table: SliceTable, seen: Sequence[str] = ()) -> list[dict[str, str
     table : SliceTable
     seen : sequence of str
         Cases whose patients were in training: they are marked, and the others pooled on a line of their own.
+    within : SliceTable, optional
+        The same slices with what is marked outside the lungs dropped: a line of its own.
 
     Returns
     -------
     list of dict of column -> text
-        A line a case; all slices pooled; the same without cases of hardly any positive slices, where there are such;
-        positive slices only.
+        A line a case; all slices pooled; these inside the lungs; all without cases of hardly any positive slices, where
+        there are such; positive slices only.
     """
 
     def line(name: str, part: SliceTable, interval: bool = True) -> dict[str, str]:
@@ -166,6 +168,8 @@ def case_rows(table: SliceTable, seen: Sequence[str] = ()) -> list[dict[str, str
     if set(seen) & set(cases) and set(cases) - set(seen):
         rows.append(line("not seen, pooled", table[~np.isin(table.cases, list(seen))]))
     rows.append(line("all, pooled", table))
+    if within is not None:
+        rows.append(line("all, inside the lungs", within))
     if few := [case for case, part in cases.items() if part.positive.sum() <= NEARLY_EMPTY]:
         rows.append(line(f"without {', '.join(few)}", table[~np.isin(table.cases, few)]))
     return [*rows, line("positive slices only", table[table.positive])]

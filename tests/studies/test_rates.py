@@ -66,6 +66,6 @@ def test_a_scan_from_file_to_file_is_compared_with_its_model(cohort_folder, monk
     found = volume_time(scan, segmenter, rounds=2)
     assert (found.shape, found.grid) == ((32, 32, 12), 16)
     assert (found.seconds, found.model_seconds) == (7, 2)
-    assert found.parts == {"reading": 1, "grid and back": 0}
+    assert found.parts == {"reading": 1, "lungs": 0, "grid and back": 0}
     assert (found.ratio, found.processor_ratio) == pytest.approx((7 / 2, 9 / 3))
     assert "32 x 32 x 12, on 16 px: file to file 7.00 s, the model alone 2.00 s; ratio 3.50" in found.sentence

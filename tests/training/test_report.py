@@ -10,13 +10,16 @@ from covidlab.data.cohorts import read_cohort
 from covidlab.data.slices import grid_spacing, open_slice_cache
 from covidlab.errors import CovidlabError
 from covidlab.evaluation.counts import Counts
+from covidlab.models.segmenter import Segmenter
+from covidlab.models.weights_file import WeightsInfo
 from covidlab.training.configs import Config
-from covidlab.training.judging import report_run, slice_borders
+from covidlab.training.judging import judge_weights, report_run, slice_borders
 from covidlab.training.recipe import Recipe
-from covidlab.training.report import report_rows
+from covidlab.training.report import case_rows, report_rows
 from covidlab.training.runs import rounded, run_experiment
 from studies.tables import over_seeds
-from tests.conftest import SIDE, SLICES, write_scan
+from tests.chest import chest, write_chest
+from tests.conftest import SIDE, SLICES, marks_bright_pixels, write_scan
 
 RECIPE = Recipe(updates=2, batch_size=2, updates_per_epoch=2)
 
@@ -104,6 +107,24 @@ def test_an_exported_file_is_scored_on_the_runs_own_test_part(known, tmp_path):
     slices = cache.images[:1, ..., None].astype(np.float32) / 255
     done = export_model(run.segmenter.network, tmp_path / "m.tflite", slices)
     assert score_exported(done.path, run, cache) == run.counts["test"]
+
+
+def test_weights_are_judged_on_all_they_mark_and_on_what_lies_in_the_lungs(tmp_path):
+    hu, _ = chest()
+    hu[8:12, 60:68, 30:40] = hu[8:12, 60:68, 62:66] = 240  # a lesion, and something between the lungs
+    write_scan(tmp_path, "one", slices=24, side=128)
+    write_chest(tmp_path / "images" / "one.nii.gz", hu)
+    hu[hu < 240] = 0
+    hu[:, :, 62:66] = 0
+    write_chest(tmp_path / "masks" / "one.nii.gz", (hu > 0).astype(np.uint8))
+    alone, within = judge_weights(
+        Segmenter(marks_bright_pixels(), WeightsInfo("light_unet", 128, 0.5, "nothing")),
+        open_slice_cache(read_cohort(tmp_path), 128, tmp_path / "cache"),
+    )
+    assert (alone.pooled().tp, alone.pooled().fp, alone.pooled().fn) == (320, 4 * 8 * 4, 0)
+    assert (within.pooled().tp, within.pooled().fp, within.pooled().fn) == (320, 0, 0)
+    rows = {row["case"]: row["precision"] for row in case_rows(alone, within=within)}
+    assert rows["all, pooled"] == "0.714" and rows["all, inside the lungs"] == "1.000"
 
 
 def test_borders_are_in_millimetres_where_known_and_a_slice_left_blank_is_infinitely_far(cache):
