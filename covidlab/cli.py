@@ -144,7 +144,8 @@ def _add_fetch(command) -> None:
 def _add_inspect(command) -> None:
     sub = command(
         "inspect", "look at every file of a cohort, or at one scan, and say what is odd",
-        f"A cohort is {LAYOUT}.\nA scan is a .nii or .nii.gz file, or a folder with the DICOM slices of one series.",
+        f"A cohort is {LAYOUT}.\n"
+        "A scan is a .nii or .nii.gz file, or a folder or .zip with the DICOM slices of one series.",
     )  # fmt: skip
     sub.add_argument("folder", nargs="?", metavar="FOLDER|SCAN", help="default: $COVIDLAB_DATA, else the phantom")
     cases_option(sub)
@@ -189,7 +190,7 @@ def _add_predict(command) -> None:
         "  covidlab predict dicom-series/ -o mask.nii.gz --overlay",
     )  # fmt: skip
     sub.add_argument("scan", type=Path, metavar="SCAN", help="a .nii or .nii.gz file, a folder of\n"
-                     "them, or a folder with the DICOM slices of one series")
+                     "them, or a folder or .zip with the DICOM slices of one series")
     sub.add_argument("-o", "--out", type=Path, required=True, metavar="MASK", help="a file, or a folder for a folder")
     weights_option(sub)
     sub.add_argument("--overlay", action="store_true", help="draw some slices with what is marked, too: MASK as .png")
