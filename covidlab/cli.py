@@ -159,7 +159,8 @@ def _add_fetch(command) -> None:
 def _add_inspect(command) -> None:
     sub = command(
         "inspect", "look at every file of a cohort, or at one scan, and say what is odd",
-        f"A cohort is {LAYOUT}.\nA scan is a .nii or .nii.gz file, or a folder with the DICOM slices of one series.",
+        f"A cohort is {LAYOUT}.\n"
+        "A scan is a .nii or .nii.gz file, or a folder or .zip with the DICOM slices of one series.",
     )  # fmt: skip
     sub.add_argument("folder", nargs="?", metavar="FOLDER|SCAN", help="default: $COVIDLAB_DATA, else the phantom")
     cases_option(sub)
@@ -182,7 +183,8 @@ def _add_train(command) -> None:
 def _add_score(command) -> None:
     sub = command(
         "score", "score weights on every slice of a cohort, case by case",
-        "Scores on patients seen in training say nothing about new ones; such cases are named.\n\n"
+        "Scores on patients seen in training say nothing about new ones; such cases are named.\n"
+        "They are the network's alone; one line tells what is left inside the lungs, as `predict` marks.\n\n"
         "  covidlab score --data FOLDER                                    the shipped weights\n"
         "  covidlab score --weights phantom --data FOLDER                  those that have seen the phantom only\n"
         "  covidlab score --weights phantom --cases 'phantom_0[38]*'       on phantom patients that they have not seen",
@@ -197,11 +199,12 @@ def _add_predict(command) -> None:
     sub = command(
         "predict", "segment a scan, or a folder of scans, into NIfTI masks",
         "The scan is resampled to the weights' grid, the probabilities back to the scan's own, then thresholded.\n"
+        "What lies outside the lungs is dropped. Where no lungs are found the mask is empty, and a note says so.\n"
         "The mask has the scan's shape, affine and header codes.\n\n"
         "  covidlab predict scan.nii.gz -o mask.nii.gz\n  covidlab predict scans/ -o masks/\n"
         "  covidlab predict dicom-series/ -o mask.nii.gz --overlay",
     )  # fmt: skip
-    scan = "a .nii or .nii.gz file, a folder of them, or a folder with the DICOM slices of one series"
+    scan = "a .nii or .nii.gz file, a folder of them, or a folder or .zip with the DICOM slices of one series"
     sub.add_argument("scan", type=Path, metavar="SCAN", help=scan)
     sub.add_argument("-o", "--out", type=Path, required=True, metavar="MASK", help="a file, or a folder for a folder")
     weights_option(sub)

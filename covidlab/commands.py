@@ -109,7 +109,8 @@ def score(options) -> None:
     cohort = open_cohort(options.data, cases=options.cases)
     cache = open_slice_cache(cohort, info.grid)
     seen = [case.name for case in cohort.cases if info.has_seen(case.name, case.patient)]
-    rows = report.case_rows(report.judge_weights(segmenter, cache), seen)
+    alone, within = report.judge_weights(segmenter, cache)
+    rows = report.case_rows(alone, seen, within)
     title = f"{info.model} trained on {info.trained_on}, scored on {cohort.name}"
     print(f"{title}, threshold {info.threshold:g}")
     if not info.seen:
@@ -146,6 +147,9 @@ def predict(options) -> None:
         positive = done.positive_slices / done.slices
         print(f"{done.mask}: {done.positive_slices} of {done.slices} slices positive ({positive:.0%}), "
               f"{done.positive_voxels} voxels, {volume}")  # fmt: skip
+        if done.involvement:
+            shares = ", ".join(f"{side} lung {share:.1%}" for side, share in done.involvement.items())
+            print(f"  lung involvement, the share that is marked: {shares}")
         if options.overlay:
             print(f"  drawn: {overlay.overlay_path(done.mask)}")
         name = folders.case_name(done.scan)

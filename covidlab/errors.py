@@ -15,7 +15,7 @@ class CovidlabError(ValueError):
     """
 
     def __init__(self, subject: str | PathLike, found: str, expected: str, remedy: str):
-        self.subject = str(subject)
+        self.subject, self.told = str(subject), (found, expected, remedy)
         super().__init__(f"{subject}: found {found}; expected {expected}; {remedy}.")
 
 

@@ -15,11 +15,12 @@ import numpy as np
 
 from covidlab._tensorflow import keras, tf
 from covidlab.data.grid import GridFit
+from covidlab.data.lungs import lung_mask
 from covidlab.data.scans import read_scan
 from covidlab.data.slices import SliceCache
 from covidlab.data.splits import Split
 from covidlab.models.segment import predict_file
-from covidlab.models.segmenter import Segmenter, slices_for
+from covidlab.models.segmenter import Segmenter
 from covidlab.training.batches import training_slices
 from covidlab.training.fit import learner_and_batches, train
 from covidlab.training.recipe import Recipe
@@ -82,7 +83,7 @@ class VolumeTime:
     processor_ratio : float
         The same in processor time.
     parts : dict of str -> float
-        Median seconds of reading, and of the way to the grid and back.
+        Median seconds of reading, of finding the lungs, and of the way to the grid and back.
     """
 
     scan: str
@@ -151,7 +152,7 @@ def volume_time(scan: Path, segmenter: Segmenter, rounds: int = 5) -> VolumeTime
     on its slices. A `VolumeError` if the scan cannot be read."""
     volume = read_scan(scan)
     fit = GridFit.of(volume, segmenter.info.grid)
-    on_grid = np.concatenate(list(slices_for(volume, fit)))
+    on_grid = fit.to_grid(volume.slices())
     probabilities = segmenter.probabilities(on_grid)
     times: dict[str, list[np.ndarray]] = {}
 
@@ -167,11 +168,12 @@ def volume_time(scan: Path, segmenter: Segmenter, rounds: int = 5) -> VolumeTime
             timed("all", lambda: predict_file(scan, mask, segmenter))
             timed("model", lambda: segmenter.probabilities(on_grid))
             timed("reading", lambda: read_scan(scan))
+            timed("lungs", lambda: lung_mask(volume.slices(), volume.pixel_aspect))
             timed("grid and back", lambda: (fit.to_grid(volume.slices()), fit.from_grid(probabilities)))
     found = {part: np.array(values) for part, values in times.items()}
     ratio = np.median(found["all"] / found["model"], axis=0)
     seconds = {part: float(np.median(values[:, 0])) for part, values in found.items()}
-    parts = {part: seconds[part] for part in ("reading", "grid and back")}
+    parts = {part: seconds[part] for part in ("reading", "lungs", "grid and back")}
     return VolumeTime(
         scan.name, volume.voxels.shape, segmenter.info.grid, seconds["all"], seconds["model"], float(ratio[0]),
         float(ratio[1]), parts,

@@ -86,6 +86,15 @@ def untrained_run(config, cache, folder):
     return run
 
 
+def marks_bright_pixels():
+    """A model that has learned that white is lesion: a network of one weight."""
+    from covidlab._tensorflow import keras  # seconds, which most tests need not wait for
+
+    model = keras.Sequential([keras.Input((None, None, 1)), keras.layers.Conv2D(1, 1, activation="sigmoid")])
+    model.set_weights([np.full((1, 1, 1, 1), 100.0), np.array([-90.0])])  # 0.5 at grey 0.9
+    return model
+
+
 def run_main(main, capsys, *arguments):
     """Call a command line's main: its status, and what it wrote on standard output and error."""
     status = main([str(argument) for argument in arguments])

@@ -18,6 +18,7 @@ from covidlab.models import MODELS
 from covidlab.tables import read_table
 from covidlab.training import LOSSES
 from covidlab.training.recipe import GRIDS, OPTIONS, recipe_for
+from tests.chest import chest, write_chest
 from tests.conftest import SLICES, run_main, write_scan
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -81,7 +82,8 @@ def test_a_network_is_trained_read_again_scored_and_used(capsys, cohort_folder, 
     assert str(tmp_path) not in text
     scan = cohort_folder / "images" / "someone_else.nii.gz"
     status, out, _ = run(capsys, "predict", scan, "-o", tmp_path / "mask.nii.gz", "--weights", weights)
-    assert status == 0 and "slices positive" in out and " ml" in out
+    assert status == 0 and "0 of 12 slices positive" in out and " 0.0 ml" in out
+    assert "in the field" in out and "nothing is marked" in out, "its scans are grey squares"
     before, after = nib.load(scan), nib.load(tmp_path / "mask.nii.gz")
     assert after.shape == before.shape and np.array_equal(after.affine, before.affine)
     several = ("predict", cohort_folder / "images", "-o", tmp_path / "masks", "--weights", weights, "--overlay")
@@ -93,6 +95,15 @@ def test_a_network_is_trained_read_again_scored_and_used(capsys, cohort_folder, 
         status, out, _ = run(capsys, "export", folder, "-o", tmp_path / "m.tflite", "--data", cohort_folder)
         in_keras, in_file = re.search(r"F1 on test (\S+) in Keras, (\S+) in the file", out).groups()
         assert status == 0 and float(in_file) == pytest.approx(float(in_keras), abs=2e-4)
+
+
+def test_predict_says_what_share_of_each_lung_is_marked(capsys, tmp_path):
+    write_chest(tmp_path / "chest.nii.gz", chest(sides=(2,))[0])
+    options = ("predict", tmp_path / "chest.nii.gz", "-o", tmp_path / "mask.nii.gz", "--weights", "phantom")
+    status, out, _ = run(capsys, *options)
+    assert status == 0 and "note: WARNING: the right lung is not found" in out
+    (line,) = (line for line in out.splitlines() if "involvement" in line)
+    assert re.fullmatch(r"  lung involvement, the share that is marked: left lung \d+\.\d%", line)
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,17 @@ from scipy import ndimage
 from skimage.morphology import disk
 
 from covidlab.data.grid import GridFit
-from covidlab.data.intensities import window
+from covidlab.data.intensities import Intensities
 
 GRID = 128
 DENSEST_AIR = 145  # grey of -400 HU: what is above is tissue, until a scan's own air and soft tissue are known
+GAS = 0.07  # of the way from air to soft tissue: what is thinner fills windpipe and bowel
 RIGHT, LEFT = 1, 2
+SIDES = {"right": RIGHT, "left": LEFT}  # The patient's
 FAR = 999  # pixels: a wall without a lung before it
+MARGIN = 2  # pixels that a lesion may lie beside the mask: in 15 real scans 0.13 % lie farther, without it 1.8 %
+CUT_OFF = 0.2  # of the body across: less, widest at the field's end, is no chest; 15 real ones have 0.3 to 0.5
+LOPSIDED = 2 / 3  # of the other lung's size: below, something is amiss; of 15 real scans the least is 0.78
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +31,31 @@ class Lungs:
     """The lungs of a scan, or why there are none."""
 
     sides: np.ndarray  # uint8 (slices, rows, columns): 1 in the patient's right lung, 2 in the left, 0 elsewhere
+    near: np.ndarray  # Bool of the same shape: the lungs and `MARGIN` around them, where a lesion may lie
     reason: str  # Why the mask is empty, in a sentence; "" where lungs were found
 
     @property
     def mask(self) -> np.ndarray:
         """Bool (slices, rows, columns): in either lung."""
         return self.sides > 0
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What to know before a mask within these lungs is believed, in sentences."""
+        if self.reason:
+            return (f"WARNING: {self.reason}: nothing is marked",)
+        sizes = {name: np.count_nonzero(self.sides == side) for name, side in SIDES.items()}
+        small, large = sorted(sizes, key=sizes.get)
+        if (share := sizes[small] / sizes[large]) >= LOPSIDED:
+            return ()
+        found = f"{share:.0%} of the {large} one's size" if share else "not found"
+        why = "if dense lesions or fluid fill it, or it has collapsed, mask and share lack what is in there"
+        return (f"WARNING: the {small} lung is {found}: {why}",)
+
+    def involvement(self, marked: np.ndarray) -> dict[str, float]:
+        """Share of the patient's "right" and "left" lung, where found, that is marked (bool, as the sides): 0..1."""
+        lungs = {name: self.sides == side for name, side in SIDES.items()}
+        return {name: float((marked & lung).sum() / lung.sum()) for name, lung in lungs.items() if lung.any()}
 
 
 def lung_mask(slices: np.ndarray, aspect: float = 1.0) -> Lungs:
@@ -50,22 +74,31 @@ def lung_mask(slices: np.ndarray, aspect: float = 1.0) -> Lungs:
     if slices.ndim != 3:
         raise ValueError(f"slices have three axes (slice, row, column); found {slices.ndim}")
     fit, found = GridFit(GRID, *slices.shape[1:], aspect), np.zeros(slices.shape, np.uint8)
-    grey = np.concatenate([fit.to_grid(_windowed(slice_[None])) for slice_ in slices])
-    body = body_mask(grey)
+    scale = Intensities("record_window" if slices.dtype == np.uint8 else "hu", "")
+    grey = np.concatenate([fit.to_grid(scale.windowed(slice_[None])) for slice_ in slices])
+    body, near = body_mask(grey), np.zeros(slices.shape, bool)
     if not body.any():
-        return Lungs(found, "no body in the field: nothing large is denser than air")
+        return Lungs(found, near, "no body in the field: nothing large is denser than air")
     lungs = aerated(grey, body)
+    if reason := _why_no_lungs(lungs, body):
+        return Lungs(found, near, reason)
+    sides = closed(split_sides(lungs, body), body)
+    grown = ndimage.binary_dilation(sides > 0, disk(MARGIN)[None])
+    for k in np.flatnonzero(grown.any(axis=(1, 2))):
+        right, left, near[k] = fit.from_grid(np.stack([sides[k] == RIGHT, sides[k] == LEFT, grown[k]])) >= 0.5
+        found[k] = np.where(right, RIGHT, LEFT * left)
+    return Lungs(found, near, "")
+
+
+def _why_no_lungs(lungs: np.ndarray, body: np.ndarray) -> str:
+    """Why air in the body is no chest's: there is none, or a scan of the belly or the neck cuts off an end of it."""
     if not lungs.any():
-        return Lungs(found, "no lungs in the field: no air in the body but gas, or none in parts as large as a lung")
-    for slice_, sides in zip(found, closed(split_sides(lungs, body), body)):
-        for side in (RIGHT, LEFT):
-            slice_[fit.from_grid((sides == side).astype(np.float32)[None])[0] >= 0.5] = side
-    return Lungs(found, "")
-
-
-def _windowed(slices: np.ndarray) -> np.ndarray:
-    scaled = slices if slices.dtype == np.uint8 else np.rint(255 * window(slices, level=-500, width=1500))
-    return scaled.astype(np.uint8)
+        return "no lungs in the field, or none with air: no air in the body but gas, or in parts smaller than a lung"
+    areas = lungs.sum(axis=(1, 2))
+    share = areas.max() / body.sum(axis=(1, 2)).max()
+    if share < CUT_OFF and max(areas[0], areas[-1]) > 0.9 * areas.max():
+        return f"no chest in the field: an end of the lungs alone, at most {share:.0%} of the body across"
+    return ""
 
 
 def body_mask(grey: np.ndarray) -> np.ndarray:
@@ -98,7 +131,7 @@ def aerated(grey: np.ndarray, body: np.ndarray) -> np.ndarray:
     share = (grey.astype(np.float32) - air) / max(tissue - air, 1.0)
     opening = disk(1)[None]
     light = ndimage.binary_opening(ndimage.binary_erosion(body, disk(2)[None]) & (share < 0.8), opening)
-    gas = ndimage.binary_opening(light & (share < 0.06), opening)
+    gas = ndimage.binary_opening(light & (share < GAS), opening)
     parts, count = ndimage.label(light)
     bowel = np.bincount(parts[gas], minlength=count + 1) > 0.2 * _sizes(parts)
     # What is within two pixels of gas looks like lung, for there gas and wall are mixed.
@@ -137,7 +170,8 @@ def split_sides(lungs: np.ndarray, body: np.ndarray) -> np.ndarray:
 
 def closed(sides: np.ndarray, body: np.ndarray) -> np.ndarray:
     """Each lung with the lesions that its air leaves out; what both would take is neither's, unless it is air."""
-    right, left = (behind(between(filled(sides == side)), body) & body for side in (RIGHT, LEFT))
+    found = (sides == RIGHT, sides == LEFT)
+    right, left = (behind(between(filled(lung)), body) & body if lung.any() else lung for lung in found)
     taken = np.where(right & ~left, RIGHT, np.where(left & ~right, LEFT, 0))
     return np.where(sides > 0, sides, taken).astype(np.uint8)
 
@@ -156,10 +190,8 @@ def filled(lung: np.ndarray, radius: int = 8) -> np.ndarray:
 
 def between(lung: np.ndarray) -> np.ndarray:
     """And what has lung above and below it, at most a quarter of the lung's height apart."""
-    used = np.flatnonzero(lung.any(axis=(1, 2)))
-    if not len(used):
-        return lung
-    height, z = len(lung), np.arange(len(lung), dtype=np.int32)[:, None, None]
+    used, height = np.flatnonzero(lung.any(axis=(1, 2))), len(lung)
+    z = np.arange(height, dtype=np.int32)[:, None, None]
     below = np.maximum.accumulate(np.where(lung, z, -2 * height))
     above = np.minimum.accumulate(np.where(lung, z, 2 * height)[::-1])[::-1]
     return lung | (above - below <= max(1, (used[-1] - used[0]) // 4))
@@ -172,8 +204,6 @@ def behind(lung: np.ndarray, body: np.ndarray) -> np.ndarray:
     up to the top. Up to a quarter of the body's depth is taken back, and nothing under two pixels.
     """
     used = np.flatnonzero(lung.any(axis=(1, 2)))
-    if not len(used):
-        return lung
     rows = np.arange(lung.shape[1])[None, :, None]
     lowest, back = (np.where(mask, rows, -1).max(axis=1) for mask in (lung, body))
     wall = np.where(lowest >= 0, back - lowest, FAR)

@@ -1,6 +1,10 @@
-"""One scan, whichever form it has: a NIfTI file, or a folder with the DICOM slices of one series."""
+"""One scan, whichever form it has: a NIfTI file, or the DICOM slices of one series in a folder or in a .zip."""
 
+import zipfile
+import zlib
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from covidlab.data.dicom import SERIES, holds_slices, is_dicom, read_series
 from covidlab.data.folders import EXTENSIONS, cohorts_in, halves, is_nifti
@@ -27,4 +31,25 @@ def read_scan(path: Path) -> Volume:
         raise VolumeError(path, "an ending in capitals", " or ".join(EXTENSIONS), "rename the file")
     if path.is_file() and is_dicom(path):
         raise VolumeError(path, "one DICOM file", SERIES, f"name its folder, {path.parent}")
+    if path.is_file() and path.suffix.lower() == ".zip":
+        return _read_zipped(path)
     return read_series(path) if path.is_dir() else read_volume(path)
+
+
+def _read_zipped(path: Path) -> Volume:
+    """The DICOM series in a zip archive, as viewers and archives give it out."""
+    with TemporaryDirectory() as folder:
+        try:
+            with zipfile.ZipFile(path) as archive:
+                for k, member in enumerate(archive.infolist()):
+                    # All into one folder, by number: names may come twice, or point out of it.
+                    if not member.is_dir():
+                        Path(folder, f"{k:06d}").write_bytes(archive.read(member))
+        # A password is asked for by a RuntimeError.
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error) as error:
+            found = f"an archive that cannot be unpacked ({error})"
+            raise VolumeError(path, found, SERIES, "unpack it and name the folder") from error
+        try:
+            return replace(read_series(Path(folder)), path=path)
+        except VolumeError as error:
+            raise VolumeError(path, *error.told) from error

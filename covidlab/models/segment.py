@@ -1,4 +1,4 @@
-"""A scan to a mask: resample to the weights' grid, infer, take the probabilities back, then threshold."""
+"""A scan to a mask: resample to the weights' grid, infer, take the probabilities back, threshold, keep the lungs."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from covidlab.data.dicom import holds_slices
-from covidlab.data.folders import EXTENSIONS, IMAGE_FOLDERS, case_name, first_folder_of_files
+from covidlab.data.folders import EXTENSIONS, IMAGE_FOLDERS, case_name, first_folder_of_files, is_nifti
 from covidlab.data.masks import write_mask
 from covidlab.data.scans import read_scan
 from covidlab.data.volumes import Volume
@@ -30,11 +30,13 @@ class Prediction:
     positive_slices: int
     positive_voxels: int
     millilitres: float | None  # Volume of what is marked; None where the file does not say how large a voxel is
-    findings: tuple[str, ...]  # What is odd about the scan; see `covidlab.data.volumes`
+    involvement: dict[str, float]  # Share of the "right" and the "left" lung that is marked, 0..1, of those found
+    findings: tuple[str, ...]  # What is odd about the scan and its lungs; see `covidlab.data.volumes` and `lungs`
 
 
 def predict_file(scan: Path, mask: Path, segmenter: Segmenter, look: Look | None = None) -> Prediction:
-    """Segment one scan and write the mask beside its geometry: same shape, affine and header codes. Then `look`.
+    """Segment one scan inside its lungs and write the mask beside its geometry: same shape, affine and header codes.
+    Then `look`.
 
     Raises
     ------
@@ -42,15 +44,17 @@ def predict_file(scan: Path, mask: Path, segmenter: Segmenter, look: Look | None
         If the scan cannot be read or the mask cannot be written; no partial file is left.
     """
     volume = read_scan(scan)
-    found = segmenter.predict(volume)
+    predicted = segmenter.predict(volume)
+    found, lungs = predicted.marked, predicted.lungs
     write_mask(mask, volume.from_display(found), like=volume)
     by_slice = np.count_nonzero(found, axis=(1, 2))
     if look:
         look(mask, volume, found)
     millilitres = by_slice.sum() * np.prod(volume.spacing) / 1000 if volume.spacing else None
     return Prediction(
-        scan, mask, len(by_slice), int(np.count_nonzero(by_slice)), int(by_slice.sum()), millilitres, volume.findings
-    )
+        scan, mask, len(by_slice), int(np.count_nonzero(by_slice)), int(by_slice.sum()), millilitres,
+        lungs.involvement(found), volume.findings + lungs.findings,
+    )  # fmt: skip
 
 
 def predict_all(source: Path, target: Path, segmenter: Segmenter, look: Look | None = None) -> Iterator[Prediction]:

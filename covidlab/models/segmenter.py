@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from covidlab._tensorflow import keras, tf
 from covidlab.data.grid import GridFit
+from covidlab.data.lungs import Lungs, lung_mask
 from covidlab.data.volumes import Volume
 from covidlab.errors import WeightsError
 from covidlab.models.weights_file import MODELS, WeightsInfo, read_info
@@ -49,6 +50,14 @@ def _compiled(model: keras.Model):
 
 
 @dataclass(frozen=True, eq=False)
+class ScanMask:
+    """What is called lesion in a scan, and the lungs that it lies in."""
+
+    marked: np.ndarray  # bool (slices, rows, columns) in display orientation; False wherever `lungs.near` is
+    lungs: Lungs
+
+
+@dataclass(frozen=True, eq=False)
 class Segmenter:
     """A network of `MODELS` with what its weights file knows: its threshold, the smallest spot it marks, whether it
     looks at mirror images, too."""
@@ -79,44 +88,50 @@ class Segmenter:
         return marked
 
     def mask(self, images: np.ndarray) -> np.ndarray:
-        """The mask of slices on the network's grid: uint8 (slices, grid, grid) -> bool of the same shape."""
+        """The mask of slices on the network's grid: uint8 (slices, grid, grid) -> bool of the same shape.
+
+        It is all that the network marks, in the lungs and outside of them: slices need not be of one scan, and where
+        the lungs lie is seen in a whole one. `predict` keeps what is in them.
+        """
         return self.mark(self.probabilities(images))
 
-    def predict(self, volume: Volume) -> np.ndarray:
-        """The mask of a scan, on its own pixels: resampled to the grid, inferred, taken back, then thresholded.
+    def predict(self, volume: Volume) -> ScanMask:
+        """The mask of a scan, on its own pixels and inside its lungs.
 
-        Returns
-        -------
-        bool array (slices, rows, columns)
-            In display orientation; `volume.from_display` takes it to voxel order.
+        Slices are resampled to the grid, inferred, taken back, then thresholded; what is marked farther than a small
+        margin from the lungs is dropped (`covidlab.data.lungs.MARGIN`; not in the paper). A scan in which no lungs are
+        found has an empty mask, and `lungs.findings` says so.
         """
-        fit, masks = GridFit.of(volume, self.info.grid), []
-        for portion in self._on_grid(volume, fit):
+        lungs = lung_mask(volume.slices(), volume.pixel_aspect)
+        fit, marked = GridFit.of(volume, self.info.grid), np.zeros(lungs.near.shape, bool)
+        for rows, portion in self._on_grid(volume, fit, np.flatnonzero(lungs.near.any(axis=(1, 2)))):
             # 0 in spots too small to be marked, so that the threshold alone marks the rest.
             portion = np.where((portion >= self.threshold) & ~self.mark(portion), np.float32(0), portion)
-            found = np.zeros((len(portion), *volume.slice_shape), bool)
             # Interpolation stays between the values it starts from: a slice below the threshold has nothing to take
             # back.
             reached = portion.max(axis=(1, 2)) >= self.threshold
-            found[reached] = fit.from_grid(portion[reached]) >= self.threshold
-            masks.append(found)
-        return np.concatenate(masks)
+            marked[rows[reached]] = fit.from_grid(portion[reached]) >= self.threshold
+        marked &= lungs.near
+        return ScanMask(marked, lungs)
 
-    def _on_grid(self, volume: Volume, fit: GridFit) -> Iterator[np.ndarray]:
-        """Probabilities of a few slices at a time; the network works on the next ones while these are taken back."""
+    def _on_grid(self, volume: Volume, fit: GridFit, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Positions of a few slices among those asked for, and their probabilities; the network works on the next ones
+        while these are taken back."""
         with ThreadPoolExecutor(1) as worker:
             ahead = None
-            for portion in slices_for(volume, fit):
-                behind, ahead = ahead, worker.submit(self.probabilities, portion)
+            for portion in portions(rows):
+                slices = fit.to_grid(volume.slices(portion))
+                behind, ahead = ahead, (portion, worker.submit(self.probabilities, slices))
                 if behind:
-                    yield behind.result()
-            yield ahead.result()
+                    yield behind[0], behind[1].result()
+            if ahead:
+                yield ahead[0], ahead[1].result()
 
 
-def slices_for(volume: Volume, fit: GridFit) -> Iterator[np.ndarray]:
-    """What a network is given of a scan: uint8 (slices, grid, grid), a portion of slices at a time."""
-    for start in range(0, volume.voxels.shape[volume.slice_axis], PORTION):
-        yield fit.to_grid(volume.slices(slice(start, start + PORTION)))
+def portions(rows: np.ndarray) -> Iterator[np.ndarray]:
+    """Positions of slices, a portion at a time."""
+    for start in range(0, len(rows), PORTION):
+        yield rows[start : start + PORTION]
 
 
 def open_segmenter(named: str | Path | None = None) -> Segmenter:

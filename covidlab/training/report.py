@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import numpy as np
 
+from covidlab.data.lungs import lung_mask
 from covidlab.data.slices import SliceCache
 from covidlab.data.splits import PARTS
 from covidlab.errors import CovidlabError
@@ -33,9 +34,15 @@ Spacings = Mapping[str, tuple[float, float, float] | None]
 # --- judging
 
 
-def judge_weights(segmenter: Segmenter, cache: SliceCache) -> SliceTable:
-    """What weights get right and wrong on every slice of a cohort, such as one that their training never saw."""
-    return _table(cache, _masks(segmenter, cache))
+def judge_weights(segmenter: Segmenter, cache: SliceCache) -> tuple[SliceTable, SliceTable]:
+    """What weights get right and wrong on every slice of a cohort, such as one that their training never saw: the
+    network alone, slice by slice, and what is left of it inside the lungs of each scan, as `covidlab predict` marks."""
+    marked = _masks(segmenter, cache)
+    near = np.empty_like(marked)
+    for case in np.unique(cache.cases):
+        rows = cache.case(case)
+        near[rows] = lung_mask(cache.images[rows]).near
+    return _table(cache, marked), _table(cache, marked & near)
 
 
 def _masks(segmenter: Segmenter, cache: SliceCache) -> np.ndarray:
@@ -232,12 +239,12 @@ def _ends(interval: Mapping) -> str:
     return "one patient" if interval["low"] is None else f"{interval['low']:.3f} to {interval['high']:.3f}"
 
 
-def case_rows(table: SliceTable, seen: Sequence[str] = ()) -> list[dict[str, str]]:
+def case_rows(table: SliceTable, seen: Sequence[str] = (), within: SliceTable | None = None) -> list[dict[str, str]]:
     """Slices by case and pooled: scores, F1's interval over patients, and negative slices left empty, as text.
 
     Cases named in `seen`, whose patients were in training, are marked, and the others pooled on a line of their own.
-    Then come all slices; the same without cases of hardly any positive slices, where there are such; and positive
-    slices only.
+    Then come all slices; all with what is marked outside the lungs dropped, where `within` holds that; the same without
+    cases of hardly any positive slices, where there are such; and positive slices only.
     """
 
     def line(name: str, part: SliceTable, interval: bool = True) -> dict[str, str]:
@@ -254,6 +261,8 @@ def case_rows(table: SliceTable, seen: Sequence[str] = ()) -> list[dict[str, str
     if set(seen) & set(cases) and set(cases) - set(seen):
         rows.append(line("not seen, pooled", table[~np.isin(table.cases, list(seen))]))
     rows.append(line("all, pooled", table))
+    if within is not None:
+        rows.append(line("all, inside the lungs", within))
     if few := [case for case, part in cases.items() if part.positive.sum() <= NEARLY_EMPTY]:
         rows.append(line(f"without {', '.join(few)}", table[~np.isin(table.cases, few)]))
     return [*rows, line("positive slices only", table[table.positive])]

@@ -6,28 +6,7 @@ from scipy import ndimage
 
 from covidlab.data.lungs import lung_mask
 from covidlab.phantom.scans import cohort_plans, make_scan
-
-SIDE, SLICES = 128, 24
-ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE] / SIDE
-
-
-def oval(row, column, height, width):
-    return ((ROWS - row) / height) ** 2 + ((COLUMNS - column) / width) ** 2 < 1
-
-
-BODY = oval(0.5, 0.5, 0.32, 0.45)
-LUNGS = {1: oval(0.5, 0.28, 0.22, 0.14), 2: oval(0.5, 0.72, 0.22, 0.14)}  # the patient's right is on the left
-
-
-def chest(sides=(1, 2)):
-    """HU (slice, row, column) and sides of a drawn chest with a windpipe, the lungs in the middle 16 of 24 slices."""
-    hu, truth = np.full((SLICES, SIDE, SIDE), -1000, np.int16), np.zeros((SLICES, SIDE, SIDE), np.uint8)
-    hu[:, BODY] = 40
-    hu[:, oval(0.4, 0.5, 0.03, 0.03)] = -1000
-    for side in sides:
-        truth[4:20, LUNGS[side]] = side
-    hu[truth > 0] = -850
-    return hu, truth
+from tests.chest import BODY, COLUMNS, ROWS, chest, oval
 
 
 def dice(one, other):
@@ -130,6 +109,45 @@ def test_where_there_are_none_the_mask_is_empty_and_says_why():
     for slices, reason in ((hu, "no lungs in the field"), (np.full_like(hu, -1000), "no body in the field")):
         found = lung_mask(slices)
         assert found.sides.shape == hu.shape and not found.mask.any() and found.reason.startswith(reason)
+
+
+def test_a_lesion_may_reach_two_pixels_beyond_the_lungs_and_no_farther():
+    hu, _ = chest()
+    found = lung_mask(hu)
+    away = ndimage.distance_transform_edt(~found.mask, (1000, 1, 1))
+    assert np.array_equal(found.near, away <= 2)
+    large = lung_mask(hu.repeat(4, axis=1).repeat(4, axis=2))  # pixels of the grid, not of the scan
+    assert dice(large.near[:, 2::4, 2::4], found.near) > 0.99
+
+
+def test_what_is_marked_has_a_share_of_each_lung():
+    hu, _ = chest()
+    found = lung_mask(hu)
+    right, left = found.sides == 1, found.sides == 2
+    marked = right & (ROWS > 0.5)
+    marked[:4] = True  # below the lungs
+    assert found.involvement(marked) == {"right": np.count_nonzero(right & (ROWS > 0.5)) / np.count_nonzero(right),
+                                         "left": 0.0}  # fmt: skip
+    assert found.involvement(left) == {"right": 0.0, "left": 1.0}
+    alone = lung_mask(chest(sides=(2,))[0])
+    assert alone.involvement(left) == {"left": pytest.approx(1.0)}
+
+
+@pytest.mark.parametrize("lowest, told", ((4, "not found"), (12, "of the left one's size"), (20, None)))
+def test_a_lung_that_is_dense_in_whole_or_half_is_missed_and_that_is_said(lowest, told):
+    hu, truth = chest()
+    hu[4:lowest][truth[4:lowest] == 1] = -850
+    hu[lowest:20][truth[lowest:20] == 1] = 40
+    (*findings,) = lung_mask(hu).findings
+    assert ["the right lung is" in one and told in one for one in findings] == ([True] if told else [])
+
+
+def test_a_belly_whose_scan_takes_in_the_foot_of_the_lungs_is_no_chest():
+    hu, _ = chest()
+    for z in range(4, 10):  # the dome of the diaphragm, with a crescent of lung behind it
+        hu[z, BODY & (ROWS < 0.68 - 0.015 * (z - 4))] = 40
+    assert lung_mask(hu[:9]).reason.startswith("no chest in the field: an end of the lungs alone, at most 7%")
+    assert lung_mask(hu).reason == "" == lung_mask(hu[:14]).reason
 
 
 def test_a_single_picture_is_refused():

@@ -4,22 +4,17 @@ import pytest
 
 from covidlab._tensorflow import keras
 from covidlab.data.grid import GridFit
+from covidlab.data.lungs import Lungs
 from covidlab.data.volumes import read_volume
 from covidlab.errors import CovidlabError
 from covidlab.models import light_unet, segment
 from covidlab.models.segmenter import Segmenter
 from covidlab.models.weights_file import WeightsInfo
 from covidlab.plots import overlay
-from tests.conftest import SIDE
+from tests.chest import LUNGS, chest, read_display, write_chest
+from tests.conftest import SIDE, marks_bright_pixels
 
 AFFINE = np.array([[2.0, 0, 0, -11], [0, 2.0, 0, 7], [0, 0, 5.0, 40], [0, 0, 0, 1]])
-
-
-def marks_bright_pixels():
-    """A model that has learned that white is lesion: a network of one weight."""
-    model = keras.Sequential([keras.Input((None, None, 1)), keras.layers.Conv2D(1, 1, activation="sigmoid")])
-    model.set_weights([np.full((1, 1, 1, 1), 100.0), np.array([-90.0])])  # 0.5 at grey 0.9
-    return model
 
 
 def marks_columns_on_the_right():
@@ -48,6 +43,41 @@ def segmenter(network, grid=32, threshold=0.5, **more):
     return Segmenter(network, WeightsInfo("light_unet", grid, threshold, "nothing", **more))
 
 
+@pytest.fixture
+def all_is_lung(monkeypatch):
+    """For scans too small for a chest: what is tested is the way to the grid and back."""
+
+    def lung_mask(slices, aspect):
+        return Lungs(np.ones(slices.shape, np.uint8), np.ones(slices.shape, bool), "")
+
+    monkeypatch.setattr("covidlab.models.segmenter.lung_mask", lung_mask)
+
+
+@pytest.mark.parametrize("codes", ["RAS", "LPS", "SAL", "PIR"])
+def test_a_scan_is_marked_inside_its_lungs_and_each_lung_has_its_share(tmp_path, codes):
+    (hu, lungs), lesion = chest(), np.zeros((24, 128, 128), bool)
+    lesion[8:12, 60:68, 30:40] = True  # in the right lung
+    hu[lesion] = 240
+    hu[8:12, 60:68, 62:66] = hu[1:3, 60:68, 30:40] = 240  # between the lungs, and below
+    write_chest(tmp_path / "scan.nii.gz", hu, codes)
+    done = segment.predict_file(tmp_path / "scan.nii.gz", tmp_path / "m.nii.gz", segmenter(marks_bright_pixels(), 128))
+    np.testing.assert_array_equal(read_display(tmp_path / "m.nii.gz"), lesion)
+    assert done.millilitres == pytest.approx(4 * 8 * 10 * 2.5 * 2.5 * 5 / 1000)
+    share = lesion.sum() / np.count_nonzero(lungs == 1)
+    assert done.involvement == {"right": pytest.approx(share, rel=0.06), "left": 0} and done.findings == ()
+
+
+def test_a_scan_without_lungs_has_an_empty_mask_and_says_so(tmp_path):
+    hu, _ = chest(sides=())
+    hu[8:12, LUNGS[1]] = 240
+    write_chest(tmp_path / "scan.nii.gz", hu)
+    done = segment.predict_file(tmp_path / "scan.nii.gz", tmp_path / "m.nii.gz", segmenter(marks_bright_pixels(), 128))
+    assert (done.slices, done.positive_voxels, done.millilitres, done.involvement) == (24, 0, 0, {})
+    assert not np.any(nib.load(tmp_path / "m.nii.gz").dataobj)
+    assert done.findings[-1].startswith("WARNING: no lungs in the field")
+
+
+@pytest.mark.usefixtures("all_is_lung")
 @pytest.mark.parametrize("codes", ["RAS", "SPR"])
 def test_a_mask_lies_where_the_model_saw_the_lesion(tmp_path, codes):
     blob, scan, path = write_blob(tmp_path / "scan.nii.gz", codes), tmp_path / "scan.nii.gz", tmp_path / "m.nii.gz"
@@ -61,10 +91,11 @@ def test_a_mask_lies_where_the_model_saw_the_lesion(tmp_path, codes):
     assert mask.any() and not (mask & ~blob).any() and (blob & ~mask).sum() <= 8 * 2  # corners are lost, at most
 
 
+@pytest.mark.usefixtures("all_is_lung")
 def test_a_mask_is_of_both_answers_where_the_threshold_is(tmp_path):
     write_blob(tmp_path / "scan.nii.gz")
     volume, model = read_volume(tmp_path / "scan.nii.gz"), marks_columns_on_the_right()
-    alone = segmenter(model).predict(volume)
+    alone = segmenter(model).predict(volume).marked
     np.testing.assert_array_equal(alone[..., :16], False)
     np.testing.assert_array_equal(alone[..., 16:], True)
     # Left to right and right to left is 0.5 everywhere.
@@ -72,6 +103,7 @@ def test_a_mask_is_of_both_answers_where_the_threshold_is(tmp_path):
     np.testing.assert_allclose(segmenter(model, mirror=True).probabilities(on_grid), 0.5, atol=1e-6)
 
 
+@pytest.mark.usefixtures("all_is_lung")
 def test_spots_smaller_than_the_weights_believe_are_not_marked(tmp_path):
     blob = write_blob(tmp_path / "scan.nii.gz")
     image = nib.load(tmp_path / "scan.nii.gz")
@@ -80,7 +112,7 @@ def test_spots_smaller_than_the_weights_believe_are_not_marked(tmp_path):
     nib.save(nib.Nifti1Image(hu, None, image.header), tmp_path / "scan.nii.gz")
     volume, model = read_volume(tmp_path / "scan.nii.gz"), marks_bright_pixels()
     for smallest, believed in ((1, hu == 240), (2, hu == 240), (3, blob)):
-        mask = volume.from_display(segmenter(model, smallest=smallest).predict(volume))
+        mask = volume.from_display(segmenter(model, smallest=smallest).predict(volume).marked)
         np.testing.assert_array_equal(mask, believed)
 
 
@@ -137,6 +169,7 @@ def test_a_file_whose_ending_is_in_capitals_is_taken_for_no_series(tmp_path):
         assert done == [] and ("rename the file" in error or "a file name for 1 scans" in error)
 
 
+@pytest.mark.usefixtures("all_is_lung")
 def test_a_mask_made_in_portions_is_the_volumes_probabilities_at_the_threshold(cohort_folder, monkeypatch):
     volume = read_volume(cohort_folder / "images" / "someone_else.nii.gz")
     model, fit = light_unet(widths=(2, 3)), GridFit.of(volume, 16)
@@ -147,9 +180,10 @@ def test_a_mask_made_in_portions_is_the_volumes_probabilities_at_the_threshold(c
     for threshold in np.median(whole), np.median(whole.max(axis=(1, 2))):
         chosen = segmenter(model, grid=16, threshold=float(threshold))
         # What lies on the threshold itself may fall on either side.
-        assert np.count_nonzero(chosen.predict(volume) != (whole >= chosen.threshold)) <= 2
+        assert np.count_nonzero(chosen.predict(volume).marked != (whole >= chosen.threshold)) <= 2
 
 
+@pytest.mark.usefixtures("all_is_lung")
 def test_marked_volume_is_in_millilitres_where_the_voxel_is_known(cohort_folder, tmp_path):
     scan = cohort_folder / "images" / "someone_else.nii.gz"
     all_marked = segmenter(light_unet(widths=(2, 3)), grid=16, threshold=0.0)

@@ -11,6 +11,7 @@ from covidlab.training import fit, thresholds
 from covidlab.training.recipe import Recipe
 from studies import rates
 from studies.rates import TrainingRate, training_rate, volume_time
+from tests.chest import chest, write_chest
 
 
 def test_training_takes_turns_with_the_same_update_from_memory(cache, monkeypatch):
@@ -37,7 +38,7 @@ def test_the_sentence_gives_both_rates_and_their_share():
     assert "train 57.0 slices/s, the same update from memory 60.0; share 0.95" in rate.sentence
 
 
-def test_a_scan_from_file_to_file_is_compared_with_its_model(cohort_folder, monkeypatch):
+def test_a_scan_from_file_to_file_is_compared_with_its_model(tmp_path, monkeypatch):
     clock = np.zeros(2)
     # Seconds that pass, and seconds of all cores.
     costs = {"predict_file": (5, 6), "read_scan": (1, 1)}  # and the network's own, below
@@ -62,10 +63,11 @@ def test_a_scan_from_file_to_file_is_compared_with_its_model(cohort_folder, monk
 
     monkeypatch.setattr(Segmenter, "probabilities", slow_network)
     monkeypatch.setattr(rates, "_clocks", clock.copy)
-    scan = cohort_folder / "images" / "someone_else.nii.gz"
+    scan = tmp_path / "scan.nii.gz"
+    write_chest(scan, chest()[0])  # without lungs the network is not asked
     found = volume_time(scan, segmenter, rounds=2)
-    assert (found.shape, found.grid) == ((32, 32, 12), 16)
+    assert (found.shape, found.grid) == ((128, 128, 24), 16)
     assert (found.seconds, found.model_seconds) == (7, 2)
-    assert found.parts == {"reading": 1, "grid and back": 0}
+    assert found.parts == {"reading": 1, "lungs": 0, "grid and back": 0}
     assert (found.ratio, found.processor_ratio) == pytest.approx((7 / 2, 9 / 3))
-    assert "32 x 32 x 12, on 16 px: file to file 7.00 s, the model alone 2.00 s; ratio 3.50" in found.sentence
+    assert "128 x 128 x 24, on 16 px: file to file 7.00 s, the model alone 2.00 s; ratio 3.50" in found.sentence

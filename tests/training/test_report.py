@@ -8,11 +8,14 @@ from covidlab.data.cohorts import read_cohort
 from covidlab.data.slices import grid_spacing, open_slice_cache
 from covidlab.errors import CovidlabError
 from covidlab.evaluation.counts import Counts
+from covidlab.models.segmenter import Segmenter
+from covidlab.models.weights_file import WeightsInfo
 from covidlab.training.recipe import Config
-from covidlab.training.report import border_summary, report_rows, report_run, slice_borders
+from covidlab.training.report import border_summary, case_rows, judge_weights, report_rows, report_run, slice_borders
 from covidlab.training.runs import rounded
 from studies.tables import over_seeds
-from tests.conftest import SIDE, SLICES, untrained_run, write_scan
+from tests.chest import chest, write_chest
+from tests.conftest import SIDE, SLICES, marks_bright_pixels, untrained_run, write_scan
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +90,24 @@ def test_another_cohort_than_the_runs_is_refused(known, tmp_path):
     other = open_slice_cache(read_cohort(tmp_path / "other"), SIDE, tmp_path / "cache")
     with pytest.raises(CovidlabError, match="as the run was scored with"):
         report_run(run, other)
+
+
+def test_weights_are_judged_on_all_they_mark_and_on_what_lies_in_the_lungs(tmp_path):
+    hu, _ = chest()
+    hu[8:12, 60:68, 30:40] = hu[8:12, 60:68, 62:66] = 240  # a lesion, and something between the lungs
+    write_scan(tmp_path, "one", slices=24, side=128)
+    write_chest(tmp_path / "images" / "one.nii.gz", hu)
+    hu[hu < 240] = 0
+    hu[:, :, 62:66] = 0
+    write_chest(tmp_path / "masks" / "one.nii.gz", (hu > 0).astype(np.uint8))
+    alone, within = judge_weights(
+        Segmenter(marks_bright_pixels(), WeightsInfo("light_unet", 128, 0.5, "nothing")),
+        open_slice_cache(read_cohort(tmp_path), 128, tmp_path / "cache"),
+    )
+    assert (alone.pooled().tp, alone.pooled().fp, alone.pooled().fn) == (320, 4 * 8 * 4, 0)
+    assert (within.pooled().tp, within.pooled().fp, within.pooled().fn) == (320, 0, 0)
+    rows = {row["case"]: row["precision"] for row in case_rows(alone, within=within)}
+    assert rows["all, pooled"] == "0.714" and rows["all, inside the lungs"] == "1.000"
 
 
 def test_borders_are_in_millimetres_where_known_and_a_slice_left_blank_is_infinitely_far(cache):
