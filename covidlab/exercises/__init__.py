@@ -8,8 +8,8 @@ from covidlab.exercises.nb02 import (
     check_patient_split,
     check_smallest_thumbnail,
 )
-from covidlab.exercises.nb03 import check_patch_count, check_true_share
-from covidlab.exercises.nb04 import check_bottleneck_field, check_receptive_field
+from covidlab.exercises.nb03 import check_fourth_layer, check_prior_shift
+from covidlab.exercises.nb04 import check_bottleneck_field, check_receptive_field, check_stamp
 from covidlab.exercises.nb05 import check_area_of_scores, check_bottleneck_weights, check_f1
 from covidlab.exercises.nb06 import (
     check_empty_mask_accuracy,
@@ -23,9 +23,9 @@ from covidlab.exercises.nb08 import check_int8_megabytes, check_scored_slices
 
 __all__ = [
     "check_area_of_scores", "check_best_band", "check_bottleneck_field", "check_bottleneck_weights", "check_caught",
-    "check_coarser_error", "check_convolution_gflop", "check_empty_mask_accuracy", "check_f1", "check_haze_window",
-    "check_hidden_leak", "check_int8_megabytes", "check_patch_count", "check_patient_interval", "check_patient_split",
-    "check_positive_fraction", "check_recalibrated", "check_receptive_field", "check_scored_slices",
-    "check_smallest_thumbnail", "check_soft_dice", "check_threshold_for_recall", "check_told_apart_by_luck",
-    "check_true_share",
+    "check_coarser_error", "check_convolution_gflop", "check_empty_mask_accuracy", "check_f1", "check_fourth_layer",
+    "check_haze_window", "check_hidden_leak", "check_int8_megabytes", "check_patient_interval", "check_patient_split",
+    "check_positive_fraction", "check_prior_shift", "check_recalibrated", "check_receptive_field",
+    "check_scored_slices", "check_smallest_thumbnail", "check_soft_dice", "check_stamp", "check_threshold_for_recall",
+    "check_told_apart_by_luck",
 ]  # fmt: skip

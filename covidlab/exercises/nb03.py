@@ -1,53 +1,74 @@
-"""The exercises of notebook 03: numbers of patches, what a balanced classifier promises."""
+"""The exercises of notebook 03: the weights of a wider patch, what a network says that learnt from another mixture."""
 
 import numpy as np
 
-from covidlab import paper
 from covidlab.exercises.checking import Function, Number
 
-check_patch_count = Number(
-    asked="How many patches of 11 x 11 pixels lie wholly inside a slice of 128 x 128.",
-    right=118**2,
-    praise="118 rows of 118 patches.",
-    otherwise="count the rows in which a patch's centre may lie, then the columns.",
+check_fourth_layer = Number(
+    asked="The weights of the fourth layer for patches of 15 x 15: 32 maps in, 64 out, after three 3 x 3 convolutions.",
+    right=64 * (9 * 9 * 32 + 1),
+    praise="three times as many as for 11 x 11, in one layer.",
+    otherwise="kernel pixels times maps in, plus one bias, for each of the 64 maps.",
     mistakes={
-        "that is a patch around every pixel. Near the border a patch would stick out.": 128**2,
-        "one row and one column short: 128 - 11 counts the steps between patches, not the patches.": 117**2,
-        "one row and one column too many: of the 11 pixels of a patch, 10 are not its centre.": 119**2,
-        "5 pixels are lost at one edge, and 5 more at the edge across.": 123**2,
-        "that takes 11 pixels away at each edge. The centre is only 5 pixels from its patch's edge.": 106**2,
-        "121 fit beside each other, and one has 121 pixels. But each starts one pixel further.": (128 // 11) ** 2,
-        "that is one row of patches.": 118,
-        "the columns lose 10, as the rows do.": 118 * 128,
-        "that is the paper's slice of 630 x 630. This one has 128 x 128 pixels.": paper.PATCHES_PER_SLICE,
+        "that is the layer for patches of 11 x 11. The kernel has to grow with the patch.": 64 * (5 * 5 * 32 + 1),
+        "each of the 64 maps has a bias too.": 64 * 9 * 9 * 32,
+        "there is one bias for each map that comes out, 64 in all.": 64 * 9 * 9 * 32 + 1,
+        "a bias belongs to a map that comes out, not to each that goes in.": 64 * 9 * 9 * 32 + 32,
+        "that is a kernel as large as the patch. Three convolutions have made it smaller before.":
+            64 * (15 * 15 * 32 + 1),
+        "that takes off 2 pixels. Each of three convolutions takes off 2.": 64 * (13 * 13 * 32 + 1),
+        "that takes off 4 pixels. There are three convolutions before, not two.": 64 * (11 * 11 * 32 + 1),
+        "that takes off 3 pixels: each convolution takes one off at *each* edge.": 64 * (12 * 12 * 32 + 1),
+        "that takes off 8 pixels. The fourth convolution is the one that takes in what is left.":
+            64 * (7 * 7 * 32 + 1),
+        "that is one map's kernel. The layer has 64 maps.": 9 * 9 * 32 + 1,
+        "a kernel spans all 32 maps that come in.": 64 * (9 * 9 + 1),
+        "a kernel has 9 x 9 pixels, not 9.": 64 * (9 * 32 + 1),
+        "the layer is no copy that has been stretched: count the kernel's pixels again.":
+            round(64 * (5 * 5 * 32 + 1) * (15 / 11) ** 2),
     },
-)
+)  # fmt: skip
 
 
-def _weighed(balanced, lesion, healthy):
-    return balanced * lesion / (balanced * lesion + (1 - balanced) * healthy)
+def _odds(p):
+    return p / (1 - p)
 
 
-check_true_share = Function(
-    asked="A function (balanced, share) -> probability, from one learnt where half of the patches were lesion.",
-    right=lambda b, share: _weighed(b, share, 1 - share),
-    inputs=[(np.linspace(0.1, 0.9, 9), 0.2), (np.linspace(0.1, 0.9, 9), 0.5)],
+def _from_odds(odds):
+    return odds / (1 + odds)
+
+
+check_prior_shift = Function(
+    asked="A function (wanted, used, trained) -> what a network says for a probability `wanted` in use; `used` and "
+          "`trained` are the fractions of lesion in use and in training.",
+    right=lambda p, used, trained: _from_odds(_odds(p) * _odds(trained) / _odds(used)),
+    inputs=[(np.linspace(0.1, 0.9, 9), 0.2, 0.1), (np.linspace(0.1, 0.9, 9), 0.01, 0.5)],
+    edges={"where training and use have the same mixture. There nothing shifts.": (np.float64(0.3), 0.2, 0.2)},
     tolerance=1e-3,  # less would not show in the digits printed
-    praise="and at a share of one half it changes nothing.",
-    otherwise="{0:.1f} at a share of {1} must become {right:.3g}; yours becomes {found:.3g}.",
+    praise="and where training and use have the same mixture, nothing shifts.",
+    otherwise="{0:.1f} in slices with a fraction of {1}, learnt from {2}, is {right:.3g}; yours says {found:.3g}.",
     mistakes={
-        "the two classes no longer sum to one. Divide by their sum.": lambda b, share: b * share,
-        "nothing changes. Among balanced patches lesion is far more frequent than in a slice.": lambda b, share: b,
-        "the shares are swapped.": lambda b, share: _weighed(b, 1 - share, share),
-        "that is the odds, lesion against healthy. A probability is lesion against both.":
-            lambda b, share: b * share / ((1 - b) * (1 - share)),
-        "only lesion has been weighed. Healthy patches became more frequent too.":
-            lambda b, share: _weighed(b, share, 1),
+        "nothing changes, though training and use have different fractions.": lambda p, used, trained: p,
+        "that is the way back, from what the network says to slices.":
+            lambda p, used, trained: _from_odds(_odds(p) * _odds(used) / _odds(trained)),
+        "that is right for a training with one half, whatever `trained` is.":
+            lambda p, used, trained: _from_odds(_odds(p) / _odds(used)),
+        "`used` is left out.": lambda p, used, trained: _from_odds(_odds(p) * _odds(trained)),
+        "these are odds. Turn them back into a probability: odds / (1 + odds).":
+            lambda p, used, trained: _odds(p) * _odds(trained) / _odds(used),
+        "fractions are divided here, and it may rise above one. Divide odds by odds.":
+            lambda p, used, trained: p * trained / used,
+        "the last step takes odds for a probability: it is odds / (1 + odds), not p / (1 - p).":
+            lambda p, used, trained: _odds(_odds(p) * _odds(trained) / _odds(used)),
+        "`wanted` went in as a probability. Take its odds first.":
+            lambda p, used, trained: _from_odds(p * _odds(trained) / _odds(used)),
+        "the fractions went in as they are. Take the odds of each first.":
+            lambda p, used, trained: _from_odds(_odds(p) * trained / used),
         "that is the probability of healthy. Which class do the odds put on top?":
-            lambda b, share: 1 - _weighed(b, share, 1 - share),
-        "healthy is weighed, but with one half in place of 1 - balanced.":
-            lambda b, share: b * share / (b * share + 0.5 * (1 - share)),
-        "that may rise above one. Weigh both classes, then divide by their sum.": lambda b, share: 2 * b * share,
-        "that is yes or no. A probability is asked for.": lambda b, share: b >= 1 - share,
+            lambda p, used, trained: 1 - _from_odds(_odds(p) * _odds(trained) / _odds(used)),
+        "only lesion has been weighed. Healthy patches changed their fraction too.":
+            lambda p, used, trained: p * trained / used / (p * trained / used + 1 - p),
+        "that is where both answers are even, for a training with one half. Use all three numbers.":
+            lambda p, used, trained: 0 * p + 1 - used,
     },
 )  # fmt: skip

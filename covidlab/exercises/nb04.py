@@ -1,6 +1,8 @@
-"""The exercises of notebook 04: receptive fields."""
+"""The exercises of notebook 04: receptive fields, and the stamp that interpolates."""
 
 from math import prod
+
+import numpy as np
 
 from covidlab.exercises.checking import Function, Number
 
@@ -8,8 +10,8 @@ from covidlab.exercises.checking import Function, Number
 def _field(windows):
     # As `models.reach_after` does; that module brings TensorFlow, which takes seconds.
     field = 1
-    for kernel, step in reversed(windows):
-        field = (field - 1) * step + kernel
+    for kernel, stride in reversed(windows):
+        field = (field - 1) * stride + kernel
     return field
 
 
@@ -19,16 +21,16 @@ check_bottleneck_field = Number(
     asked="The receptive field at the end of the light U-Net's bottleneck, pixels a side.",
     right=_field(4 * _LEVEL + _BOTTLENECK),
     praise="140 pixels, more than a slice of 128 has.",
-    otherwise="add (kernel - 1) x stride layer by layer; poolings double the stride.",
+    otherwise="add (kernel - 1) x total stride layer by layer; poolings double the total stride.",
     mistakes={
-        "that is the stride, how far two places lie apart. Each of them sees much more.": 2**4,
+        "that is the total stride, how far two positions lie apart. Each of them sees much more.": 2**4,
         "that is before the bottleneck's own two convolutions, 2 x 16 pixels each.": _field(4 * _LEVEL),
         "either one of the two convolutions is missing, or each adds 16 in place of (3 - 1) x 16.":
             _field(4 * _LEVEL + [(3, 1)]),
         "that forgets the strides: after a pooling, a step on the map is worth twice as many pixels.": 1 + 2 * 10 + 4,
-        "a step in the bottleneck is worth its stride, 16 pixels.": _field(4 * _LEVEL) + 2 + 2,
+        "a step in the bottleneck is worth the total stride, 16 pixels.": _field(4 * _LEVEL) + 2 + 2,
         "that forgets the poolings: they see a pixel more themselves, and double every later step.": 1 + 2 * 10,
-        "a pooling of 2 x 2 sees a place more itself.": _field(4 * [(3, 1), (3, 1), (1, 2)] + _BOTTLENECK),
+        "a pooling of 2 x 2 sees a position more itself.": _field(4 * [(3, 1), (3, 1), (1, 2)] + _BOTTLENECK),
         "start from 1: a pixel sees itself.": _field(4 * _LEVEL + _BOTTLENECK) - 1,
         "that is after three levels. There are four.": _field(3 * _LEVEL + _BOTTLENECK),
         "each level has two convolutions, not one.": _field(4 * [(3, 1), (2, 2)] + _BOTTLENECK),
@@ -36,31 +38,65 @@ check_bottleneck_field = Number(
 )  # fmt: skip
 
 
-def _with_each_step(windows, add):
-    """Adds up `add(kernel, step, stride of all layers before)`, from 1 on."""
-    return 1 + sum(add(*window, prod(step for _, step in windows[:k])) for k, window in enumerate(windows))
+def _with_each_layer(windows, add):
+    """Adds up `add(kernel, stride, total stride of all layers before)`, from 1 on."""
+    return 1 + sum(add(*window, prod(stride for _, stride in windows[:k])) for k, window in enumerate(windows))
 
 
 check_receptive_field = Function(
-    asked="A function (list of (kernel, step)) -> int, the receptive field of these layers in a row.",
+    asked="A function (list of (kernel, stride)) -> int, the receptive field of these layers in a row.",
     right=_field,
-    inputs=[([(3, 1), (3, 1), (2, 2), (3, 1), (3, 3), (5, 1)],)],  # a step of 3, for not every pooling halves
+    inputs=[([(3, 1), (3, 1), (2, 2), (3, 1), (3, 3), (5, 1)],)],  # a stride of 3, for not every pooling halves
     edges={"without any layer. There a pixel sees itself, 1.": ([],)},
     praise="also without any layer.",
     otherwise="{0} sees {right:g} pixels; yours says {found:g}.",
     mistakes={
-        "that forgets the steps. After a pooling, one place further on the map is two pixels further.":
-            lambda windows: _with_each_step(windows, lambda kernel, step, stride: kernel - 1),
-        "the stride grows too early: a layer's own step counts only for the layers after it.":
-            lambda windows: _with_each_step(windows, lambda kernel, step, stride: (kernel - 1) * stride * step),
-        "a kernel of k places reaches k - 1 places further, not k.":
-            lambda windows: _with_each_step(windows, lambda kernel, step, stride: kernel * stride),
+        "that forgets the strides. After a pooling, one position further on the map is two pixels further.":
+            lambda windows: _with_each_layer(windows, lambda kernel, stride, total: kernel - 1),
+        "the total stride grows too early: a layer's own stride counts only for the layers after it.":
+            lambda windows: _with_each_layer(windows, lambda kernel, stride, total: (kernel - 1) * total * stride),
+        "a kernel of k positions reaches k - 1 positions further, not k.":
+            lambda windows: _with_each_layer(windows, lambda kernel, stride, total: kernel * total),
         "start from 1: without any layer, a pixel sees itself.": lambda windows: _field(windows) - 1,
-        "that is the stride, not the field.": lambda windows: prod(step for _, step in windows),
+        "that is the total stride, not the field.": lambda windows: prod(stride for _, stride in windows),
         "one number is expected. Return the field alone, without the stride.":
-            lambda windows: (_field(windows), prod(step for _, step in windows)),
-        "each layer counts with its own step. What counts is the product of all steps before it.":
-            lambda windows: _with_each_step(windows, lambda kernel, step, stride: (kernel - 1) * step),
+            lambda windows: (_field(windows), prod(stride for _, stride in windows)),
+        "each layer counts with its own stride. What counts is the product of all strides before it.":
+            lambda windows: _with_each_layer(windows, lambda kernel, stride, total: (kernel - 1) * stride),
         "that is the first layer alone. Does `return` stand inside the loop?": lambda windows: windows[0][0],
+    },
+)  # fmt: skip
+
+
+def _stamp(factor):
+    return 1 - np.abs(np.arange(2 * factor) - (factor - 0.5)) / factor
+
+
+check_stamp = Function(
+    asked="A function (factor) -> the 2 x factor weights of a line of the stamp that interpolates.",
+    right=_stamp,
+    inputs=[(2,), (8,)],
+    praise="the weights rise to the middle and fall, and stamps that overlap add up to a straight line.",
+    otherwise="for a factor of {0} the weights must rise evenly to the middle of 2 x {0} pixels and fall again.",
+    mistakes={
+        "a stamp of ones only repeats each score, and twice at that: overlapping stamps add.":
+            lambda factor: np.ones(2 * factor),
+        "that repeats each score. Straight lines need weights that fall with the distance from the middle.":
+            lambda factor: np.full(2 * factor, 0.5),
+        "the peak lies on a pixel. The middle of 2 x factor pixels lies *between* two: at factor - 0.5.":
+            [lambda factor: 1 - np.abs(np.arange(2 * factor) - factor) / factor,
+             lambda factor: 1 - np.abs(np.arange(2 * factor) - (factor - 1)) / factor],
+        "divide the distance by the factor: there the neighbour's stamp has its middle.":
+            [lambda factor: 1 - np.abs(np.arange(2 * factor) - (factor - 0.5)) / (2 * factor),
+             lambda factor: 1 - np.abs(np.arange(2 * factor) - (factor - 0.5))],
+        "that is the distance. The weight is 1 where it is 0, and falls.":
+            lambda factor: np.abs(np.arange(2 * factor) - (factor - 0.5)) / factor,
+        "these weights sum to 1, so flat scores come out too low: each pixel lies under two stamps, whose weights sum "
+        "to 1 there.": lambda factor: _stamp(factor) / _stamp(factor).sum(),
+        "one entry too few: a stamp spans 2 x factor pixels.": lambda factor: _stamp(factor)[:-1],
+        "that is half of the stamp. It reaches to both sides.": lambda factor: _stamp(factor)[:factor],
+        "the square has both directions in it. One line is asked for.":
+            lambda factor: np.outer(_stamp(factor), _stamp(factor)),
+        "that is the stamp for a factor of 2, whatever is asked.": lambda factor: _stamp(2),
     },
 )  # fmt: skip

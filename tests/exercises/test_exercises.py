@@ -13,7 +13,7 @@ from covidlab.evaluation.detection import detection
 from covidlab.evaluation.patients import patient_interval
 from covidlab.evaluation.slices import SliceTable
 from covidlab.exercises.checking import CHANGES, Function, Number
-from covidlab.models import MODELS
+from covidlab.models import MODELS, Bilinear
 from covidlab.models.stages import gflop_per_slice, reach_after, reaches
 from covidlab.training.losses import LOSSES
 
@@ -56,15 +56,20 @@ SAID = [
     ("haze_window", ("-500", "700"), "plain number"),
     ("haze_window", (-500, ...), "Not yet"),
     ("haze_window", (-500, 800), "half a width"),
-    ("patch_count", (13, 924), "plain number"),
+    ("fourth_layer", (165, 952), "plain number"),
+    ("fourth_layer", 2593 * 63, "kernel pixels times maps in"),
     ("bottleneck_field", 8, "layer by layer"),
     ("bottleneck_weights", 9 * 256, "multiply"),
     ("empty_mask_accuracy", 0.9903, "all slices"),
     ("convolution_gflop", 0.118, "multiply"),
-    ("true_share", lambda *g: exercises.check_true_share.right(*g).round(3), "Right"),
-    ("true_share", lambda p, share: p**2, "0.8 at a share of 0.2 must become 0.5; yours becomes 0.64."),
-    ("true_share", lambda p, share: 1.0 if p == 1 else p, "take one number"),
-    ("true_share", lambda p, share: 0.2, "one number instead of 9 numbers"),
+    ("prior_shift", lambda *g: exercises.check_prior_shift.right(*g).round(3), "Right"),
+    ("prior_shift", lambda p, used, trained: p**2, "in slices with a fraction of"),
+    ("prior_shift", lambda p, used, trained: 1.0 if p == 1 else p, "take one number"),
+    ("prior_shift", lambda p, used, trained: 0.2, "one number instead of 9 numbers"),
+    ("prior_shift", lambda p, used, trained: exercises.check_prior_shift.right(p, used, trained) + (used == trained),
+     "gives 1.3 where training and use have the same mixture"),
+    ("stamp", lambda factor: [1, 3, 3, 1], "for a factor of 2"),
+    ("stamp", lambda factor: np.linspace(0, 1, 2 * factor), "rise evenly to the middle"),
     ("receptive_field", lambda w: exercises.check_receptive_field.right(w) if w else 0, "gives 0 without any layer"),
     ("receptive_field", lambda w: exercises.check_receptive_field.right(w) + 0 * w[0][0], "range, without any layer"),
     ("f1", lambda r, p: np.nan_to_num(exercises.check_f1.right(r, p)), "gives 0 for two masks without a pixel"),
@@ -145,6 +150,8 @@ def test_what_the_package_works_out_is_right():
     for name, answer in {
         "bottleneck_field": reaches(unet, "bottleneck_b")[-1].field,
         "receptive_field": lambda windows: reach_after(windows)[0],
+        "stamp": lambda factor: np.asarray(Bilinear()((2 * factor, 2 * factor, 1, 1)))[factor - 1, :, 0, 0] / (
+            1 - 0.5 / factor),
         "bottleneck_weights": unet.get_layer("bottleneck_b").count_params(),
         "soft_dice": lambda *g: float(LOSSES["dice"]()(*(one.astype(np.float32) for one in g))),
         "convolution_gflop": gflop - less,
