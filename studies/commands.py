@@ -26,9 +26,8 @@ from covidlab.training.recipe import GRIDS, OPTIONS, recipe_for
 from covidlab.training.report import case_rows, report_rows
 from covidlab.training.runs import read_run, write_json
 from studies import figures, folds, questions, rates, runtimes
-from studies.adaptation import adaptation_curve
-from studies.summaries import summary, summary_over_seeds
-from studies.tables import adaptation_rows, over_seeds, side_by_side
+from studies.adaptation import adaptation_curve, adaptation_rows
+from studies.tables import over_seeds, side_by_side, summary, summary_over_seeds
 
 
 def reproduce(options) -> None:

@@ -25,12 +25,8 @@ RESULTS = "studies/results/course.json"
 README, START = "README.md", "notebooks/00_start_here.ipynb"
 
 
-class CourseTableError(CovidlabError):
-    """A notebook that does not run, or a file without a place for the table."""
-
-
 def measure(notebook: Path) -> dict[str, float]:
-    """Run a notebook in its own folder, without changing it; a `CourseTableError` if it fails.
+    """Run a notebook in its own folder, without changing it; a `CovidlabError` if it fails.
 
     Returns ``seconds``, from the start of the kernel to its end, and ``megabytes``, the most that its process held.
     """
@@ -51,7 +47,7 @@ def measure(notebook: Path) -> dict[str, float]:
         lines = log.read_text(errors="replace").strip().splitlines()
         if child.returncode:
             last = re.sub(r"\x1b\[[0-9;]*m", "", "".join(lines[-1:]))  # without IPython's colours
-            raise CourseTableError(notebook, f"an error ({last[:200]})", "a run to its end", "mend it first")
+            raise CovidlabError(notebook, f"an error ({last[:200]})", "a run to its end", "mend it first")
     per_megabyte = 1e6 if sys.platform == "darwin" else 1e6 / 1024  # ru_maxrss counts bytes there, KiB elsewhere
     return {"seconds": round(seconds, 1), "megabytes": round(int(lines[-1]) / per_megabyte)}
 
@@ -77,11 +73,11 @@ def _minutes(seconds: float) -> str:
 
 
 def put(text: str, table: str, where: str = "text") -> str:
-    """Replace what stands between the markers; a `CourseTableError` if the pair is not there exactly once."""
+    """Replace what stands between the markers; a `CovidlabError` if the pair is not there exactly once."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end or BEGIN in rest or END in after:
-        raise CourseTableError(where, "no single place for the table", f"one {BEGIN} ... {END}", "put the markers in")
+        raise CovidlabError(where, "no single place for the table", f"one {BEGIN} ... {END}", "put the markers in")
     return f"{before}{begin}\n\n{table}\n\n{end}{after}"
 
 
@@ -98,7 +94,7 @@ def write_tables(root: Path) -> list[Path]:
     notebook = nbformat.read(root / START, as_version=4)
     cells = [cell for cell in notebook.cells if cell.cell_type == "markdown" and BEGIN in cell.source]
     if len(cells) != 1:
-        raise CourseTableError(START, f"{len(cells)} text cells with the marker", f"one with {BEGIN}", "put it in")
+        raise CovidlabError(START, f"{len(cells)} text cells with the marker", f"one with {BEGIN}", "put it in")
     new = put(cells[0].source, table, START)
     if new != cells[0].source:
         cells[0].source = new
@@ -129,7 +125,7 @@ def main(arguments: list[str] | None = None) -> int:
             results = {"command": "make course-table", "machine": options.machine, "notebooks": measured}
             kept.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         changed = write_tables(root)
-    except CourseTableError as error:
+    except CovidlabError as error:
         print(error, file=sys.stderr)
         return 2
     print("changed:", ", ".join(str(path.relative_to(root)) for path in changed) or "nothing")

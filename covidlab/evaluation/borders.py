@@ -101,9 +101,9 @@ def border_shares(references: np.ndarray, predictions: np.ndarray) -> BorderShar
 
 def _roughness(masks: np.ndarray) -> float:
     """Of the median lesion that is large enough; nan where there is none."""
-    labels, number = ndimage.label(masks, IN_PLANE)
+    labels, _ = ndimage.label(masks, IN_PLANE)
     edges = labels[masks & ~ndimage.binary_erosion(masks, IN_PLANE)]
-    area, edge = (np.bincount(found, minlength=number + 1)[1:] for found in (labels.ravel(), edges))
+    area, edge = (np.bincount(found)[1:] for found in (labels.ravel(), edges))  # every lesion has a border
     large = area >= OUTLINED
     return float(np.median(edge[large] / np.sqrt(area[large]))) if large.any() else float("nan")
 

@@ -10,7 +10,7 @@ from covidlab.models.weights_file import WeightsInfo
 from covidlab.training import fit, thresholds
 from covidlab.training.recipe import Recipe
 from studies import rates
-from studies.rates import TrainingRate, training_rate, volume_time
+from studies.rates import training_rate, volume_time
 
 
 def test_training_takes_turns_with_the_same_update_from_memory(cache, monkeypatch):
@@ -30,11 +30,7 @@ def test_training_takes_turns_with_the_same_update_from_memory(cache, monkeypatc
     assert (rate.trained, rate.fed) == (60 / (30 + 10), 60 / 30)
     assert (rate.share, rate.processor_share) == (30 / (30 + 10), 30 / (30 + 5))
     assert rate.batches_share == 1, "a turn with a validation says nothing of the batches"
-
-
-def test_the_sentence_gives_both_rates_and_their_share():
-    rate = TrainingRate("light_unet", 128, 8, 480, 57.0, 60.0, 0.95, 0.97, 0.96)
-    assert "train 57.0 slices/s, the same update from memory 60.0; share 0.95" in rate.sentence
+    assert "train 1.5 slices/s, the same update from memory 2.0; share 0.75" in rate.sentence
 
 
 def test_a_scan_from_file_to_file_is_compared_with_its_model(cohort_folder, monkeypatch):

@@ -8,6 +8,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from covidlab.errors import CovidlabError
 from tools import course_table
 from tools.course_table import (
     BEGIN,
@@ -15,7 +16,6 @@ from tools.course_table import (
     README,
     RESULTS,
     START,
-    CourseTableError,
     main,
     measure,
     put,
@@ -94,7 +94,7 @@ def test_the_table_is_written_once_into_both(repository):
 
 def test_a_place_that_is_not_clear_is_refused():
     for text in ("", BEGIN, END, END + BEGIN, 2 * (BEGIN + END)):
-        with pytest.raises(CourseTableError, match="markers"):
+        with pytest.raises(CovidlabError, match="markers"):
             put(text, TABLE)
 
 

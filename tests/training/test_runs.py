@@ -15,7 +15,7 @@ from covidlab.models import light_unet
 from covidlab.training.configs import Config
 from covidlab.training.recipe import Recipe, recipe_for
 from covidlab.training.runs import Run, read_run, rounded, run_experiment, run_name
-from studies.summaries import summary_over_seeds
+from studies.tables import summary_over_seeds
 from tests.conftest import write_scan
 
 RECIPE = Recipe(updates=2, updates_per_epoch=2)
