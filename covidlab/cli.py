@@ -8,8 +8,9 @@ import argparse
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -29,6 +30,10 @@ Teaching material, not a medical device.
 The paper's table, and the runs behind the course's numbers: python -m studies --help, in the repository.
 """
 
+# By name: they are written here, too, since what has them loads TensorFlow.
+MODELS = ("patch_cnn", "fcn8s", "light_unet", "nano_unet")
+LOSSES = ("cross_entropy", "weighted_cross_entropy", "focal", "dice", "tversky", "cross_entropy_and_dice")
+
 # NumPy's global generator, which Keras seeds too, takes no more.
 LARGEST_SEED = 2**32 - 1
 LAYOUT = "a folder with COVID-19-CT-Seg_20cases/ (or images/) and Infection_Mask/ (or masks/), files of the same names"
@@ -43,9 +48,23 @@ def run_command(parser: argparse.ArgumentParser, program: str, module: str, argu
     """Run the function of a module that the arguments name; problems of the user's are told in one line."""
     try:
         try:
-            return _run_command(parser, program, module, arguments)
+            options = parser.parse_args(arguments)
+            options.words = [*program.split(), *(sys.argv[1:] if arguments is None else arguments)]
+            with warnings.catch_warnings():
+                warnings.showwarning = lambda message, *_: print(f"covidlab: {message}", file=sys.stderr)
+                return getattr(import_module(module), options.command)(options) or 0
+        except CovidlabError as error:
+            problem, status = error, 2
+        except PermissionError as error:  # a folder, say; of the files that are read each reader speaks itself
+            found, remedy = f"what may not be opened ({error.strerror})", "ask its owner for leave, or choose another"
+            problem, status = CovidlabError(error.filename or "a file", found, "a place of one's own", remedy), 2
+        except KeyboardInterrupt:
+            more = "; give the same command again and it goes on from there" if options.goes_on else ""
+            problem, status = f"interrupted{more}", 130
         finally:
             sys.stdout.flush()  # here, where it can be caught: a pipe may be closed only now
+        print(f"covidlab: {problem}", file=sys.stderr)
+        return status
     except BrokenPipeError:
         # Who read the output stopped, as `| head` does. Python would try to write the rest once more when it ends.
         for stream in (sys.stdout, sys.stderr):
@@ -53,45 +72,41 @@ def run_command(parser: argparse.ArgumentParser, program: str, module: str, argu
         return 128 + 13  # what a shell says of a program that a closed pipe ended
 
 
-def _run_command(parser: argparse.ArgumentParser, program: str, module: str, arguments: list[str] | None) -> int:
-    options = parser.parse_args(arguments)
-    options.words = [*program.split(), *(sys.argv[1:] if arguments is None else arguments)]
-    try:
-        with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_: print(f"covidlab: {message}", file=sys.stderr)
-            return getattr(import_module(module), options.command)(options) or 0
-    except CovidlabError as error:
-        print(f"covidlab: {error}", file=sys.stderr)
-        return 2
-    except PermissionError as error:  # a folder, say; of the files that are read each reader speaks itself
-        problem = CovidlabError(
-            error.filename or "a file", f"what may not be opened ({error.strerror})", "a place of one's own",
-            "ask its owner for leave, or choose another",
-        )  # fmt: skip
-        print(f"covidlab: {problem}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        more = "; give the same command again and it goes on from there" if options.goes_on else ""
-        print(f"covidlab: interrupted{more}", file=sys.stderr)
-        return 130
+# --- what an option may be
 
 
-def _number(kind: type, is_right: Callable, expected: str) -> Callable:
-    """A kind of number, for argparse."""
+def _kind(parse: Callable, is_right: Callable, expected: str) -> Callable:
+    """A type for argparse: what `parse` makes of the words, if it is right."""
 
-    def parse(text: str):
+    def typed(text: str):
         with suppress(ValueError):
-            if is_right(number := kind(text)):
-                return number
+            if is_right(found := parse(text)):
+                return found
         raise argparse.ArgumentTypeError(f"found {text!r}; expected {expected}")
 
-    return parse
+    return typed
 
 
-positive_int = _number(int, lambda number: number >= 1, "a whole number of 1 or more")
-whole_int = _number(int, lambda number: number >= 0, "a whole number of 0 or more")
-seed_int = _number(int, lambda number: 0 <= number <= LARGEST_SEED, f"a whole number from 0 to {LARGEST_SEED}")
-share = _number(float, lambda number: 0 < number <= 1, "a number above 0 and at most 1")
+def one_of(names: Sequence[str]) -> Callable:
+    """One of some names."""
+    return _kind(str, names.__contains__, f"one of {', '.join(names)}")
+
+
+def some_of(names: Sequence[str]) -> Callable:
+    """Names with commas between them, as a list."""
+    return _kind(lambda text: text.split(","), set(names).issuperset, f"names among {', '.join(names)}")
+
+
+positive_int = _kind(int, lambda number: number >= 1, "a whole number of 1 or more")
+whole_int = _kind(int, lambda number: number >= 0, "a whole number of 0 or more")
+seed_int = _kind(int, lambda number: 0 <= number <= LARGEST_SEED, f"a whole number from 0 to {LARGEST_SEED}")
+width = _kind(float, lambda number: 0 < number <= 1, "a number above 0 and at most 1")
+rate = _kind(float, lambda number: 0 < number < 1, "a number between 0 and 1")
+strength = _kind(float, lambda number: 0 <= number <= 4, "a number from 0, none, to 4")
+ratio = _kind(
+    lambda text: None if text == "all" else float(text),
+    lambda number: number is None or 0 <= number < float("inf"), "a number of 0 or more, or `all`",
+)  # fmt: skip
 
 
 # --- the parser: a function a command
@@ -121,24 +136,24 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_phantom(command) -> None:
-    sub = command(
+    add = command(
         "phantom", "make a synthetic cohort: chest CTs with lesions, no patient's data",
         "The lesson cohort: 10 scans of 128 px, seconds. The paper cohort: the record's 939 slices of 630 px, minutes.",
-    )  # fmt: skip
-    sub.add_argument("--profile", choices=("lesson", "paper"), default="lesson", help="how large (default: lesson)")
-    sub.add_argument("--seed", type=whole_int, default=0, help="another seed is another set of patients (default: 0)")
-    sub.add_argument("--out", type=Path, metavar="DIR", help="where to (default: phantom-PROFILE in the data\n"
-                     "folder, of a seed other than 0 phantom-PROFILE-seedN)")  # fmt: skip
+    ).add_argument  # fmt: skip
+    add("--profile", choices=("lesson", "paper"), default="lesson", help="how large (default: lesson)")
+    add("--seed", type=whole_int, default=0, help="another seed is another set of patients (default: 0)")
+    add("--out", type=Path, metavar="DIR", help="where to (default: phantom-PROFILE in the data folder, of a seed "
+        "other than 0 phantom-PROFILE-seedN)")  # fmt: skip
 
 
 def _add_fetch(command) -> None:
-    sub = command(
+    add = command(
         "fetch", "download the published record (Zenodo 3757476, about 1.1 GB), every archive checked",
         "Interrupted, it keeps the archives that are whole and starts a broken one over.\n"
         "The data are CC BY-NC-SA: attribution, non-commercial, share alike.",
         goes_on=True,
-    )  # fmt: skip
-    sub.add_argument("--out", type=Path, metavar="DIR", help="where to (default: covid19-ct-seg in the data folder)")
+    ).add_argument  # fmt: skip
+    add("--out", type=Path, metavar="DIR", help="where to (default: covid19-ct-seg in the data folder)")
 
 
 def _add_inspect(command) -> None:
@@ -160,8 +175,8 @@ def _add_train(command) -> None:
         goes_on=True,
     )  # fmt: skip
     run_options(sub, "a folder of runs; each has one of its own in it, named by what it was asked (default: runs)")
-    sub.add_argument("--model", default="light_unet",
-                     help="patch_cnn, fcn8s, light_unet or nano_unet (default: light_unet)")  # fmt: skip
+    known = f"{', '.join(MODELS[:-1])} or {MODELS[-1]}"
+    sub.add_argument("--model", default="light_unet", type=one_of(MODELS), help=f"{known} (default: light_unet)")
 
 
 def _add_score(command) -> None:
@@ -186,38 +201,37 @@ def _add_predict(command) -> None:
         "  covidlab predict scan.nii.gz -o mask.nii.gz\n  covidlab predict scans/ -o masks/\n"
         "  covidlab predict dicom-series/ -o mask.nii.gz --overlay",
     )  # fmt: skip
-    sub.add_argument("scan", type=Path, metavar="SCAN", help="a .nii or .nii.gz file, a folder of\n"
-                     "them, or a folder with the DICOM slices of one series")
+    scan = "a .nii or .nii.gz file, a folder of them, or a folder with the DICOM slices of one series"
+    sub.add_argument("scan", type=Path, metavar="SCAN", help=scan)
     sub.add_argument("-o", "--out", type=Path, required=True, metavar="MASK", help="a file, or a folder for a folder")
     weights_option(sub)
     sub.add_argument("--overlay", action="store_true", help="draw some slices with what is marked, too: MASK as .png")
 
 
 def _add_time(command) -> None:
-    sub = command(
+    time_options(command(
         "time", "time a slice on this processor: Keras, ONNX Runtime, LiteRT, by number of threads",
         "Fresh weights. Forms other than Keras' own need the extra `export`; without it they are named with the\n"
         "command that installs them. Times are given as multiples of one large matrix\n"
         "product, too: these compare between machines.\n\n"
         "  covidlab time --models light_unet,nano_unet --threads 2",
-    )  # fmt: skip
-    time_options(sub)
+    ))  # fmt: skip
 
 
 def _add_export(command) -> None:
-    sub = command(
+    add = command(
         "export", "write a model as ONNX or LiteRT, checked against Keras",
         "A float32 file that differs from Keras by more than 1e-4 is not kept. int8 is calibrated on slices of the\n"
         "cohort. Needs packages of the extra `export`.\n\n  covidlab export best.weights.h5 -o model.onnx\n"
         "  covidlab export RUN -o model.tflite --int8    its test part is scored in both forms",
-    )  # fmt: skip
-    sub.add_argument("weights", metavar="WEIGHTS", help="best.weights.h5 of a run, the run's folder, or a shipped name")
-    sub.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="ends in .onnx or .tflite")
-    sub.add_argument("--int8", action="store_true", help="whole numbers of 8 bits inside; LiteRT only")
-    sub.add_argument("--size", type=positive_int, metavar="N", help="pixels a side of the slices it takes (default: "
-                     "the grid that the weights were trained on)")  # fmt: skip
-    sub.add_argument("--data", metavar="FOLDER", help="cohort to check and calibrate with (default: $COVIDLAB_DATA, "
-                     "else the phantom)")  # fmt: skip
+    ).add_argument  # fmt: skip
+    add("weights", metavar="WEIGHTS", help="best.weights.h5 of a run, the run's folder, or a shipped name")
+    add("-o", "--out", type=Path, required=True, metavar="FILE", help="ends in .onnx or .tflite")
+    add("--int8", action="store_true", help="whole numbers of 8 bits inside; LiteRT only")
+    size = "pixels a side of the slices it takes (default: the grid that the weights were trained on)"
+    add("--size", type=positive_int, metavar="N", help=size)
+    add("--data", metavar="FOLDER", help="cohort to check and calibrate with (default: $COVIDLAB_DATA, else the "
+        "phantom)")  # fmt: skip
 
 
 def cases_option(sub: argparse.ArgumentParser) -> None:
@@ -232,41 +246,43 @@ def table_option(sub: argparse.ArgumentParser) -> None:
 
 def weights_option(sub: argparse.ArgumentParser) -> None:
     """--weights, of the commands that use a network."""
-    sub.add_argument("--weights", metavar="F", help="best.weights.h5 of a run, or of the shipped ones\n"
-                     f"{', '.join(SHIPPED)} (default: {DEFAULT})")  # fmt: skip
+    known = f"best.weights.h5 of a run, or of the shipped ones {', '.join(SHIPPED)} (default: {DEFAULT})"
+    sub.add_argument("--weights", metavar="F", help=known)
 
 
 def time_options(sub: argparse.ArgumentParser) -> None:
     """What is timed, and how the times are told."""
-    sub.add_argument("--models", help="comma-separated (default: all)")
-    sub.add_argument("--size", type=positive_int, default=630, metavar="N",
-                     help="pixels a side (default: 630, the record's)")  # fmt: skip
-    sub.add_argument("--threads", default="1,2,all", metavar="A,B", help="each in its own process (default: 1,2,all)")
-    sub.add_argument("--width", type=share, default=0.25, metavar="W",
-                     help="of fcn8s; 1 is the published network, 134 million parameters (default: 0.25)")  # fmt: skip
-    sub.add_argument("--rounds", type=positive_int, default=10, metavar="N", help="(default: 10)")
-    sub.add_argument("--json", action="store_true", help="for programs")
-    sub.add_argument("--figure", type=Path, metavar="PNG", help="draw it too, as the paper's Fig. 4")
+    add, full = sub.add_argument, "of fcn8s; 1 is the published network, 134 million parameters (default: 0.25)"
+    add("--models", type=some_of(MODELS), default=list(MODELS), help="comma-separated (default: all)")
+    add("--size", type=positive_int, default=630, metavar="N", help="pixels a side (default: 630, the record's)")
+    add("--threads", default="1,2,all", metavar="A,B", help="each in its own process (default: 1,2,all)")
+    add("--width", type=width, default=0.25, metavar="W", help=full)
+    add("--rounds", type=positive_int, default=10, metavar="N", help="(default: 10)")
+    add("--json", action="store_true", help="for programs")
+    add("--figure", type=Path, metavar="PNG", help="draw it too, as the paper's Fig. 4")
     table_option(sub)
 
 
 def run_options(sub: argparse.ArgumentParser, place: str) -> None:
     """What a training may be asked, and where it is kept."""
-    sub.add_argument("--data", metavar="FOLDER", help=f"{LAYOUT} (default: $COVIDLAB_DATA, else the phantom)")
+    add = sub.add_argument
+    add("--data", metavar="FOLDER", help=f"{LAYOUT} (default: $COVIDLAB_DATA, else the phantom)")
     cases_option(sub)
-    sub.add_argument("--protocol", choices=("slice", "patient"), default="slice", help="(default: slice, the paper's)")
-    sub.add_argument("--test-patients", default="", metavar="A,B",
-                     help="hold these patients out (protocol patient; default: fold SEED of four)")  # fmt: skip
-    sub.add_argument("--seed", type=seed_int, default=0, help="of the split and of the training (default: 0)")
-    sub.add_argument("--profile", choices=("lesson", "paper"), default="lesson",
-                     help="lesson: 128 px; paper: 630 px, a GPU or patience (default: lesson)")  # fmt: skip
-    sub.add_argument("--updates", type=positive_int, metavar="N",
-                     help="gradient steps (default: 1000 on the phantom, 7500 on other data)")  # fmt: skip
-    sub.add_argument("--rate", type=float, metavar="X", help="peak learning rate (default: 0.002)")
-    sub.add_argument("--loss", metavar="NAME", help="cross_entropy, weighted_cross_entropy, focal, dice, tversky or\n"
-                     "cross_entropy_and_dice (default: the last)")  # fmt: skip
-    sub.add_argument("--negatives", metavar="RATIO", help="slices without lesion to train on for each one\n"
-                     "with, or all (default: 0 as in the paper, 0.3 on the phantom)")  # fmt: skip
-    sub.add_argument("--augment", type=float, metavar="X", help="how far training slices are turned, zoomed, shifted\n"
-                     "and brightened: 0 not, 2 twice as far (default: 1)")  # fmt: skip
-    sub.add_argument("--out", type=Path, metavar="DIR", help=place)
+    add("--protocol", choices=("slice", "patient"), default="slice", help="(default: slice, the paper's)")
+    add("--test-patients", default="", metavar="A,B",
+        help="hold these patients out (protocol patient; default: fold SEED of four)")  # fmt: skip
+    add("--seed", type=seed_int, default=0, help="of the split and of the training (default: 0)")
+    add("--profile", choices=("lesson", "paper"), default="lesson",
+        help="lesson: 128 px; paper: 630 px, a GPU or patience (default: lesson)")  # fmt: skip
+    add("--updates", type=positive_int, metavar="N",
+        help="gradient steps (default: 1000 on the phantom, 7500 on other data)")  # fmt: skip
+    # These change the recipe's fields of the same names, and are not among the options unless they are asked.
+    recipe = partial(add, default=argparse.SUPPRESS)
+    recipe("--rate", dest="learning_rate", type=rate, metavar="X", help="peak learning rate (default: 0.002)")
+    recipe("--loss", type=one_of(LOSSES), metavar="NAME",
+           help=f"{', '.join(LOSSES[:-1])} or {LOSSES[-1]} (default: the last)")  # fmt: skip
+    recipe("--negatives", dest="negatives_per_positive", type=ratio, metavar="RATIO", help="slices without lesion to "
+           "train on for each one with, or all (default: 0 as in the paper, 0.3 on the phantom)")  # fmt: skip
+    recipe("--augment", type=strength, metavar="X", help="how far training slices are turned, zoomed, shifted and "
+           "brightened: 0 not, 2 twice as far (default: 1)")  # fmt: skip
+    add("--out", type=Path, metavar="DIR", help=place)

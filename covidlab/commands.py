@@ -3,15 +3,14 @@
 Each imports what it needs when it runs: TensorFlow takes seconds, and `inspect` and `fetch` need none of it.
 """
 
+import json
 import re
 import shlex
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from covidlab import paper
+from covidlab import paper, tables
 from covidlab.data.cohorts import open_cohort
 from covidlab.data.scans import is_single_scan
 from covidlab.data.slices import open_slice_cache
@@ -54,52 +53,16 @@ def inspect(options) -> int:
 
 def config_of(options, model: str, cohort):
     """What a run of a model is asked, in the words of the command line."""
-    from covidlab.training import configs, recipe
+    from covidlab.training.recipe import GRIDS, OPTIONS, Config, Recipe, recipe_for
 
-    asked = changed(recipe.recipe_for(cohort.is_phantom, options.updates, model), options)
-    return configs.Config(
-        cohort=cohort.name, grid=recipe.GRIDS[options.profile], protocol=options.protocol, seed=options.seed,
-        model=model, options=recipe.OPTIONS[options.profile].get(model, {}), recipe=asked,
+    recipe = recipe_for(cohort.is_phantom, options.updates, model)
+    asked = {name: value for name, value in vars(options).items() if name in Recipe.__dataclass_fields__}
+    return Config(
+        cohort=cohort.name, grid=GRIDS[options.profile], protocol=options.protocol, seed=options.seed,
+        model=model, options=OPTIONS[options.profile].get(model, {}),
+        recipe=replace(recipe, **asked | {"updates": recipe.updates}),
         test_patients=tuple(name for name in options.test_patients.split(",") if name),
     )  # fmt: skip
-
-
-def changed(recipe, options):
-    """A recipe with what the command line asks of it: loss, negative slices, augmentation, rate."""
-    from covidlab.training.losses import LOSSES
-
-    loss, augment, rate = options.loss, options.augment, options.rate
-    if loss not in (None, *LOSSES):
-        raise CovidlabError("--loss", repr(loss), f"one of {', '.join(LOSSES)}", "correct the name")
-    if augment is not None and not 0 <= augment <= 4:
-        raise CovidlabError("--augment", f"{augment:g}", "a number from 0, none, to 4", "1 is the usual strength")
-    if rate is not None and not 0 < rate < 1:
-        raise CovidlabError("--rate", f"{rate:g}", "a number between 0 and 1", "0.002 is the usual one")
-    asked = {"loss": loss, "augment": augment, "learning_rate": rate}
-    asked = {name: value for name, value in asked.items() if value is not None}
-    if options.negatives is not None:
-        asked["negatives_per_positive"] = _ratio(options.negatives)
-    return replace(recipe, **asked)
-
-
-def _ratio(word: str) -> float | None:
-    """A number of 0 or more; None for "all"."""
-    if word == "all":
-        return None
-    with suppress(ValueError):
-        if 0 <= float(word) < float("inf"):
-            return float(word)
-    raise CovidlabError("--negatives", repr(word), "a number of 0 or more, or `all`", "correct it")
-
-
-def check_models(names: Sequence[str], option: str = "--models") -> list[str]:
-    """The named models, if all exist; the option is the one that named them."""
-    from covidlab.models import MODELS
-
-    for name in names:
-        if name not in MODELS:
-            raise CovidlabError(option, repr(name), f"names among {', '.join(MODELS)}", "correct the name")
-    return list(names)
 
 
 def run_of(config, cache, folder: Path):
@@ -116,19 +79,19 @@ def run_of(config, cache, folder: Path):
 
 def print_runs(runs) -> None:
     """Scores of runs, after what they must be read with."""
-    from covidlab.training.runs import score_table
-
     sentences = dict.fromkeys(run.config.sentence for run in runs.values())
     print("\n".join(sentences), "pooled over all pixels of a part", sep="; ")
     print(*dict.fromkeys(run.leak for run in runs.values()), sep="\n", end="\n\n")
-    print(score_table(runs))
+    print(tables.markdown([
+        {"model": name, "part": part} | {key.replace("f1", "F1"): f"{value:.3f}" for key, value in scores.items()}
+        for name, run in runs.items() for part, scores in run.scores.items()
+    ]))  # fmt: skip
 
 
 def train(options) -> None:
     """Train one model and score it."""
     from covidlab.training.recipe import GRIDS
 
-    check_models([options.model], "--model")
     cohort = open_cohort(options.data, options.profile, options.cases)
     cache = open_slice_cache(cohort, GRIDS[options.profile])
     run = run_of(config_of(options, options.model, cohort), cache, options.out or Path("runs"))
@@ -138,16 +101,15 @@ def train(options) -> None:
 
 def score(options) -> None:
     """Score weights on a cohort, case by case."""
-    from covidlab import tables
     from covidlab.models.segmenter import open_segmenter
-    from covidlab.training import judging, report
+    from covidlab.training import report
 
     segmenter = open_segmenter(options.weights)
     info = segmenter.info
     cohort = open_cohort(options.data, cases=options.cases)
     cache = open_slice_cache(cohort, info.grid)
     seen = [case.name for case in cohort.cases if info.has_seen(case.name, case.patient)]
-    rows = report.case_rows(judging.judge_weights(segmenter, cache), seen)
+    rows = report.case_rows(report.judge_weights(segmenter, cache), seen)
     title = f"{info.model} trained on {info.trained_on}, scored on {cohort.name}"
     print(f"{title}, threshold {info.threshold:g}")
     if not info.seen:
@@ -196,15 +158,12 @@ def predict(options) -> None:
 
 def time(options, known=None) -> None:
     """Time a slice, in the forms of `covidlab.beyond.timing` or in those given."""
-    from covidlab import tables
     from covidlab.beyond import timing
-    from covidlab.models import MODELS
     from covidlab.plots import scores, style
 
     known = known or timing.FORMS
-    names = check_models((options.models or ",".join(MODELS)).split(","))
     threads = timing.resolve_threads(options.threads.split(","))
-    models = {name: {"width": options.width} if name == "fcn8s" else {} for name in names}
+    models = {name: {"width": options.width} if name == "fcn8s" else {} for name in options.models}
     found = timing.time_models(models, options.size, threads, options.rounds, tuple(known), known)
     if options.figure:
         title = f"one slice of {options.size} x {options.size}, {threads[-1]} threads; {found.machine}"
@@ -214,12 +173,14 @@ def time(options, known=None) -> None:
         grid=f"{options.size} px", seeds="none",
     )  # fmt: skip
     write_table(options.table, "Time per slice", found.time_rows(), provenance, found.setting)
-    print(found.as_json() if options.json else found.as_markdown())
+    as_text = f"{found.setting}\n\n{tables.markdown(found.time_rows())}"
+    print(json.dumps(asdict(found), indent=2) if options.json else as_text)
 
 
 def export(options) -> None:
     """Write a model in another form."""
-    from covidlab.beyond import export, exported
+    from covidlab.beyond import export
+    from covidlab.evaluation.counts import count
     from covidlab.models.segmenter import open_segmenter
     from covidlab.training import runs
 
@@ -237,7 +198,9 @@ def export(options) -> None:
         f"{done.largest_difference:.1e}, {done.changed:.2%} of pixels fall on the other side of {info.threshold:g}"
     )
     if run and done.size == info.grid:
-        f1 = exported.score_exported(done.path, run, cache).f1
+        test = run.config.split(cache).test
+        found = export.predict_exported(export.open_exported(done.path), cache.images[test])
+        f1 = count(cache.masks[test], segmenter.mark(found)).f1
         print(f"  {run.config.sentence}: F1 on test {run.counts['test'].f1:.4f} in Keras, {f1:.4f} in the file")
 
 
@@ -252,8 +215,6 @@ def run_cohort(source, config):
 
 def write_table(stem: Path | None, title: str, rows, provenance, note: str) -> None:
     """Write a table if a stem is given, and say where."""
-    from covidlab import tables
-
     if stem:
         tables.write_table(stem, title, rows, provenance, note)
         print(f"\n{stem}.md")

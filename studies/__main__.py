@@ -4,11 +4,14 @@ import sys
 from pathlib import Path
 
 from covidlab.cli import (
+    MODELS,
     cases_option,
     new_parser,
+    one_of,
     run_command,
     run_options,
     seed_int,
+    some_of,
     table_option,
     time_options,
     weights_option,
@@ -43,6 +46,7 @@ def _add_reproduce(command) -> None:
     run_options(sub, "runs, tables and figures (default: runs/DATA-PROTOCOL)")
     sub.add_argument(
         "--models",
+        type=some_of(MODELS),
         default="light_unet",
         help="comma-separated: patch_cnn, fcn8s, light_unet, nano_unet (default: light_unet);\n"
         "fcn8s has a quarter of its published width in the lesson profile",
@@ -80,7 +84,7 @@ def _add_study(command) -> None:
     )  # fmt: skip
     sub.add_argument("name", metavar="NAME", help="which; `list` shows them")
     run_options(sub, "runs and the table (default: runs/DATA-PROTOCOL-study/NAME)")
-    sub.add_argument("--model", default="light_unet",
+    sub.add_argument("--model", type=one_of(MODELS), default="light_unet",
                      help="whose training is varied (default: light_unet; nano_unet is quicker)")  # fmt: skip
     sub.add_argument("--variants", default="", metavar="A,B", help="only these of the study's variants (default: all)")
     sub.add_argument("--seeds", metavar="A,B", help="several, instead of --seed")
@@ -115,7 +119,8 @@ def _add_throughput(command) -> None:
         "  python -m studies throughput --models light_unet         how busy training keeps the processor\n"
         "  python -m studies throughput --volume SCAN.nii.gz        a scan, file to file, against its model alone",
     )  # fmt: skip
-    sub.add_argument("--models", default="light_unet", help="comma-separated (default: light_unet)")
+    sub.add_argument("--models", type=some_of(MODELS), default="light_unet",
+                     help="comma-separated (default: light_unet)")  # fmt: skip
     sub.add_argument("--data", metavar="FOLDER", help="to train on (default: $COVIDLAB_DATA, else the phantom)")
     cases_option(sub)
     sub.add_argument("--volume", type=Path, metavar="SCAN", help="instead of training")

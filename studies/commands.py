@@ -7,7 +7,6 @@ from pathlib import Path
 from covidlab import commands, tables
 from covidlab.cli import LARGEST_SEED
 from covidlab.commands import (
-    check_models,
     config_of,
     print_runs,
     repeatable,
@@ -21,9 +20,8 @@ from covidlab.data.splits import make_split
 from covidlab.errors import CovidlabError
 from covidlab.models import MODELS
 from covidlab.models.segmenter import open_segmenter
-from covidlab.training.judging import report_run
 from covidlab.training.recipe import GRIDS, OPTIONS, recipe_for
-from covidlab.training.report import case_rows, report_rows
+from covidlab.training.report import case_rows, report_rows, report_run
 from covidlab.training.runs import read_run, write_json
 from studies import figures, folds, questions, rates, runtimes
 from studies.adaptation import adaptation_curve, adaptation_rows
@@ -31,7 +29,7 @@ from studies.tables import over_seeds, side_by_side, summary, summary_over_seeds
 
 
 def reproduce(options) -> None:
-    names = check_models(options.models.split(","))
+    names = options.models
     seeds = _whole_numbers("--seeds", options.seeds) if options.seeds else [options.seed]
     cohort = open_cohort(options.data, options.profile, options.cases)
     folder = options.out or Path("runs") / f"{cohort.name}-{options.protocol}"
@@ -134,7 +132,6 @@ def study(options) -> int:
     seeds = _whole_numbers("--seeds", options.seeds) if options.seeds else [options.seed]
     cohort = open_cohort(options.data, options.profile, options.cases)
     folder = options.out or Path("runs") / f"{cohort.name}-{options.protocol}-study" / options.name
-    check_models([options.model], "--model")
     base, cache = config_of(options, options.model, cohort), open_slice_cache(cohort, GRIDS[options.profile])
     rows = questions.run_variants(variants, base, cache, folder, seeds)
     table = questions.study_table(rows)
@@ -208,7 +205,7 @@ def throughput(options) -> None:
     if options.volume:
         found = [rates.volume_time(options.volume, open_segmenter(options.weights))]
     else:
-        found = [_training_rate(options, name) for name in check_models(options.models.split(","))]
+        found = [_training_rate(options, name) for name in options.models]
     print(json.dumps([asdict(one) for one in found], indent=2) if options.json
           else "\n".join(one.sentence for one in found))  # fmt: skip
 

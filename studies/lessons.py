@@ -15,10 +15,9 @@ from pathlib import Path
 
 from covidlab.data.cohorts import open_cohort
 from covidlab.data.slices import open_slice_cache
-from covidlab.training.configs import Config
 from covidlab.training.fit import HISTORY
 from covidlab.training.lessons import LESSONS, kept_runs
-from covidlab.training.recipe import Recipe, recipe_for
+from covidlab.training.recipe import Config, Recipe, recipe_for
 from covidlab.training.runs import run_experiment, write_json
 
 COHORT, UPDATES = "phantom-lesson", 1500

@@ -14,9 +14,8 @@ from covidlab.data.splits import PARTS
 from covidlab.errors import CovidlabError
 from covidlab.evaluation.counts import PAPER_SCORES
 from covidlab.tables import mean_and_range
-from covidlab.training.configs import Config
 from covidlab.training.losses import LOSSES
-from covidlab.training.recipe import OPTIONS, PATCHES
+from covidlab.training.recipe import OPTIONS, PATCHES, Config
 from covidlab.training.runs import Run, run_experiment
 
 

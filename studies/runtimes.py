@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from covidlab._tensorflow import quiet
-from covidlab.beyond.exported import Runner
+from covidlab.beyond.export import Runner
 from covidlab.beyond.timing import FORMS, Form
 
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from covidlab.data.slices import SliceCache, open_slice_cache
 from covidlab.tables import Provenance, mean_and_range, read_table, write_table
-from covidlab.training.configs import Config
+from covidlab.training.recipe import Config
 from covidlab.training.runs import Run, run_experiment
 from studies.lessons import CONTEST, LONG, lesson
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from covidlab.tables import mean_and_range
 from covidlab.training.recipe import GRIDS
-from covidlab.training.report import AVERAGED, Measure, borders_in, report_rows
+from covidlab.training.report import border_labels, report_rows
 from covidlab.training.runs import Run, rounded
 
 
@@ -17,15 +17,44 @@ def over_seeds(reports: Mapping[str, Sequence[dict]], part: str = "test") -> lis
     is left out of that mean.
     """
     units = {unit for found in reports.values() for one in found for unit in one["parts"][part]["borders"]}
-    measures = [*AVERAGED, *(borders_in(*units) if len(units) == 1 else ())]
+    [unit] = units if len(units) == 1 else [None]
+    columns = {name: [_numbers(one["parts"][part], unit) for one in found] for name, found in reports.items()}
 
-    def cell(measure: Measure, found: Sequence[dict]) -> str:
-        values = [measure.read(one["parts"][part]) for one in found]
-        return mean_and_range([np.nan if value is None else value for value in values], measure.digits)
+    def cell(seeds: Sequence[dict], label: str) -> str:
+        values = [np.nan if one[label] is None else one[label] for one in seeds]
+        return mean_and_range(values, DIGITS.get(label.split(",")[0], 3))
 
-    return [
-        {"measure": one.label, **{name: cell(one, found) for name, found in reports.items()}} for one in measures
-    ]
+    labels = next(iter(columns.values()))[0]
+    return [{"measure": label, **{name: cell(seeds, label) for name, seeds in columns.items()}} for label in labels]
+
+
+# Of means over seeds, where they are not three.
+DIGITS = {
+    "false pixels on a negative slice": 1, "marked area / reference area": 2, "HD95": 1,
+    "share of misses within 1 px of the border": 2, "roughness of outlines / reference's": 2,
+}  # fmt: skip
+
+
+def _numbers(values: dict, unit: str | None) -> dict[str, float | None]:
+    """What of a part can be averaged; what stands as an interval or a count in one run's table is a number here."""
+    slices, runs, negative, outlines = (values[name] for name in ("detection", "runs", "negative_slices", "outlines"))
+    noticed, positive = slices["slices"]["tp"], slices["slices"]["tp"] + slices["slices"]["fn"]
+    numbers = {name: values["pooled"][name] for name in ("precision", "recall", "accuracy")} | {
+        "F1, pooled": values["pooled"]["f1"],
+        "F1 of a volume, median": values["f1_by_volume_quartiles"][1],
+        "F1 of a positive slice, median": values["f1_by_positive_slice_quartiles"][1],
+        "negative slices left empty": negative["left_empty"],
+        "false pixels on a negative slice": negative["false_pixels"],
+        "share of positive slices noticed": noticed / positive if positive else None,
+        "share of runs of positive slices noticed": runs["noticed"] / runs["runs"] if runs["runs"] else None,
+        "marked area / reference area": outlines["area"],
+        "share of misses within 1 px of the border": outlines["missed_at_border"],
+        "roughness of outlines / reference's": outlines["roughness"],
+    }
+    if unit:
+        borders = values["borders"][unit]
+        numbers |= dict(zip(border_labels(unit), (borders["nsd_mean"], borders["hd95_quartiles"][1])))
+    return numbers
 
 
 def side_by_side(reports: Mapping[str, dict], part: str = "test") -> list[dict[str, str]]:

@@ -72,6 +72,20 @@ def home(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+def untrained_run(config, cache, folder):
+    """A finished run whose network has its first weights: its threshold marks a tenth of the validation pixels."""
+    from covidlab.data.splits import PARTS
+    from covidlab.models import MODELS, WeightsInfo, predict_slices, save_weights
+    from covidlab.training import Run, count_slices
+
+    network, split = MODELS[config.model](**config.options), config.split(cache)
+    threshold = float(np.quantile(predict_slices(network, cache.images[split.validation]), 0.9))
+    counts = {part: count_slices(network, cache, split.part(part), np.array([threshold]))[0] for part in PARTS}
+    run = Run(folder, config, counts, threshold, (), "")
+    save_weights(run.weights, network, WeightsInfo(config.model, config.grid, threshold, "nothing", config.options))
+    return run
+
+
 def run_main(main, capsys, *arguments):
     """Call a command line's main: its status, and what it wrote on standard output and error."""
     status = main([str(argument) for argument in arguments])

@@ -54,12 +54,12 @@ def test_f1_and_the_threshold_are_the_packages(cache):
 
 
 def test_the_same_recipe_ends_at_the_same_f1(phantom, tmp_path):
-    cache = open_slice_cache(phantom, size=64)
+    cache = open_slice_cache(phantom, size=32)
     split = split_by_slice(len(cache), seed=0)
-    recipe = Recipe(updates=150, batch_size=4, learning_rate=5e-3, updates_per_epoch=150, augment=0)
-    model = light_unet(SMALL, dropout=0)
-    learner = light_unet(SMALL, dropout=0, normalised=True)
-    network = nano.unet(SMALL, dropout=0)
+    recipe = Recipe(updates=100, batch_size=4, learning_rate=5e-3, updates_per_epoch=100, augment=0)
+    model = light_unet((4, 8), dropout=0)
+    learner = light_unet((4, 8), dropout=0, normalised=True)
+    network = nano.unet((4, 8), dropout=0)
     network.set_weights(learner.get_weights())
     train(model, cache, split, recipe, tmp_path, lambda epoch: None, twin=learner)
     rows = np.sort(split.train[cache.positive[split.train]])

@@ -4,8 +4,6 @@ A few gradient steps from weights that know other patients, not a training: no v
 the threshold stays what it was. What it does to other patients is for the caller to measure.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from covidlab._tensorflow import keras
@@ -45,17 +43,8 @@ def adapt(
     Batch normalisation keeps the means and variances of the patients that it was trained on: those of a few slices
     would be too noisy to replace them.
 
-    Parameters
-    ----------
-    model : keras.Model
-        float32 (batch, height, width, 1) in 0..1 -> probabilities. It stays as it is.
-    cache : SliceCache
-    slices : 1-D ndarray of int
-        Positions of the annotated slices.
-    seed : int
-        Of their order, of how they are turned and shifted, and of dropout.
-    recipe : Recipe
-        Its learning rate is the first, and falls to 0 along a cosine.
+    The model stays as it is. `slices`, 1-D int, are positions of the annotated ones; the seed is of their order, of how
+    they are turned and shifted, and of dropout. The recipe's learning rate is the first, and falls to 0 along a cosine.
     """
     keras.utils.set_random_seed(seed)
     adapted = keras.models.clone_model(model)
@@ -70,7 +59,7 @@ def adapt(
             on_epoch_end=lambda epoch, logs: show(epoch + 1, recipe.epochs, f"loss {logs['loss']:.2f}")
         )
         adapted.fit(
-            training_batches(cache, slices, replace(recipe, annotated=None), seed), epochs=recipe.epochs,
+            training_batches(cache, slices, recipe, seed), epochs=recipe.epochs,
             steps_per_epoch=recipe.updates_per_epoch, shuffle=False, verbose=0, callbacks=[told],
         )  # fmt: skip
     return adapted

@@ -56,7 +56,7 @@ def predict_passes(model: keras.Model, images: np.ndarray, number: int = 20, see
     noisy = with_dropout_on(model)
     # A dropout of nothing draws nothing.
     generators = [layer.seed_generator for layer in noisy.layers if isinstance(layer, _DropoutLeftOn) and layer.rate]
-    total, squares = np.zeros(images.shape), np.zeros(images.shape)
+    total, squares = np.zeros((2, *images.shape))
     for k in track(range(number), f"{number} passes"):
         for place, generator in enumerate(generators):
             generator.state.assign(np.random.default_rng([seed, k, place]).integers(0, 2**31, 2))

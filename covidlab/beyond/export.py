@@ -5,9 +5,9 @@ are needed. An exported file takes one slice of one fixed size: that is what run
 nothing of windows, grids or thresholds; a weights file does, and stays the thing to keep.
 """
 
+import os
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 
 from covidlab._tensorflow import keras, quiet, tf
-from covidlab.beyond.exported import FORMATS, open_exported
 from covidlab.data.slices import SliceCache
 from covidlab.errors import CovidlabError
 from covidlab.files import whole_file
@@ -23,9 +22,73 @@ from covidlab.files import whole_file
 # What float32 arithmetic in another order may change; a wrong conversion changes far more.
 LARGEST_DIFFERENCE = 1e-4
 
+# One slice, float32 (1, size, size, 1) in 0..1 -> its probabilities, (1, size, size, 1).
+Runner = Callable[[np.ndarray], np.ndarray]
 
-class ExportError(CovidlabError):
-    """A model that cannot be exported, or whose exported file does not do the same."""
+
+# --- running a file
+
+
+def _open_onnxruntime(path: Path, threads: int) -> Runner:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda slice_: session.run(None, {name: slice_})[0]
+
+
+def _open_litert(path: Path, threads: int) -> Runner:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(path), num_threads=threads or os.cpu_count())
+    interpreter.allocate_tensors()
+    given, answer = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+
+    def run(slice_: np.ndarray) -> np.ndarray:
+        interpreter.set_tensor(given, slice_)
+        interpreter.invoke()
+        return interpreter.get_tensor(answer)
+
+    return run
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of exported file."""
+
+    name: str
+    keras: str  # What `model.export` calls it
+    needs: tuple[str, ...]  # What writes and runs it, by import names
+    open: Callable[[Path, int], Runner]
+
+
+# By the ending of a file's name.
+FORMATS = {
+    ".onnx": Format("ONNX", "onnx", ("tf2onnx", "onnxruntime"), _open_onnxruntime),
+    ".tflite": Format("LiteRT", "litert", ("ai_edge_litert",), _open_litert),
+}
+
+
+def open_exported(path: Path, threads: int = 0) -> Runner:
+    """An exported file as a function of one slice, float32 (1, size, size, 1) in 0..1 -> float32 probabilities.
+
+    `path` ends in .onnx or .tflite; 0 threads leaves their number to the runtime.
+    """
+    with quiet():
+        return FORMATS[path.suffix].open(path, threads)
+
+
+def predict_exported(run: Runner, slices: Sequence[np.ndarray]) -> np.ndarray:
+    """Probabilities of an opened file for slices on its grid, as `models.predict_slices` gives a model's.
+
+    uint8 (n, size, size) -> float32 (n, size, size) in 0..1.
+    """
+    return np.stack([run(slice_[None, ..., None].astype(np.float32) / 255)[0, ..., 0] for slice_ in slices])
+
+
+# --- writing a file
 
 
 @dataclass(frozen=True)
@@ -54,14 +117,14 @@ def install(packages: Sequence[str]) -> str:
 def check_target(path: Path, int8: bool) -> None:
     """Refuse a file that cannot be written here, before any work is done.
 
-    Raises `ExportError` if the name has another ending, int8 is asked of ONNX, or a package is missing.
+    Raises `CovidlabError` if the name has another ending, int8 is asked of ONNX, or a package is missing.
     """
     if path.suffix not in FORMATS:
-        raise ExportError(path, "a name of another kind", f"an ending {' or '.join(FORMATS)}", "add one to -o")
+        raise CovidlabError(path, "a name of another kind", f"an ending {' or '.join(FORMATS)}", "add one to -o")
     if int8 and path.suffix == ".onnx":
-        raise ExportError(path, "int8 asked of ONNX", "int8 as LiteRT", "end the name in .tflite")
+        raise CovidlabError(path, "int8 asked of ONNX", "int8 as LiteRT", "end the name in .tflite")
     if missing := missing_packages(*FORMATS[path.suffix].needs):
-        raise ExportError("export", f"no package {' and no '.join(missing)}", "the extra `export`", install(missing))
+        raise CovidlabError("export", f"no package {' and no '.join(missing)}", "the extra `export`", install(missing))
 
 
 def export_model(
@@ -86,31 +149,47 @@ def export_model(
 
     Raises
     ------
-    ExportError
-        As `check_target`; and if a float32 file differs from the model by more than 1e-4.
     CovidlabError
-        If the file cannot be written.
+        As `check_target`; if a float32 file differs from the model by more than 1e-4, or cannot be written.
     """
-    path = Path(path)
     check_target(path, int8)
-    form = f"{FORMATS[path.suffix].name} int8" if int8 else FORMATS[path.suffix].name
     with whole_file(path) as scratch:
-        # Converters write pages of progress to descriptor 2, and some to the logger.
-        with quiet(), _warnings_only():
-            _convert(balance_skips(model, slices) if int8 else model, scratch, slices, int8)
+        _convert(balance_skips(model, slices) if int8 else model, scratch, slices, int8)
         run, checked = open_exported(scratch), slices[:8]
         found = np.concatenate([run(slice_[None]) for slice_ in checked])
         expected = np.concatenate([model(slice_[None], training=False).numpy() for slice_ in checked])
         difference = float(np.abs(found - expected).max())
         if not int8 and difference > LARGEST_DIFFERENCE:
-            raise ExportError(
-                path,
-                f"probabilities that differ from Keras by up to {difference:.1e}",
+            raise CovidlabError(
+                path, f"probabilities that differ from Keras by up to {difference:.1e}",
                 f"at most {LARGEST_DIFFERENCE:.0e}",
                 "nothing was written; keep the weights file and report this with the versions of `pip list`",
-            )
+            )  # fmt: skip
     changed = float(((found >= threshold) != (expected >= threshold)).mean())
+    form = FORMATS[path.suffix].name + (" int8" if int8 else "")
     return Exported(path, form, slices.shape[1], path.stat().st_size, difference, changed, len(checked))
+
+
+def _convert(model: keras.Model, path: Path, slices: np.ndarray, int8: bool) -> None:
+    options = {
+        "optimizations": [tf.lite.Optimize.DEFAULT],
+        "representative_dataset": lambda: ([slice_[None]] for slice_ in slices),
+        "target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
+    } if int8 else {}  # fmt: skip
+    # Of one fixed size, padding and cropping are constants in the file.
+    slice_ = tf.TensorSpec((1, *slices.shape[1:]), tf.float32, name="slice")
+    # Converters write pages of progress to descriptor 2. In a notebook TensorFlow logs each folder that it writes; and
+    # Keras' exporter looks for a name of NumPy 1, which makes NumPy 2 warn. None of it concerns whoever exports.
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("WARNING")
+    try:
+        with quiet(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
+            form = FORMATS[path.suffix].keras
+            model.export(str(path), format=form, input_signature=[slice_], verbose=False, **options)
+    finally:
+        logger.setLevel(level)
 
 
 def balance_skips(model: keras.Model, slices: np.ndarray) -> keras.Model:
@@ -125,54 +204,22 @@ def balance_skips(model: keras.Model, slices: np.ndarray) -> keras.Model:
     The ranges are those on `slices`, float32 (n, size, size, 1) in 0..1. The model stays as it is; one without
     concatenated skips is returned itself. Otherwise probabilities differ by rounding only.
     """
-    joins = [layer.name for layer in model.layers if isinstance(layer, keras.layers.Concatenate)]
-    stages = [(name.removesuffix("_skip"), name.removesuffix("_skip").replace("up", "down")) for name in joins]
-    if not stages:
+    joins = [layer for layer in model.layers if isinstance(layer, keras.layers.Concatenate)]
+    if not joins:
         return model
     balanced = keras.models.clone_model(model)
     balanced.set_weights(model.get_weights())
-    watched = [f"{up}_grow" for up, _ in stages] + [f"{down}_b" for _, down in stages]
-    look = keras.Model(model.input, [model.get_layer(name).output for name in watched])
+    look = keras.Model(model.input, [joined for join in joins for joined in join.input])
     found = (look(slice_[None], training=False) for slice_ in slices)
     highest = np.max([[np.abs(one).max() for one in maps] for maps in found], axis=0)
-    for (up, _), below, skip in zip(stages, *np.split(highest, 2)):
-        factor = np.sqrt(skip / below) if below > 0 and skip > 0 else 1.0
-        grow, reader = balanced.get_layer(f"{up}_grow"), balanced.get_layer(f"{up}_a")
+    for join, (below, skip) in zip(joins, highest.reshape(-1, 2)):
+        factor, stage = np.sqrt(skip / below) if below > 0 and skip > 0 else 1.0, join.name.removesuffix("_skip")
+        grow, reader = balanced.get_layer(f"{stage}_grow"), balanced.get_layer(f"{stage}_a")
         grow.set_weights([weights * factor for weights in grow.get_weights()])
         kernel, bias = reader.get_weights()
         kernel[:, :, : grow.filters] /= factor  # the map from below comes first
         reader.set_weights([kernel, bias])
     return balanced
-
-
-@contextmanager
-def _warnings_only() -> Iterator[None]:
-    """In a notebook TensorFlow logs each folder that it writes; and Keras' exporter looks for a name of NumPy 1, which
-    makes NumPy 2 warn. Neither concerns whoever exports."""
-    logger = tf.get_logger()
-    level = logger.level
-    logger.setLevel("WARNING")
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
-            yield
-    finally:
-        logger.setLevel(level)
-
-
-def _convert(model: keras.Model, path: Path, slices: np.ndarray, int8: bool) -> None:
-    options = {}
-    if int8:
-        options = {
-            "optimizations": [tf.lite.Optimize.DEFAULT],
-            "representative_dataset": lambda: ([slice_[None]] for slice_ in slices),
-            "target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
-        }
-    # Of one fixed size, padding and cropping are constants in the file.
-    slice_ = tf.TensorSpec((1, *slices.shape[1:]), tf.float32, name="slice")
-    model.export(
-        str(path), format=FORMATS[path.suffix].keras, input_signature=[slice_], verbose=False, **options
-    )  # fmt: skip
 
 
 def calibration_slices(cache: SliceCache) -> np.ndarray:

@@ -1,8 +1,7 @@
 """Times as they were measured, and how they are told: in seconds, and as multiples of one large matrix product."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,7 +23,7 @@ class Spread:
     @classmethod
     def of(cls, seconds: Sequence[float]) -> "Spread":
         """Of the times of all rounds."""
-        return cls(*(float(value) for value in np.percentile(seconds, (25, 50, 75))))
+        return cls(*np.percentile(seconds, (25, 50, 75)).tolist())
 
     def text(self, factor: float = 1, digits: int = 3) -> str:
         """Median and quartiles in a unit of which a second has `factor`."""
@@ -73,34 +72,38 @@ class Timing:
     times: tuple[FormTime, ...]
     missing: Mapping[str, str]  # Why a form was not measured
 
-    def as_json(self) -> str:
-        """For programs."""
-        return json.dumps(asdict(self), indent=2)
-
     def bars(self, threads: int) -> dict[str, dict[str, tuple[float, float, float]]]:
         """The times at one number of threads, for `covidlab.plots.scores.time_figure`."""
         found: dict[str, dict[str, tuple[float, float, float]]] = {}
         for row in self.times:
             if row.threads == threads:
-                spread = row.seconds
-                found.setdefault(row.model, {})[row.form] = (spread.low, spread.median, spread.high)
+                found.setdefault(row.model, {})[row.form] = row.seconds.low, row.seconds.median, row.seconds.high
         return found
-
-    def as_markdown(self) -> str:
-        """Tables for people: the machine's yardstick, the sizes, the times."""
-        return f"{self.setting}\n\n{markdown(self.time_rows())}"
 
     @property
     def setting(self) -> str:
         """What the times are to be read with: how they were taken, the machine's yardstick, the models' sizes."""
-        parts = [
+        side = f"{PRODUCT_SIDE} x {PRODUCT_SIDE} product"
+        heads = {"model.onnx": "ONNX", "model.tflite": "LiteRT", "int8.tflite": "LiteRT int8"}
+        products = [
+            {"threads": threads, **{f"{side}, {library}, s": spread.text() for library, spread in products.items()},
+             "peak, GFLOP/s": f"{peak_gflops(products):.0f}"}
+            for threads, products in self.products.items()
+        ]  # fmt: skip
+        sizes = [
+            {"model": model.model, "parameters": f"{model.parameters:,}", "GFLOP": f"{model.gflop:.2f}",
+             "weights, MB": f"{model.bytes / 1e6:.2f}",
+             "with optimiser, MB": f"{model.bytes_with_optimiser / 1e6:.2f}",
+             **{f"{heads[name]}, MB": f"{size / 1e6:.2f}" for name, size in model.exported_bytes.items()}}
+            for model in self.models
+        ]  # fmt: skip
+        return "\n\n".join([
             f"One slice of {self.size} x {self.size}, fresh weights (time does not depend on them); NumPy array in, "
             f"NumPy array out; median and quartiles of {self.rounds} interleaved rounds. Load {self.load:.1f} at the "
             f"start; {self.machine}; {self.versions}.",
-            markdown(self._product_rows()),
-            markdown(self._size_rows()),
-        ]
-        return "\n\n".join(parts + [f"Not measured: {form} ({why})." for form, why in self.missing.items()])
+            markdown(products), markdown(sizes),
+            *(f"Not measured: {form} ({why})." for form, why in self.missing.items()),
+        ])  # fmt: skip
 
     def time_rows(self) -> list[dict[str, str]]:
         """A line for each model, form and number of threads."""
@@ -111,29 +114,6 @@ class Timing:
                 "share of float32 peak": f"{row.share:.0%}",
             }
             for row in self.times
-        ]  # fmt: skip
-
-    def _product_rows(self) -> list[dict[str, str]]:
-        side = f"{PRODUCT_SIDE} x {PRODUCT_SIDE} product"
-        return [
-            {
-                "threads": str(threads),
-                **{f"{side}, {library}, s": spread.text() for library, spread in products.items()},
-                "peak, GFLOP/s": f"{peak_gflops(products):.0f}",
-            }
-            for threads, products in self.products.items()
-        ]
-
-    def _size_rows(self) -> list[dict[str, str]]:
-        heads = {"model.onnx": "ONNX", "model.tflite": "LiteRT", "int8.tflite": "LiteRT int8"}
-        return [
-            {
-                "model": model.model, "parameters": f"{model.parameters:,}", "GFLOP": f"{model.gflop:.2f}",
-                "weights, MB": f"{model.bytes / 1e6:.2f}",
-                "with optimiser, MB": f"{model.bytes_with_optimiser / 1e6:.2f}",
-                **{f"{heads[name]}, MB": f"{size / 1e6:.2f}" for name, size in model.exported_bytes.items()},
-            }
-            for model in self.models
         ]  # fmt: skip
 
 

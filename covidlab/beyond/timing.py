@@ -23,8 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from covidlab._tensorflow import keras, tf
-from covidlab.beyond.export import ExportError, export_model, install, missing_packages
-from covidlab.beyond.exported import FORMATS, Runner, open_exported
+from covidlab.beyond.export import FORMATS, Runner, export_model, install, missing_packages, open_exported
 from covidlab.beyond.times import PRODUCT_SIDE, FormTime, ModelFacts, Spread, Timing, peak_gflops
 from covidlab.errors import CovidlabError
 from covidlab.models import MODELS
@@ -33,6 +32,8 @@ from covidlab.models.stages import gflop_per_slice
 from covidlab.models.weights_file import WeightsInfo, save_weights
 from covidlab.progress import progress_bar
 from covidlab.tables import processor
+
+VERSIONS = ("tensorflow", "keras", "numpy", "onnxruntime", "openvino", "ai-edge-litert")
 
 
 def _predict(model: keras.Model, threads: int) -> Runner:
@@ -66,8 +67,6 @@ FORMS = {
     "LiteRT int8": Form(open_exported, "int8.tflite", FORMATS[".tflite"].needs),
 }
 
-VERSIONS = ("tensorflow", "keras", "numpy", "onnxruntime", "openvino", "ai-edge-litert")
-
 
 def resolve_threads(words: Sequence[str]) -> list[int]:
     """Numbers of threads, "all" being the processors that this process may use; each once.
@@ -85,13 +84,9 @@ def resolve_threads(words: Sequence[str]) -> list[int]:
 
 
 def time_models(
-    models: Mapping[str, Mapping],
-    size: int,
-    threads: Sequence[int],
-    rounds: int = 10,
-    forms: Sequence[str] = tuple(FORMS),
-    known: Mapping[str, Form] = FORMS,
-) -> Timing:
+    models: Mapping[str, Mapping], size: int, threads: Sequence[int], rounds: int = 10,
+    forms: Sequence[str] = tuple(FORMS), known: Mapping[str, Form] = FORMS,
+) -> Timing:  # fmt: skip
     """Time models in all wanted forms that are installed, at each number of threads.
 
     `models` are options by name in `covidlab.models.MODELS`; `size` is in pixels a side, 630 being the record's own;
@@ -110,9 +105,9 @@ def time_models(
         for turn, number in enumerate(threads):
             answers = _from_own_process(number, rounds, size, Path(folder), list(models), measured, PRODUCT_SIDE)
             cold, found = next(answers), []
-            for seconds in answers:
+            for done, seconds in enumerate(answers, len(models) + turn * rounds + 1):
                 found.append(seconds)
-                progress(len(models) + turn * rounds + len(found), total, f"{number} threads")
+                progress(done, total, f"{number} threads")
             by_key = {key: np.array([seconds[key] for seconds in found]) for key in found[0]}
             unit = by_key["TensorFlow"]
             products[number] = {library: Spread.of(by_key[library]) for library in ("TensorFlow", "NumPy")}
@@ -122,9 +117,9 @@ def time_models(
                 multiple, share = float(np.median(taken / unit)), float(fact.gflop / np.median(taken) / peak)
                 times.append(FormTime(fact.model, form, number, cold[name, form], Spread.of(taken), multiple, share))
     times.sort(key=lambda row: [fact.model for fact in facts.values()].index(row.model))
-    return Timing(
-        _machine(), _versions(), load, size, rounds, tuple(facts.values()), products, tuple(times), missing
-    )  # fmt: skip
+    machine = f"{processor()}, {resolve_threads(['all'])[0]} cores, {platform.system()}, "
+    machine += f"Python {platform.python_version()}"
+    return Timing(machine, _versions(), load, size, rounds, tuple(facts.values()), products, tuple(times), missing)
 
 
 def _prepare(folder: Path, name: str, options: Mapping, size: int, forms: Mapping[str, Form]) -> ModelFacts:
@@ -167,8 +162,9 @@ def _from_own_process(threads: int, rounds: int, *job) -> Iterator[dict]:
             yield receiver.recv()
     except EOFError as error:
         process.join()
-        raise ExportError(f"{threads} threads", f"a measurement that ended with status {process.exitcode}",
-                          "times", "see what it printed above; fewer --models need less memory") from error  # fmt: skip
+        found = f"a measurement that ended with status {process.exitcode}"
+        remedy = "see what it printed above; fewer --models need less memory"
+        raise CovidlabError(f"{threads} threads", found, "times", remedy) from error
     finally:
         process.terminate()
         process.join()
@@ -217,11 +213,6 @@ def _timed(function: Callable, *arguments) -> float:
     start = time.perf_counter()
     function(*arguments)
     return time.perf_counter() - start
-
-
-def _machine() -> str:
-    cores = resolve_threads(["all"])[0]
-    return f"{processor()}, {cores} cores, {platform.system()}, Python {platform.python_version()}"
 
 
 def _versions() -> str:

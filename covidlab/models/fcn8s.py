@@ -17,10 +17,6 @@ layers = keras.layers
 
 # VGG16: feature maps and convolutions of each block; a pooling halves the slice after each.
 BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
-
-# The last convolution of each, which a pooling follows.
-LAST = {f"conv{block}_{number}": block for block, (_, number) in enumerate(BLOCKS, start=1)}
-
 CLASSIFIER, CLASSIFIER_MAPS = {"fc6": 7, "fc7": 1}, 4096  # its kernels, and the maps of each
 
 # Pixels that a score stands for before the last upsampling, and the poolings whose scores were added on the way.
@@ -78,11 +74,10 @@ def fcn8s(stride: int = 8, width: float = 1.0, dropout: float = 0.5, normalised:
     # As in the light U-Net: lung near 0, soft tissue near 2.
     x = layers.Rescaling(4.0, offset=-1.2, name="scale")(x)
     pooled = {}
-    for layer, kernel, maps in _convolutions(width):
+    for layer, kernel, maps, pooling in _convolutions(width):
         x = convolution(x, maps, kernel, layer, normalised)
-        if layer in LAST:
-            block = LAST[layer]
-            x = pooled[block] = layers.MaxPooling2D(name=f"pool{block}")(x)
+        if pooling:
+            x = pooled[pooling] = layers.MaxPooling2D(name=f"pool{pooling}")(x)
         elif layer in CLASSIFIER:
             x = layers.Dropout(dropout, name=f"{layer}_dropout")(x)
     # One pixel in eighty is lesion: start from that share.
@@ -110,11 +105,9 @@ def layer_weights(width: float = 1.0) -> dict[str, int]:
     134264547
     """
     counts, pooled, before = {}, {}, 1
-    for layer, kernel, maps in _convolutions(width):
+    for layer, kernel, maps, pooling in _convolutions(width):
         counts[layer] = kernel**2 * before * maps + maps
-        before = maps
-        if layer in LAST:
-            pooled[LAST[layer]] = maps
+        before = pooled[pooling] = maps
     counts["score_fc7"] = before + 1
     for block in SKIPS[8]:
         counts[f"up2_to_pool{block}"] = 4**2
@@ -146,13 +139,13 @@ def carry_weights(source: keras.Model, target: keras.Model) -> list[str]:
     return kept
 
 
-def _convolutions(width: float) -> Iterator[tuple[str, int, int]]:
-    """Name, kernel and feature maps of each convolution on the way down."""
+def _convolutions(width: float) -> Iterator[tuple[str, int, int, int]]:
+    """Name, kernel and feature maps of each convolution on the way down, and the pooling that follows, or 0."""
     for block, (maps, number) in enumerate(BLOCKS, start=1):
-        for convolution_ in range(1, number + 1):
-            yield f"conv{block}_{convolution_}", 3, max(1, round(maps * width))
+        for place in range(1, number + 1):
+            yield f"conv{block}_{place}", 3, max(1, round(maps * width)), block if place == number else 0
     for layer, kernel in CLASSIFIER.items():
-        yield layer, kernel, max(1, round(CLASSIFIER_MAPS * width))
+        yield layer, kernel, max(1, round(CLASSIFIER_MAPS * width)), 0
 
 
 def _upsample(x, factor: int, name: str):

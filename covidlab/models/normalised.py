@@ -34,20 +34,11 @@ def settle(learner: keras.Model, images: np.ndarray, batch: int = 16) -> None:
     """Measure what a normalised network has to subtract and divide by, on slices as they are when it is used.
 
     What Keras keeps while it learns is the mean of the last ten small batches, of turned and brightened slices: it
-    wanders, and with it what the network answers. The weights that learn stay as they are.
-
-    Parameters
-    ----------
-    learner : keras.Model
-        Built with `normalised=True`; the moving means and variances of its normalisations are replaced.
-    images : uint8 array (slices, height, width)
-        Of the training part.
-    batch : int
-        Slices at once. Variances of batches and of their means add up to those of all.
+    wanders, and with it what the network answers. The weights that learn stay as they are; the moving means and
+    variances of all normalisations are replaced. `images` are uint8 (slices, height, width) of the training part.
     """
     norms = [layer for layer in learner.layers if isinstance(layer, layers.BatchNormalization)]
-    dropouts = [layer for layer in learner.layers if isinstance(layer, layers.Dropout)]
-    momenta, rates = [norm.momentum for norm in norms], [dropout.rate for dropout in dropouts]
+    dropouts = {layer: layer.rate for layer in learner.layers if isinstance(layer, layers.Dropout)}
     for norm in norms:
         norm.momentum = 0.0  # the next batch alone
     for dropout in dropouts:
@@ -56,12 +47,13 @@ def settle(learner: keras.Model, images: np.ndarray, batch: int = 16) -> None:
     for part in np.array_split(images, max(1, len(images) // batch)):
         learner(part[..., None].astype(np.float32) / 255, training=True)
         found.append([(norm.moving_mean.numpy(), norm.moving_variance.numpy()) for norm in norms])
-    for norm, momentum, of_batches in zip(norms, momenta, zip(*found)):
+    for norm, of_batches in zip(norms, zip(*found)):
         means, variances = np.array(of_batches).swapaxes(0, 1)
-        norm.momentum = momentum
+        norm.momentum = MOMENTUM
         norm.moving_mean.assign(means.mean(axis=0))
+        # Variances of batches and of their means add up to that of all.
         norm.moving_variance.assign(variances.mean(axis=0) + means.var(axis=0))
-    for dropout, rate in zip(dropouts, rates):
+    for dropout, rate in dropouts.items():
         dropout.rate = rate
 
 

@@ -16,10 +16,6 @@ class PadToMultiple(keras.layers.Layer):
         shape = ops.shape(slices)
         return ops.pad(slices, [(0, 0), (0, -shape[1] % self.multiple), (0, -shape[2] % self.multiple), (0, 0)])
 
-    def compute_output_shape(self, shape):
-        batch, height, width, channels = shape
-        return (batch, *(side and side + -side % self.multiple for side in (height, width)), channels)
-
     def get_config(self):
         return {**super().get_config(), "multiple": self.multiple}
 
@@ -31,7 +27,3 @@ class CropLike(keras.layers.Layer):
         padded, like = inputs
         shape = ops.shape(like)
         return padded[:, : shape[1], : shape[2], :]
-
-    def compute_output_shape(self, shapes):
-        (_, _, _, channels), (batch, height, width, _) = shapes
-        return batch, height, width, channels

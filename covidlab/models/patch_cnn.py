@@ -1,6 +1,6 @@
 """The patch CNN, the paper's baseline (section II): is the pixel in the middle of an 11 x 11 patch lesion?
 
-One network in two forms. `patch_cnn` takes patches. `dense_form` takes whole slices and does the same arithmetic
+One network in two forms. `patch_cnn` takes patches. `dense_patch_cnn` takes whole slices and does the same arithmetic
 once for each pixel instead of once for each patch that holds it.
 """
 
@@ -24,11 +24,6 @@ def patch_cnn(widths: Sequence[int] = (16, 32, 32), dropout: float = 0.2) -> ker
     keras.Model
         float32 (batch, 11, 11, 1) in 0..1 -> float32 (batch, 1, 1, 1): the probability that the centre is lesion. A
         larger input gives the probabilities of all centres of patches inside it.
-
-    Raises
-    ------
-    ValueError
-        If the patch is too small for that many convolutions.
     """
     left = paper.PATCH_SIZE - 2 * len(widths)
     if left < 1:
@@ -43,22 +38,19 @@ def patch_cnn(widths: Sequence[int] = (16, 32, 32), dropout: float = 0.2) -> ker
     return keras.Model(patches, x, name="patch_cnn")
 
 
-def dense_form(classifier: keras.Model) -> keras.Model:
-    """The weights of a `patch_cnn`, shared and not copied, run over whole slices, reflected beyond their border.
+def dense_patch_cnn(**options) -> keras.Model:
+    """The patch CNN, with options of `patch_cnn`, as what all other models are from the start: a model of slices, which
+    are reflected beyond their border. The classifier in it shares its weights.
 
     Returns
     -------
     keras.Model
         float32 (batch, height, width, 1) in 0..1 -> float32 of the same shape, the probability at each pixel.
     """
-    slices, half = keras.Input((None, None, 1), name="slice"), paper.PATCH_SIZE // 2
+    classifier, half = patch_cnn(**options), paper.PATCH_SIZE // 2
+    slices = keras.Input((None, None, 1), name="slice")
     reflected = keras.ops.pad(slices, [(0, 0), (half, half), (half, half), (0, 0)], mode="reflect")
     return keras.Model(slices, classifier(reflected), name=f"{classifier.name}_dense")
-
-
-def dense_patch_cnn(**options) -> keras.Model:
-    """The patch CNN, with options of `patch_cnn`, as what all other models are from the start: a model of slices."""
-    return dense_form(patch_cnn(**options))
 
 
 def classifier_in(model: keras.Model) -> keras.Model | None:

@@ -89,10 +89,7 @@ def reach_after(windows: Sequence[tuple[int, int]]) -> tuple[int, int]:
 def reaches(model: keras.Model, last: str) -> tuple[Reach, ...]:
     """The reach of each convolution and pooling of a functional model, on the way from the slice to the layer `last`.
 
-    Raises
-    ------
-    ValueError
-        If the model has no such layer, or two ways lead to it, or one that grows.
+    `ValueError` if the model has no such layer, or two ways lead to it, or one that grows.
 
     Examples
     --------

@@ -59,10 +59,7 @@ def save_weights(path: Path, model: keras.Model, info: WeightsInfo) -> None:
 def read_info(path: Path) -> WeightsInfo:
     """What a weights file says about itself.
 
-    Raises
-    ------
-    WeightsError
-        If the file is missing, is no HDF5 file, or was not written by covidlab, or not by this version of it.
+    `WeightsError` if it is missing, is no HDF5 file, or was not written by covidlab, or not by this version of it.
     """
     expected = "a .weights.h5 file that covidlab wrote"
     remedy = f"name the best.weights.h5 of a run, or one of {', '.join(SHIPPED)}"

@@ -2,13 +2,11 @@
 
 from covidlab.training.batches import disturb_borders, training_batches, undersample
 from covidlab.training.comparison import read_test_slices, typical_slices, worst_slices
-from covidlab.training.configs import Config
 from covidlab.training.fit import train
-from covidlab.training.judging import report_run
 from covidlab.training.lessons import beside_ours, lesson_run
 from covidlab.training.losses import LOSSES
-from covidlab.training.recipe import Recipe, recipe_for
-from covidlab.training.report import report_rows
+from covidlab.training.recipe import Config, Recipe, recipe_for
+from covidlab.training.report import report_rows, report_run
 from covidlab.training.runs import Run, read_run, run_experiment
 from covidlab.training.thresholds import THRESHOLDS, best_threshold, count_slices
 

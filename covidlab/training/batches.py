@@ -1,12 +1,13 @@
 """The batches of a training: which slices, in which order, with which masks, turned and mirrored how."""
 
-from functools import lru_cache
+from dataclasses import replace
+from functools import lru_cache, partial
 
 import numpy as np
 from scipy import ndimage
 
 from covidlab import paper
-from covidlab._tensorflow import tf
+from covidlab._tensorflow import keras, tf
 from covidlab.data.patches import PatchPlaces, cut_patches, sample_places
 from covidlab.data.slices import SliceCache
 from covidlab.data.splits import Split
@@ -22,19 +23,18 @@ def training_slices(cache: SliceCache, split: Split, recipe: Recipe) -> np.ndarr
     return undersample(kept, cache.positive, recipe.negatives_per_positive, split.seed)
 
 
-def annotations(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int) -> np.ndarray:
-    """The masks to learn from, at the slices' positions: the cache's own, or with wrong borders, the same each time."""
-    if not recipe.border_error:
-        return cache.masks
+def with_wrong_borders(cache: SliceCache, slices: np.ndarray, pixels: float, seed: int) -> SliceCache:
+    """The cache as it is learnt from: borders at the slices' positions are wrong by some pixels, each time the same."""
+    if not pixels:
+        return cache
     masks = np.zeros(cache.masks.shape, np.uint8)
-    masks[slices] = disturb_borders(cache.masks[slices], recipe.border_error, seed)
-    return masks
+    masks[slices] = disturb_borders(cache.masks[slices], pixels, seed)
+    return replace(cache, masks=masks)
 
 
-def training_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int, first_update: int = 0):
-    """The batches of a training, from any update on: shuffled passes over the slices, given by their positions.
-
-    A run that is resumed sees exactly what it would have seen.
+def training_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int, updates: range | None = None):
+    """The batches of some updates of a training, by default of all: shuffled passes over the slices, given by their
+    positions. A batch depends on the update's number, not on where one starts.
 
     Returns
     -------
@@ -43,11 +43,11 @@ def training_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed
     random, wanted = np.random.default_rng(seed), recipe.updates * recipe.batch_size
     passes = [random.permutation(slices) for _ in range(-(-wanted // len(slices)))]
     positions = np.concatenate(passes)[:wanted].astype(np.int64).reshape(-1, recipe.batch_size)
-    reference = annotations(cache, slices, recipe, seed)
+    numbers = np.array(updates or range(recipe.updates), dtype=np.int64)
     shape = (recipe.batch_size, cache.size, cache.size, 1)
 
     def read(batch):
-        return cache.images[batch][..., None], reference[batch][..., None]
+        return cache.images[batch][..., None], cache.masks[batch][..., None]
 
     def prepare(update, batch):
         images, masks = tf.numpy_function(read, [batch], (tf.uint8, tf.uint8), stateful=False)
@@ -55,24 +55,23 @@ def training_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed
         images, masks = tf.cast(images, tf.float32) / 255, tf.cast(masks, tf.float32)
         return augmented(images, masks, tf.stack([seed, update]), recipe.augment) if recipe.augment else (images, masks)
 
-    numbered = tf.data.Dataset.from_tensor_slices((np.arange(len(positions), dtype=np.int64), positions))
+    numbered = tf.data.Dataset.from_tensor_slices((numbers, positions[numbers]))
     # Two workers keep ahead of the model; their order is kept, as the run must be repeatable.
-    return numbered.skip(first_update).map(prepare, num_parallel_calls=2, deterministic=True).prefetch(4)
+    return numbered.map(prepare, num_parallel_calls=2, deterministic=True).prefetch(4)
 
 
-def patch_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int, first_update: int = 0):
+def patch_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int, updates: range | None = None):
     """As `training_batches` for the patch CNN: `batch_size` patches an update, half of them around a lesion pixel.
 
     Returns
     -------
     tf.data.Dataset of (float32 (batch, 11, 11, 1) in 0..1, float32 (batch, 1, 1, 1), 0 or 1: the centre is lesion)
     """
-    reference = annotations(cache, slices, recipe, seed)
 
-    @lru_cache(maxsize=2)  # an epoch's, and the next one's, which is being prepared
+    @lru_cache(maxsize=1)
     def places_of(epoch: int) -> PatchPlaces:
         number = recipe.updates_per_epoch * recipe.batch_size
-        return sample_places(reference, slices, number, np.random.default_rng([seed, epoch]))
+        return sample_places(cache.masks, slices, number, np.random.default_rng([seed, epoch]))
 
     def cut(update):
         epoch, number = divmod(int(update), recipe.updates_per_epoch)
@@ -85,7 +84,8 @@ def patch_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: i
         shape = (recipe.batch_size, paper.PATCH_SIZE, paper.PATCH_SIZE, 1)
         return tf.ensure_shape(patches, shape), tf.ensure_shape(positive, (recipe.batch_size, 1, 1, 1))
 
-    return tf.data.Dataset.range(first_update, recipe.updates).map(prepare).prefetch(4)
+    some = updates or range(recipe.updates)
+    return tf.data.Dataset.range(some.start, some.stop).map(prepare).prefetch(4)
 
 
 def augmented(images, masks, seed, strength: float = 1.0):
@@ -96,41 +96,27 @@ def augmented(images, masks, seed, strength: float = 1.0):
     images, masks : float32 (batch, size, size, 1)
         In 0..1, and 0 or 1; so is what is returned.
     seed : int64 (2,)
-        The same seed gives the same result.
     strength : float
         At 1 up to 7 degrees, 7 % zoom, 4 % shift, 10 % contrast and 4 % brightness; at 2 twice that.
     """
-    batch, size = tf.shape(images)[0], images.shape[1]
+    number, size = tf.shape(images)[0], images.shape[1]
     seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 7), num=7)
 
-    def uniform(which, low, high):
-        return tf.random.stateless_uniform([batch], seeds[which], low, high)
+    def up_to(most, seed):
+        return tf.random.stateless_uniform([number], seed, -most * strength, most * strength)
 
-    def about_zero(which, most):
-        return uniform(which, -most * strength, most * strength)
-
-    angle, zoom = about_zero(0, 0.12), tf.exp(about_zero(1, 0.07))  # 7 degrees, 7 %
-    right, down = about_zero(2, 0.04) * size, about_zero(3, 0.04) * size
+    angle, zoom = up_to(0.12, seeds[0]), tf.exp(up_to(0.07, seeds[1]))  # 7 degrees, 7 %
+    right, down = up_to(0.04, seeds[2]) * size, up_to(0.04, seeds[3]) * size
     # Lungs are not symmetric, the heart lies on the left; yet lesions on either side look alike.
-    mirror = tf.where(uniform(4, 0.0, 1.0) < 0.5, -1.0, 1.0)
-    cos, sin, centre = tf.cos(angle) * zoom, tf.sin(angle) * zoom, (size - 1) / 2
+    mirror = tf.where(tf.random.stateless_uniform([number], seeds[4]) < 0.5, -1.0, 1.0)
+    cos, sin, centre, zero = tf.cos(angle) * zoom, tf.sin(angle) * zoom, (size - 1) / 2, tf.zeros_like(angle)
     a, b, c, d = cos * mirror, -sin, sin * mirror, cos
-    zero = tf.zeros_like(angle)
     # Each row maps an output pixel to the input pixel it is taken from, about the slice's centre.
-    transform = tf.stack(
-        [a, b, centre - a * centre - b * centre + right, c, d, centre - c * centre - d * centre + down, zero, zero], 1
-    )
-
-    def resample(slices, interpolation):
-        return tf.raw_ops.ImageProjectiveTransformV3(
-            images=slices, transforms=transform, output_shape=[size, size], fill_value=0.0,
-            interpolation=interpolation, fill_mode="CONSTANT",
-        )  # fmt: skip
-
-    contrast = 1 + about_zero(5, 0.1)[:, None, None, None]
-    brightness = about_zero(6, 0.04)[:, None, None, None]
-    images = tf.clip_by_value(resample(images, "BILINEAR") * contrast + brightness, 0.0, 1.0)
-    return images, resample(masks, "NEAREST")
+    rows = [a, b, centre - a * centre - b * centre + right, c, d, centre - c * centre - d * centre + down, zero, zero]
+    moved = partial(keras.ops.image.affine_transform, transform=tf.stack(rows, 1))
+    contrast, brightness = 1 + up_to(0.1, seeds[5]), up_to(0.04, seeds[6])
+    images = moved(images, interpolation="bilinear") * contrast[:, None, None, None] + brightness[:, None, None, None]
+    return tf.clip_by_value(images, 0.0, 1.0), moved(masks, interpolation="nearest")
 
 
 def undersample(
@@ -138,21 +124,9 @@ def undersample(
 ) -> np.ndarray:
     """Drop slices without lesions from training: the paper's way to balance (section III.B).
 
-    Parameters
-    ----------
-    train : 1-D ndarray of int
-        Positions of the training slices; those that stay are returned, sorted.
-    positive : ndarray of bool
-        For every slice of the cohort, whether it shows any lesion.
-    negatives_per_positive : float or None
-        How many negative slices to keep for each positive one. 0 keeps none, as the paper did; None keeps all.
-    seed : int
-        Chooses which negatives stay.
-
-    Raises
-    ------
-    ValueError
-        If no training slice is positive.
+    `train`, 1-D int, are positions of training slices; those that stay are returned, sorted. `positive` says of every
+    slice of the cohort whether it shows lesion. So many negative slices stay for each positive one, chosen by the seed:
+    0 keeps none, as the paper did, None all. `ValueError` if no training slice is positive.
 
     Examples
     --------
@@ -179,7 +153,6 @@ def disturb_borders(masks: np.ndarray, pixels: float, seed: int = 0) -> np.ndarr
     masks : 0/1 array (slices, height, width)
     pixels : float
         Typical displacement of the border (standard deviation across it), at most twice that; 0 changes nothing.
-    seed : int
 
     Returns
     -------

@@ -33,18 +33,12 @@ class TestSlices:
         """A model's masks of some slices, bool."""
         return self.segmenters[model].mark(self.probabilities[model][which])
 
-    def slice_f1(self, model: str) -> np.ndarray:
-        """F1 of each slice; nan where neither the reference nor the model marks a pixel."""
-        marked = self.segmenters[model].mark(self.probabilities[model])
-        return np.array([count(reference, mask).f1 for reference, mask in zip(self.references, marked)])
-
 
 def read_test_slices(runs: Mapping[str, Run], cache: SliceCache) -> TestSlices:
     """Let each model of several runs of the same split see the test part once."""
     config = next(iter(runs.values())).config
     positions = config.split(cache).test
-    segmenters = {name: run.segmenter for name, run in runs.items()}
-    images = cache.images[positions]
+    images, segmenters = cache.images[positions], {name: run.segmenter for name, run in runs.items()}
     probabilities = {name: segmenter.probabilities(images) for name, segmenter in segmenters.items()}
     return TestSlices(positions, images, cache.masks[positions], probabilities, segmenters)
 
@@ -57,8 +51,7 @@ def typical_slices(test: TestSlices, cases: np.ndarray, number: int = 3) -> np.n
     if none is positive.
     """
     size = test.references.sum(axis=(1, 2))
-    positive = np.flatnonzero(size)
-    ordered = positive[np.argsort(size[positive], kind="stable")]
+    ordered = np.argsort(size, kind="stable")[np.count_nonzero(size == 0) :]
     chosen: list[int] = []
     for share in np.linspace(0.3, 0.9, number if len(ordered) else 0):
         # Of a case that is not shown yet, the slice whose size comes nearest to the wanted one.
@@ -77,9 +70,10 @@ def worst_slices(test: TestSlices, cases: np.ndarray, each: int = 2, least_pixel
     large = np.flatnonzero(test.references.sum(axis=(1, 2)) >= least_pixels)
     worst: list[int] = []
     for model in test.probabilities:
-        cases_shown: set[str] = set()
-        for k in large[np.argsort(test.slice_f1(model)[large], kind="stable")]:
-            if len(cases_shown) < each and k not in worst and cases[k] not in cases_shown:
-                worst.append(int(k))
-                cases_shown.add(cases[k])
+        f1 = [count(test.references[k], test.masks(model, [k])[0]).f1 for k in large]
+        shown: dict[str, int] = {}
+        for k in large[np.argsort(f1, kind="stable")].tolist():
+            if len(shown) < each and k not in worst and cases[k] not in shown:
+                shown[cases[k]] = k
+        worst += shown.values()
     return np.array(worst, dtype=int)

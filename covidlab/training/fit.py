@@ -20,7 +20,7 @@ from covidlab.files import whole_file
 from covidlab.models.normalised import fold, settle
 from covidlab.models.patch_cnn import classifier_in
 from covidlab.progress import progress_bar
-from covidlab.training.batches import patch_batches, training_batches, training_slices
+from covidlab.training.batches import patch_batches, training_batches, training_slices, with_wrong_borders
 from covidlab.training.losses import LOSSES
 from covidlab.training.recipe import Epoch, Recipe
 from covidlab.training.thresholds import THRESHOLDS, best_threshold, count_slices
@@ -31,25 +31,11 @@ SETTLING = 96
 HISTORY, STATE = "history.csv", "state.weights.h5"
 
 
-def learner_and_batches(model: keras.Model, twin: keras.Model | None = None):
-    """What learns, and the function that makes its batches: the patch CNN's classifier, from patches; any other
-    model's normalised twin or, without one, the model itself, from slices."""
-    classifier = classifier_in(model)
-    if classifier is not None:
-        return classifier, patch_batches
-    return twin or model, training_batches
-
-
 def train(
-    model: keras.Model,
-    cache: SliceCache,
-    split: Split,
-    recipe: Recipe,
-    folder: Path,
-    save_best: Callable[[Epoch], None],
-    twin: keras.Model | None = None,
+    model: keras.Model, cache: SliceCache, split: Split, recipe: Recipe, folder: Path,
+    save_best: Callable[[Epoch], None], twin: keras.Model | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-) -> list[Epoch]:
+) -> list[Epoch]:  # fmt: skip
     """Fit a fresh model, or go on with a training that was interrupted.
 
     Validation alone chooses the epoch and the threshold; the test part is not looked at here. Returns the whole
@@ -61,7 +47,7 @@ def train(
         With fresh weights; it ends with the weights of the last epoch, not of the best. The patch CNN in its dense
         form learns from patches and is validated on slices; all other models learn from what they are used on.
     folder : Path
-        Holds history.csv and, until the training has ended, state.weights.h5 (weights, optimiser, random state).
+        Holds history.csv and, until the training has ended, state.weights.h5 (weights and optimiser).
     save_best : callable
         Called after each epoch that is better on validation than all before it.
     twin : keras.Model, optional
@@ -72,34 +58,46 @@ def train(
     learner, batches = learner_and_batches(model, twin)
     _compile(learner, recipe)
     history = _resume(learner, recipe, folder)
+    best = max((epoch.validation_f1 for epoch in history), default=-1.0)
+    started = time.perf_counter() - (history[-1].seconds if history else 0.0)
+    learnt_from = with_wrong_borders(cache, slices, recipe.border_error, split.seed)
     some = slices[np.linspace(0, len(slices) - 1, min(SETTLING, len(slices))).astype(int)]
-
-    def fold_twin() -> None:
-        if twin is not None:
-            settle(twin, cache.images[some])
-            fold(twin, model)
-
-    def validate() -> tuple[float, float]:
-        return best_threshold(count_slices(model, cache, split.validation, THRESHOLDS), THRESHOLDS)
-
-    keeper = _Keeper(recipe, split.seed, folder, history, fold_twin, validate, save_best)
-    with progress_bar(f"training {model.name}") as keeper.show:
-        # All whole epochs, then the shorter one if there is one: in one call Keras would warn that data ran out.
-        for epochs in (recipe.updates // recipe.updates_per_epoch, recipe.epochs):
-            start = len(history)
-            if start < epochs:
-                first = recipe.updates_after(start)
-                learner.fit(
-                    batches(cache, slices, recipe, split.seed, first),
-                    steps_per_epoch=min(recipe.updates_per_epoch, recipe.updates - first),
-                    initial_epoch=start,
-                    epochs=epochs,
-                    callbacks=[keeper, *callbacks],
-                    shuffle=False,
-                    verbose=0,
-                )
+    with progress_bar(f"training {model.name}") as show:
+        for number in range(len(history), recipe.epochs):
+            updates = range(recipe.updates_after(number), recipe.updates_after(number + 1))
+            _seed_dropout(learner, split.seed, number)
+            last = f"validation F1 {history[-1].validation_f1:.2f}" if history else ""
+            fitted = learner.fit(
+                batches(learnt_from, slices, recipe, split.seed, updates), steps_per_epoch=len(updates),
+                callbacks=[_every_tenth(show, updates, recipe.updates, last), *callbacks], shuffle=False, verbose=0,
+            )  # fmt: skip
+            if twin is not None:
+                settle(twin, cache.images[some])
+                fold(twin, model)
+            threshold, f1 = best_threshold(count_slices(model, cache, split.validation, THRESHOLDS), THRESHOLDS)
+            loss, seconds = float(fitted.history["loss"][0]), time.perf_counter() - started
+            history.append(Epoch(number + 1, updates.stop, loss, f1, threshold, seconds))
+            # The best weights, then the point to resume from: a kill in between repeats an epoch and never loses one.
+            if f1 > best:
+                best = f1
+                save_best(history[-1])
+            with whole_file(folder / HISTORY) as scratch, scratch.open("w", newline="") as file:
+                writer = csv.writer(file)
+                writer.writerow(Epoch.__dataclass_fields__)
+                writer.writerows(tuple(vars(epoch).values()) for epoch in history)
+            with whole_file(folder / STATE) as scratch:
+                learner.save_weights(scratch)
     (folder / STATE).unlink(missing_ok=True)
     return history
+
+
+def learner_and_batches(model: keras.Model, twin: keras.Model | None = None):
+    """What learns, and the function that makes its batches: the patch CNN's classifier, from patches; any other
+    model's normalised twin or, without one, the model itself, from slices."""
+    classifier = classifier_in(model)
+    if classifier is not None:
+        return classifier, patch_batches
+    return twin or model, training_batches
 
 
 def _compile(learner: keras.Model, recipe: Recipe) -> None:
@@ -113,47 +111,7 @@ def _compile(learner: keras.Model, recipe: Recipe) -> None:
     learner.optimizer.build(learner.trainable_variables)
 
 
-class _Keeper(keras.callbacks.Callback):
-    """After each epoch: validate, keep the best weights, then the point to resume from. In that order, so that a
-    kill between two steps repeats an epoch and never loses one."""
-
-    def __init__(self, recipe, seed, folder, history, fold_twin, validate, save_best):
-        super().__init__()
-        self.recipe, self.seed, self.folder, self.history = recipe, seed, folder, history
-        self.fold_twin, self.validate, self.save_best = fold_twin, validate, save_best
-        self.best = max((epoch.validation_f1 for epoch in history), default=-1.0)
-        self.started = time.perf_counter() - (history[-1].seconds if history else 0.0)
-
-    def on_epoch_begin(self, epoch, logs=None):
-        # Dropout draws from a state of its own, which a weights file does not keep: set it from seed and epoch.
-        for layer in self.model.layers:
-            if hasattr(layer, "seed_generator"):
-                layer.seed_generator.state.assign([self.seed, epoch])
-
-    def on_train_batch_end(self, batch, logs=None):
-        done = self.recipe.updates_after(len(self.history)) + batch + 1
-        if done % 10 == 0:
-            last = f"validation F1 {self.history[-1].validation_f1:.2f}" if self.history else ""
-            self.show(done, self.recipe.updates, last)
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.fold_twin()
-        threshold, f1 = self.validate()
-        updates, seconds = self.recipe.updates_after(epoch + 1), time.perf_counter() - self.started
-        line = Epoch(epoch + 1, updates, float(logs["loss"]), f1, threshold, seconds)
-        if f1 > self.best:
-            self.best = f1
-            self.save_best(line)
-        self.history.append(line)
-        with whole_file(self.folder / HISTORY) as scratch, scratch.open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(Epoch.__dataclass_fields__)
-            writer.writerows(tuple(vars(epoch).values()) for epoch in self.history)
-        with whole_file(self.folder / STATE) as scratch:
-            self.model.save_weights(scratch)
-
-
-def _resume(model: keras.Model, recipe: Recipe, folder: Path) -> list[Epoch]:
+def _resume(learner: keras.Model, recipe: Recipe, folder: Path) -> list[Epoch]:
     """Load the last complete epoch, if there is one, and the history up to it."""
     history, state = read_history(folder / HISTORY), folder / STATE
     if len(history) >= recipe.epochs:
@@ -161,13 +119,31 @@ def _resume(model: keras.Model, recipe: Recipe, folder: Path) -> list[Epoch]:
     if not state.exists():
         return []
     try:
-        model.load_weights(state)
+        learner.load_weights(state)
     except ValueError as error:
         raise CovidlabError(
             state, "a training that another version of covidlab began", "one of this version's",
             "delete this folder, or name another with --out",
-        ) from error
-    return history[: int(model.optimizer.iterations.numpy()) // recipe.updates_per_epoch]
+        ) from error  # fmt: skip
+    return history[: int(learner.optimizer.iterations.numpy()) // recipe.updates_per_epoch]
+
+
+def _seed_dropout(learner: keras.Model, seed: int, epoch: int) -> None:
+    """Dropout draws from a state of its own, which a weights file does not keep: it follows from seed and epoch."""
+    for layer in learner.layers:
+        if hasattr(layer, "seed_generator"):
+            layer.seed_generator.state.assign([seed, epoch])
+
+
+def _every_tenth(show: Callable, updates: range, total: int, last: str) -> keras.callbacks.Callback:
+    """Shows how far a training is, at each tenth update."""
+
+    def told(batch, logs):
+        done = updates.start + batch + 1
+        if done % 10 == 0:
+            show(done, total, last)
+
+    return keras.callbacks.LambdaCallback(on_train_batch_end=told)
 
 
 def read_history(path: Path) -> list[Epoch]:

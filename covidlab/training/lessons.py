@@ -12,9 +12,9 @@ from pathlib import Path
 
 from covidlab.data.slices import SliceCache
 from covidlab.tables import markdown
-from covidlab.training.configs import Config, asked_for
 from covidlab.training.fit import HISTORY
-from covidlab.training.runs import WEIGHTS, Run, read_run, run_experiment, write_json
+from covidlab.training.recipe import Config
+from covidlab.training.runs import WEIGHTS, Run, asked_for, read_run, run_experiment, write_json
 from covidlab.weights import FOLDER
 
 LESSONS = FOLDER / "lessons"

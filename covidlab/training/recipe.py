@@ -1,8 +1,11 @@
-"""What a training does: the recipe, and the defaults of the lesson and of the paper."""
+"""What a run is asked to do: the recipe of its training, and the defaults of the lesson and of the paper."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from covidlab import paper
+from covidlab.data.slices import SliceCache
+from covidlab.data.splits import Split, make_split
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,30 @@ class Epoch:
     seconds: float  # Time spent training so far, validation included
 
 
+@dataclass(frozen=True)
+class Config:
+    """What a run is asked to do."""
+
+    cohort: str
+    grid: int  # Pixels a side
+    protocol: str  # "slice" or "patient"
+    seed: int  # Of the split and of the training
+    model: str = "light_unet"  # A name in `covidlab.models.MODELS`
+    options: Mapping = field(default_factory=dict)  # What the model's function is called with
+    test_patients: Sequence[str] = ()  # Held out under "patient"; empty means fold `seed` (`patient_folds`)
+    recipe: Recipe = field(default_factory=Recipe)
+    cases: Sequence[str] = ()  # Names of the cases used, so that a subset is never taken for the whole
+
+    def split(self, cache: SliceCache) -> Split:
+        """The split of this run's cohort."""
+        return make_split(cache, self.protocol, self.seed, self.test_patients)
+
+    @property
+    def sentence(self) -> str:
+        """Data, protocol, grid and seed: what every score must be read with."""
+        return f"{self.cohort}, protocol {self.protocol}, {self.grid} px, seed {self.seed}"
+
+
 # The phantom is easier than patients and a lesson is short; on real slices more updates come before anything clever.
 PHANTOM_UPDATES, REAL_UPDATES = 1000, 7500
 
@@ -62,19 +89,15 @@ OPTIONS = {"lesson": {"fcn8s": {"width": 0.25}}, "paper": {}}
 def recipe_for(is_phantom: bool, updates: int | None = None, model: str = "light_unet") -> Recipe:
     """The default recipe for a cohort and a model, at the cohort's own number of updates or at another.
 
-    Raises
-    ------
-    ValueError
-        If the number of updates is below 1.
+    Raises `ValueError` if that is below 1.
     """
-    if model == "patch_cnn":
-        return replace(recipe_for(is_phantom, updates), batch_size=PATCHES)
     if updates is None:
         updates = PHANTOM_UPDATES if is_phantom else REAL_UPDATES
     if updates < 1:
         raise ValueError(f"updates must be 1 or more; found {updates}")
+    recipe = Recipe(updates, updates_per_epoch=min(updates, 250))
     if is_phantom:
         # Few updates: small batches, and some negative slices, since there is no time to learn from positive ones alone
         # what is no lesion.
-        return Recipe(updates, updates_per_epoch=min(updates, 100), batch_size=4, negatives_per_positive=0.3)
-    return Recipe(updates, updates_per_epoch=min(updates, 250))
+        recipe = replace(recipe, updates_per_epoch=min(updates, 100), batch_size=4, negatives_per_positive=0.3)
+    return replace(recipe, batch_size=PATCHES) if model == "patch_cnn" else recipe

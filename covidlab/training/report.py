@@ -1,156 +1,251 @@
-"""Everything that can be said of one finished run: slice by slice, volume by volume, at the borders, and how surely."""
+"""Everything that can be said of a network: slice by slice, volume by volume, at the borders, and how surely."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 import numpy as np
 
+from covidlab.data.slices import SliceCache
+from covidlab.data.splits import PARTS
+from covidlab.errors import CovidlabError
+from covidlab.evaluation.borders import border_shares, surface_scores
+from covidlab.evaluation.detection import detection, run_detection
 from covidlab.evaluation.patients import patient_interval
-from covidlab.evaluation.slices import SliceTable, negative_slices
+from covidlab.evaluation.slices import SliceTable, negative_slices, quartiles, slice_table, volume_scores
+from covidlab.files import whole_file
+from covidlab.models.segmenter import Segmenter
+from covidlab.progress import track
 from covidlab.tables import mean_and_range
-from covidlab.training.judging import TOLERANCE_MM, TOLERANCE_PIXELS
-from covidlab.training.runs import rounded
+from covidlab.training.runs import Run, rounded, write_json
 
-# In short, and the tolerance of NSD, for tables.
+# Of NSD: 3 mm is what the record's benchmark takes, yet never less than two pixels of a slice. Otherwise a shift by one
+# pixel would score 1 for a patient whose pixels are a little smaller than 3 mm, and a third for the next.
+TOLERANCE_MM, TOLERANCE_PIXELS = 3.0, 2.0
+# In short, and NSD's tolerance, for tables.
 PIXELS = f"{TOLERANCE_PIXELS:g} px"
 UNITS = {"mm": ("mm", f"{TOLERANCE_MM:g} mm, at least {PIXELS}"), "pixels": ("px", PIXELS)}
 
 # So few positive slices say nothing of their case, yet their false pixels weigh in the pool.
 NEARLY_EMPTY = 2
 
-
-@dataclass(frozen=True)
-class Measure:
-    """A number of a part's report."""
-
-    label: str
-    read: Callable[[dict], float | None]  # Takes it out of the part's values; None is not defined
-    digits: int = 3
-
-    def text(self, values: dict) -> str:
-        """As it stands in a table."""
-        return _number(self.read(values), self.digits)
+Spacings = Mapping[str, tuple[float, float, float] | None]
 
 
-SCORES = tuple(Measure(name, lambda v, name=name: v["pooled"][name]) for name in ("precision", "recall", "accuracy"))
-
-NEGATIVES = (
-    Measure("negative slices left empty", lambda v: v["negative_slices"]["left_empty"]),
-    Measure("false pixels on a negative slice", lambda v: v["negative_slices"]["false_pixels"], 1),
-)
-
-OUTLINES = (
-    Measure("marked area / reference area", lambda v: v["outlines"]["area"], 2),
-    Measure("share of misses within 1 px of the border", lambda v: v["outlines"]["missed_at_border"], 2),
-    Measure("roughness of outlines / reference's", lambda v: v["outlines"]["roughness"], 2),
-)
-
-# What stands with an interval, quartiles or a count in one run's table is a number in the mean over seeds.
-AVERAGED = (
-    *SCORES,
-    Measure("F1, pooled", lambda v: v["pooled"]["f1"]),
-    Measure("F1 of a volume, median", lambda v: v["f1_by_volume_quartiles"][1]),
-    Measure("F1 of a positive slice, median", lambda v: v["f1_by_positive_slice_quartiles"][1]),
-    *NEGATIVES,
-    Measure("share of positive slices noticed", lambda v: _share(*_slices_noticed(v))),
-    Measure("share of runs of positive slices noticed", lambda v: _share(v["runs"]["noticed"], v["runs"]["runs"])),
-    *OUTLINES,
-)
+def nsd_tolerance(spacing: Sequence[float] | None) -> float:
+    """Of NSD, in mm for a (slice, row, column) spacing, in pixels where none is known."""
+    return max(TOLERANCE_MM, TOLERANCE_PIXELS * max(spacing[1:])) if spacing else TOLERANCE_PIXELS
 
 
-def borders_in(unit: str) -> tuple[Measure, Measure]:
-    """NSD and HD95 where borders were measured in a unit."""
-    short, tolerance = UNITS[unit]
-    return (
-        Measure(f"NSD at {tolerance}, mean over positive slices", lambda v: v["borders"][unit]["nsd_mean"]),
-        Measure(f"HD95, {short}, median over positive slices", lambda v: v["borders"][unit]["hd95_quartiles"][1], 1),
-    )
+# --- judging
+
+
+def judge_weights(segmenter: Segmenter, cache: SliceCache) -> SliceTable:
+    """What weights get right and wrong on every slice of a cohort, such as one that their training never saw."""
+    return _table(cache, _masks(segmenter, cache))
+
+
+def _masks(segmenter: Segmenter, cache: SliceCache) -> np.ndarray:
+    """What is marked on every slice, bool (slices, size, size), case after case."""
+    marked = np.empty(cache.images.shape, bool)
+    for case in track(list(dict.fromkeys(cache.cases.tolist())), "predicting"):
+        rows = cache.case(case)
+        marked[rows] = segmenter.mask(cache.images[rows])
+    return marked
+
+
+def _table(cache: SliceCache, marked: np.ndarray) -> SliceTable:
+    return slice_table(cache.masks, marked, cache.cases, cache.patients, cache.z)
+
+
+def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None) -> dict:
+    """Predict every slice of the cohort once, and judge the parts.
+
+    Parameters
+    ----------
+    run : Run
+        Finished. Its folder gains slices.csv, a line a slice, and evaluation.json, which is what is returned.
+    cache : SliceCache
+        Of the run's cohort and grid.
+    spacings : mapping of case -> (slice, row, column) mm or None, optional
+        See `covidlab.data.slices.grid_spacing`; cases that are missing are measured in pixels of the grid.
+
+    Returns
+    -------
+    dict
+        "setting", and under "parts" for each part: pooled scores, the interval over patients, F1 of volumes and of
+        slices with quartiles, negative slices, detection by slice and by run, borders by unit, outlines. What is not
+        defined is None, and so is an infinite HD95.
+
+    Raises
+    ------
+    CovidlabError
+        If the cohort's masks are not those that the run was scored with.
+    """
+    split, spacings = run.config.split(cache), spacings or {}
+    marked = _masks(run.segmenter, cache)
+    table = _table(cache, marked)
+    for part in PARTS:
+        # The reference does not depend on the machine, so its pixels tell whether this is the run's own cohort.
+        here, then = table[split.part(part)].pooled(), run.counts[part]
+        if (here.tp + here.fn, here.total) != (then.tp + then.fn, then.total):
+            raise CovidlabError(
+                run.folder, f"{here.tp + here.fn} lesion pixels of {here.total} in the {part} part of this cohort",
+                f"{then.tp + then.fn} of {then.total}, as the run was scored with",
+                "name the folder that the run was made with by --data",
+            )  # fmt: skip
+    hd95, nsd, units = slice_borders(cache, marked, spacings)
+    parts = {}
+    for part in PARTS:
+        which = split.part(part)
+        positive = which[table.positive[which]]
+        parts[part] = _judge(table, which) | {
+            "borders": border_summary(hd95[positive], nsd[positive], units[positive]),
+            "volume_borders_in_mm": _volume_borders(cache, marked, which, spacings),
+            "outlines": asdict(border_shares(cache.masks[positive], marked[positive])),
+        }
+    found = {"setting": run.config.sentence, "leak": run.leak, "threshold": run.threshold, "parts": parts}
+    write_json(run.folder / "evaluation.json", found := rounded(found))
+    part_of = {int(k): part for part in PARTS for k in split.part(part)}
+    with whole_file(run.folder / "slices.csv") as scratch, scratch.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["case", "patient", "slice", "part", "tp", "fp", "fn", "tn", "hd95", "nsd", "unit"])
+        for k, (case, patient, z, *counts) in enumerate(zip(*vars(table).values())):
+            borders = [hd95[k].round(4), nsd[k].round(4), units[k]] if table.positive[k] else [""] * 3
+            writer.writerow([case, patient, z, part_of.get(k, ""), *counts, *borders])
+    return found
+
+
+def _judge(table: SliceTable, which: np.ndarray) -> dict:
+    """What the counts of a part's slices say; neighbours may be of other parts."""
+    part, inside = table[which], np.isin(np.arange(len(table)), which)
+    f1_by_volume = volume_scores(part)
+    return {
+        "pooled": part.pooled().scores(),
+        "f1_interval": asdict(patient_interval(part)),
+        "f1_by_volume": f1_by_volume,
+        "f1_by_volume_quartiles": quartiles(list(f1_by_volume.values())),
+        "f1_by_positive_slice_quartiles": quartiles(part.f1),
+        "negative_slices": asdict(negative_slices(part)),
+        "detection": asdict(detection(table, inside)),
+        "runs": asdict(run_detection(table, inside)),
+    }
+
+
+def slice_borders(cache: SliceCache, marked: np.ndarray, spacings: Spacings) -> tuple[np.ndarray, ...]:
+    """HD95 and NSD of each positive slice of bool masks (slices, size, size), within its plane, and in which unit.
+
+    Returns
+    -------
+    float arrays (slices,) and str array (slices,) of `UNITS`
+        nan on negative slices, which have no border to find. A positive slice on which nothing is marked has an
+        infinite HD95 and an NSD of 0: leaving it out would reward a model for marking nothing.
+    """
+    hd95, nsd = np.full((2, len(cache)), np.nan)
+    units = np.where([spacings.get(case) is None for case in cache.cases], "pixels", "mm")
+    for k in np.flatnonzero(cache.positive):
+        spacing = spacings.get(cache.cases[k])
+        in_plane = tuple(spacing[1:]) if spacing else 1.0
+        scores = surface_scores(cache.masks[k], marked[k], in_plane, nsd_tolerance(spacing))
+        hd95[k], nsd[k] = scores.hd95, scores.nsd
+    return hd95, nsd, units
+
+
+def border_summary(hd95: np.ndarray, nsd: np.ndarray, units: np.ndarray) -> dict[str, dict]:
+    """What `slice_borders` found on some positive slices, for each unit that occurs."""
+    summaries = {}
+    for unit in np.unique(units).tolist():
+        distances = hd95[units == unit]
+        summaries[unit] = {
+            "positive_slices": len(distances),
+            "nothing_marked": int(np.isinf(distances).sum()), "hd95_quartiles": quartiles(distances),
+            "nsd_mean": float(nsd[units == unit].mean()),
+        }  # fmt: skip
+    return summaries
+
+
+def _volume_borders(cache: SliceCache, marked: np.ndarray, which: np.ndarray, spacings: Spacings) -> dict:
+    """HD95 and NSD in space, of cases that lie wholly in a part, with lesion and with known spacing: slices drawn at
+    random are no volume, and a distance across slices without millimetres is none."""
+    scores = {}
+    for case in dict.fromkeys(cache.cases[which].tolist()):
+        whole = cache.case(case)
+        if spacings.get(case) and np.isin(whole, which).all() and cache.positive[whole].any():
+            one = surface_scores(cache.masks[whole], marked[whole], spacings[case], nsd_tolerance(spacings[case]))
+            scores[case] = asdict(one)
+    return scores
+
+
+# --- tables
 
 
 def report_rows(found: dict) -> list[dict[str, str]]:
-    """The report as a table, a column a part."""
-    texts = [
-        *((one.label, one.text) for one in SCORES),
-        ("F1, pooled (95 % over patients)",
-         lambda v: f"{_number(v['f1_interval']['score'])} ({ends(v['f1_interval'])})"),
-        ("F1 of a volume, median (quartiles)", lambda v: _spread(v["f1_by_volume_quartiles"])),
-        ("F1 of a positive slice, median (quartiles)", lambda v: _spread(v["f1_by_positive_slice_quartiles"])),
-        *((one.label, one.text) for one in NEGATIVES),
-        ("positive slices noticed", lambda v: "{} of {}".format(*_slices_noticed(v))),
-        ("missed ones with a noticed neighbour",
-         lambda v: f"{v['detection']['caught_by_neighbour']} of {v['detection']['missed']}"),
-        ("runs of positive slices noticed", lambda v: f"{v['runs']['noticed']} of {v['runs']['runs']}"),
-        ("runs with a found slice next to each", lambda v: f"{v['runs']['covered']} of {v['runs']['runs']}"),
-        *_border_texts(found["parts"].values()),
-        *((one.label, one.text) for one in OUTLINES),
-    ]  # fmt: skip
-    return [{"": label, **{part: text(values) for part, values in found["parts"].items()}} for label, text in texts]
+    """What `report_run` found as a table, a column a part; borders by unit where a part was measured in it, and in
+    space where a part has whole volumes."""
+    parts = found["parts"]
+    units = [unit for unit in UNITS if any(unit in values["borders"] for values in parts.values())]
+    in_space = any(values["volume_borders_in_mm"] for values in parts.values())
+    columns = {part: _column(values, units, in_space) for part, values in parts.items()}
+    return [{"": label} | {part: column[label] for part, column in columns.items()} for label in columns[PARTS[0]]]
 
 
-def _border_texts(parts: Collection[dict]) -> list[tuple[str, Callable[[dict], str]]]:
-    """The borders' lines: by unit where a part was measured in it, and in space where a part has whole volumes."""
-    texts = []
-    for unit in UNITS:
-        if any(unit in values["borders"] for values in parts):
-            nsd, hd95 = borders_in(unit)
-            texts.append((nsd.label, lambda v, unit=unit, nsd=nsd: nsd.text(v) if unit in v["borders"] else "none"))
-            texts.append((f"{hd95.label} (quartiles)", lambda v, unit=unit: _distance(v["borders"].get(unit))))
-    if any(values["volume_borders_in_mm"] for values in parts):
-        texts.append((f"NSD at {UNITS['mm'][1]}, in space, mean over whole volumes", _in_space))
-    return texts
+def border_labels(unit: str) -> tuple[str, str]:
+    """What NSD and HD95 of slices are called in tables."""
+    short, tolerance = UNITS[unit]
+    return f"NSD at {tolerance}, mean over positive slices", f"HD95, {short}, median over positive slices"
 
 
-def _number(value: float | None, digits: int = 3) -> str:
-    return "not defined" if value is None else f"{value:.{digits}f}"
+def _column(values: dict, units: Sequence[str], in_space: bool) -> dict[str, str]:
+    """A part's values as text, by what they are."""
+    interval, negative, found = values["f1_interval"], values["negative_slices"], values["detection"]
+    runs, outlines, volumes = values["runs"], values["outlines"], values["volume_borders_in_mm"].values()
+    column = {name: _number(values["pooled"][name]) for name in ("precision", "recall", "accuracy")} | {
+        "F1, pooled (95 % over patients)": f"{_number(interval['score'])} ({_ends(interval)})",
+        "F1 of a volume, median (quartiles)": _spread(values["f1_by_volume_quartiles"]),
+        "F1 of a positive slice, median (quartiles)": _spread(values["f1_by_positive_slice_quartiles"]),
+        "negative slices left empty": _number(negative["left_empty"]),
+        "false pixels on a negative slice": _number(negative["false_pixels"], 1),
+        "positive slices noticed": f"{found['slices']['tp']} of {found['slices']['tp'] + found['slices']['fn']}",
+        "missed ones with a noticed neighbour": f"{found['caught_by_neighbour']} of {found['missed']}",
+        "runs of positive slices noticed": f"{runs['noticed']} of {runs['runs']}",
+        "runs with a found slice next to each": f"{runs['covered']} of {runs['runs']}",
+    }
+    for unit in units:
+        nsd, hd95 = border_labels(unit)
+        borders = values["borders"].get(unit)
+        column[nsd] = _number(borders["nsd_mean"]) if borders else "none"
+        # Quartiles are defined wherever a slice was measured, so None is infinite here.
+        column[f"{hd95} (quartiles)"] = _spread(borders["hd95_quartiles"], 1, "infinite") if borders else "none"
+    if in_space:
+        label = f"NSD at {UNITS['mm'][1]}, in space, mean over whole volumes"
+        column[label] = _number(float(np.mean([one["nsd"] for one in volumes]))) if volumes else "none whole"
+    return column | {
+        "marked area / reference area": _number(outlines["area"], 2),
+        "share of misses within 1 px of the border": _number(outlines["missed_at_border"], 2),
+        "roughness of outlines / reference's": _number(outlines["roughness"], 2),
+    }
 
 
-def _spread(quartiles: Sequence[float | None]) -> str:
-    low, middle, high = quartiles
-    return "not defined" if middle is None else f"{middle:.3f} ({low:.3f} to {high:.3f})"
+def _number(value: float | None, digits: int = 3, nothing: str = "not defined") -> str:
+    return nothing if value is None else f"{value:.{digits}f}"
 
 
-def _distance(borders: dict | None) -> str:
-    if borders is None:
-        return "none"
-    # Quartiles are defined wherever a slice was measured, so None is infinite here.
-    low, middle, high = ("infinite" if one is None else f"{one:.1f}" for one in borders["hd95_quartiles"])
-    return f"{middle} ({low} to {high})"
+def _spread(quartiles: Sequence[float | None], digits: int = 3, nothing: str = "not defined") -> str:
+    low, middle, high = (_number(value, digits, nothing) for value in quartiles)
+    return middle if middle == "not defined" else f"{middle} ({low} to {high})"
 
 
-def _in_space(values: dict) -> str:
-    volumes = values["volume_borders_in_mm"].values()
-    return _number(float(np.mean([one["nsd"] for one in volumes]))) if volumes else "none whole"
-
-
-def _slices_noticed(values: dict) -> tuple[int, int]:
-    """Positive slices on which something is marked, and all."""
-    counts = values["detection"]["slices"]
-    return counts["tp"], counts["tp"] + counts["fn"]
-
-
-def _share(noticed: int, of: int) -> float | None:
-    return noticed / of if of else None
-
-
-def ends(interval: Mapping) -> str:
+def _ends(interval: Mapping) -> str:
     """An interval over patients, of which one has none."""
     return "one patient" if interval["low"] is None else f"{interval['low']:.3f} to {interval['high']:.3f}"
 
 
 def case_rows(table: SliceTable, seen: Sequence[str] = ()) -> list[dict[str, str]]:
-    """Slices by case and pooled: scores, F1's interval over patients, and negative slices left empty.
+    """Slices by case and pooled: scores, F1's interval over patients, and negative slices left empty, as text.
 
-    Parameters
-    ----------
-    table : SliceTable
-    seen : sequence of str
-        Cases whose patients were in training: they are marked, and the others pooled on a line of their own.
-
-    Returns
-    -------
-    list of dict of column -> text
-        A line a case; all slices pooled; the same without cases of hardly any positive slices, where there are such;
-        positive slices only.
+    Cases named in `seen`, whose patients were in training, are marked, and the others pooled on a line of their own.
+    Then come all slices; the same without cases of hardly any positive slices, where there are such; and positive
+    slices only.
     """
 
     def line(name: str, part: SliceTable, interval: bool = True) -> dict[str, str]:
@@ -158,7 +253,7 @@ def case_rows(table: SliceTable, seen: Sequence[str] = ()) -> list[dict[str, str
         scores = {score: mean_and_range([getattr(pooled, score)]) for score in ("precision", "recall", "f1")}
         return {
             "case": name, "slices": str(len(part)), "positive": str(int(part.positive.sum())), **scores,
-            "95 % over patients": ends(rounded(asdict(patient_interval(part)))) if interval else "",
+            "95 % over patients": _ends(rounded(asdict(patient_interval(part)))) if interval else "",
             "negative slices left empty": "none" if np.isnan(empty) else f"{empty:.3f}",
         }  # fmt: skip
 

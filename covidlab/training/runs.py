@@ -13,7 +13,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +28,9 @@ from covidlab.evaluation.counts import Counts
 from covidlab.files import whole_file
 from covidlab.models.segmenter import Segmenter, open_segmenter
 from covidlab.models.weights_file import MODELS, WeightsInfo, save_weights
-from covidlab.tables import markdown
 from covidlab.training.batches import training_slices
-from covidlab.training.configs import Config, asked_for, config_of
 from covidlab.training.fit import HISTORY, read_history, train
-from covidlab.training.recipe import Epoch
+from covidlab.training.recipe import Config, Epoch, Recipe
 from covidlab.training.thresholds import count_slices
 
 WEIGHTS = "best.weights.h5"
@@ -82,6 +80,18 @@ class Run:
         return open_segmenter(self.weights)
 
 
+def asked_for(config: Config, cache: SliceCache) -> dict:
+    """A config with the cases of a cache, as config.json keeps it: lists in place of tuples."""
+    return json.loads(json.dumps(asdict(replace(config, cases=tuple(dict.fromkeys(cache.cases.tolist()))))))
+
+
+def run_name(config: Config, cache: SliceCache) -> str:
+    """The name of a run's folder: for people, then a digest of all that decides how it ends."""
+    asked = json.dumps([asked_for(config, cache), cache.content, __version__], sort_keys=True)
+    digest = hashlib.sha256(asked.encode()).hexdigest()[:8]
+    return f"{config.model}-{config.protocol}-seed{config.seed}-{digest}"
+
+
 def run_experiment(config: Config, cache: SliceCache, home: Path) -> Run:
     """Train, choose on validation, score all three parts, and keep everything in a folder of its own below `home`.
 
@@ -110,16 +120,23 @@ def run_experiment(config: Config, cache: SliceCache, home: Path) -> Run:
     return read_run(folder)
 
 
-def run_name(config: Config, cache: SliceCache) -> str:
-    """The name of a run's folder: for people, then a digest of all that decides how it ends."""
-    asked = json.dumps([asked_for(config, cache), cache.content, __version__], sort_keys=True)
-    digest = hashlib.sha256(asked.encode()).hexdigest()[:8]
-    return f"{config.model}-{config.protocol}-seed{config.seed}-{digest}"
+def _claim(folder: Path):
+    """Make a run's folder, and keep other processes out of it: two trainings would write the same files."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / ".run.lock", timeout=0, mode=0o666).acquire()
+    except Timeout as problem:
+        raise CovidlabError(
+            folder, "a run that another process is at work on", "one at a time",
+            "wait until it has ended and give the same command again",
+        ) from problem  # fmt: skip
+    except OSError as error:
+        found = f"a folder that cannot be written ({error.strerror})"
+        raise CovidlabError(folder, found, "room for a run", "choose another folder") from error
 
 
 def _train_and_score(config: Config, cache: SliceCache, split: Split, folder: Path) -> None:
     """Train from fresh weights, score, and write it all down."""
-    weights = folder / WEIGHTS
     keras.utils.set_random_seed(config.seed)
     model = MODELS[config.model](**config.options)
     # The patch CNN has no twin, and needs none.
@@ -127,26 +144,18 @@ def _train_and_score(config: Config, cache: SliceCache, split: Split, folder: Pa
     seen = sorted(set(cache.cases[np.concatenate([split.train, split.validation])].tolist()))
 
     def save_best(epoch: Epoch) -> None:
-        info = WeightsInfo(
-            model=config.model, options=dict(config.options), grid=config.grid, threshold=epoch.threshold,
-            trained_on=config.sentence, seen=seen,
-        )  # fmt: skip
-        save_weights(weights, model, info)
+        about = {"trained_on": config.sentence, "seen": seen, "options": dict(config.options)}
+        save_weights(folder / WEIGHTS, model, WeightsInfo(config.model, config.grid, epoch.threshold, **about))
 
     history = train(model, cache, split, config.recipe, folder, save_best, twin)
-    best, counts = open_segmenter(weights), {}
+    best, counts = open_segmenter(folder / WEIGHTS), {}
     for part in PARTS:
         (counts[part],) = count_slices(best.network, cache, split.part(part), np.array([best.threshold]))
     run = Run(folder, config, counts, best.threshold, tuple(history), leak_sentence(split, cache.patients))
     # Last, since it says that the run is finished.
     write_json(folder / "scores.json", {
-        "data": config.cohort,
-        "protocol": config.protocol,
-        "seed": config.seed,
-        "grid": config.grid,
-        "threshold": run.threshold,
-        "leak": run.leak,
-        "training_seconds": round(history[-1].seconds, 1),
+        "data": config.cohort, "protocol": config.protocol, "seed": config.seed, "grid": config.grid,
+        "threshold": run.threshold, "leak": run.leak, "training_seconds": round(history[-1].seconds, 1),
         "warning": run.warning,
         "parts": {part: {**rounded(run.scores[part]), "counts": asdict(counts[part])} for part in PARTS},
     })  # fmt: skip
@@ -161,8 +170,10 @@ def read_run(folder: Path) -> Run:
         If the folder holds none.
     """
     try:
-        config = config_of(json.loads((folder / "config.json").read_text()))
+        asked = json.loads((folder / "config.json").read_text())
         found = json.loads((folder / "scores.json").read_text())
+        tuples = {name: tuple(asked[name]) for name in ("test_patients", "cases")}
+        config = Config(**asked | tuples | {"recipe": Recipe(**asked["recipe"])})
         counts = {part: Counts(**values["counts"]) for part, values in found["parts"].items()}
         history = tuple(read_history(folder / HISTORY))
         run = Run(folder, config, counts, found["threshold"], history, found["leak"])
@@ -170,31 +181,13 @@ def read_run(folder: Path) -> Run:
     except (OSError, ValueError, KeyError, TypeError) as error:
         others = sorted(path.parent for path in folder.glob("**/scores.json") if path.with_name("config.json").exists())
         raise CovidlabError(
-            folder,
-            "no finished run",
-            "a folder with config.json and scores.json",
+            folder, "no finished run", "a folder with config.json and scores.json",
             f"name one of those in it, such as {others[0]}" if others else
             "name the folder of a run, or finish it with `covidlab train`",
         ) from error  # fmt: skip
     if learnt_nothing:
         warnings.warn(learnt_nothing, RuntimeWarning, stacklevel=2)
     return run
-
-
-def _claim(folder: Path):
-    """Make a run's folder, and keep other processes out of it: two trainings would write the same files."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / ".run.lock", timeout=0, mode=0o666).acquire()
-    except Timeout as problem:
-        raise CovidlabError(
-            folder, "a run that another process is at work on", "one at a time",
-            "wait until it has ended and give the same command again",
-        ) from problem  # fmt: skip
-    except OSError as error:
-        raise CovidlabError(
-            folder, f"a folder that cannot be written ({error.strerror})", "room for a run", "choose another folder"
-        ) from error
 
 
 def rounded(values):
@@ -204,14 +197,6 @@ def rounded(values):
     if isinstance(values, list | tuple):
         return [rounded(value) for value in values]
     return (round(values, 6) if np.isfinite(values) else None) if isinstance(values, float) else values
-
-
-def score_table(runs: Mapping[str, Run]) -> str:
-    """The paper's scores of several models, by name, as a Markdown table, a row a model and part."""
-    return markdown([
-        {"model": name, "part": part} | {key.replace("f1", "F1"): f"{value:.3f}" for key, value in scores.items()}
-        for name, run in runs.items() for part, scores in run.scores.items()
-    ])  # fmt: skip
 
 
 def write_json(path: Path, content: dict) -> None:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from covidlab import paper
 from covidlab.data.patches import cut_patches, patch_count, sample_places, slice_patches
-from covidlab.models.patch_cnn import dense_form, patch_cnn
+from covidlab.models.patch_cnn import classifier_in, dense_patch_cnn, patch_cnn
 
 
 def a_cohort(slices=6, side=20):
@@ -77,12 +77,12 @@ def test_cut_patches_are_the_windows_of_their_pixels():
 
 
 def test_the_dense_form_equals_patch_by_patch():
-    model = patch_cnn()
+    dense = dense_patch_cnn()
     image = np.random.default_rng(3).random((24, 31)).astype(np.float32)
     patches = slice_patches(image).reshape(-1, 11, 11, 1)
-    one_by_one = model.predict(patches, verbose=0).reshape(image.shape)
-    dense = dense_form(model)(image[None, ..., None]).numpy()[0, ..., 0]
-    np.testing.assert_allclose(dense, one_by_one, atol=1e-5)
+    one_by_one = classifier_in(dense).predict(patches, verbose=0).reshape(image.shape)
+    found = dense(image[None, ..., None]).numpy()[0, ..., 0]
+    np.testing.assert_allclose(found, one_by_one, atol=1e-5)
 
 
 def test_a_window_gives_one_probability():

@@ -52,14 +52,16 @@ def test_skips_concatenate_and_the_bottleneck_has_normalisation_and_dropout():
     assert kinds.count("Conv2DTranspose") == kinds.count("MaxPooling2D") == 4
 
 
-def test_the_weights_file_is_smaller_than_the_paper_says_and_has_no_optimiser(tmp_path):
+def test_weights_files_are_smaller_than_the_paper_says_and_have_no_optimiser(tmp_path):
+    save_weights(tmp_path / "nano.weights.h5", nano_unet(), WeightsInfo("nano_unet", 128, 0.5, "nothing"))
+    assert (tmp_path / "nano.weights.h5").stat().st_size < 0.6e6
     model = light_unet()
     model.compile("adam", loss="binary_crossentropy")
     model.optimizer.build(model.trainable_variables)
     path = tmp_path / "w.weights.h5"
     save_weights(path, model, WeightsInfo("light_unet", 128, 0.5, "nothing"))
     assert path.stat().st_size < 2.2e6 < paper.UNET_MEGABYTES * 1e6
-    assert list(tmp_path.iterdir()) == [path]
+    assert {one.name for one in tmp_path.iterdir()} == {"nano.weights.h5", "w.weights.h5"}
 
 
 def test_a_sum_saves_half_of_the_first_convolution_after_each_skip():
@@ -82,11 +84,6 @@ def test_the_nano_preset_is_the_u_net_on_half_the_grid():
     probabilities = nano_unet(widths=(8, 8, 8))(np.random.default_rng(0).random((2, 37, 53, 1), np.float32)).numpy()
     assert probabilities.shape == (2, 37, 53, 1)
     assert len(np.unique(probabilities[0, :2, :2])) == 4, "each pixel of a 2 x 2 block has its own probability"
-
-
-def test_the_nano_preset_costs_less_than_two_gflop_and_0_6_megabytes(tmp_path):
-    save_weights(tmp_path / "w.weights.h5", nano_unet(), WeightsInfo("nano_unet", 128, 0.5, "nothing"))
-    assert (tmp_path / "w.weights.h5").stat().st_size < 0.6e6
     assert gflop_per_slice(nano_unet(), paper.SLICE_SIZE) < 2
 
 

@@ -8,8 +8,7 @@ from covidlab.data.cohorts import read_cohort
 from covidlab.data.slices import open_slice_cache
 from covidlab.errors import CovidlabError
 from covidlab.evaluation.counts import count
-from covidlab.training.configs import Config
-from covidlab.training.recipe import Recipe
+from covidlab.training.recipe import Config, Recipe
 from covidlab.training.report import case_rows
 from covidlab.training.runs import run_experiment
 from studies.folds import by_fold, compare_rows, held_out_summary, judge_held_out, read_recipes

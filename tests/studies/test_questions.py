@@ -6,8 +6,7 @@ from covidlab.data.splits import PARTS
 from covidlab.errors import CovidlabError
 from covidlab.evaluation.counts import PAPER_SCORES
 from covidlab.models import MODELS
-from covidlab.training.configs import Config
-from covidlab.training.recipe import Recipe
+from covidlab.training.recipe import Config, Recipe
 from studies import questions
 from studies.questions import STUDIES, change, choose, find_study, run_variants, study_table
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -7,19 +8,16 @@ from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from covidlab.data.cohorts import read_cohort
-from covidlab.data.slices import open_slice_cache
 from covidlab.errors import CovidlabError
 from covidlab.evaluation.counts import Counts
 from covidlab.models import light_unet
-from covidlab.training.configs import Config
-from covidlab.training.recipe import Recipe, recipe_for
+from covidlab.training.recipe import Config, Recipe, recipe_for
 from covidlab.training.runs import Run, read_run, rounded, run_experiment, run_name
 from studies.tables import summary_over_seeds
-from tests.conftest import write_scan
 
-RECIPE = Recipe(updates=2, updates_per_epoch=2)
-CONFIG = Config("three scans", 32, "slice", 0, options={"widths": (2, 3)}, recipe=RECIPE)
+RECIPE = Recipe(updates=2, updates_per_epoch=2, learning_rate=1e-9)
+NAMES = ("radiopaedia_10_85902_1", "radiopaedia_10_85902_3", "someone_else")
+CONFIG = Config("three scans", 32, "slice", 0, options={"widths": [2, 3]}, recipe=RECIPE, cases=NAMES)
 
 
 def test_a_score_that_is_not_defined_is_null_in_json():
@@ -41,14 +39,23 @@ def test_a_network_that_has_learnt_nothing_is_told_from_others(tmp_path):
         assert learnt or "has learnt nothing" in run.warning
 
 
-def test_a_run_that_has_learnt_nothing_is_not_kept_or_read_in_silence(cache, tmp_path):
-    # At so low a rate two updates change nothing, and no probability reaches the lowest threshold.
-    config = replace(CONFIG, recipe=replace(RECIPE, learning_rate=1e-9))
+@pytest.fixture(scope="module")
+def finished(cache, tmp_path_factory):
+    """A run that has learnt nothing: at so low a rate two updates leave every probability below each threshold."""
+    home = tmp_path_factory.mktemp("runs")
     with pytest.warns(RuntimeWarning, match="has learnt nothing"):
-        folder = run_experiment(config, cache, tmp_path).folder
+        return run_experiment(CONFIG, cache, home)
+
+
+def copy_of(run, home):
+    """A run's folder in a place of a test's own."""
+    return shutil.copytree(run.folder, home / run.folder.name)
+
+
+def test_a_run_that_has_learnt_nothing_is_not_kept_or_read_in_silence(finished):
+    assert "has learnt nothing" in json.loads((finished.folder / "scores.json").read_text())["warning"]
     with pytest.warns(RuntimeWarning, match="has learnt nothing"):
-        read_run(folder)
-    assert "has learnt nothing" in json.loads((folder / "scores.json").read_text())["warning"]
+        read_run(finished.folder)
 
 
 @given(st.booleans(), st.integers(1, 10_000))
@@ -60,50 +67,41 @@ def test_every_number_of_updates_is_taken_as_it_is(is_phantom, updates):
         recipe_for(is_phantom, -updates, "patch_cnn")
 
 
-def three_scans(folder, root):
-    return open_slice_cache(read_cohort(folder), 32, root)
-
-
-def test_asked_the_same_a_finished_run_is_read_and_what_differs_lands_elsewhere(tmp_path):
-    for seed, name in enumerate("abc"):
-        write_scan(tmp_path / "data", name, seed)
-    cache, home = three_scans(tmp_path / "data", tmp_path / "cache"), tmp_path / "runs"
-    first = run_experiment(CONFIG, cache, home)
-    weights = first.weights.stat().st_mtime_ns
-    again = run_experiment(CONFIG, cache, home)
-    assert (again.folder, again.counts, again.threshold) == (first.folder, first.counts, first.threshold)
-    assert first.weights.stat().st_mtime_ns == weights, "JSON knows no tuples, and still it is the same run"
-    write_scan(tmp_path / "data", "c", seed=9)
-    other_slices = three_scans(tmp_path / "data", tmp_path / "cache")
+def test_asked_the_same_a_finished_run_is_read_and_what_differs_lands_elsewhere(finished, cache):
+    weights = finished.weights.stat().st_mtime_ns
+    with FileLock(finished.folder / ".run.lock"):  # it is only read
+        again = run_experiment(CONFIG, cache, finished.folder.parent)
+    assert again == finished, "JSON knows no tuples, and still it is the same run"
+    assert finished.weights.stat().st_mtime_ns == weights
+    made = {path.name for path in finished.folder.iterdir()}
+    assert made == {"config.json", "history.csv", "best.weights.h5", "scores.json", ".run.lock"}, "no scratch is left"
+    other_slices = replace(cache, folder=cache.folder.with_name("three scans-32-0123456789abcdef"))
     changed = [replace(CONFIG, seed=1), replace(CONFIG, recipe=replace(RECIPE, loss="focal")),
                replace(CONFIG, options={"widths": (2, 4)})]  # fmt: skip
     names = [run_name(config, cache) for config in (CONFIG, *changed)] + [run_name(CONFIG, other_slices)]
-    assert len(set(names)) == 5 and first.folder.name.startswith("light_unet-slice-seed0-")
+    assert len(set(names)) == 5 and finished.folder.name == names[0] and names[0].startswith("light_unet-slice-seed0-")
 
 
 def test_two_processes_do_not_train_in_one_folder(cache, tmp_path):
-    filled = replace(CONFIG, cases=tuple(dict.fromkeys(cache.cases.tolist())))
-    folder = tmp_path / run_name(filled, cache)
+    folder = tmp_path / run_name(CONFIG, cache)
     folder.mkdir()
-    with FileLock(folder / ".run.lock"):
-        with pytest.raises(CovidlabError, match="found a run that another process is at work on"):
-            run_experiment(CONFIG, cache, tmp_path)
-    finished = run_experiment(CONFIG, cache, tmp_path)
-    with FileLock(folder / ".run.lock"):  # a finished run is only read
-        assert run_experiment(CONFIG, cache, tmp_path).counts == finished.counts
-    made = {path.name for path in folder.iterdir()}
-    assert made == {"config.json", "history.csv", "best.weights.h5", "scores.json", ".run.lock"}, "no scratch is left"
+    with FileLock(folder / ".run.lock"), pytest.raises(CovidlabError, match="that another process is at work on"):
+        run_experiment(CONFIG, cache, tmp_path)
 
 
-def test_a_folder_without_a_finished_run_is_refused_with_those_below_it_and_so_is_a_foreign_state(cache, tmp_path):
+def test_a_folder_without_a_finished_run_is_refused_with_those_below_it(finished, tmp_path):
     with pytest.raises(CovidlabError, match="no finished run.*finish it"):
         read_run(tmp_path)
-    folder = run_experiment(CONFIG, cache, tmp_path).folder
+    folder = copy_of(finished, tmp_path)
     with pytest.raises(CovidlabError, match=f"such as {folder}"):
         read_run(tmp_path)
     (folder / "scores.json").write_text("{}")
     with pytest.raises(CovidlabError, match="no finished run"):
         read_run(folder)
+
+
+def test_a_training_that_another_version_began_is_refused(finished, cache, tmp_path):
+    folder = copy_of(finished, tmp_path)
     (folder / "scores.json").unlink()
     (folder / "history.csv").write_text("epoch,updates,loss,validation_f1,threshold,seconds\n")
     light_unet(widths=(2, 3)).save_weights(folder / "state.weights.h5")
