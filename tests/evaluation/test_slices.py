@@ -60,6 +60,8 @@ def test_a_missed_slice_may_be_caught_by_its_neighbour():
     assert seen.slices == Counts(tp=2, fp=1, fn=2, tn=1)
     assert (seen.missed, seen.caught_by_neighbour) == (2, 1)
     assert detection(KNOWN, reach=2).caught_by_neighbour == 2
+    between = table([0, 0, 5, 0, 0, 0], [0] * 6, [0, 3, 0, 3, 0, 0])
+    assert detection(between).caught_by_neighbour == 2
 
 
 def test_only_judged_slices_count_but_all_serve_as_neighbours():
@@ -91,7 +93,8 @@ def test_a_run_is_noticed_by_one_slice_and_covered_by_neighbours_of_all():
     assert (never.runs, never.noticed, never.covered, never.longest_miss) == (2, 0, 0, 4)
     judged = np.array([False, True, False, False, False, False])
     assert (run_detection(KNOWN, judged).runs, run_detection(KNOWN, judged).noticed) == (1, 1)
-    assert run_detection(KNOWN[[3]]).runs == 0
+    nothing = run_detection(KNOWN[[3]])
+    assert (nothing.runs, nothing.longest_miss) == (0, 0)
 
 
 @given(hnp.arrays(bool, 6), hnp.arrays(bool, 6), st.integers(0, 4))
@@ -128,15 +131,17 @@ def test_drawings_of_nothing_but_patients_without_lesion_are_left_out():
     half = table([4, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0])
     interval = patient_interval(half)  # a quarter of the drawings hold patient 2 alone, who has no score
     assert interval.low == interval.high == interval.score == pytest.approx(0.8)
+    for wrong in ((0, 1), (1, 0)):  # one false or one missed pixel, and patient 2 alone scores 0
+        assert patient_interval(table([4, 0, 0, 0, 0, 0], *([1, 0, 0, 0, pixel, 0] for pixel in wrong))).low == 0
 
 
 def test_reliability_by_hand():
-    probabilities = np.array([0.05, 0.05, 0.95, 0.95, 1.0])
-    seen = reliability(np.array([0, 0, 1, 0, 1]), probabilities)
-    np.testing.assert_allclose(seen.probability, [0.05, 2.9 / 3])
-    np.testing.assert_allclose(seen.share, [0, 2 / 3])
-    assert seen.pixels.tolist() == [2, 3]
-    assert seen.expected_error == pytest.approx((2 * 0.05 + 3 * 0.3) / 5)
+    probabilities = np.array([0.05, 0.05, 0.45, 0.95, 0.95, 1.0])
+    seen = reliability(np.array([0, 0, 1, 1, 0, 1]), probabilities)
+    np.testing.assert_allclose(seen.probability, [0.05, 0.45, 2.9 / 3])
+    np.testing.assert_allclose(seen.share, [0, 1, 2 / 3])
+    assert seen.pixels.tolist() == [2, 1, 3]
+    assert seen.expected_error == pytest.approx((2 * 0.05 + 0.55 + 3 * 0.3) / 6)
 
 
 def test_quartiles_leave_out_what_is_not_defined_and_know_that_infinite_is_the_worst():
