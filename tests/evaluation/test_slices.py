@@ -31,12 +31,17 @@ def test_slices_add_up_to_the_pooled_counts(references, predictions):
     slices = slice_table(references, predictions, CASES, PATIENTS, Z)
     assert slices.pooled() == count(references, predictions)
     assert sum(slices.by(slices.cases).values(), Counts()) == slices.pooled()
-    assert slices.positive.tolist() == references.any(axis=(1, 2)).tolist()
+    both = {"positive": references, "marked": predictions, "found": references & predictions}
+    for name, pixels in both.items():
+        assert getattr(slices, name).tolist() == pixels.any(axis=(1, 2)).tolist(), name
+    with pytest.raises(ValueError, match="must be equal"):
+        slice_table(references, predictions[:1], CASES, PATIENTS, Z)
 
 
 def test_volumes_and_patients_are_pooled_each_for_itself():
     assert KNOWN.by(CASES)["b"] == Counts(tp=8, fp=4, fn=2, tn=186)
     assert volume_scores(KNOWN)["a"] == pytest.approx(10 / (10 + 1 + 8))
+    assert volume_scores(table([2] * 6, [0] * 6, [2] * 6)) == pytest.approx({"a": 2 / 3, "b": 2 / 3})
 
 
 def test_a_volume_or_slice_without_lesion_has_no_score_whatever_is_marked():
@@ -52,7 +57,8 @@ def test_slices_are_scored_each_for_itself():
 def test_negative_slices_are_judged_apart():
     judged = negative_slices(KNOWN)
     assert (judged.slices, judged.left_empty, judged.false_pixels) == (2, 0.5, 2.0)
-    assert np.isnan(negative_slices(table([1] * 6, [0] * 6, [0] * 6)).left_empty)
+    none = negative_slices(table([1] * 6, [0] * 6, [0] * 6))
+    assert none.slices == 0 and np.isnan([none.left_empty, none.false_pixels]).all()
 
 
 def test_a_missed_slice_may_be_caught_by_its_neighbour():
@@ -148,7 +154,7 @@ def test_quartiles_leave_out_what_is_not_defined_and_know_that_infinite_is_the_w
     assert quartiles([0.0, np.nan, 1.0, 0.5]) == (0.25, 0.5, 0.75)
     assert quartiles([1.0, 2.0, np.inf]) == (2.0, 2.0, np.inf)
     assert quartiles([1.0, np.inf, np.inf]) == (np.inf, np.inf, np.inf)
-    assert np.isnan(quartiles([np.nan])).all()
+    assert np.isnan(quartiles([np.nan])).tolist() == [True] * 3
 
 
 def test_scores_equal_scikit_learns():
