@@ -32,12 +32,13 @@ def test_an_empty_reference_has_no_recall_and_no_f1_unless_something_is_marked()
     both_empty = count(np.zeros((2, 2), bool), np.zeros((2, 2), bool))
     assert math.isnan(both_empty.recall) and math.isnan(both_empty.f1) and math.isnan(both_empty.precision)
     assert both_empty.specificity == both_empty.accuracy == 1 and math.isnan(Counts().accuracy)
+    assert count(np.zeros(0, int), np.zeros(0, int)) == Counts()
     marked = count(np.zeros((2, 2), bool), np.array([[1, 0], [0, 0]], bool))
     assert math.isnan(marked.recall) and marked.f1 == 0 and marked.precision == 0 and marked.specificity == 3 / 4
 
 
 def test_probabilities_labels_and_masks_of_two_shapes_are_refused():
-    for wrong in ([0.0, 0.7], [0, 2], [-1, 1]):
+    for wrong in ([0.0, 0.7], [0, 2], [-1, 1], [2]):
         with pytest.raises(ValueError, match="threshold it first"):
             count(np.array([0, 1]), np.array(wrong))
     with pytest.raises(ValueError, match="must be equal"):
