@@ -99,7 +99,6 @@ def test_folds_recipes_and_adaptation_by_command(capsys, tmp_path):
         (("compare", tmp_path), "no scores.json"),
         (("reproduce", *shared, "--seeds", "0,0"), "each once"),
         (("reproduce", "--seeds", "4294967296"), "--seeds: found '4294967296'"),
-        (("reproduce", "--models", "resnet"), "--models: found 'resnet'; expected names among patch_cnn, fcn8s"),
         (("evaluate", "absent"), "no finished run"),
         (("evaluate", "absent", "--table", "t"), "add --full"),
     ):
