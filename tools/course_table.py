@@ -53,10 +53,7 @@ def measure(notebook: Path) -> dict[str, float]:
 
 
 def render(results: dict) -> str:
-    """The table as Markdown, of ``machine`` in words and ``notebooks``: name -> ``seconds``, ``megabytes``. Without
-    results, a line that says that nothing is measured yet."""
-    if not results:
-        return "Time and memory are not measured yet."
+    """The table as Markdown, of ``machine`` in words and ``notebooks``: name -> ``seconds``, ``megabytes``."""
     rows = [
         f"| {name.replace('_', ' ')} | {_minutes(of['seconds'])} | {of['megabytes'] / 1000:.1f} GB |"
         for name, of in sorted(results["notebooks"].items())
@@ -83,20 +80,17 @@ def put(text: str, table: str, where: str = "text") -> str:
 
 def write_tables(root: Path) -> list[Path]:
     """Bring both tables into step with the results; unchanged files are left alone. Returns those changed."""
-    results = root / RESULTS
-    table = render(json.loads(results.read_text(encoding="utf-8")) if results.exists() else {})
-    changed = []
-    readme = root / README
-    new = put(readme.read_text(encoding="utf-8"), table, README)
-    if new != readme.read_text(encoding="utf-8"):
+    table = render(json.loads((root / RESULTS).read_text(encoding="utf-8")))
+    changed, readme = [], root / README
+    old = readme.read_text(encoding="utf-8")
+    if (new := put(old, table, README)) != old:
         readme.write_text(new, encoding="utf-8")
         changed.append(readme)
     notebook = nbformat.read(root / START, as_version=4)
     cells = [cell for cell in notebook.cells if cell.cell_type == "markdown" and BEGIN in cell.source]
     if len(cells) != 1:
         raise CovidlabError(START, f"{len(cells)} text cells with the marker", f"one with {BEGIN}", "put it in")
-    new = put(cells[0].source, table, START)
-    if new != cells[0].source:
+    if (new := put(cells[0].source, table, START)) != cells[0].source:
         cells[0].source = new
         nbformat.write(notebook, root / START)
         changed.append(root / START)
@@ -115,13 +109,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.measure:
             kept = root / RESULTS
-            measured = {}
-            if options.only and kept.exists():
-                measured = json.loads(kept.read_text(encoding="utf-8"))["notebooks"]
+            measured = json.loads(kept.read_text(encoding="utf-8"))["notebooks"] if options.only else {}
             for notebook in sorted((root / "notebooks").glob(f"{options.only}*.ipynb")):
                 measured[notebook.stem] = measure(notebook)
                 print(notebook.stem, measured[notebook.stem], flush=True)
-            kept.parent.mkdir(exist_ok=True)
             results = {"command": "make course-table", "machine": options.machine, "notebooks": measured}
             kept.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         changed = write_tables(root)

@@ -127,6 +127,16 @@ def test_an_interval_over_patients_holds_the_score_and_widens_with_what_sets_the
     assert patient_interval(alike).low == pytest.approx(patient_interval(alike).high)
 
 
+def test_an_interval_of_many_patients_is_the_normal_one():
+    # Each patient weighs the same in the pool, so its F1 is the mean of theirs.
+    right = np.arange(300, 701, 4)
+    names = right.astype(str)
+    many = SliceTable(names, names, 0 * right, right, 1000 - right, 1000 - right, 0 * right)
+    half = 1.96 * (right / 1000).std() / np.sqrt(len(right))
+    interval = patient_interval(many)
+    assert [interval.low, interval.high] == pytest.approx([0.5 - half, 0.5 + half], abs=0.0008)
+
+
 def test_one_patient_gives_no_interval_nor_do_drawings_without_a_score():
     for slices, patients in ((KNOWN[:4], 1), (table([0] * 6, [0] * 6, [0] * 6), 2)):
         interval = patient_interval(slices)
