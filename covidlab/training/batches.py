@@ -1,13 +1,13 @@
 """The batches of a training: which slices, in which order, with which masks, turned and mirrored how."""
 
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import numpy as np
 from scipy import ndimage
 
 from covidlab import paper
-from covidlab._tensorflow import keras, tf
+from covidlab._tensorflow import tf
 from covidlab.data.patches import PatchPlaces, cut_patches, sample_places
 from covidlab.data.slices import SliceCache
 from covidlab.data.splits import Split
@@ -99,24 +99,37 @@ def augmented(images, masks, seed, strength: float = 1.0):
     strength : float
         At 1 up to 7 degrees, 7 % zoom, 4 % shift, 10 % contrast and 4 % brightness; at 2 twice that.
     """
-    number, size = tf.shape(images)[0], images.shape[1]
+    batch, size = tf.shape(images)[0], images.shape[1]
     seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 7), num=7)
 
-    def up_to(most, seed):
-        return tf.random.stateless_uniform([number], seed, -most * strength, most * strength)
+    def uniform(which, low, high):
+        return tf.random.stateless_uniform([batch], seeds[which], low, high)
 
-    angle, zoom = up_to(0.12, seeds[0]), tf.exp(up_to(0.07, seeds[1]))  # 7 degrees, 7 %
-    right, down = up_to(0.04, seeds[2]) * size, up_to(0.04, seeds[3]) * size
+    def about_zero(which, most):
+        return uniform(which, -most * strength, most * strength)
+
+    angle, zoom = about_zero(0, 0.12), tf.exp(about_zero(1, 0.07))  # 7 degrees, 7 %
+    right, down = about_zero(2, 0.04) * size, about_zero(3, 0.04) * size
     # Lungs are not symmetric, the heart lies on the left; yet lesions on either side look alike.
-    mirror = tf.where(tf.random.stateless_uniform([number], seeds[4]) < 0.5, -1.0, 1.0)
-    cos, sin, centre, zero = tf.cos(angle) * zoom, tf.sin(angle) * zoom, (size - 1) / 2, tf.zeros_like(angle)
+    mirror = tf.where(uniform(4, 0.0, 1.0) < 0.5, -1.0, 1.0)
+    cos, sin, centre = tf.cos(angle) * zoom, tf.sin(angle) * zoom, (size - 1) / 2
     a, b, c, d = cos * mirror, -sin, sin * mirror, cos
+    zero = tf.zeros_like(angle)
     # Each row maps an output pixel to the input pixel it is taken from, about the slice's centre.
-    rows = [a, b, centre - a * centre - b * centre + right, c, d, centre - c * centre - d * centre + down, zero, zero]
-    moved = partial(keras.ops.image.affine_transform, transform=tf.stack(rows, 1))
-    contrast, brightness = 1 + up_to(0.1, seeds[5]), up_to(0.04, seeds[6])
-    images = moved(images, interpolation="bilinear") * contrast[:, None, None, None] + brightness[:, None, None, None]
-    return tf.clip_by_value(images, 0.0, 1.0), moved(masks, interpolation="nearest")
+    transform = tf.stack(
+        [a, b, centre - a * centre - b * centre + right, c, d, centre - c * centre - d * centre + down, zero, zero], 1
+    )
+
+    def resample(slices, interpolation):
+        return tf.raw_ops.ImageProjectiveTransformV3(
+            images=slices, transforms=transform, output_shape=[size, size], fill_value=0.0,
+            interpolation=interpolation, fill_mode="CONSTANT",
+        )  # fmt: skip
+
+    contrast = 1 + about_zero(5, 0.1)[:, None, None, None]
+    brightness = about_zero(6, 0.04)[:, None, None, None]
+    images = tf.clip_by_value(resample(images, "BILINEAR") * contrast + brightness, 0.0, 1.0)
+    return images, resample(masks, "NEAREST")
 
 
 def undersample(
