@@ -5,7 +5,6 @@ from pathlib import Path
 
 from covidlab.cli import (
     MODELS,
-    cases_option,
     new_parser,
     one_of,
     run_command,
@@ -115,15 +114,10 @@ def _add_adapt(command) -> None:
 
 def _add_throughput(command) -> None:
     sub = command(
-        "throughput", "what is lost around the model: in training, or when a scan is segmented",
-        "  python -m studies throughput --models light_unet         how busy training keeps the processor\n"
-        "  python -m studies throughput --volume SCAN.nii.gz        a scan, file to file, against its model alone",
+        "throughput", "what is lost around the model when a scan is segmented",
+        "  python -m studies throughput --volume SCAN.nii.gz        file to file, against its model alone",
     )  # fmt: skip
-    sub.add_argument("--models", type=some_of(MODELS), default="light_unet",
-                     help="comma-separated (default: light_unet)")  # fmt: skip
-    sub.add_argument("--data", metavar="FOLDER", help="to train on (default: $COVIDLAB_DATA, else the phantom)")
-    cases_option(sub)
-    sub.add_argument("--volume", type=Path, metavar="SCAN", help="instead of training")
+    sub.add_argument("--volume", type=Path, required=True, metavar="SCAN", help="a NIfTI file, or a DICOM series")
     weights_option(sub)
     sub.add_argument("--json", action="store_true", help="for programs")
 

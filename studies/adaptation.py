@@ -1,6 +1,6 @@
 """What more annotated slices of one new patient bring on that patient's other slices."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -33,3 +33,19 @@ def adaptation_curve(
         network = adapt(segmenter.network, cache, annotated, seed, recipe) if number else segmenter.network
         found[number] = count(cache.masks[rest], replace(segmenter, network=network).mask(cache.images[rest]))
     return found
+
+
+def adaptation_rows(curves: Mapping[str, Mapping[int, Counts]]) -> list[dict[str, str]]:
+    """F1 by number of annotated slices: a line a patient, the mean over patients, and the mean gain over none.
+
+    `curves` holds what `adaptation_curve` gives for each patient: the same numbers of slices in each, 0 among them.
+    """
+    numbers = list(next(iter(curves.values())))
+    scores = np.array([[counts[number].f1 for number in numbers] for counts in curves.values()])
+
+    def line(name: str, values: Sequence[float], sign: str = "") -> dict[str, str]:
+        return {"patient": name} | {f"{n} slices": f"{value:{sign}.3f}" for n, value in zip(numbers, values)}
+
+    rows = [line(patient, values) for patient, values in zip(curves, scores)]
+    rows.append(line("mean of patients", scores.mean(axis=0)))
+    return [*rows, line("mean gain", (scores - scores[:, [numbers.index(0)]]).mean(axis=0), "+")]

@@ -16,17 +16,14 @@ from covidlab.commands import (
 )
 from covidlab.data.cohorts import open_cohort
 from covidlab.data.slices import grid_spacing, open_slice_cache
-from covidlab.data.splits import make_split
 from covidlab.errors import CovidlabError
-from covidlab.models import MODELS
 from covidlab.models.segmenter import open_segmenter
-from covidlab.training.recipe import GRIDS, OPTIONS, recipe_for
+from covidlab.training.recipe import GRIDS
 from covidlab.training.report import case_rows, report_rows, report_run
 from covidlab.training.runs import read_run, write_json
-from studies import figures, folds, questions, rates, runtimes
-from studies.adaptation import adaptation_curve
-from studies.summaries import summary, summary_over_seeds
-from studies.tables import adaptation_rows, over_seeds, side_by_side
+from studies import figures, folds, questions, runtimes
+from studies.adaptation import adaptation_curve, adaptation_rows
+from studies.tables import over_seeds, side_by_side, summary, summary_over_seeds
 
 
 def reproduce(options) -> None:
@@ -202,23 +199,8 @@ def adapt(options) -> None:
 
 
 def throughput(options) -> None:
-    """What is lost around the model."""
-    if options.volume:
-        found = [rates.volume_time(options.volume, open_segmenter(options.weights))]
-    else:
-        found = [_training_rate(options, name) for name in options.models]
-    print(json.dumps([asdict(one) for one in found], indent=2) if options.json
-          else "\n".join(one.sentence for one in found))  # fmt: skip
-
-
-def _training_rate(options, name: str):
-    cohort = open_cohort(options.data, cases=options.cases)
-    cache = open_slice_cache(cohort, GRIDS["lesson"])
-    recipe = recipe_for(cohort.is_phantom, None, name)
-    # Two epochs, as long as they are in earnest, and the turns from memory as much again.
-    recipe = replace(recipe, updates=2 * recipe.updates_per_epoch)
-    model = MODELS[name](**OPTIONS["lesson"].get(name, {}))
-    return rates.training_rate(model, cache, make_split(cache, "slice", 0), recipe, 10)
+    found = runtimes.volume_time(options.volume, open_segmenter(options.weights))
+    print(json.dumps([asdict(found)], indent=2) if options.json else found.sentence)
 
 
 def time(options) -> None:

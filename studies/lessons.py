@@ -7,6 +7,7 @@ The notebooks write the same configs out and find these runs by them (`covidlab.
 """
 
 import argparse
+import json
 import shutil
 import tempfile
 from dataclasses import replace
@@ -14,9 +15,10 @@ from pathlib import Path
 
 from covidlab.data.cohorts import open_cohort
 from covidlab.data.slices import open_slice_cache
-from covidlab.training.lessons import LESSONS
+from covidlab.training.fit import HISTORY
+from covidlab.training.lessons import LESSONS, kept_runs
 from covidlab.training.recipe import Config, Recipe, recipe_for
-from covidlab.training.runs import WEIGHTS, run_experiment
+from covidlab.training.runs import run_experiment, write_json
 
 COHORT, UPDATES = "phantom-lesson", 1500
 NARROW = {"width": 1 / 16, "dropout": 0.2}
@@ -50,14 +52,15 @@ LONG = {
 }
 
 
-def train_into(folder: Path, config: Config) -> None:
+def keep(name: str, config: Config) -> None:
     """Train a run and keep what a reader of it needs: nothing of this machine's slices, no figures, no lock."""
     cache = open_slice_cache(open_cohort(), size=config.grid)
     with tempfile.TemporaryDirectory() as scratch:
         run = run_experiment(config, cache, Path(scratch))
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in ("config.json", "history.csv", WEIGHTS, "scores.json"):
-            shutil.copyfile(run.folder / name, folder / name)
+        shutil.copyfile(run.weights, LESSONS / f"{name}.weights.h5")
+        asked, scores = (json.loads((run.folder / f"{what}.json").read_text()) for what in ("config", "scores"))
+        history = (run.folder / HISTORY).read_text().splitlines()
+    write_json(LESSONS / "runs.json", kept_runs() | {name: {"config": asked, "scores": scores, "history": history}})
 
 
 def main() -> None:
@@ -66,9 +69,9 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="names of runs", metavar="NAME")
     asked = parser.parse_args()
     for name, config in (LONG | CONTEST).items():
-        folder = LESSONS / name.lower().replace(" ", "-")
-        if (asked.again or not folder.exists()) and name in (asked.only or [name]):
-            train_into(folder, config)
+        short = name.lower().replace(" ", "-")
+        if (asked.again or short not in kept_runs()) and name in (asked.only or [name]):
+            keep(short, config)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,22 @@
-"""The forms that `covidlab time` knows, and OpenVINO beside them: the course's table of times has it, too."""
+"""Times that the course's tables have: a slice by OpenVINO, too, and a scan from file to file against its model."""
 
 import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from covidlab._tensorflow import quiet
 from covidlab.beyond.export import Runner
 from covidlab.beyond.timing import FORMS, Form
+from covidlab.data.grid import GridFit
+from covidlab.data.lungs import lung_mask
+from covidlab.data.scans import read_scan
+from covidlab.models.segment import predict_file
+from covidlab.models.segmenter import Segmenter
 
 
 def open_openvino(path: Path, threads: int) -> Runner:
@@ -26,3 +37,65 @@ def open_openvino(path: Path, threads: int) -> Runner:
 
 
 WITH_OPENVINO = FORMS | {"OpenVINO": Form(open_openvino, "model.onnx", (*FORMS["ONNX Runtime"].needs, "openvino"))}
+
+
+@dataclass(frozen=True)
+class VolumeTime:
+    """What a scan costs from file to file, and what of it is the model: medians over rounds that take turns."""
+
+    scan: str
+    shape: tuple[int, ...]  # x, y, z
+    grid: int  # Pixels a side that the model works on
+    seconds: float  # Of `predict_file`
+    model_seconds: float  # Of the model alone on the scan's slices, ready on its grid
+    ratio: float  # Of the one to the other, in turns, so that other work on the machine meets both alike
+    processor_ratio: float  # The same in processor time, which other work hardly touches
+    parts: dict[str, float]  # Seconds of reading, of finding the lungs, and of the way to the grid and back
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        parts = ", ".join(f"{part} {seconds:.2f} s" for part, seconds in self.parts.items())
+        return (
+            f"{self.scan}, {' x '.join(map(str, self.shape))}, on {self.grid} px: file to file {self.seconds:.2f} s, "
+            f"the model alone {self.model_seconds:.2f} s; ratio {self.ratio:.2f} ({self.processor_ratio:.2f} in "
+            f"processor time); {parts}"
+        )
+
+
+def volume_time(scan: Path, segmenter: Segmenter, rounds: int = 5) -> VolumeTime:
+    """Segment a scan, a NIfTI file or a folder with one DICOM series, file to file, and in turns run the model alone
+    on its slices. A `VolumeError` if the scan cannot be read."""
+    volume = read_scan(scan)
+    fit = GridFit.of(volume, segmenter.info.grid)
+    on_grid = fit.to_grid(volume.slices())
+    probabilities = segmenter.probabilities(on_grid)
+    times: dict[str, list[np.ndarray]] = {}
+
+    def timed(part: str, function: Callable) -> None:
+        start = _clocks()
+        function()
+        times.setdefault(part, []).append(_clocks() - start)
+
+    with tempfile.TemporaryDirectory() as folder:
+        mask = Path(folder) / "mask.nii.gz"
+        predict_file(scan, mask, segmenter)
+        for _ in range(rounds):
+            timed("all", lambda: predict_file(scan, mask, segmenter))
+            timed("model", lambda: segmenter.probabilities(on_grid))
+            timed("reading", lambda: read_scan(scan))
+            timed("lungs", lambda: lung_mask(volume.slices(), volume.pixel_aspect))
+            timed("grid and back", lambda: (fit.to_grid(volume.slices()), fit.from_grid(probabilities)))
+    found = {part: np.array(values) for part, values in times.items()}
+    ratio = np.median(found["all"] / found["model"], axis=0)
+    seconds = {part: float(np.median(values[:, 0])) for part, values in found.items()}
+    parts = {part: seconds[part] for part in ("reading", "lungs", "grid and back")}
+    return VolumeTime(
+        scan.name, volume.voxels.shape, segmenter.info.grid, seconds["all"], seconds["model"], float(ratio[0]),
+        float(ratio[1]), parts,
+    )  # fmt: skip
+
+
+def _clocks() -> np.ndarray:
+    """Seconds that have passed, and that all cores together have spent on this process."""
+    return np.array([time.perf_counter(), time.process_time()])

@@ -1,12 +1,13 @@
-"""Tables over several runs: side by side, over seeds, before and after adaptation."""
+"""Several finished runs side by side and over seeds: as tables, and as the numbers that `reproduce` writes."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from covidlab.evaluation.counts import Counts
 from covidlab.tables import mean_and_range
+from covidlab.training.recipe import GRIDS
 from covidlab.training.report import border_labels, report_rows
+from covidlab.training.runs import Run, rounded
 
 
 def over_seeds(reports: Mapping[str, Sequence[dict]], part: str = "test") -> list[dict[str, str]]:
@@ -56,23 +57,6 @@ def _numbers(values: dict, unit: str | None) -> dict[str, float | None]:
     return numbers
 
 
-def adaptation_rows(curves: Mapping[str, Mapping[int, Counts]]) -> list[dict[str, str]]:
-    """F1 by number of annotated slices: a line a patient, the mean over patients, and the mean gain over none.
-
-    `curves` holds what `covidlab.beyond.adaptation.adaptation_curve` gives for each patient: the same numbers of
-    slices in each, 0 among them.
-    """
-    numbers = list(next(iter(curves.values())))
-    scores = np.array([[counts[number].f1 for number in numbers] for counts in curves.values()])
-
-    def line(name: str, values: Sequence[float], sign: str = "") -> dict[str, str]:
-        return {"patient": name} | {f"{n} slices": f"{value:{sign}.3f}" for n, value in zip(numbers, values)}
-
-    rows = [line(patient, values) for patient, values in zip(curves, scores)]
-    rows.append(line("mean of patients", scores.mean(axis=0)))
-    return [*rows, line("mean gain", (scores - scores[:, [numbers.index(0)]]).mean(axis=0), "+")]
-
-
 def side_by_side(reports: Mapping[str, dict], part: str = "test") -> list[dict[str, str]]:
     """One part of several reports as a table, a column a run; only what all of them measured."""
     columns = {name: {row[""]: row[part] for row in report_rows(found)} for name, found in reports.items()}
@@ -82,3 +66,35 @@ def side_by_side(reports: Mapping[str, dict], part: str = "test") -> list[dict[s
         for what in first
         if all(what in column for column in columns.values())
     ]
+
+
+def summary(runs: Mapping[str, Run]) -> dict:
+    """What `python -m studies reproduce` writes: the setting, and each model's scores by part."""
+    first = next(iter(runs.values())).config
+    profile = next((name for name, grid in GRIDS.items() if grid == first.grid), f"{first.grid} px")
+    return {
+        "data": first.cohort,
+        "cases": list(first.cases),
+        "protocol": first.protocol,
+        "profile": profile,
+        "grid": first.grid,
+        "seed": first.seed,
+        "models": {name: {part: rounded(scores) for part, scores in run.scores.items()} for name, run in runs.items()},
+    }
+
+
+def summary_over_seeds(by_seed: Mapping[int, Mapping[str, Run]]) -> dict:
+    """As `summary`, with each score's mean and range over the seeds."""
+    summaries = {str(seed): summary(runs) for seed, runs in by_seed.items()}
+    first = next(iter(summaries.values()))
+    setting = {key: value for key, value in first.items() if key not in ("seed", "models")}
+    found = {**setting, "seeds": list(by_seed), "models": {}, "ranges": {}, "by_seed": {}}
+    for name, parts in first["models"].items():
+        for part, scores in parts.items():
+            for score in scores:
+                values = [one["models"][name][part][score] for one in summaries.values()]
+                known = [value for value in values if value is not None]
+                mean, ends = (round(float(np.mean(known)), 6), [min(known), max(known)]) if known else (None, None)
+                found["models"].setdefault(name, {}).setdefault(part, {})[score] = mean
+                found["ranges"].setdefault(name, {}).setdefault(part, {})[score] = ends
+    return found | {"by_seed": {seed: one["models"] for seed, one in summaries.items()}}

@@ -36,27 +36,23 @@ FILES = (
 )
 
 
-class AddressError(CovidlabError):
-    """An address that cannot be one, or none to be replaced."""
-
-
 def current_address(root: Path) -> str:
-    """The "owner/name" of the repository, from pyproject.toml; an `AddressError` if `Homepage` has none."""
+    """The "owner/name" of the repository, from pyproject.toml; a `CovidlabError` if `Homepage` has none."""
     path = root / "pyproject.toml"
     homepage = tomllib.loads(path.read_text(encoding="utf-8"))["project"]["urls"]["Homepage"]
     name = homepage.removeprefix(HOST)
     if not homepage.startswith(HOST) or not NAME.fullmatch(name):
-        raise AddressError(path, f"Homepage {homepage!r}", f"{HOST}owner/name", "mend it by hand")
+        raise CovidlabError(path, f"Homepage {homepage!r}", f"{HOST}owner/name", "mend it by hand")
     return name
 
 
 def set_address(root: Path, new: str) -> list[Path]:
     """Replace the repository's address by a new "owner/name" everywhere; returns the files that were changed.
 
-    An `AddressError` if `new` is not owner/name; no file is changed then.
+    A `CovidlabError` if `new` is not owner/name; no file is changed then.
     """
     if not NAME.fullmatch(new):
-        raise AddressError("REPO", repr(new), "owner/name as on the code host", "write it like REPO=someone/covidlab")
+        raise CovidlabError("REPO", repr(new), "owner/name as on the code host", "write it like REPO=someone/covidlab")
     old = current_address(root)
     address = re.compile(rf"(https?://(?:{'|'.join(PLACES)})/){re.escape(old)}(?![\w-]|\.(?!git\b)\w)")
     changed = []
@@ -76,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("address", metavar="OWNER/NAME")
     try:
         changed = set_address(Path.cwd(), parser.parse_args(arguments).address)
-    except AddressError as error:
+    except CovidlabError as error:
         print(error, file=sys.stderr)
         return 2
     print(f"{len(changed)} files changed")

@@ -12,12 +12,11 @@ from nbformat import NotebookNode
 from covidlab import paper
 from covidlab.data.intensities import HIGHEST_HU, LOWEST_HU
 from covidlab.tables import read_table
-from covidlab.training.fit import read_history
 from covidlab.training.recipe import recipe_for
 from studies.lessons import LONG
 from studies.spread import RECIPES
 from tools.notebook_guards import all_text
-from tools.prose import LESSONS, RESULTS, ROOT, Claim, Source, known, lesson, output, read_page, table, together
+from tools.prose import RESULTS, ROOT, Claim, Source, history, known, lesson, output, read_page, table, together
 
 # Numbers of questions and of other papers, by notebook.
 EXAMPLES = {
@@ -90,16 +89,15 @@ def ahead(column: str, first: str, second: str) -> Source:
 
 # The course's own networks ------------------------------------------------------------------------------------------
 
-LIGHT = read_history(LESSONS / "light-u-net" / "history.csv")
-VALIDATION = [epoch.validation_f1 for epoch in LIGHT]
+LIGHT = history("light-u-net")
+VALIDATION = [epoch["validation_f1"] for epoch in LIGHT]
 BEST = VALIDATION.index(max(VALIDATION))
 
 
 def learning(*updates: int) -> Source:
     """Validation F1 of each of the three networks after so many updates; all at the first, then all at the next."""
-    histories = [{epoch.updates: epoch.validation_f1 for epoch in read_history(LESSONS / run / "history.csv")}
-                 for run in THREE]  # fmt: skip
-    return known(*(round(history[number], 2) for number in updates for history in histories))
+    histories = [{epoch["updates"]: epoch["validation_f1"] for epoch in history(run)} for run in THREE]
+    return known(*(round(found[number], 2) for number in updates for found in histories))
 
 
 def three(score: str) -> Source:
@@ -156,7 +154,7 @@ FCN = [
     Claim(r"below it on both: F1 ([\d.]+) against ([\d.]+), and ([\d.]+) against (0\.\d+)",
           together(*(lesson(run, "f1", part) for part in ("train", "test") for run in ("fcn-8s", "light-u-net")))),
     Claim(r"level with the light U-Net: F1 ([\d.]+) both",
-          together(*(table("phantom-630.md", name, measure="F1, pooled (95 % over patients)")
+          together(*(table("judged.md#phantom-630", name, measure="F1, pooled (95 % over patients)")
                      for name in ("fcn8s", "light_unet"))),
           lambda said, true: all(round(value, 2) == said[0] for value in true)),
     Claim(r"the paper's ([\d.]+) to ([\d.]+) s a slice \(section III\.C\)", SECONDS),
@@ -172,7 +170,7 @@ UNET = [
           lambda _, true: 5 * true[0] == true[1]),
     Claim(r"With `updates=(\d+)` you would train the network that the course brings", known(LONG_RECIPE.updates)),
     Claim(r"After 200 updates validation F1 dips; from (\d+) on it stays near ([\d.]+), and the best epoch, at "
-          r"([\d,]+), is kept", known(LIGHT[BEST].updates),
+          r"([\d,]+), is kept", known(LIGHT[BEST]["updates"]),
           lambda said, true: said[0] == 400 and said[2] == true[0] and VALIDATION[1] < min(VALIDATION[0], 0.5)
           and all(abs(f1 - said[1]) < 0.05 for f1 in VALIDATION[3:])),
     Claim(r"The scores differ by ([\d.]+) at most", output(rf"^concatenate{JOIN}\nsum{JOIN}$"),
@@ -305,7 +303,7 @@ EVALUATION = [
           lambda _, true: 0 < true[1] - true[0] < true[4] - true[3]),
     Claim(r"Without its (\d+) empty slices FCN-8s has ([\d.]+) at 3 mm",
           together(output(r"^fcn8s: NSD at 2 px [\d.]+, [\d.]+ pieces a slice, nothing marked on (\d+) of (\d+)"),
-                   output(r"^\| NSD at 3 mm, mean over positive[^|]*\| [^|]+\| ([\d.]+)")),
+                   output(r"^\| NSD at 3 mm[^|]*mean over positive[^|]*\| [^|]+\| ([\d.]+)")),
           lambda said, true: said[0] == true[0] and abs(true[2] * true[1] / (true[1] - true[0]) - said[1]) < 0.006),
     Claim(r"Volumes of one network differ by up to ([\d.]+)\.",
           lambda notebook: [round(max(max(f1) - min(f1) for f1 in volumes(notebook)), 2)]),
@@ -327,7 +325,7 @@ EVALUATION = [
 ONE = r"phantom_\d+: ([\d.]+) before, ~([\d.]+) after; the other: ([\d.]+) before, ~([\d.]+) after"
 ADAPTED = output(rf"{ONE}\n(?:\[progress.*\n)?{ONE}")
 SEEDS = together(*(table("patient-seeds.md", "F1", recipe=row["recipe"])
-                   for row in read_page(RESULTS / "patient-seeds.md")))  # fmt: skip
+                   for row in read_page("patient-seeds.md")))  # fmt: skip
 GAIN = {number: table("adaptation.md", f"{number} slices", patient="mean gain") for number in (2, 8)}
 
 
@@ -366,7 +364,7 @@ BEYOND = [
     Claim(r"the leak is worth (\d+) points", same_recipe,
           lambda said, true: said[0] == round(100 * (true[0] - true[1]))),
     Claim(r"the phantom alone, and no real slice, reach ([\d.]+) on them",
-          table("phantom-to-real.md", "f1", case="all, pooled")),
+          table("other-sources.md#phantom-to-real", "f1", case="all, pooled")),
     Claim(r"by ([\d.]+) in the mean of six, and two slices lowered it by ([\d.]+) ", together(GAIN[8], GAIN[2]),
           lambda said, true: said == [true[0], -true[1]]),
     Claim(r"or 0\.\d+; on real patients higher by ([\d.]+) \|", GAIN[8]),

@@ -25,12 +25,8 @@ RESULTS = "studies/results/course.json"
 README, START = "README.md", "notebooks/00_start_here.ipynb"
 
 
-class CourseTableError(CovidlabError):
-    """A notebook that does not run, or a file without a place for the table."""
-
-
 def measure(notebook: Path) -> dict[str, float]:
-    """Run a notebook in its own folder, without changing it; a `CourseTableError` if it fails.
+    """Run a notebook in its own folder, without changing it; a `CovidlabError` if it fails.
 
     Returns ``seconds``, from the start of the kernel to its end, and ``megabytes``, the most that its process held.
     """
@@ -51,16 +47,13 @@ def measure(notebook: Path) -> dict[str, float]:
         lines = log.read_text(errors="replace").strip().splitlines()
         if child.returncode:
             last = re.sub(r"\x1b\[[0-9;]*m", "", "".join(lines[-1:]))  # without IPython's colours
-            raise CourseTableError(notebook, f"an error ({last[:200]})", "a run to its end", "mend it first")
+            raise CovidlabError(notebook, f"an error ({last[:200]})", "a run to its end", "mend it first")
     per_megabyte = 1e6 if sys.platform == "darwin" else 1e6 / 1024  # ru_maxrss counts bytes there, KiB elsewhere
     return {"seconds": round(seconds, 1), "megabytes": round(int(lines[-1]) / per_megabyte)}
 
 
 def render(results: dict) -> str:
-    """The table as Markdown, of ``machine`` in words and ``notebooks``: name -> ``seconds``, ``megabytes``. Without
-    results, a line that says that nothing is measured yet."""
-    if not results:
-        return "Time and memory are not measured yet."
+    """The table as Markdown, of ``machine`` in words and ``notebooks``: name -> ``seconds``, ``megabytes``."""
     rows = [
         f"| {name.replace('_', ' ')} | {_minutes(of['seconds'])} | {of['megabytes'] / 1000:.1f} GB |"
         for name, of in sorted(results["notebooks"].items())
@@ -77,30 +70,27 @@ def _minutes(seconds: float) -> str:
 
 
 def put(text: str, table: str, where: str = "text") -> str:
-    """Replace what stands between the markers; a `CourseTableError` if the pair is not there exactly once."""
+    """Replace what stands between the markers; a `CovidlabError` if the pair is not there exactly once."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end or BEGIN in rest or END in after:
-        raise CourseTableError(where, "no single place for the table", f"one {BEGIN} ... {END}", "put the markers in")
+        raise CovidlabError(where, "no single place for the table", f"one {BEGIN} ... {END}", "put the markers in")
     return f"{before}{begin}\n\n{table}\n\n{end}{after}"
 
 
 def write_tables(root: Path) -> list[Path]:
     """Bring both tables into step with the results; unchanged files are left alone. Returns those changed."""
-    results = root / RESULTS
-    table = render(json.loads(results.read_text(encoding="utf-8")) if results.exists() else {})
-    changed = []
-    readme = root / README
-    new = put(readme.read_text(encoding="utf-8"), table, README)
-    if new != readme.read_text(encoding="utf-8"):
+    table = render(json.loads((root / RESULTS).read_text(encoding="utf-8")))
+    changed, readme = [], root / README
+    old = readme.read_text(encoding="utf-8")
+    if (new := put(old, table, README)) != old:
         readme.write_text(new, encoding="utf-8")
         changed.append(readme)
     notebook = nbformat.read(root / START, as_version=4)
     cells = [cell for cell in notebook.cells if cell.cell_type == "markdown" and BEGIN in cell.source]
     if len(cells) != 1:
-        raise CourseTableError(START, f"{len(cells)} text cells with the marker", f"one with {BEGIN}", "put it in")
-    new = put(cells[0].source, table, START)
-    if new != cells[0].source:
+        raise CovidlabError(START, f"{len(cells)} text cells with the marker", f"one with {BEGIN}", "put it in")
+    if (new := put(cells[0].source, table, START)) != cells[0].source:
         cells[0].source = new
         nbformat.write(notebook, root / START)
         changed.append(root / START)
@@ -119,17 +109,14 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.measure:
             kept = root / RESULTS
-            measured = {}
-            if options.only and kept.exists():
-                measured = json.loads(kept.read_text(encoding="utf-8"))["notebooks"]
+            measured = json.loads(kept.read_text(encoding="utf-8"))["notebooks"] if options.only else {}
             for notebook in sorted((root / "notebooks").glob(f"{options.only}*.ipynb")):
                 measured[notebook.stem] = measure(notebook)
                 print(notebook.stem, measured[notebook.stem], flush=True)
-            kept.parent.mkdir(exist_ok=True)
             results = {"command": "make course-table", "machine": options.machine, "notebooks": measured}
             kept.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         changed = write_tables(root)
-    except CourseTableError as error:
+    except CovidlabError as error:
         print(error, file=sys.stderr)
         return 2
     print("changed:", ", ".join(str(path.relative_to(root)) for path in changed) or "nothing")

@@ -24,7 +24,6 @@ OPT_OUT_TAGS = {"nbval-ignore-output", "nbval-skip"}
 REFUSED_TAGS = {"raises-exception", "nbval-raises-exception"}
 OPT_OUT_COMMENT = re.compile(r"^\s*#+\s*(NBVAL_|PYTEST_VALIDATE_)", re.MULTILINE)
 
-ADDRESS = re.compile(r"\b0x[0-9a-fA-F]+")
 REAL_CASE = re.compile(r"\b(radiopaedia|coronacases)_\d")
 COHORT_LINE = re.compile(r"^Cohort:[ \t]*(.*)$", re.MULTILINE)
 # A folder of one machine. URLs do not match, nor does Colab's own folder, which is the same for everybody.
@@ -96,15 +95,6 @@ def errors_and_warnings(notebook: NotebookNode) -> list[str]:
         f"code cell {number} stores an error or stderr: {_text(output)[:120]!r}"
         for number, output in _outputs(notebook)
         if output.output_type == "error" or output.get("name") == "stderr"
-    ]
-
-
-def memory_addresses(notebook: NotebookNode) -> list[str]:
-    """Addresses such as <object at 0x7f..>, which differ on every run."""
-    return [
-        f"code cell {number} shows the address {found[0]}"
-        for number, output in _outputs(notebook)
-        if (found := ADDRESS.search(_text(output)))
     ]
 
 
@@ -242,7 +232,6 @@ def open_solutions(notebook: NotebookNode) -> list[str]:
 GUARDS = (
     never_run,
     errors_and_warnings,
-    memory_addresses,
     widget_state,
     opt_outs,
     other_kernels,

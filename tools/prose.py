@@ -7,6 +7,7 @@ sentence by a pattern, whose groups are the numbers it says, and a source of the
 one space.
 """
 
+import csv
 import json
 import operator
 import re
@@ -21,7 +22,7 @@ from tools.notebook_guards import all_text, code_cells
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "studies" / "results"
-LESSONS = ROOT / "covidlab" / "weights" / "lessons"
+LESSONS = json.loads((ROOT / "covidlab" / "weights" / "lessons" / "runs.json").read_text(encoding="utf-8"))
 Source = Callable[[NotebookNode], list[float]]
 DECIMALS = re.compile(r"(?<![\w.])\d[\d,]*\.\d{2,}(?!\w)")
 WORDS = {"two": 2, "three": 3, "ten": 10}
@@ -32,11 +33,23 @@ def number(text: str) -> float:
     return float(WORDS.get(text, text.replace(",", "")))
 
 
-def read_page(path: Path) -> list[dict[str, str]]:
-    """The rows of the last table of a page of studies/results."""
-    lines = [line for line in path.read_text(encoding="utf-8").split("\n\n") if line.startswith("| ")][-1].splitlines()
+def page_text(name: str | Path) -> str:
+    """A page of studies/results, or a section of one: "page.md#section"."""
+    path, _, section = str(name).partition("#")
+    text = (RESULTS / path).read_text(encoding="utf-8")
+    return text.partition(f"\n## {section}\n")[2].partition("\n## ")[0] if section else text
+
+
+def read_page(name: str | Path) -> list[dict[str, str]]:
+    """The rows of the last table of a page of studies/results, or of a section of one."""
+    lines = [block for block in page_text(name).split("\n\n") if block.startswith("| ")][-1].splitlines()
     head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
     return [dict(zip(head, row, strict=True)) for row in rows]
+
+
+def history(run: str) -> list[dict[str, float]]:
+    """The epochs of a network that comes along."""
+    return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(LESSONS[run]["history"])]
 
 
 def known(*numbers: float) -> Source:
@@ -58,7 +71,7 @@ def output(pattern: str) -> Source:
 
 def lesson(run: str, score: str, *parts: str) -> Source:
     """A score of a network that comes along, on some parts, as it is printed."""
-    scores = json.loads((LESSONS / run / "scores.json").read_text(encoding="utf-8"))["parts"]
+    scores = LESSONS[run]["scores"]["parts"]
     return known(*(round(scores[part][score], 2) for part in parts))
 
 
@@ -67,8 +80,7 @@ def table(name: str, column: str, **row: str) -> Source:
     these values."""
 
     def read(_: NotebookNode) -> list[float]:
-        path = RESULTS / name
-        rows = read_table(path) if path.suffix == ".csv" else read_page(path)
+        rows = read_table(RESULTS / name) if name.endswith(".csv") else read_page(name)
         rows = [one for one in rows if row.items() <= one.items()]
         if len(rows) != 1:
             raise LookupError(f"{len(rows)} rows of {name} have {row}; one should")

@@ -25,10 +25,6 @@ BADGE = re.compile(r"\[!\[Open in Colab\][^\n]*\n*")
 FOLDED = re.compile(r"<details>\s*<summary>\s*Solution\s*</summary>.*?</details>\s*", re.DOTALL | re.IGNORECASE)
 
 
-class StudentError(CovidlabError):
-    """A notebook of which no student copy can be made."""
-
-
 def student_copy(notebook: NotebookNode) -> NotebookNode:
     """A copy without solutions and outputs; the notebook itself is left as it is.
 
@@ -52,18 +48,18 @@ def student_copy(notebook: NotebookNode) -> NotebookNode:
 def write_student_copies(notebooks: list[Path], folder: Path) -> list[Path]:
     """Write the copies under the notebooks' own names, over those of an earlier run; returns what was written.
 
-    A `StudentError` if a file is no notebook, or would be overwritten by its own copy.
+    A `CovidlabError` if a file is no notebook, or would be overwritten by its own copy.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for path in notebooks:
         target = folder / path.name
         if target.resolve() == path.resolve():
-            raise StudentError(path, "the notebook itself", "another folder for its copy", "name one with -o")
+            raise CovidlabError(path, "the notebook itself", "another folder for its copy", "name one with -o")
         try:
             notebook = nbformat.read(path, as_version=4)
         except (OSError, ValueError, nbformat.reader.NotJSONError) as error:
-            raise StudentError(path, str(error)[:100], "a Jupyter notebook", "check the name") from error
+            raise CovidlabError(path, str(error)[:100], "a Jupyter notebook", "check the name") from error
         nbformat.write(student_copy(notebook), target)
         written.append(target)
     return written
@@ -77,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         written = write_student_copies(options.notebooks, options.output)
-    except StudentError as error:
+    except CovidlabError as error:
         print(error, file=sys.stderr)
         return 2
     print(f"{len(written)} notebooks without solutions in {options.output}: give your students that folder")

@@ -53,8 +53,8 @@ class Reliability:
 def reliability(references: np.ndarray, probabilities: np.ndarray) -> Reliability:
     """Sort pixels, bool or 0/1, into ten bins of equal width by their probability, float in 0..1."""
     place = np.minimum((probabilities * BINS).astype(int), BINS - 1).ravel()
-    pixels = np.bincount(place, minlength=BINS)
-    lesion = np.bincount(place, weights=np.asarray(references, float).ravel(), minlength=BINS)
-    total = np.bincount(place, weights=probabilities.ravel(), minlength=BINS)
+    pixels = np.bincount(place)
+    lesion = np.bincount(place, weights=np.asarray(references, float).ravel())
+    total = np.bincount(place, weights=probabilities.ravel())
     used = pixels > 0
     return Reliability(total[used] / pixels[used], lesion[used] / pixels[used], pixels[used])

@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy import ndimage
 
-from covidlab.evaluation.borders import border_shares, surface_scores
+from covidlab.evaluation.borders import border_shares, single_lesions, surface_scores
 
 
 def by_brute_force(reference, prediction, spacing, tolerance):
@@ -46,9 +47,10 @@ def test_a_square_moved_by_two_pixels_by_hand():
     one, other = np.zeros((10, 12), bool), np.zeros((10, 12), bool)
     one[2:5, 2:5], other[2:5, 4:7] = True, True
     # Each border has 8 pixels. Distances to the other: columns 2, 1, 0 pixels away, three, two and three of them.
-    scores = surface_scores(one, other)
+    scores = surface_scores(one, other, tolerance=1)
     assert scores.nsd == pytest.approx(10 / 16) and scores.hd95 == 2
-    assert surface_scores(one, other, spacing=0.5, tolerance=1.0).nsd == 1
+    assert surface_scores(one, other).nsd == surface_scores(one, other, spacing=0.1, tolerance=0.2).nsd == 1
+    assert surface_scores(one, np.roll(other, 1, axis=1)).nsd < 1, "three pixels are more than the two of the default"
 
 
 @settings(max_examples=30)
@@ -84,8 +86,39 @@ def test_a_smaller_smoother_region_is_called_so():
     hollow[0, 8:10, 8:10] = False
     shares = border_shares(reference, hollow)
     assert shares.missed_at_border == 0 and shares.roughness > 1
+    deeper = reference.copy()
+    deeper[0, 5, 6:8] = False  # beside the border
+    deeper[0, 6:8, 6] = False  # further in
+    assert border_shares(reference, deeper).missed_at_border == 2 / 4
+
+
+def test_roughness_does_not_count_lesions_nor_specks_nor_look_across_slices():
+    square = np.zeros((1, 30, 30), bool)
+    square[0, 2:12, 2:12] = True
+    many = np.concatenate([square | np.roll(square, 12, axis=1) | np.roll(square, 12, axis=2), square])
+    many[1, 20:25, 20:25] = True  # 25 pixels, all but 9 of them border
+    assert border_shares(many, np.concatenate([square, square])).roughness == 1
+    many[0, 5:9, 5:9] = False  # one of four lesions is hollow, and half of lesions are no rougher than a square
+    assert border_shares(np.concatenate([square, square]), many).roughness == 1
+    corner = square | np.roll(square, (10, 10), axis=(1, 2))  # lesions that touch at a corner are two
+    assert border_shares(square, corner).roughness == 1
+    just = np.zeros((1, 30, 30), bool)
+    just[0, 20:25, 20:26] = True  # 30 pixels: the least that counts, of which 18 are border
+    assert border_shares(square, just).roughness == pytest.approx(18 / np.sqrt(30) / (36 / 10))
+    just[0, 20, 20] = False
+    assert np.isnan(border_shares(square, just).roughness)
 
 
 def test_border_shares_of_nothing_are_not_defined():
-    nothing = np.zeros((1, 5, 5), bool)
-    assert np.isnan(border_shares(nothing, nothing).area)
+    nothing, speck = np.zeros((1, 9, 9), bool), np.ones((1, 5, 5), bool)
+    assert np.isnan(list(vars(border_shares(nothing, nothing)).values())).all()
+    shares = border_shares(speck, speck)
+    assert shares.area == 1 and np.isnan([shares.missed_at_border, shares.roughness]).all()
+
+
+@settings(max_examples=25)
+@given(hnp.arrays(np.uint8, (3, 8, 8), elements=st.integers(0, 1)))
+def test_single_lesions_add_up_to_the_masks_and_each_is_one_piece(masks):
+    lesions = single_lesions(masks)
+    assert lesions.shape == (sum(ndimage.label(mask)[1] for mask in masks), 8, 8)
+    assert lesions.sum() == masks.sum() and all(ndimage.label(lesion)[1] == 1 for lesion in lesions)

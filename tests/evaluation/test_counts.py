@@ -32,15 +32,16 @@ def test_an_empty_reference_has_no_recall_and_no_f1_unless_something_is_marked()
     both_empty = count(np.zeros((2, 2), bool), np.zeros((2, 2), bool))
     assert math.isnan(both_empty.recall) and math.isnan(both_empty.f1) and math.isnan(both_empty.precision)
     assert both_empty.specificity == both_empty.accuracy == 1 and math.isnan(Counts().accuracy)
+    assert count(np.zeros(0, int), np.zeros(0, int)) == Counts()
     marked = count(np.zeros((2, 2), bool), np.array([[1, 0], [0, 0]], bool))
     assert math.isnan(marked.recall) and marked.f1 == 0 and marked.precision == 0 and marked.specificity == 3 / 4
 
 
 def test_probabilities_labels_and_masks_of_two_shapes_are_refused():
-    for wrong in ([0.0, 0.7], [0, 2], [-1, 1]):
+    for wrong in ([0.0, 0.7], [0, 2], [-1, 1], [2]):
         with pytest.raises(ValueError, match="threshold it first"):
             count(np.array([0, 1]), np.array(wrong))
-    with pytest.raises(ValueError, match="shape"):
+    with pytest.raises(ValueError, match="must be equal"):
         count(np.zeros((2, 2), bool), np.zeros((4,), bool))
 
 
@@ -69,6 +70,8 @@ def test_counting_at_many_thresholds_equals_counting_at_each(pairs):
     assert count_at(thresholds, reference, probabilities) == expected
 
 
-def test_thresholds_that_do_not_increase_are_refused():
-    with pytest.raises(ValueError, match="increase"):
-        count_at(np.array([0.5, 0.5]), np.array([True]), np.array([0.1]))
+def test_thresholds_that_do_not_increase_are_refused_and_rounding_to_float32_decides_nothing():
+    for wrong in ([0.5, 0.5], [0.5, 0.4, 0.6]):
+        with pytest.raises(ValueError, match="increase"):
+            count_at(np.array(wrong), np.array([True]), np.array([0.1]))
+    assert count_at(np.array([0.7]), np.array([True]), np.array([0.7], np.float32)) == [Counts(tp=1)]

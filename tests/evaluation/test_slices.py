@@ -31,12 +31,17 @@ def test_slices_add_up_to_the_pooled_counts(references, predictions):
     slices = slice_table(references, predictions, CASES, PATIENTS, Z)
     assert slices.pooled() == count(references, predictions)
     assert sum(slices.by(slices.cases).values(), Counts()) == slices.pooled()
-    assert slices.positive.tolist() == references.any(axis=(1, 2)).tolist()
+    both = {"positive": references, "marked": predictions, "found": references & predictions}
+    for name, pixels in both.items():
+        assert getattr(slices, name).tolist() == pixels.any(axis=(1, 2)).tolist(), name
+    with pytest.raises(ValueError, match="must be equal"):
+        slice_table(references, predictions[:1], CASES, PATIENTS, Z)
 
 
 def test_volumes_and_patients_are_pooled_each_for_itself():
     assert KNOWN.by(CASES)["b"] == Counts(tp=8, fp=4, fn=2, tn=186)
     assert volume_scores(KNOWN)["a"] == pytest.approx(10 / (10 + 1 + 8))
+    assert volume_scores(table([2] * 6, [0] * 6, [2] * 6)) == pytest.approx({"a": 2 / 3, "b": 2 / 3})
 
 
 def test_a_volume_or_slice_without_lesion_has_no_score_whatever_is_marked():
@@ -52,7 +57,8 @@ def test_slices_are_scored_each_for_itself():
 def test_negative_slices_are_judged_apart():
     judged = negative_slices(KNOWN)
     assert (judged.slices, judged.left_empty, judged.false_pixels) == (2, 0.5, 2.0)
-    assert np.isnan(negative_slices(table([1] * 6, [0] * 6, [0] * 6)).left_empty)
+    none = negative_slices(table([1] * 6, [0] * 6, [0] * 6))
+    assert none.slices == 0 and np.isnan([none.left_empty, none.false_pixels]).all()
 
 
 def test_a_missed_slice_may_be_caught_by_its_neighbour():
@@ -60,6 +66,8 @@ def test_a_missed_slice_may_be_caught_by_its_neighbour():
     assert seen.slices == Counts(tp=2, fp=1, fn=2, tn=1)
     assert (seen.missed, seen.caught_by_neighbour) == (2, 1)
     assert detection(KNOWN, reach=2).caught_by_neighbour == 2
+    between = table([0, 0, 5, 0, 0, 0], [0] * 6, [0, 3, 0, 3, 0, 0])
+    assert detection(between).caught_by_neighbour == 2
 
 
 def test_only_judged_slices_count_but_all_serve_as_neighbours():
@@ -91,7 +99,8 @@ def test_a_run_is_noticed_by_one_slice_and_covered_by_neighbours_of_all():
     assert (never.runs, never.noticed, never.covered, never.longest_miss) == (2, 0, 0, 4)
     judged = np.array([False, True, False, False, False, False])
     assert (run_detection(KNOWN, judged).runs, run_detection(KNOWN, judged).noticed) == (1, 1)
-    assert run_detection(KNOWN[[3]]).runs == 0
+    nothing = run_detection(KNOWN[[3]])
+    assert (nothing.runs, nothing.longest_miss) == (0, 0)
 
 
 @given(hnp.arrays(bool, 6), hnp.arrays(bool, 6), st.integers(0, 4))
@@ -118,6 +127,16 @@ def test_an_interval_over_patients_holds_the_score_and_widens_with_what_sets_the
     assert patient_interval(alike).low == pytest.approx(patient_interval(alike).high)
 
 
+def test_an_interval_of_many_patients_is_the_normal_one():
+    # Each patient weighs the same in the pool, so its F1 is the mean of theirs.
+    right = np.arange(300, 701, 4)
+    names = right.astype(str)
+    many = SliceTable(names, names, 0 * right, right, 1000 - right, 1000 - right, 0 * right)
+    half = 1.96 * (right / 1000).std() / np.sqrt(len(right))
+    interval = patient_interval(many)
+    assert [interval.low, interval.high] == pytest.approx([0.5 - half, 0.5 + half], abs=0.0008)
+
+
 def test_one_patient_gives_no_interval_nor_do_drawings_without_a_score():
     for slices, patients in ((KNOWN[:4], 1), (table([0] * 6, [0] * 6, [0] * 6), 2)):
         interval = patient_interval(slices)
@@ -128,22 +147,24 @@ def test_drawings_of_nothing_but_patients_without_lesion_are_left_out():
     half = table([4, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0])
     interval = patient_interval(half)  # a quarter of the drawings hold patient 2 alone, who has no score
     assert interval.low == interval.high == interval.score == pytest.approx(0.8)
+    for wrong in ((0, 1), (1, 0)):  # one false or one missed pixel, and patient 2 alone scores 0
+        assert patient_interval(table([4, 0, 0, 0, 0, 0], *([1, 0, 0, 0, pixel, 0] for pixel in wrong))).low == 0
 
 
 def test_reliability_by_hand():
-    probabilities = np.array([0.05, 0.05, 0.95, 0.95, 1.0])
-    seen = reliability(np.array([0, 0, 1, 0, 1]), probabilities)
-    np.testing.assert_allclose(seen.probability, [0.05, 2.9 / 3])
-    np.testing.assert_allclose(seen.share, [0, 2 / 3])
-    assert seen.pixels.tolist() == [2, 3]
-    assert seen.expected_error == pytest.approx((2 * 0.05 + 3 * 0.3) / 5)
+    probabilities = np.array([0.05, 0.05, 0.45, 0.95, 0.95, 1.0])
+    seen = reliability(np.array([0, 0, 1, 1, 0, 1]), probabilities)
+    np.testing.assert_allclose(seen.probability, [0.05, 0.45, 2.9 / 3])
+    np.testing.assert_allclose(seen.share, [0, 1, 2 / 3])
+    assert seen.pixels.tolist() == [2, 1, 3]
+    assert seen.expected_error == pytest.approx((2 * 0.05 + 0.55 + 3 * 0.3) / 6)
 
 
 def test_quartiles_leave_out_what_is_not_defined_and_know_that_infinite_is_the_worst():
     assert quartiles([0.0, np.nan, 1.0, 0.5]) == (0.25, 0.5, 0.75)
     assert quartiles([1.0, 2.0, np.inf]) == (2.0, 2.0, np.inf)
     assert quartiles([1.0, np.inf, np.inf]) == (np.inf, np.inf, np.inf)
-    assert np.isnan(quartiles([np.nan])).all()
+    assert np.isnan(quartiles([np.nan])).tolist() == [True] * 3
 
 
 def test_scores_equal_scikit_learns():

@@ -7,8 +7,7 @@ from covidlab.models import light_unet, predict_slices
 from covidlab.models.segmenter import Segmenter
 from covidlab.models.weights_file import WeightsInfo
 from covidlab.training.recipe import Recipe
-from studies.adaptation import adaptation_curve
-from studies.tables import adaptation_rows
+from studies.adaptation import adaptation_curve, adaptation_rows
 
 RECIPE = Recipe(updates=4, updates_per_epoch=2, batch_size=2, learning_rate=3e-3, augment=False)
 

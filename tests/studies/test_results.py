@@ -6,7 +6,7 @@ import pytest
 
 from covidlab.errors import CovidlabError
 from covidlab.tables import Provenance, markdown, mean_and_range, read_table, write_table
-from tools.prose import read_page
+from tools.prose import page_text, read_page
 
 RESULTS = Path(__file__).resolve().parents[2] / "studies" / "results"
 ROOT = RESULTS.parents[1]
@@ -49,11 +49,14 @@ def test_a_committed_page_says_what_repeats_it_and_a_table_beside_it_is_the_same
     pages = [path for path in sorted(RESULTS.glob("*.md")) if path.name != "README.md"]
     for page in pages:
         text = page.read_text(encoding="utf-8")
-        assert read_page(page), page
-        assert re.search(r"\n- command: (covidlab |python -m studies[ .])", text), page
-        for what in ("data: ", "protocol: ", "grid: ", "seeds: ", "machine: ", "day: 20"):
-            assert f"\n- {what}" in text, page
         assert not re.search(r"/(work|home|root|tmp|Users)/", text), page
+        sections = re.findall(r"^## (.+)$", text, re.M)
+        for name in [f"{page.name}#{section}" for section in sections] or [page.name]:
+            assert read_page(name), name
+        for one in text.split("\n## ")[bool(sections) :]:
+            assert re.search(r"\n- command: (covidlab |python -m studies[ .])", one), page
+            for what in ("data: ", "protocol: ", "grid: ", "seeds: ", "machine: ", "day: 20"):
+                assert f"\n- {what}" in one, (page, one[:20])
     others = {path for path in RESULTS.glob("*.*") if path not in pages and path.name != "README.md"}
     tables = {path for path in others if path.suffix == ".csv"}
     for path in tables:
@@ -64,9 +67,9 @@ def test_a_committed_page_says_what_repeats_it_and_a_table_beside_it_is_the_same
 def test_the_paper_map_says_what_the_tables_that_it_links_to_say():
     checked = 0
     for row in (ROOT / "docs" / "paper-map.md").read_text(encoding="utf-8").splitlines():
-        linked = re.findall(r"\(\.\./studies/results/([\w-]+\.md)\)", row)
+        linked = re.findall(r"\(\.\./studies/results/([\w-]+\.md(?:#[\w-]+)?)\)", row)
         if linked and row.startswith("| "):
-            known = " ".join((RESULTS / name).read_text(encoding="utf-8") for name in linked)
+            known = " ".join(map(page_text, linked))
             scores = re.findall(r"\b0\.\d{3}\b(?! s\b)", row)
             assert not [score for score in scores if score not in known], row
             checked += len(scores)
@@ -75,13 +78,16 @@ def test_the_paper_map_says_what_the_tables_that_it_links_to_say():
 
 def test_the_page_of_measurements_says_what_the_tables_of_models_and_of_patients_say():
     said = MEASURED.read_text(encoding="utf-8")
-    rows = [row for row in read_page(RESULTS / "models.md") if row["part"] == "test"]
+    known = re.findall(r"^\| (?:train|validation|test) \|.*$", page_text("judged.md#known-patients"), re.MULTILINE)
+    assert len(known) == 3 and all(row in said for row in known)
+    rows = [row for row in read_page("models.md") if row["part"] == "test"]
     assert [row["variant"] for row in rows] == ["patch_cnn", "fcn8s", "light_unet", "nano_unet"]
     for row in rows:
         assert f"| {row['precision']} | {row['recall']} | {row['accuracy']} | {row['f1']} |" in said, row["variant"]
-    for name in ("phantom-to-real", "patient-radiopaedia", "patient-radiopaedia-phantom", "patient-coronacases",
-                 "patient-both", "patient-both-pooled", "patient-averaged"):  # fmt: skip
-        rows = {row["case"]: row for row in read_page(RESULTS / f"{name}.md")}
+    for name in ("other-sources.md#phantom-to-real", "patient-radiopaedia.md", "patient-coronacases.md",
+                 "held-out.md#radiopaedia-phantom", "held-out.md#both", "held-out.md#both-pooled",
+                 "held-out.md#averaged"):  # fmt: skip
+        rows = {row["case"]: row for row in read_page(name)}
         pooled, few = rows["all, pooled"], rows["without radiopaedia_29_86490_1"]
         assert (
             f"| {pooled['f1']} ({pooled['95 % over patients']}) | {pooled['precision']} | {pooled['recall']} "
@@ -91,16 +97,17 @@ def test_the_page_of_measurements_says_what_the_tables_of_models_and_of_patients
 
 def test_the_readme_says_what_another_source_and_a_few_slices_gave():
     said = " ".join(MEASURED.read_text(encoding="utf-8").split())
-    pooled = next(row for row in read_page(RESULTS / "radiopaedia-to-coronacases.md") if row["case"] == "all, pooled")
+    rows = read_page("other-sources.md#radiopaedia-to-coronacases")
+    pooled = next(row for row in rows if row["case"] == "all, pooled")
     assert f"tested on coronacases 001 to 005: F1 {pooled['f1']} ({pooled['95 % over patients']};" in said
-    rows = read_page(RESULTS / "patient-recipes.md") + read_page(RESULTS / "patient-recipes-more.md")
+    rows = read_page("patient-recipes.md") + read_page("held-out.md#recipes-more")
     f1 = {row["recipe"]: row["F1"] for row in rows}
     assert f"{f1['1-from-scratch']} from fresh weights, {f1['7-and-specks-dropped']} with all of it." in said
     assert f"neighbouring slices as channels give {f1['12-or-neighbouring-slices-seen']}," in said
     assert f"cross-entropy without Dice {f1['14-or-cross-entropy-alone']}," in said
     assert f"Dice without cross-entropy {f1['15-or-dice-alone']}," in said
     assert f"three times the updates {f1['18-or-4500-updates']}:" in said
-    gain = read_page(RESULTS / "adaptation.md")[-1]
+    gain = read_page("adaptation.md")[-1]
     assert f"8 slices raise F1 on that patient's other slices by {gain['8 slices'].lstrip('+')}" in said
     assert gain["patient"] == "mean gain" and float(gain["2 slices"]) < 0
 
@@ -114,7 +121,7 @@ def pooled_f1(table, names):
 
 def test_the_readme_says_what_luck_gave():
     said = " ".join(MEASURED.read_text(encoding="utf-8").split())
-    f1 = {row["recipe"]: row["F1"] for row in read_page(RESULTS / "patient-seeds.md")}
+    f1 = {row["recipe"]: row["F1"] for row in read_page("patient-seeds.md")}
     best, last = (
         [f1[f"{kept}-epoch-{which}"] for which in ("seeds-0-to-3", "seeds-4-to-7", "seeds-8-to-11", "averaged")]
         for kept in ("best", "last")

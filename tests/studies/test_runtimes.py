@@ -6,14 +6,19 @@ import numpy as np
 import pytest
 
 from covidlab.beyond.export import export_model, missing_packages
-from covidlab.models import nano_unet
-from studies.runtimes import WITH_OPENVINO, open_openvino
+from covidlab.models import light_unet, nano_unet
+from covidlab.models.segmenter import Segmenter
+from covidlab.models.weights_file import WeightsInfo
+from studies import runtimes
+from studies.runtimes import WITH_OPENVINO, open_openvino, volume_time
+from tests.chest import chest, write_chest
 
-pytestmark = pytest.mark.skipif(
+needs_openvino = pytest.mark.skipif(
     bool(missing_packages(*WITH_OPENVINO["OpenVINO"].needs)), reason="the extra `export` is not installed"
 )
 
 
+@needs_openvino
 def test_openvino_runs_the_onnx_file_in_float32(tmp_path):
     model = nano_unet(widths=(2, 3, 4))
     slices = np.random.default_rng(0).random((1, 37, 37, 1), dtype=np.float32)
@@ -22,6 +27,7 @@ def test_openvino_runs_the_onnx_file_in_float32(tmp_path):
     np.testing.assert_allclose(found, model(slices, training=False).numpy(), atol=1e-5)
 
 
+@needs_openvino
 def test_openvino_reports_nothing_of_its_use(tmp_path):
     code = "import pathlib; from studies import runtimes; runtimes.open_openvino(pathlib.Path('absent.onnx'), 1)"
     places = {"HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -30,3 +36,38 @@ def test_openvino_reports_nothing_of_its_use(tmp_path):
     )
     assert "absent.onnx" in done.stderr  # openvino was imported, and then missed the file
     assert not [path for path in tmp_path.rglob("*") if "openvino" in path.name or "intel" in path.name]
+
+
+def test_a_scan_from_file_to_file_is_compared_with_its_model(tmp_path, monkeypatch):
+    clock = np.zeros(2)
+    # Seconds that pass, and seconds of all cores.
+    costs = {"predict_file": (5, 6), "read_scan": (1, 1)}  # and the network's own, below
+
+    def slowed(name):
+        work = getattr(runtimes, name)
+
+        def run(*given, **more):
+            clock[:] += costs[name]
+            return work(*given, **more)
+
+        return run
+
+    for name in costs:
+        monkeypatch.setattr(runtimes, name, slowed(name))
+    segmenter = Segmenter(light_unet(widths=(2, 3)), WeightsInfo("light_unet", 16, 0.5, "nothing"))
+    probabilities = Segmenter.probabilities
+
+    def slow_network(*given):
+        clock[:] += (2, 3)
+        return probabilities(*given)
+
+    monkeypatch.setattr(Segmenter, "probabilities", slow_network)
+    monkeypatch.setattr(runtimes, "_clocks", clock.copy)
+    scan = tmp_path / "scan.nii.gz"
+    write_chest(scan, chest()[0])  # without lungs the network is not asked
+    found = volume_time(scan, segmenter, rounds=2)
+    assert (found.shape, found.grid) == ((128, 128, 24), 16)
+    assert (found.seconds, found.model_seconds) == (7, 2)
+    assert found.parts == {"reading": 1, "lungs": 0, "grid and back": 0}
+    assert (found.ratio, found.processor_ratio) == pytest.approx((7 / 2, 9 / 3))
+    assert "128 x 128 x 24, on 16 px: file to file 7.00 s, the model alone 2.00 s; ratio 3.50" in found.sentence

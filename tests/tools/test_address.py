@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.address import FILES, PLACES, AddressError, current_address, main, set_address
+from covidlab.errors import CovidlabError
+from tools.address import FILES, PLACES, current_address, main, set_address
 
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = """[project.urls]
@@ -48,33 +49,28 @@ def test_every_link_changes_and_nothing_else(repository):
     assert (repository / "setup.py").read_text() == LINKS
 
 
-def test_a_second_time_changes_nothing_and_the_way_back_is_exact(repository):
+def test_a_second_time_changes_nothing_and_the_way_back_is_exact(repository, monkeypatch, capsys):
     before = {path: path.read_bytes() for path in repository.rglob("*.*") if path.is_file()}
-    set_address(repository, "a/b")
+    monkeypatch.chdir(repository)
+    assert main(["a/b"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "3 files changed"
     assert set_address(repository, "a/b") == []
     set_address(repository, "OWNER/covidlab")
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_a_malformed_name_is_refused_and_changes_nothing(repository):
+def test_a_malformed_name_is_refused_and_changes_nothing(repository, monkeypatch, capsys):
     for malformed in ("", "covidlab", "a/b/c", "https://github.com/a/b", "a b/c", "-a/b", "a/", "/b", "a/b.git", "a/..",
                       "a/b\n", "a/$"):  # fmt: skip
-        with pytest.raises(AddressError, match="owner/name"):
+        with pytest.raises(CovidlabError, match="owner/name"):
             set_address(repository, malformed)
-    assert (repository / "pyproject.toml").read_text() == PYPROJECT
-
-
-def test_the_command_says_what_it_changed(repository, monkeypatch, capsys):
     monkeypatch.chdir(repository)
-    assert main(["a/b"]) == 0
-    assert capsys.readouterr().out.splitlines()[0] == "3 files changed"
     assert main(["nobody"]) == 2
     assert "found 'nobody'; expected owner/name" in capsys.readouterr().err
-
-
-def test_an_address_of_another_host_is_not_guessed(repository):
+    assert (repository / "pyproject.toml").read_text() == PYPROJECT
+    # Nor is an address on another host guessed.
     (repository / "pyproject.toml").write_text(PYPROJECT.replace("github.com", "example.org"))
-    with pytest.raises(AddressError, match="Homepage"):
+    with pytest.raises(CovidlabError, match="Homepage"):
         current_address(repository)
 
 

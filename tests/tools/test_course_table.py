@@ -8,6 +8,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from covidlab.errors import CovidlabError
 from tools import course_table
 from tools.course_table import (
     BEGIN,
@@ -15,7 +16,6 @@ from tools.course_table import (
     README,
     RESULTS,
     START,
-    CourseTableError,
     main,
     measure,
     put,
@@ -70,7 +70,6 @@ def test_each_notebook_is_measured_and_its_first_cell_says_so():
 
 def test_the_table_sums_time_and_takes_the_largest_memory():
     assert render(RESULT) == TABLE
-    assert render({}) == "Time and memory are not measured yet."
 
 
 @pytest.fixture
@@ -94,7 +93,7 @@ def test_the_table_is_written_once_into_both(repository):
 
 def test_a_place_that_is_not_clear_is_refused():
     for text in ("", BEGIN, END, END + BEGIN, 2 * (BEGIN + END)):
-        with pytest.raises(CourseTableError, match="markers"):
+        with pytest.raises(CovidlabError, match="markers"):
             put(text, TABLE)
 
 
@@ -109,11 +108,10 @@ def test_a_notebook_is_measured_and_left_as_it_is(repository, monkeypatch, capsy
     assert of["seconds"] > 0
     assert path.read_bytes() == before
 
-    notebook.cells[1].source = "raise RuntimeError('broken')"
-    nbformat.write(notebook, path)
+    path.write_text("broken")
     monkeypatch.chdir(repository)
     assert main(["--measure"]) == 2
-    assert "RuntimeError: broken" in capsys.readouterr().err
+    assert "NotJSONError" in capsys.readouterr().err
 
 
 def test_one_notebook_is_measured_anew_and_the_others_keep_their_numbers(repository, monkeypatch, capsys):
@@ -121,7 +119,6 @@ def test_one_notebook_is_measured_anew_and_the_others_keep_their_numbers(reposit
     monkeypatch.setattr(course_table, "measure", lambda path: {"seconds": 7.0, "megabytes": 70})
     old = {"seconds": 1.0, "megabytes": 10}
     results = repository / RESULTS
-    results.parent.mkdir(parents=True, exist_ok=True)
     results.write_text(json.dumps({"command": "x", "machine": "m", "notebooks": {Path(START).stem: old, "05_x": old}}))
     assert main(["--measure", "--only", "00"]) == 0
     assert json.loads(results.read_text())["notebooks"] == {

@@ -8,7 +8,8 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tools.student import ANSWER, StudentError, main, student_copy, write_student_copies
+from covidlab.errors import CovidlabError
+from tools.student import ANSWER, main, student_copy, write_student_copies
 
 # Cells may hold what only IPython understands: `%pip`, `!git`.
 as_python = TransformerManager().transform_cell
@@ -43,7 +44,7 @@ def notebook():
     return new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
 
 
-def test_solutions_and_outputs_go_and_the_rest_stays(notebook):
+def test_solutions_outputs_and_the_badge_go_and_the_rest_stays_and_runs(notebook, capsys):
     before = nbformat.writes(notebook)
     text, stub, solution, last = student_copy(notebook).cells
     assert text.source == EXERCISE.replace("<details><summary>Solution</summary>\n\nForty-two.\n\n</details>\n\n", "")
@@ -52,34 +53,25 @@ def test_solutions_and_outputs_go_and_the_rest_stays(notebook):
     assert solution.metadata == {"tags": ["other"]}  # not folded any more
     assert [(cell.execution_count, cell.outputs) for cell in (stub, solution, last)] == [(None, [])] * 3
     assert nbformat.writes(notebook) == before
-
-
-def test_the_badge_that_opens_the_solutions_goes():
-    badge = "[![Open in Colab](https://badge.svg)](https://colab.example/01_x.ipynb)\n\n# Add\n\n![a sum](sum.png)"
-    assert student_copy(new_notebook(cells=[new_markdown_cell(badge)])).cells[0].source == "# Add\n\n![a sum](sum.png)"
-
-
-def test_a_student_copy_runs_from_top_to_bottom(notebook, capsys):
     copy = student_copy(notebook)
     nbformat.validate(copy)
     exec("\n".join(cell.source for cell in copy.cells if cell.cell_type == "code"), {})
     assert capsys.readouterr().out == "Ellipsis\n"
+    badge = "[![Open in Colab](https://badge.svg)](https://colab.example/01_x.ipynb)\n\n# Add\n\n![a sum](sum.png)"
+    assert student_copy(new_notebook(cells=[new_markdown_cell(badge)])).cells[0].source == "# Add\n\n![a sum](sum.png)"
 
 
-def test_copies_are_written_beside_nothing_else(notebook, tmp_path, capsys):
+def test_copies_are_written_elsewhere_and_never_over_the_notebook(notebook, tmp_path, capsys):
     nbformat.write(notebook, tmp_path / "a.ipynb")
     assert main([str(tmp_path / "a.ipynb"), "-o", str(tmp_path / "new" / "student")]) == 0
     assert nbformat.read(tmp_path / "new" / "student" / "a.ipynb", as_version=4).cells[2].source == ANSWER
     assert "40 + 2" in (tmp_path / "a.ipynb").read_text()
 
-
-def test_a_notebook_is_never_overwritten_by_its_copy(notebook, tmp_path, capsys):
     path = tmp_path / "a.ipynb"
-    nbformat.write(notebook, path)
     assert main([str(path), "-o", str(tmp_path)]) == 2
     assert "another folder" in capsys.readouterr().err
     path.write_text("not a notebook")
-    with pytest.raises(StudentError, match="a Jupyter notebook"):
+    with pytest.raises(CovidlabError, match="a Jupyter notebook"):
         write_student_copies([path], tmp_path / "student")
 
 

@@ -1,6 +1,5 @@
 """The networks that come along: found by their configs, and as good on this machine as where they were trained."""
 
-import json
 from dataclasses import replace
 from functools import cache
 
@@ -9,8 +8,7 @@ import pytest
 
 from covidlab.data.cohorts import open_cohort
 from covidlab.data.slices import open_slice_cache
-from covidlab.training.lessons import LESSONS, beside_ours, lesson_run
-from covidlab.training.runs import WEIGHTS
+from covidlab.training.lessons import LESSONS, beside_ours, kept_runs, lesson_run
 from covidlab.training.thresholds import count_slices
 from studies.lessons import CONTEST, LONG
 
@@ -27,7 +25,7 @@ def test_a_lesson_s_run_comes_along_and_scores_here_as_it_did_there(name):
     slices = phantom(ALL[name].grid)
     run = lesson_run(ALL[name], slices)
     # A copy: what is written beside it does not touch the package.
-    assert (LESSONS / run.folder.name).is_dir() and run.folder.parent != LESSONS
+    assert run.folder.name in kept_runs() and run.folder.parent != LESSONS
     assert run.warning == ""
     segmenter = run.segmenter
     test = run.config.split(slices).test
@@ -36,11 +34,10 @@ def test_a_lesson_s_run_comes_along_and_scores_here_as_it_did_there(name):
 
 
 def test_nothing_else_lies_beside_them_and_each_is_small():
-    assert {path.name for path in LESSONS.glob("*")} == {name.lower().replace(" ", "-") for name in ALL}
-    for folder in LESSONS.glob("*"):
-        assert {path.name for path in folder.iterdir()} == {"config.json", "history.csv", "scores.json", WEIGHTS}
-        assert (folder / WEIGHTS).stat().st_size < 3e6
-        assert "slices" not in json.loads((folder / "config.json").read_text())
+    assert set(kept_runs()) == {name.lower().replace(" ", "-") for name in ALL}
+    assert {path.name for path in LESSONS.iterdir()} == {"runs.json", *(f"{name}.weights.h5" for name in kept_runs())}
+    for name, kept in kept_runs().items():
+        assert (LESSONS / f"{name}.weights.h5").stat().st_size < 3e6 and "slices" not in kept["config"]
 
 
 def test_another_config_is_trained(monkeypatch):

@@ -4,7 +4,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from covidlab.evaluation.borders import single_lesions
 from covidlab.training.batches import disturb_borders, undersample
 from covidlab.training.losses import LOSSES
 
@@ -103,16 +102,3 @@ def test_a_speck_outlives_a_large_error_and_an_empty_slice_stays_empty():
     for seed in range(20):
         disturbed = disturb_borders(masks, 3, seed)
         assert disturbed[0].any() and not disturbed[1].any()
-
-
-@settings(max_examples=25)
-@given(st.integers(0, 1000))
-def test_single_lesions_add_up_to_the_masks_and_each_is_one_piece(seed):
-    masks = (np.random.default_rng(seed).random((3, 8, 8)) < 0.3).astype(np.uint8)
-    lesions = single_lesions(masks)
-    assert lesions.sum() == masks.sum() and all(ndimage.label(lesion)[1] == 1 for lesion in lesions)
-    assert len(lesions) == sum(ndimage.label(mask)[1] for mask in masks)
-
-
-def test_no_lesion_is_an_empty_stack():
-    assert single_lesions(np.zeros((2, 4, 5), np.uint8)).shape == (0, 4, 5)

@@ -13,7 +13,7 @@ from covidlab.evaluation.counts import Counts
 from covidlab.models import light_unet
 from covidlab.training.recipe import Config, Recipe, recipe_for
 from covidlab.training.runs import Run, read_run, rounded, run_experiment, run_name
-from studies.summaries import summary_over_seeds
+from studies.tables import summary_over_seeds
 
 RECIPE = Recipe(updates=2, updates_per_epoch=2, learning_rate=1e-9)
 NAMES = ("radiopaedia_10_85902_1", "radiopaedia_10_85902_3", "someone_else")
