@@ -15,7 +15,13 @@ from covidlab.models.segmenter import Segmenter
 from covidlab.models.weights_file import WeightsInfo
 from covidlab.training.recipe import Config
 from covidlab.training.report import (
-    border_summary, case_rows, judge_weights, nsd_tolerance, report_rows, report_run, slice_borders,
+    border_summary,
+    case_rows,
+    judge_weights,
+    nsd_tolerance,
+    report_rows,
+    report_run,
+    slice_borders,
 )  # fmt: skip
 from covidlab.training.runs import rounded
 from studies.tables import over_seeds
