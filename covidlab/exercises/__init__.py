@@ -6,8 +6,9 @@ from covidlab.exercises.nb03 import check_patch_count, check_true_share
 from covidlab.exercises.nb04 import check_bottleneck_field, check_receptive_field
 from covidlab.exercises.nb05 import check_bottleneck_weights, check_f1
 from covidlab.exercises.nb06 import check_empty_mask_accuracy, check_soft_dice, check_threshold_for_recall
-from covidlab.exercises.nb07 import check_caught, check_convolution_gflop, check_patient_interval
-from covidlab.exercises.nb08 import check_int8_megabytes, check_scored_slices
+from covidlab.exercises.nb07 import check_caught, check_patient_interval
+from covidlab.exercises.nb08 import check_convolution_gflop
+from covidlab.exercises.nb09 import check_int8_megabytes, check_scored_slices
 
 __all__ = [
     "check_bottleneck_field", "check_bottleneck_weights", "check_caught", "check_convolution_gflop",
