@@ -13,15 +13,17 @@ from covidlab.data.slices import SliceCache
 from covidlab.data.splits import PARTS, Split, shared_patients
 from covidlab.data.volumes import Volume
 from covidlab.phantom.findings import Finding
-from covidlab.plots.slices import WINDOW_SENTENCE, draw_slice, outline
+from covidlab.plots.slices import WINDOW_SENTENCE, body_box, draw_slice, framed, outline, view
 from covidlab.plots.style import PART_COLOURS, REFERENCE, legend_below, new_figure
 
 
 def windows_figure(slice_: np.ndarray, windows: Mapping[str, tuple[float, float]], title: str) -> Figure:
     """One slice, HU or uint8 on the [-1250, 250] HU scale, through several windows: (level, width) in HU by name."""
-    figure, (row,) = new_figure(len(windows), 1, 2.9, 3.3)
+    whole = body_box(slice_[None])
+    figure, (row,) = framed(1, len(windows), whole)
     for axes, (name, (level, width)) in zip(row, windows.items()):
         draw_slice(axes, slice_, f"{name}: level {level:g} HU, width {width:g} HU", (level, width))
+        view(axes, whole)
     figure.suptitle(title, fontsize=9)
     return figure
 
@@ -93,7 +95,8 @@ def detail_figure(slice_: np.ndarray, mask: np.ndarray, boxes: Sequence[tuple[sl
 
     `slice_` is uint8, `mask` 0/1 of its shape; a box is what `skimage.measure.regionprops` calls a region's `slice`.
     """
-    figure, (row,) = new_figure(3, 1, 3.0, 3.3)
+    whole = body_box(slice_[None])
+    figure, (row,) = framed(1, 3, whole)
     draw_slice(row[0], slice_, f"classification: {'lesion' if np.any(mask) else 'no lesion'}")
     draw_slice(row[1], slice_, f"localisation: {len(boxes)} box{'es' * (len(boxes) != 1)}")
     for down, across in boxes:
@@ -102,6 +105,8 @@ def detail_figure(slice_: np.ndarray, mask: np.ndarray, boxes: Sequence[tuple[sl
         row[1].add_patch(Rectangle(corner, *size, fill=False, edgecolor=REFERENCE, linewidth=1.3))
     draw_slice(row[2], slice_, f"segmentation: {np.count_nonzero(mask)} pixels")
     outline(row[2], mask, REFERENCE)
+    for axes in row:
+        view(axes, whole)
     figure.suptitle(f"{title}; {WINDOW_SENTENCE}", fontsize=8)
     return figure
 

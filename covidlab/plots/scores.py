@@ -22,11 +22,11 @@ def history_figure(history: "Sequence[Epoch]", title: str) -> Figure:
     """Loss and validation F1 over the updates, with the epoch that was kept."""
     figure, ((loss, score),) = new_figure(2, 1, 4.0, 2.9)
     updates = [epoch.updates for epoch in history]
-    loss.plot(updates, [epoch.loss for epoch in history], color=PART_COLOURS["train"])
+    loss.plot(updates, [epoch.loss for epoch in history], color="0.2")
     loss.set(xlabel="updates", ylabel="training loss", ylim=(0, None))
     values = [epoch.validation_f1 for epoch in history]
     kept = int(np.argmax(values))
-    score.plot(updates, values, color=PART_COLOURS["validation"])
+    score.plot(updates, values, color="0.2")
     score.plot(updates[kept], values[kept], "o", color="black", label=f"kept: {values[kept]:.2f}")
     score.set(xlabel="updates", ylabel="validation F1", ylim=(0, 1))
     score.legend(frameon=False, loc="lower right")

@@ -11,14 +11,19 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from scipy import ndimage
 
 from covidlab.data.intensities import window
 from covidlab.evaluation.counts import count
-from covidlab.plots.style import FALSE, FOUND, MISSED, PREDICTION, REFERENCE, legend_below, new_figure
+from covidlab.plots.style import FALSE, FOUND, MISSED, PAGE, PANEL, PREDICTION, REFERENCE, legend_below, new_figure
 
 LUNG_WINDOW = (-500, 1500)  # level and width, HU: the one in which lungs are read, and all that the slice cache keeps
 
 WINDOW_SENTENCE = f"window: level {LUNG_WINDOW[0]} HU, width {LUNG_WINDOW[1]} HU"
+
+SMALLEST_WHOLE = 48  # pixels: what is smaller is a patch or a piece of a slice, and is shown as it is
+
+Box = tuple[slice, slice]  # rows and columns
 
 OUTCOMES = {"found": FOUND, "missed": MISSED, "false": FALSE}
 
@@ -46,40 +51,104 @@ def tint_errors(axes: Axes, reference: np.ndarray, prediction: np.ndarray) -> No
     axes.imshow(layer, interpolation="nearest")
 
 
+def body_box(slices: np.ndarray) -> Box:
+    """Rows and columns that hold the body on any of several slices: the largest piece denser than -300 HU on each.
+
+    All of them for a cut-out smaller than `SMALLEST_WHOLE` pixels, and where nothing is as dense.
+    """
+    height, width = slices.shape[1:]
+    if min(height, width) < SMALLEST_WHOLE:
+        return slice(0, height), slice(0, width)
+    body = np.zeros((height, width), bool)
+    for tissue in window(slices, -300, 1) > 0.5:
+        pieces, number = ndimage.label(tissue)
+        sizes = np.bincount(pieces.ravel(), minlength=2)[1:]
+        body |= (pieces == sizes.argmax() + 1) & (number > 0)
+    return _around(body, margin=2)
+
+
+def detail_box(marked: np.ndarray, whole: Box) -> Box:
+    """Rows and columns around what is marked, in the proportion of `whole` and at most as large.
+
+    `marked` is bool (rows, columns). A quarter of the whole's height is the least: less would show no surroundings.
+    """
+    if not marked.any():
+        return whole
+    around = _around(marked, margin=4)
+    scale = min(max((near.stop - near.start) / (at.stop - at.start) for near, at in zip(around, whole)), 1)
+    box = []
+    for near, at in zip(around, whole):
+        side = round(max(scale, 0.25) * (at.stop - at.start))
+        first = min(max((near.start + near.stop - side) // 2, at.start), at.stop - side)
+        box.append(slice(first, first + side))
+    return tuple(box)
+
+
+def framed(figure_rows: int, columns: int, whole: Box) -> tuple[Figure, np.ndarray]:
+    """A figure of panels in the proportion of `whole`, as wide as the page allows, and its axes."""
+    width = min(PANEL, PAGE / columns)
+    height, across = (at.stop - at.start for at in whole)
+    return new_figure(columns, figure_rows, width, width * height / across + 0.3)
+
+
+def view(axes: Axes, box: Box) -> None:
+    """Show only these rows and columns of what is drawn."""
+    rows, columns = box
+    # Pixel centres lie at whole numbers, so a pixel reaches half a unit to each side.
+    axes.set(xlim=(columns.start - 0.5, columns.stop - 0.5), ylim=(rows.stop - 0.5, rows.start - 0.5))
+
+
 def slice_comparison(
     slices: np.ndarray, references: np.ndarray, predictions: np.ndarray, titles: Sequence[str]
 ) -> Figure:
-    """Rows of slice, reference, prediction, and where the two differ."""
-    figure, grid = new_figure(4, len(slices), 2.5, 2.65)
+    """Rows of a slice with its reference; then, enlarged, reference and prediction, and where the two differ."""
+    whole = body_box(slices)
+    figure, grid = framed(len(slices), 3, whole)
     for axes, slice_, reference, prediction, title in zip(grid, slices, references, predictions, titles):
-        for panel, name in zip(axes, (title, "reference", "prediction", "found, missed, false")):
+        near = _draw_whole(axes[0], slice_, reference, (reference > 0) | (prediction > 0), whole, title)
+        for panel, name in zip(axes[1:], ("reference and prediction", "found, missed, false")):
             draw_slice(panel, slice_, name)
+            view(panel, near)
         outline(axes[1], reference, REFERENCE)
-        outline(axes[2], prediction, PREDICTION, "--")
-        tint_errors(axes[3], reference, prediction)
+        outline(axes[1], prediction, PREDICTION, "--")
+        tint_errors(axes[2], reference, prediction)
     return _told(figure, {"reference": REFERENCE, "prediction": PREDICTION, **OUTCOMES})
 
 
 def models_figure(
     slices: np.ndarray, references: np.ndarray, predictions: Mapping[str, np.ndarray], titles: Sequence[str]
 ) -> Figure:
-    """The paper's Figs. 1, 2 and 7: rows of slice, reference, and what each model found, missed and invented.
+    """The paper's Figs. 1, 2 and 7: rows of a slice with its reference, and what each model found, missed and invented.
 
-    `predictions` holds masks by model. Over each stands the F1 of that slice, or the number of false pixels on a slice
-    without lesion.
+    `predictions` holds masks by model. Models are shown enlarged, all the same part of the slice, which is framed in
+    the first panel. Over each stands the F1 of that slice, or the number of false pixels on a slice without lesion.
     """
-    figure, grid = new_figure(2 + len(predictions), len(slices), 2.3, 2.45)
+    whole = body_box(slices)
+    figure, grid = framed(len(slices), 1 + len(predictions), whole)
     for k, (axes, slice_, reference, title) in enumerate(zip(grid, slices, references, titles)):
-        draw_slice(axes[0], slice_, title)
-        draw_slice(axes[1], slice_, "reference")
-        outline(axes[1], reference, REFERENCE)
-        for panel, (name, masks) in zip(axes[2:], predictions.items()):
+        marked = np.any([reference, *(masks[k] for masks in predictions.values())], axis=0)
+        near = _draw_whole(axes[0], slice_, reference, marked, whole, title)
+        for panel, (name, masks) in zip(axes[1:], predictions.items()):
             # A negative slice has no F1; what can be said of it is how much is marked there.
             counts = count(reference.astype(bool), masks[k].astype(bool))
             score = f"F1 {counts.f1:.2f}" if reference.any() else f"{counts.fp} px false"
             draw_slice(panel, slice_, f"{name}: {score}")
             tint_errors(panel, reference, masks[k])
+            view(panel, near)
     return _told(figure, {"reference": REFERENCE, **OUTCOMES})
+
+
+def _draw_whole(axes: Axes, slice_, reference, marked, whole: Box, title: str) -> Box:
+    """Draw a slice with its reference and a frame around what is marked; the frame, to be shown enlarged beside it."""
+    draw_slice(axes, slice_, title)
+    outline(axes, reference, REFERENCE)
+    view(axes, whole)
+    near = detail_box(np.asarray(marked, bool), whole)
+    if near != whole:
+        (top, bottom), (left, right) = ((at.start, at.stop) for at in near)
+        corner = left - 0.5, top - 0.5
+        axes.add_patch(Rectangle(corner, right - left, bottom - top, fill=False, color="white", linewidth=0.8))
+    return near
 
 
 def mark_centre(axes: Axes, slice_: np.ndarray) -> None:
@@ -90,11 +159,12 @@ def mark_centre(axes: Axes, slice_: np.ndarray) -> None:
 
 
 def outline_figure(slices: np.ndarray, references: np.ndarray, titles: Sequence[str], centre: bool = False) -> Figure:
-    """A row of slices or patches with the outline of their reference.
+    """Slices or patches with the outline of their reference.
 
     `centre` marks the middle pixel of each: of a patch it is the one in question.
     """
-    figure = outlined(slices, references, titles, len(slices), REFERENCE)
+    columns = 4 if centre else 2 if len(slices) == 4 else min(len(slices), 3)  # patches are small
+    figure = outlined(slices, references, titles, columns, REFERENCE)
     for axes, slice_ in zip(figure.axes if centre else (), slices):
         mark_centre(axes, slice_)
     return figure
@@ -102,12 +172,14 @@ def outline_figure(slices: np.ndarray, references: np.ndarray, titles: Sequence[
 
 def outlined(slices, masks, titles, columns: int, colour: str, style: str = "-") -> Figure:
     """Slices with the outline of their masks, so many in a row."""
-    figure, grid = new_figure(columns, -(-len(slices) // columns), 2.9, 3.1)
+    whole = body_box(slices)
+    figure, grid = framed(-(-len(slices) // columns), columns, whole)
     for axes in grid.flat[len(slices) :]:
         axes.set_axis_off()
     for axes, slice_, mask, title in zip(grid.flat, slices, masks, titles):
         draw_slice(axes, slice_, title)
         outline(axes, mask, colour, style)
+        view(axes, whole)
     figure.suptitle(WINDOW_SENTENCE, fontsize=8)
     return figure
 
@@ -116,29 +188,28 @@ def uncertainty_figure(
     slices: np.ndarray, references: np.ndarray, means: np.ndarray, deviations: np.ndarray, threshold: float,
     titles: Sequence[str],
 ) -> Figure:
-    """Rows of slice with reference, mean of many predictions, their standard deviation, and what the mean gets wrong.
+    """Rows of a slice with its reference; then, enlarged, the mean of many predictions, their spread, and errors.
 
-    `means` and `deviations` are floats in 0..1; from `threshold` on a mean is called lesion. Doubt is a thread a pixel
-    wide, so only what lies around what is marked or should be is drawn.
+    `means` and `deviations` are floats in 0..1; from `threshold` on a mean is called lesion. Standard deviations lie
+    over the slice, from 0.01 on.
     """
-    near = (slice(None), *_around((references > 0) | (means >= threshold), margin=8))
-    slices, references, means, deviations = slices[near], references[near], means[near], deviations[near]
-    height, width = slices.shape[1:]
-    figure, grid = new_figure(4, len(slices), 2.5, float(np.clip(2.4 * height / width + 0.7, 1.4, 4.0)))
+    whole = body_box(slices)
+    figure, grid = framed(len(slices), 4, whole)
     for axes, slice_, reference, mean, deviation, title in zip(grid, slices, references, means, deviations, titles):
-        draw_slice(axes[0], slice_, title)
-        outline(axes[0], reference, REFERENCE)
-        axes[1].imshow(mean, cmap="magma", vmin=0, vmax=1, interpolation="nearest")
-        # 0.5 is the most that numbers in 0..1 can spread; a fifth of that is rare.
-        axes[2].imshow(deviation, cmap="viridis", vmin=0, vmax=0.1, interpolation="nearest")
-        for panel, words in zip(axes[1:3], ("mean probability", "standard deviation")):
-            panel.set_title(words, fontsize=9)
-            panel.set_axis_off()
+        near = _draw_whole(axes[0], slice_, reference, (reference > 0) | (mean >= threshold), whole, title)
+        probability = axes[1].imshow(mean, cmap="magma", vmin=0, vmax=1, interpolation="nearest")
+        axes[1].set_title("mean probability", fontsize=9)
+        axes[1].set_axis_off()
+        draw_slice(axes[2], slice_, "standard deviation")
+        # 0.5 is the most that numbers in 0..1 can spread; a tenth of that is rare.
+        rare = np.ma.masked_less(deviation, 0.01)
+        doubt = axes[2].imshow(rare, cmap="plasma", vmin=0, vmax=0.05, interpolation="nearest")
         draw_slice(axes[3], slice_, "found, missed, false")
         tint_errors(axes[3], reference, mean >= threshold)
-    for panels, beyond in zip((grid[:, 1], grid[:, 2]), ("neither", "max")):
-        picture = panels[-1].images[0]
-        figure.colorbar(picture, ax=panels, location="bottom", shrink=0.8, fraction=0.05, extend=beyond)
+        for panel in axes[1:]:
+            view(panel, near)
+    figure.colorbar(probability, ax=grid[:, 1], location="bottom", shrink=0.8, fraction=0.05)
+    figure.colorbar(doubt, ax=grid[:, 2], location="bottom", shrink=0.8, fraction=0.05, extend="max")
     return _told(figure, {"reference": REFERENCE, **OUTCOMES})
 
 
@@ -149,9 +220,11 @@ def _told(figure: Figure, colours: dict[str, str]) -> Figure:
     return figure
 
 
-def _around(marked: np.ndarray, margin: int) -> tuple[slice, slice]:
-    """Rows and columns that hold all that is marked on any of several slices, and a margin; all where nothing is."""
-    places = np.nonzero(marked.any(axis=0))
-    if not len(places[0]):
-        return slice(None), slice(None)
-    return tuple(slice(max(at.min() - margin, 0), at.max() + margin + 1) for at in places)
+def _around(marked: np.ndarray, margin: int) -> Box:
+    """Rows and columns that hold all that is marked, and a margin; all where nothing is."""
+    if not marked.any():
+        marked = np.ones_like(marked)
+    return tuple(
+        slice(max(int(at.min()) - margin, 0), min(int(at.max()) + margin + 1, side))
+        for at, side in zip(np.nonzero(marked), marked.shape)
+    )

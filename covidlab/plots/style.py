@@ -1,7 +1,8 @@
 """One visual grammar for every plot of the course, and `show`, which puts a figure into a notebook with its alt text.
 
-The reference is always one colour and the prediction another; missed and false pixels have two more. The colours are
-Okabe and Ito's, told apart by colour-blind readers; the line styles differ too, for print.
+The reference is always one colour and the prediction another; missed and false pixels have two more, the parts of a
+split are greys, and networks have colours of their own. They are Okabe and Ito's and Tol's, told apart by colour-blind
+readers; the line styles differ too, for print.
 """
 
 import base64
@@ -19,9 +20,11 @@ PREDICTION = "#E69F00"  # orange
 MISSED = "#CC79A7"  # pink: lesion that the model left out
 FALSE = "#F0E442"  # yellow: healthy pixels that the model marked
 FOUND = "#009E73"  # green: lesion found
-PART_COLOURS = {"train": "#56B4E9", "validation": "#E69F00", "test": "#D55E00"}
+PART_COLOURS = {"train": "#C4C4C4", "validation": "#8C8C8C", "test": "#333333"}  # the darker, the more it counts
+MODEL_COLOURS = ("#332288", "#AA4499", "#999933", "#56B4E9")  # of networks and recipes: none of the colours above
 DPI = 90  # on the page
-MODEL_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
+PAGE = 11.0  # inches: what a page of JupyterLab takes at that resolution
+PANEL = PAGE / 3  # of a CT slice: 330 pixels on the page
 
 
 def show(figure: Figure, alt: str, what: str = "Figure") -> None:

@@ -15,19 +15,31 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from scipy.special import expit
 
 from covidlab import paper
 from covidlab.data.patches import slice_patches
 from covidlab.evaluation.counts import Counts, count, count_at
-from covidlab.plots.slices import LUNG_WINDOW, WINDOW_SENTENCE, draw_slice, mark_centre, outline, tint_errors
-from covidlab.plots.style import PREDICTION, REFERENCE, show
+from covidlab.plots.slices import (
+    LUNG_WINDOW,
+    WINDOW_SENTENCE,
+    Box,
+    body_box,
+    draw_slice,
+    mark_centre,
+    outline,
+    tint_errors,
+    view,
+)
+from covidlab.plots.style import PAGE, PREDICTION, REFERENCE, show
 
 COLOURS = "green: found, pink: missed, yellow: marked falsely"
 
 LABEL_STYLE = {"description_width": "150px"}
+SLIDER_LAYOUT = {"width": "480px"}
 
-# As far up as those that a training tries.
-THRESHOLDS = np.round(np.arange(0.005, 0.9975, 0.005), 3)
+# Even steps of the logit: a trained network's probabilities crowd at both ends.
+THRESHOLDS = expit(np.arange(-4, 8.01, 0.25))
 
 
 class Viewer:
@@ -76,8 +88,7 @@ class Viewer:
         self._follow()
         for control in self.controls.values():
             start = control.value
-            ends = (not start,) if isinstance(start, bool) else (control.min, control.max)
-            for value in (*ends, start):
+            for value in (*_ends(control), start):
                 control.value = value
         # Not display(box): its text form differs between ipywidgets 7 and 8, and nbval compares text.
         view = {"model_id": self.box.model_id, "version_major": 2, "version_minor": 0}
@@ -115,8 +126,10 @@ def slice_viewer(
     if len(titles) != len(images):
         raise ValueError(f"{len(images)} slices have {len(titles)} titles")
 
+    box = body_box(images)
+
     def draw(number: int, level: float, width: float, overlay: bool) -> tuple[Figure, str]:
-        figure, (first, *panels) = _panels(1 + len(predictions))
+        figure, (first, *panels) = _panels(1 + len(predictions), box)
         reference = references[number].astype(bool)
         words = [f"{titles[number]}; window: level {level:g} HU, width {width:g} HU"]
         draw_slice(first, images[number], titles[number], (level, width))
@@ -128,6 +141,8 @@ def slice_viewer(
             if overlay:
                 tint_errors(axes, reference, masks[number])
                 words.append(f"{name}: {_scores(count(reference, masks[number].astype(bool)))}")
+        for axes in (first, *panels):
+            view(axes, box)
         if overlay and predictions:
             words.append(COLOURS)
         return figure, "; ".join(words) + "."
@@ -165,30 +180,39 @@ def threshold_viewer(
         If the shapes differ.
     """
     _check_shapes({"slices": images, "references": references, "probabilities": probabilities})
-    counts = count_at(THRESHOLDS, references, probabilities)
+    thresholds = np.union1d(THRESHOLDS, chosen)
+    counts = count_at(thresholds, references, probabilities)
+    box = body_box(images[[shown]])
     scope = "this slice" if len(images) == 1 else f"{len(images)} slices, pooled"
 
-    def draw(thousandths: int) -> tuple[Figure, str]:
-        place = round(thousandths / 5) - 1
-        threshold = THRESHOLDS[place]
+    def draw(step: int) -> tuple[Figure, str]:
+        threshold = thresholds[step]
         found = np.asarray(probabilities[shown], np.float32) >= np.float32(threshold)
-        figure, (left, right) = _panels(2)
+        figure, (left, right) = _panels(2, box)
         draw_slice(left, images[shown], title)
+        view(left, box)
         tint_errors(left, references[shown], found)
         for score, label, style in (("precision", "precision", "-"), ("recall", "recall", "--"), ("f1", "F1", ":")):
-            right.plot(THRESHOLDS, [getattr(one, score) for one in counts], style, color="black", label=label)
+            right.plot(thresholds, [getattr(one, score) for one in counts], style, color="black", label=label)
+        right.axvline(chosen, color="0.5", linewidth=1, linestyle="--", label="chosen on validation")
         right.axvline(threshold, color=PREDICTION, linewidth=2)
-        right.axvline(chosen, color="0.5", linewidth=1, linestyle="--", label="chosen")
-        right.set(xlim=(0, 1.02), ylim=(0, 1.02), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1), xlabel="threshold")
+        right.set_xscale("logit", one_half="0.5")
+        right.set(xlim=(thresholds[0], thresholds[-1]), ylim=(0, 1.02), xlabel="threshold", yticks=(0, 0.5, 1))
+        ticks = (0.02, 0.1, 0.5, 0.9, 0.99, 0.999)
+        right.set_xticks(ticks, map(str, ticks))
+        right.set_xticks((), minor=True)
         right.set_title(f"scores, {scope}", fontsize=9)
-        right.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4,
-                     columnspacing=1, handlelength=1.6)  # fmt: skip
-        right.set_position([0.57, 0.24, 0.4, 0.66])
-        marked = f"{title}, threshold {threshold:g}: {np.count_nonzero(found)} pixels marked here"
-        return figure, f"{marked}; {scope}: {_scores(counts[place])}; {COLOURS}; {WINDOW_SENTENCE}."
+        right.legend(frameon=False, fontsize=8, loc="lower left")
+        right.set_position([0.56, 0.2, 0.41, 0.68])
+        marked = f"{title}, threshold {threshold:.4g}: {np.count_nonzero(found)} pixels marked here"
+        return figure, f"{marked}; {scope}: {_scores(counts[step])}; {COLOURS}; {WINDOW_SENTENCE}."
 
-    # Whole thousandths: a float slider's steps do not meet 0.3 exactly.
-    return Viewer("threshold viewer", draw, {"thousandths": _slider("threshold, thousandths", 500, 5, 995, 5)})
+    steps = [(f"{threshold:.4g}", step) for step, threshold in enumerate(thresholds)]
+    half = int(np.abs(thresholds - 0.5).argmin())
+    slider = ipywidgets.SelectionSlider(
+        options=steps, value=half, description="threshold", style=LABEL_STYLE, layout=SLIDER_LAYOUT
+    )
+    return Viewer("threshold viewer", draw, {"step": slider})
 
 
 def patch_picker(image: np.ndarray, reference: np.ndarray, row: int, column: int, title: str) -> Viewer:
@@ -213,9 +237,10 @@ def patch_picker(image: np.ndarray, reference: np.ndarray, row: int, column: int
     size = paper.PATCH_SIZE
     half = size // 2
     patches, lesions = slice_patches(image), slice_patches(reference)
+    square = slice(0, image.shape[0]), slice(0, image.shape[1])
 
     def draw(row: int, column: int) -> tuple[Figure, str]:
-        figure, (left, right) = _panels(2)
+        figure, (left, right) = _panels(2, square)
         draw_slice(left, image, title)
         outline(left, reference, REFERENCE)
         # Pixel centres lie at whole numbers, so a pixel reaches half a unit to each side.
@@ -240,13 +265,25 @@ def _check_shapes(arrays: Mapping[str, np.ndarray]) -> None:
         raise ValueError(f"a slice and what belongs to it need one shape; found {found}")
 
 
-def _panels(number: int) -> tuple[Figure, Sequence[Axes]]:
-    """Panels side by side, at fixed places: a layout engine would take longer than the drawing."""
-    side = 3.2  # inches
-    figure = Figure(figsize=(side * number, side * 1.09))
+def _panels(number: int, box: Box) -> tuple[Figure, Sequence[Axes]]:
+    """Panels for a part of a slice, at fixed places: a layout engine would take longer than the drawing."""
+    height, width = (at.stop - at.start for at in box)
+    side = min(5.0, PAGE / number)  # inches
+    title = 0.3
+    tall = side * height / width + title
+    figure = Figure(figsize=(side * number, tall))
     edge = 0.02 / number
-    places = [(k / number + edge / 2, 0.005, 1 / number - edge, 0.91) for k in range(number)]
+    places = [(k / number + edge / 2, 0.005, 1 / number - edge, 1 - title / tall) for k in range(number)]
     return figure, [figure.add_axes(place) for place in places]
+
+
+def _ends(control) -> tuple:
+    """The values at both ends of a slider; of a checkbox, the other one."""
+    if isinstance(control, ipywidgets.Checkbox):
+        return (not control.value,)
+    if isinstance(control, ipywidgets.SelectionSlider):
+        return control.options[0][1], control.options[-1][1]
+    return control.min, control.max
 
 
 def _scores(counts: Counts) -> str:
@@ -258,6 +295,5 @@ def _scores(counts: Counts) -> str:
 
 def _slider(label: str, value: int, least: int, most: int, step: int = 1):
     return ipywidgets.IntSlider(
-        value=value, min=least, max=most, step=step, description=label, style=LABEL_STYLE,
-        layout=ipywidgets.Layout(width="480px"),
-    )  # fmt: skip
+        value=value, min=least, max=most, step=step, description=label, style=LABEL_STYLE, layout=SLIDER_LAYOUT
+    )

@@ -95,9 +95,11 @@ def test_a_threshold_moves_the_mask_and_its_scores_pool_all_slices():
     probabilities[1, 4:8, 4:12] = 0.3  # the lesion and as much again
     probabilities[1, 4:6, 4:8] = 0.9  # half of the lesion
     probabilities[0, 0, 0] = 0.9  # one false pixel on the other slice
-    low, high = (drawn(slide(probabilities=probabilities), thousandths=place) for place in (300, 305))
-    assert "threshold 0.3: 32 pixels marked here; 2 slices, pooled: precision 0.48, recall 1.00, F1 0.65" in low[1]
-    assert "threshold 0.305: 8 pixels marked here; 2 slices, pooled: precision 0.89, recall 0.50, F1 0.64" in high[1]
+    steps = slide().controls["step"].options
+    assert ("0.4", 15) in steps and ("0.5", 17) in steps  # what validation chose has a step of its own
+    low, high = (drawn(slide(probabilities=probabilities), step=step) for step in (12, 13))
+    assert "threshold 0.2689: 32 pixels marked here; 2 slices, pooled: precision 0.48, recall 1.00, F1 0.65" in low[1]
+    assert "threshold 0.3208: 8 pixels marked here; 2 slices, pooled: precision 0.89, recall 0.50, F1 0.64" in high[1]
     assert amount(low[0], FALSE) > 0 == amount(high[0], FALSE)
 
 
@@ -130,14 +132,17 @@ def test_a_moved_control_changes_picture_and_words(make):
     viewer = make()
     assert viewer.picture.value == b""  # nothing is drawn before it is shown
     slider = next(iter(viewer.controls.values()))
-    slider.value = slider.min + slider.step
+    steps = [step for _, step in slider.options] if hasattr(slider, "options") else range(slider.min, slider.max + 1)
+    slider.value = steps[1]
     before = bytes(viewer.picture.value), viewer.readout.value
-    slider.value = slider.min
+    slider.value = steps[0]
     after = bytes(viewer.picture.value), viewer.readout.value  # ipywidgets 8 gives a memory view
     assert after[0].startswith(b"\x89PNG")
     assert after[0] != before[0] and after[1] != before[1]
     # Of the core, and with a keyboard's arrows or space.
-    assert {type(control).__name__ for control in viewer.controls.values()} <= {"IntSlider", "Checkbox"}
+    assert {type(control).__name__ for control in viewer.controls.values()} <= {
+        "IntSlider", "SelectionSlider", "Checkbox",
+    }  # fmt: skip
 
 
 @ALL
