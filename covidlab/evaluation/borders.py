@@ -35,12 +35,12 @@ def border(mask: np.ndarray) -> np.ndarray:
 
 
 def surface_scores(
-    reference: np.ndarray, prediction: np.ndarray, spacing: tuple[float, ...] | float = 1.0, tolerance: float = 1.0
+    reference: np.ndarray, prediction: np.ndarray, spacing: tuple[float, ...] | float = 1.0, tolerance: float = 2.0
 ) -> SurfaceScores:
     """HD95 and NSD of two masks of a slice, or of a volume.
 
-    Borders are pixels, each counting once, not areas of a mesh: finer than the tolerance, both agree. Written out since
-    the library that published results use, DeepMind's surface-distance 0.1, fails on empty masks with NumPy 2.
+    Borders are pixels, each counting once, not areas of a mesh. Written out since the library that published results
+    use, DeepMind's surface-distance 0.1, fails on empty masks with NumPy 2.
 
     Parameters
     ----------
@@ -48,7 +48,8 @@ def surface_scores(
     spacing : float or tuple of float
         Of the pixels along each axis, mm; 1 for pixels.
     tolerance : float
-        In the same unit; 3 mm is what the record's benchmark takes.
+        In the same unit. Take two pixels or more: with less, a shift by one pixel scores 1 or a third, as the pixel
+        happens to be a little smaller or larger than the tolerance.
     """
     if reference.shape != prediction.shape:
         raise ValueError(f"reference has shape {reference.shape}, prediction {prediction.shape}: they must be equal")
@@ -63,7 +64,8 @@ def surface_scores(
         ndimage.distance_transform_edt(~other, sampling=spacing)[one],
         ndimage.distance_transform_edt(~one, sampling=spacing)[other],
     ])  # fmt: skip
-    return SurfaceScores(float(np.percentile(distances, 95)), float(np.mean(distances <= tolerance)))
+    # Rounding must not decide about two pixels at a tolerance of two pixels.
+    return SurfaceScores(float(np.percentile(distances, 95)), float(np.mean(distances <= tolerance * (1 + 1e-9))))
 
 
 @dataclass(frozen=True)
@@ -72,29 +74,38 @@ class BorderShares:
 
     area: float  # Marked pixels for each lesion pixel of the reference: below 1, regions are smaller than the reference
     missed_at_border: float  # Share of the missed pixels that lie within a pixel of the reference's border, 0..1
-    # Border pixels for each square root of marked area, over the reference's: below 1, outlines are smoother
+    # Border pixels over the square root of the area, median over lesions, over the reference's: below 1, outlines are
+    # smoother. Of all lesions together it would count how many there are.
     roughness: float
+
+
+# Pixels of the smallest lesion that has an outline to speak of.
+OUTLINED = 30
+# Neighbours by a side on the same slice.
+IN_PLANE = np.pad(ndimage.generate_binary_structure(2, 1)[None], ((1, 1), (0, 0), (0, 0)))
 
 
 def border_shares(references: np.ndarray, predictions: np.ndarray) -> BorderShares:
     """Area, misses at the border and roughness of predictions, bool or 0/1 arrays (slices, height, width)."""
     references, predictions = np.asarray(references, bool), np.asarray(predictions, bool)
-    missed = missed_at_border = 0
-    edges, roots = np.zeros(2), np.zeros(2)
-    for pair in zip(references, predictions):
-        wrong = pair[0] & ~pair[1]
-        missed += np.count_nonzero(wrong)
-        # Within a pixel inside of the border: the border itself and the pixels beside it.
-        missed_at_border += np.count_nonzero(wrong & ~ndimage.binary_erosion(pair[0], iterations=2))
-        edges += [np.count_nonzero(border(mask)) for mask in pair]
-        roots += [np.sqrt(np.count_nonzero(mask)) for mask in pair]
+    missed = references & ~predictions
+    # Within a pixel inside of the border: the border itself and the pixels beside it.
+    at_border = missed & ~ndimage.binary_erosion(references, IN_PLANE, iterations=2)
     with np.errstate(invalid="ignore", divide="ignore"):
-        of_reference, of_prediction = edges / roots
         return BorderShares(
             area=float(predictions.sum() / references.sum()),
-            missed_at_border=float(np.divide(missed_at_border, missed)),
-            roughness=float(of_prediction / of_reference),
+            missed_at_border=float(at_border.sum() / missed.sum()),
+            roughness=_roughness(predictions) / _roughness(references),
         )
+
+
+def _roughness(masks: np.ndarray) -> float:
+    """Of the median lesion that is large enough; nan where there is none."""
+    labels, number = ndimage.label(masks, IN_PLANE)
+    edges = labels[masks & ~ndimage.binary_erosion(masks, IN_PLANE)]
+    area, edge = (np.bincount(found, minlength=number + 1)[1:] for found in (labels.ravel(), edges))
+    large = area >= OUTLINED
+    return float(np.median(edge[large] / np.sqrt(area[large]))) if large.any() else float("nan")
 
 
 def single_lesions(masks: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """A finished run judged slice by slice: every slice predicted again, borders in mm where the spacing is known."""
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,11 +21,16 @@ from covidlab.progress import track
 from covidlab.training.runs import Run, rounded, write_json
 from covidlab.training.thresholds import THRESHOLDS
 
-# 3 mm is what the record's benchmark takes. Where no spacing is known, as in reduced copies of the record, a pixel of
-# the grid is all that can be said.
-TOLERANCES = {"mm": 3.0, "pixels": 1.0}
-
 Spacings = Mapping[str, tuple[float, float, float] | None]
+
+# Of NSD: 3 mm is what the record's benchmark takes, yet never less than two pixels of a slice. Otherwise a shift by one
+# pixel would score 1 for a patient whose pixels are a little smaller than 3 mm, and a third for the next.
+TOLERANCE_MM, TOLERANCE_PIXELS = 3.0, 2.0
+
+
+def nsd_tolerance(spacing: Sequence[float] | None) -> float:
+    """Of NSD, in mm for a (slice, row, column) spacing, in pixels where none is known."""
+    return max(TOLERANCE_MM, TOLERANCE_PIXELS * max(spacing[1:])) if spacing else TOLERANCE_PIXELS
 
 
 def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None) -> dict:
@@ -136,16 +141,15 @@ class SliceBorders:
     # is marked has an infinite HD95 and an NSD of 0: leaving it out would reward a model for marking nothing.
     hd95: np.ndarray
     nsd: np.ndarray
-    # str array (slices,); "mm" or "pixels" of the grid, for HD95 and for the tolerance of NSD (`TOLERANCES`)
+    # str array (slices,); "mm" or "pixels" of the grid, for HD95
     units: np.ndarray
 
     def summary(self, positive: np.ndarray) -> dict[str, dict]:
-        """For each unit that occurs on some positive slices: tolerance, numbers, HD95's quartiles, mean NSD."""
+        """For each unit that occurs on some positive slices: numbers, HD95's quartiles, mean NSD."""
         summaries = {}
         for unit in sorted(set(self.units[positive].tolist())):
             hd95, nsd = (values[positive][self.units[positive] == unit] for values in (self.hd95, self.nsd))
             summaries[unit] = {
-                "tolerance": TOLERANCES[unit],
                 "positive_slices": len(hd95),
                 "nothing_marked": int(np.isinf(hd95).sum()),
                 "hd95_quartiles": quartiles(hd95),
@@ -159,8 +163,9 @@ def slice_borders(cache: SliceCache, marked: np.ndarray, spacings: Spacings) -> 
     hd95, nsd = np.full((2, len(cache)), np.nan)
     units = np.where([spacings.get(case) is None for case in cache.cases], "pixels", "mm")
     for k in np.flatnonzero(cache.positive):
-        _, *in_plane = spacings.get(cache.cases[k]) or (1.0, 1.0, 1.0)
-        scores = surface_scores(cache.masks[k], marked[k], tuple(in_plane), TOLERANCES[units[k]])
+        spacing = spacings.get(cache.cases[k])
+        in_plane = tuple(spacing[1:]) if spacing else 1.0
+        scores = surface_scores(cache.masks[k], marked[k], in_plane, nsd_tolerance(spacing))
         hd95[k], nsd[k] = scores.hd95, scores.nsd
     return SliceBorders(hd95, nsd, units)
 
@@ -172,7 +177,7 @@ def _volume_borders(cache: SliceCache, marked: np.ndarray, which: np.ndarray, sp
     for case in dict.fromkeys(cache.cases[which].tolist()):
         whole = cache.case(case)
         if spacings.get(case) and np.isin(whole, which).all() and cache.positive[whole].any():
-            one = surface_scores(cache.masks[whole], marked[whole], spacings[case], TOLERANCES["mm"])
+            one = surface_scores(cache.masks[whole], marked[whole], spacings[case], nsd_tolerance(spacings[case]))
             scores[case] = {"hd95": one.hd95, "nsd": one.nsd}
     return scores
 

@@ -8,10 +8,12 @@ import numpy as np
 from covidlab.evaluation.patients import patient_interval
 from covidlab.evaluation.slices import SliceTable, negative_slices
 from covidlab.tables import mean_and_range
-from covidlab.training.judging import TOLERANCES
+from covidlab.training.judging import TOLERANCE_MM, TOLERANCE_PIXELS
 from covidlab.training.runs import rounded
 
-UNITS = {"mm": "mm", "pixels": "px"}  # in short, for tables
+# In short, and the tolerance of NSD, for tables.
+PIXELS = f"{TOLERANCE_PIXELS:g} px"
+UNITS = {"mm": ("mm", f"{TOLERANCE_MM:g} mm, at least {PIXELS}"), "pixels": ("px", PIXELS)}
 
 # So few positive slices say nothing of their case, yet their false pixels weigh in the pool.
 NEARLY_EMPTY = 2
@@ -58,10 +60,9 @@ AVERAGED = (
 
 def borders_in(unit: str) -> tuple[Measure, Measure]:
     """NSD and HD95 where borders were measured in a unit."""
-    short = UNITS[unit]
-    nsd = f"NSD at {TOLERANCES[unit]:g} {short}, mean over positive slices"
+    short, tolerance = UNITS[unit]
     return (
-        Measure(nsd, lambda v: v["borders"][unit]["nsd_mean"]),
+        Measure(f"NSD at {tolerance}, mean over positive slices", lambda v: v["borders"][unit]["nsd_mean"]),
         Measure(f"HD95, {short}, median over positive slices", lambda v: v["borders"][unit]["hd95_quartiles"][1], 1),
     )
 
@@ -95,7 +96,7 @@ def _border_texts(parts: Collection[dict]) -> list[tuple[str, Callable[[dict], s
             texts.append((nsd.label, lambda v, unit=unit, nsd=nsd: nsd.text(v) if unit in v["borders"] else "none"))
             texts.append((f"{hd95.label} (quartiles)", lambda v, unit=unit: _distance(v["borders"].get(unit))))
     if any(values["volume_borders_in_mm"] for values in parts):
-        texts.append((f"NSD at {TOLERANCES['mm']:g} mm in space, mean over whole volumes", _in_space))
+        texts.append((f"NSD at {UNITS['mm'][1]}, in space, mean over whole volumes", _in_space))
     return texts
 
 

@@ -46,9 +46,9 @@ def test_a_square_moved_by_two_pixels_by_hand():
     one, other = np.zeros((10, 12), bool), np.zeros((10, 12), bool)
     one[2:5, 2:5], other[2:5, 4:7] = True, True
     # Each border has 8 pixels. Distances to the other: columns 2, 1, 0 pixels away, three, two and three of them.
-    scores = surface_scores(one, other)
+    scores = surface_scores(one, other, tolerance=1)
     assert scores.nsd == pytest.approx(10 / 16) and scores.hd95 == 2
-    assert surface_scores(one, other, spacing=0.5, tolerance=1.0).nsd == 1
+    assert surface_scores(one, other).nsd == surface_scores(one, other, spacing=0.1, tolerance=0.2).nsd == 1
 
 
 @settings(max_examples=30)
@@ -86,6 +86,18 @@ def test_a_smaller_smoother_region_is_called_so():
     assert shares.missed_at_border == 0 and shares.roughness > 1
 
 
+def test_roughness_does_not_count_lesions_nor_specks_nor_look_across_slices():
+    square = np.zeros((1, 30, 30), bool)
+    square[0, 2:12, 2:12] = True
+    many = np.concatenate([square | np.roll(square, 12, axis=1) | np.roll(square, 12, axis=2), square])
+    many[1, 20:25, 20:25] = True  # 25 pixels, all but 9 of them border
+    assert border_shares(many, np.concatenate([square, square])).roughness == 1
+    many[0, 5:9, 5:9] = False  # one of four lesions is hollow, and half of lesions are no rougher than a square
+    assert border_shares(np.concatenate([square, square]), many).roughness == 1
+
+
 def test_border_shares_of_nothing_are_not_defined():
-    nothing = np.zeros((1, 5, 5), bool)
-    assert np.isnan(border_shares(nothing, nothing).area)
+    nothing, speck = np.zeros((1, 9, 9), bool), np.ones((1, 5, 5), bool)
+    assert np.isnan(list(vars(border_shares(nothing, nothing)).values())).all()
+    shares = border_shares(speck, speck)
+    assert shares.area == 1 and np.isnan([shares.missed_at_border, shares.roughness]).all()
