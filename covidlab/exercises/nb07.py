@@ -5,6 +5,7 @@ from scipy import ndimage
 
 from covidlab.exercises.checking import Function
 
+
 def _pieces(mask, keep, corners=False):
     """The pieces of a mask whose sizes, in pixels, are to be kept; pixels that touch by a side are one piece."""
     labels, _ = ndimage.label(mask, np.ones((3, 3)) if corners else None)
