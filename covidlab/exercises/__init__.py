@@ -18,8 +18,9 @@ from covidlab.exercises.nb06 import (
     check_threshold_for_recall,
     check_told_apart_by_luck,
 )
-from covidlab.exercises.nb07 import check_caught, check_convolution_gflop, check_patient_interval
-from covidlab.exercises.nb08 import check_int8_megabytes, check_scored_slices
+from covidlab.exercises.nb07 import check_caught, check_patient_interval, check_without_specks
+from covidlab.exercises.nb08 import check_convolution_gflop
+from covidlab.exercises.nb09 import check_int8_megabytes, check_scored_slices
 
 __all__ = [
     "check_area_of_scores", "check_best_band", "check_bottleneck_field", "check_bottleneck_weights", "check_caught",
@@ -27,5 +28,5 @@ __all__ = [
     "check_haze_window", "check_hidden_leak", "check_int8_megabytes", "check_patient_interval", "check_patient_split",
     "check_positive_fraction", "check_prior_shift", "check_recalibrated", "check_receptive_field",
     "check_scored_slices", "check_smallest_thumbnail", "check_soft_dice", "check_stamp", "check_threshold_for_recall",
-    "check_told_apart_by_luck",
+    "check_told_apart_by_luck", "check_without_specks",
 ]  # fmt: skip

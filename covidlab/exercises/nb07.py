@@ -1,32 +1,51 @@
-"""The exercises of notebook 07: GFLOP, intervals over patients, neighbouring slices."""
+"""The exercises of notebook 07: specks, intervals over patients, neighbouring slices."""
 
 import numpy as np
+from scipy import ndimage
 
-from covidlab.exercises.checking import Function, Number
+from covidlab.exercises.checking import Function
 
-_GFLOP = 2 * 9 * 8 * 8 * 640 * 640 / 1e9
 
-check_convolution_gflop = Number(
-    asked="GFLOP of a 3 x 3 convolution from 8 to 8 maps at 640 x 640 places, a multiply-add counted as two.",
-    right=_GFLOP,
-    tolerance=0.015,  # neither biases nor rounding matter; 630 instead of 640 does
-    praise="two operations for each weight, at every place.",
-    otherwise="multiply weights of the kernels, places, and operations for each weight at each place.",
+def _pieces(mask, keep, corners=False):
+    """The pieces of a mask whose sizes, in pixels, are to be kept; pixels that touch by a side are one piece."""
+    labels, _ = ndimage.label(mask, np.ones((3, 3)) if corners else None)
+    sizes = np.bincount(labels.ravel())
+    return (labels > 0) & keep(sizes)[labels]
+
+
+def _without_specks(mask, least):
+    return _pieces(mask, lambda sizes: sizes >= least)
+
+
+# Pieces of 9, 4, 3 and 1 pixels; the last two touch by a corner.
+_SPECKS = np.zeros((9, 9), bool)
+_SPECKS[1:4, 1:4] = _SPECKS[6:8, 6:8] = _SPECKS[0, 5:8] = _SPECKS[1, 8] = True
+
+check_without_specks = Function(
+    asked="A function (mask, least) -> the mask without pieces of fewer than `least` pixels, bool of the same shape.",
+    right=_without_specks,
+    inputs=[(_SPECKS, least) for least in (1, 4, 5)],
+    praise="each piece is judged by its own size.",
+    otherwise="with `least` {1} it gives {found:g} where {right:g} is expected.",
+    edges={"for an empty mask": (np.zeros((4, 4), bool), 2)},
     mistakes={
-        "a multiplication and an addition are two operations.": _GFLOP / 2,
-        "that is a kernel of 1 x 1. Here each new number looks at 3 x 3 places.": _GFLOP / 9,
-        "a kernel of 3 x 3 has nine weights, not three.": _GFLOP / 3,
-        "each of the 8 new maps looks at all 8 old ones.": _GFLOP / 8,
-        "that is one place. The kernels are applied at every place of the map.": 2 * 9 * 8 * 8 / 1e9,
-        "that is one place, in operations. The kernels are applied at every place.": 2 * 9 * 8 * 8,
-        "the slice is padded to 640 x 640, so that four poolings divide it.": _GFLOP * (630 / 640) ** 2,
-        "that is a slice of 128 x 128. This one is padded to 640 x 640.": _GFLOP * (128 / 640) ** 2,
-        "that divides by 2^30. A GFLOP is 10^9 operations.": _GFLOP * 1e9 / 2**30,
-        "that is one row of places. The map has 640 rows.": _GFLOP / 640,
-        "that is in operations. A GFLOP is 10^9 of them.": _GFLOP * 1e9,
-        "that is in MFLOP. A GFLOP is 10^9 operations.": _GFLOP * 1e3,
+        "a piece of exactly `least` pixels stays: only smaller ones go.":
+            lambda mask, least: _pieces(mask, lambda sizes: sizes > least),
+        "the small pieces are left, and the large ones are gone.":
+            lambda mask, least: _pieces(mask, lambda sizes: sizes < least),
+        "only the largest piece is left. Each piece that is large enough stays.":
+            lambda mask, least: _pieces(mask, lambda sizes: np.arange(len(sizes)) == sizes[1:].argmax() + 1),
+        "nothing is taken away.": lambda mask, least: mask,
+        "everything or nothing is taken away: the size of each piece counts, not that of the whole mask.":
+            lambda mask, least: mask & (mask.sum() >= 4 * least),
+        "pixels that touch only by a corner are two pieces, as `ndimage.label` takes them.":
+            lambda mask, least: _pieces(mask, lambda sizes: sizes >= least, corners=True),
+        "what is not marked has the number 0, and is no piece: it has become lesion.":
+            lambda mask, least: _without_specks(mask, least) | ~mask,
+        "these are the numbers of the pieces. Return True and False.":
+            lambda mask, least: ndimage.label(mask)[0] * _without_specks(mask, least),
     },
-)
+)  # fmt: skip
 
 
 # Twenty slices each of twelve patients; each patient's slices are alike, and the typical mistakes far apart.

@@ -1,73 +1,27 @@
-"""The exercises of notebook 08: 8 bits, slices that adaptation may be scored on."""
+"""The exercises of notebook 08: GFLOP."""
 
-import numpy as np
+from covidlab.exercises.checking import Number
 
-from covidlab.exercises.checking import Function, Number
+_GFLOP = 2 * 9 * 8 * 8 * 640 * 640 / 1e9
 
-_WEIGHTS = 486_441
-
-check_int8_megabytes = Number(
-    asked="The size of the light U-Net's 486,441 weights alone as 8-bit numbers, in megabytes (10^6 bytes).",
-    right=_WEIGHTS / 1e6,
-    tolerance=0.03,
-    praise="one byte a weight. The file adds names and scales, and keeps biases in 32 bits.",
-    otherwise="count the weights, then ask how many bytes one of them takes.",
+check_convolution_gflop = Number(
+    asked="GFLOP of a 3 x 3 convolution from 8 to 8 maps at 640 x 640 places, a multiply-add counted as two.",
+    right=_GFLOP,
+    tolerance=0.015,  # neither biases nor rounding matter; 630 instead of 640 does
+    praise="two operations for each weight, at every place.",
+    otherwise="multiply weights of the kernels, places, and operations for each weight at each place.",
     mistakes={
-        "that is 4 bytes a weight. Eight bits are one byte.": 4 * _WEIGHTS / 1e6,
-        "that is 8 bytes a weight. Eight bits are one byte.": 8 * _WEIGHTS / 1e6,
-        "that is 2 bytes a weight. Eight bits are one byte.": 2 * _WEIGHTS / 1e6,
-        "that is half a byte a weight. Eight bits are one byte.": _WEIGHTS / 2e6,
-        "that is one bit a weight. Here each has eight, and eight bits are one byte.": _WEIGHTS / 8e6,
-        "that is in units of 2^20 bytes. Here a megabyte is a million bytes.": _WEIGHTS / 2**20,
-        "that is in kilobytes. A megabyte is a million bytes.": _WEIGHTS / 1e3,
-        "that is in bytes. A megabyte is a million bytes.": _WEIGHTS,
+        "a multiplication and an addition are two operations.": _GFLOP / 2,
+        "that is a kernel of 1 x 1. Here each new number looks at 3 x 3 places.": _GFLOP / 9,
+        "a kernel of 3 x 3 has nine weights, not three.": _GFLOP / 3,
+        "each of the 8 new maps looks at all 8 old ones.": _GFLOP / 8,
+        "that is one place. The kernels are applied at every place of the map.": 2 * 9 * 8 * 8 / 1e9,
+        "that is one place, in operations. The kernels are applied at every place.": 2 * 9 * 8 * 8,
+        "the slice is padded to 640 x 640, so that four poolings divide it.": _GFLOP * (630 / 640) ** 2,
+        "that is a slice of 128 x 128. This one is padded to 640 x 640.": _GFLOP * (128 / 640) ** 2,
+        "that divides by 2^30. A GFLOP is 10^9 operations.": _GFLOP * 1e9 / 2**30,
+        "that is one row of places. The map has 640 rows.": _GFLOP / 640,
+        "that is in operations. A GFLOP is 10^9 of them.": _GFLOP * 1e9,
+        "that is in MFLOP. A GFLOP is 10^9 operations.": _GFLOP * 1e3,
     },
 )
-
-
-def _far(slices, annotated, gap):
-    return slices[np.abs(slices[:, None] - annotated).min(axis=1) > gap]
-
-
-def _not_in_range(slices, annotated, low, high):
-    """Leaves out what lies from `low` to just before `high` of an annotated slice."""
-    ahead = slices[:, None] - annotated
-    return slices[~((ahead >= low) & (ahead < high)).any(axis=1)]
-
-
-def _far_in_the_array(slices, annotated, gap):
-    return slices[_far(np.arange(len(slices)), np.searchsorted(slices, annotated), gap)]
-
-
-check_scored_slices = Function(
-    asked="A function (slices, annotated, gap) -> the slices further than `gap` numbers from every annotated one.",
-    right=_far,
-    # Numbers 52 to 54 are missing, close to an annotated slice: place in the array is not place in the body.
-    inputs=[(np.r_[40:52, 55:70], np.array([41, 50, 58]), gap) for gap in (2, 0)],
-    praise="neither an annotated slice nor one that lies too near to it.",
-    otherwise="{found.size} slices is the right number, but they are not the right ones.",
-    mistakes={
-        "these are the annotated slices. They are what training saw; return the others.": lambda s, a, gap: a,
-        "these are the slices to leave out. Return the others.": lambda *g: np.setdiff1d(g[0], _far(*g)),
-        "nothing is left out. The annotated slices have been trained on.": lambda s, a, gap: s,
-        "neighbours of annotated slices are scored. With a gap of 2, two on either side are left out.":
-            lambda s, a, gap: _far(s, a, 0),
-        "one slice too few is left out. A slice exactly `gap` away is still too near.":
-            lambda s, a, gap: _far(s, a, gap - 1),
-        "one slice too many is left out. A slice `gap` + 1 away may be scored.": lambda s, a, gap: _far(s, a, gap + 1),
-        "with a gap of 0, only the annotated slices themselves are left out.": lambda s, a, gap: _far(s, a, 2),
-        "that goes by place in the array; slice numbers may jump.": _far_in_the_array,
-        "those are places in the array. Return the slices that stand there.":
-            lambda *g: np.flatnonzero(np.isin(g[0], _far(*g))),
-        "that is a mask of True and False. Return the slices themselves: slices[mask].":
-            [lambda *g: np.isin(g[0], _far(*g)), lambda s, a, gap: np.abs(s[:, None] - a) > gap],
-        "the annotated slices themselves are still there. Training saw them.":
-            lambda s, a, gap: np.union1d(_far(s, a, gap), a),
-        "a slice exactly `gap` above an annotated one is still there. Does a range end too early?":
-            lambda s, a, gap: _not_in_range(s, a, -gap, gap),
-        "only the slices above are left out. Look below, too.": lambda s, a, gap: _not_in_range(s, a, 0, gap + 1),
-        "only the slices below are left out. Look above, too.": lambda s, a, gap: _not_in_range(s, a, -gap, 1),
-        "these are the right slices in another order. Keep them increasing.": lambda *g: _far(*g)[::-1],
-        "only the first annotated slice keeps others away. Each of them has to.": lambda s, a, gap: _far(s, a[:1], gap),
-    },
-)  # fmt: skip
