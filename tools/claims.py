@@ -3,7 +3,6 @@
 Of many trainings they say what studies/results/runs/spread.csv holds, all on one split.
 """
 
-import json
 import re
 
 import nbformat
@@ -18,7 +17,20 @@ from covidlab.training.thresholds import THRESHOLDS
 from studies.lessons import LONG
 from studies.spread import RECIPES
 from tools.notebook_guards import all_text
-from tools.prose import RESULTS, ROOT, Claim, Source, history, known, lesson, output, read_page, table, together
+from tools.prose import (
+    LESSONS,
+    RESULTS,
+    ROOT,
+    Claim,
+    Source,
+    history,
+    known,
+    lesson,
+    output,
+    read_page,
+    table,
+    together,
+)  # fmt: skip
 
 # Numbers of questions and of other papers, by notebook.
 EXAMPLES = {
@@ -47,9 +59,9 @@ def same_recipe(notebook: NotebookNode) -> list[float]:
     return [round(value, 3) for value in together(SLICE_RUN, PATIENT_F1)(notebook)]
 
 
-def study(name: str, *variants: str) -> Source:
+def study(page: str, *variants: str) -> Source:
     """F1 on test of some variants of a study."""
-    return together(*(table(f"study-{name}.md", "f1", variant=variant, part="test") for variant in variants))
+    return together(*(table(page, "f1", variant=variant, part="test") for variant in variants))
 
 
 # Where trainings end ------------------------------------------------------------------------------------------------
@@ -185,7 +197,8 @@ UNET = [
     Claim(r"splits by slice instead: \d+ % and (\d+) %, then \d+ % and (\d+) %", SPLIT),
     Claim(r"cores, ([\d,]+) updates \| a lesson is short; on real slices the course uses ([\d,]+)",
           known(LONG_RECIPE.updates, recipe_for(False).updates)),
-    Claim(r"concatenation has a test F1 of ([\d.]+), the sum of ([\d.]+) ", study("joins", "concatenate", "sum")),
+    Claim(r"concatenation has a test F1 of ([\d.]+), the sum of ([\d.]+) ",
+          study("studies.md#joins", "concatenate", "sum")),
     Claim(r"a quarter of the weights has F1 ([\d.]+), and the light U-Net ([\d.]+) ",
           together(table("models.md", "f1", variant="nano_unet", part="test"), SLICE_F1)),
 ]  # fmt: skip
@@ -262,12 +275,13 @@ IMBALANCE = [
     Claim(r"wander by one pixel cost ([\d.]+) of F1 in judging",
           output(r"^one expert against the reference: F1 ([\d.]+)"),
           lambda said, true: said[0] == round(1 - true[0], 2)),
-    Claim(r"about ([\d.]+) for one pixel and ([\d.]+) for two", study("borders", "0 px", "1 px", "2 px"),
+    Claim(r"about ([\d.]+) for one pixel and ([\d.]+) for two", study("study-borders.md", "0 px", "1 px", "2 px"),
           lambda said, true: said == [round(true[0] - worse, 2) for worse in true[1:]]),
     Claim(r"about 400, give an F1 of ([\d.]+)\. How many does it take to reach ([\d.]+)\?",
-          study("annotated", "400", "25", "50"),
+          study("study-annotated.md", "400", "25", "50"),
           lambda said, true: said[0] == round(true[0], 2) and true[1] < said[1] < true[2]),
-    Claim(r"Fifty slices reach ([\d.]+)", study("annotated", "50"), lambda said, true: said[0] == round(true[0], 2)),
+    Claim(r"Fifty slices reach ([\d.]+)",
+          study("study-annotated.md", "50"), lambda said, true: said[0] == round(true[0], 2)),
 ]  # fmt: skip
 
 FULL_GFLOP = output(r"^FCN-8s, full width +([\d.]+) GFLOP, at least")
@@ -290,7 +304,7 @@ def leads(notebook: NotebookNode) -> list[float]:
 
 def chosen_thresholds() -> list[float]:
     """Of the three networks."""
-    return [json.loads((LESSONS / run / "scores.json").read_text(encoding="utf-8"))["threshold"] for run in THREE]
+    return [LESSONS[run]["scores"]["threshold"] for run in THREE]
 
 
 def specks(notebook: NotebookNode) -> list[float]:
@@ -389,7 +403,8 @@ BEYOND = [
     Claim(r"or 0\.\d+; on real patients higher by ([\d.]+) \|", GAIN[8]),
     Claim(r"\"less than (\d)MB\"", known(paper.UNET_MEGABYTES)),
     Claim(r"F1 ([\d.]+) by slice and ([\d.]+) by patient with one recipe", same_recipe),
-    Claim(r"by 1 px in training cost ([\d.]+) of F1, by 2 px ([\d.]+)", study("borders", "0 px", "1 px", "2 px"),
+    Claim(r"by 1 px in training cost ([\d.]+) of F1, by 2 px ([\d.]+)",
+          study("study-borders.md", "0 px", "1 px", "2 px"),
           lambda said, true: said == [round(true[0] - worse, 2) for worse in true[1:]]),
     Claim(r"U-Net ([\d.]+) to ([\d.]+) by slice on real slices; FCN-8s ([\d.]+) to ([\d.]+) on new phantom patients",
           together(*(table("models.md", "recall", variant="light_unet", part=part) for part in ("train", "test")),
@@ -397,7 +412,7 @@ BEYOND = [
           lambda said, true: said == [round(value, 2) for value in true]),
     Claim(r"\| ([\d.]+) against ([\d.]+) on real slices, by slice",
           together(SLICE_F1, table("models.md", "f1", variant="fcn8s", part="test"))),
-    Claim(r"50 slices lose ([\d.]+) \| ([\d.]+) with 50, ([\d.]+) with all", study("annotated", "50", "400"),
+    Claim(r"50 slices lose ([\d.]+) \| ([\d.]+) with 50, ([\d.]+) with all", study("study-annotated.md", "50", "400"),
           lambda said, true: said == [round(true[1] - true[0], 2), *true]),
     Claim(r"\| ([\d.]+) with a quarter of the weights", table("models.md", "f1", variant="nano_unet", part="test")),
     Claim(r"\| ([\d.]+) to ([\d.]+) s a slice on an ordinary PC", SECONDS),

@@ -50,6 +50,13 @@ class Cohort:
         """The distinct patients, sorted."""
         return tuple(sorted({case.patient for case in self.cases}))
 
+    def __getitem__(self, name: str) -> Case:
+        """The case of that name; a CohortError if there is none."""
+        for case in self.cases:
+            if case.name == name:
+                return case
+        raise CohortError(self.folder, f"no case {name!r}", "one of its scans", "`covidlab inspect` lists them")
+
 
 def open_cohort(
     source: str | os.PathLike | None = None, profile: str = "lesson", cases: str | Collection[str] = "*"

@@ -145,3 +145,9 @@ def test_a_mask_that_lies_elsewhere_makes_its_case_unusable(tmp_path):
     nib.save(nib.Nifti1Image(np.asarray(image.dataobj), affine), mask)
     (case,) = inspect_cohort(read_cohort(tmp_path)).cases
     assert not case.usable and "beside its scan" in case.findings[0]
+
+
+def test_a_case_is_had_by_its_name(cohort):
+    assert [cohort[case.name] for case in cohort.cases] == list(cohort.cases)
+    with pytest.raises(CohortError, match="no case 'nobody'"):
+        cohort["nobody"]
