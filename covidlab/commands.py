@@ -15,6 +15,7 @@ from covidlab.data.cohorts import open_cohort
 from covidlab.data.scans import is_single_scan
 from covidlab.data.slices import open_slice_cache
 from covidlab.errors import CovidlabError
+from covidlab.evaluation.counts import PAPER_SCORES
 from covidlab.weights import SHIPPED, find_weights, licence_of
 
 
@@ -72,8 +73,8 @@ def run_of(config, cache, folder: Path):
 
     run = runs.run_experiment(config, cache, folder)
     style.save(scores.history_figure(run.history, config.sentence), run.folder / "figures" / "history.png")
-    title = f"{config.model}: {config.sentence}"
-    style.save(scores.scores_figure(run.counts, title), run.folder / "figures" / "scores.png")
+    figure = scores.compare_scores_figure({config.model: run.counts}, PAPER_SCORES, config.sentence)
+    style.save(figure, run.folder / "figures" / "scores.png")
     return run
 
 
@@ -119,7 +120,7 @@ def score(options) -> None:
         print(f"CAUTION: {len(seen)} of these {len(cohort.cases)} cases are of patients seen in training or "
               "validation, and say nothing of new ones; they are marked")  # fmt: skip
     print(f"\n{tables.markdown(rows)}")
-    provenance = tables.Provenance.here(
+    provenance = tables.provenance(
         command=repeatable(options), data=cohort.name, protocol="every slice of every case",
         grid=f"{info.grid} px", seeds="none: the weights are given",
     )  # fmt: skip
@@ -172,13 +173,13 @@ def time(options, known=None) -> None:
     if options.figure:
         title = f"one slice of {options.size} x {options.size}, {threads[-1]} threads; {found.machine}"
         style.save(scores.time_figure(found.bars(threads[-1]), title, paper.SECONDS_PER_SLICE), options.figure)
-    provenance = tables.Provenance.here(
+    provenance = tables.provenance(
         command=repeatable(options), data="none: fresh weights, a slice of noise", protocol="none",
         grid=f"{options.size} px", seeds="none",
     )  # fmt: skip
-    write_table(options.table, "Time per slice", found.time_rows(), provenance, found.setting)
     as_text = f"{found.setting}\n\n{tables.markdown(found.time_rows())}"
     print(json.dumps(asdict(found), indent=2) if options.json else as_text)
+    write_table(options.table, "Time per slice", found.time_rows(), provenance, found.setting)
 
 
 def export(options) -> None:
@@ -221,17 +222,19 @@ def write_table(stem: Path | None, title: str, rows, provenance, note: str) -> N
     """Write a table if a stem is given, and say where."""
     if stem:
         tables.write_table(stem, title, rows, provenance, note)
-        print(f"\n{stem}.md")
+        print(f"\n{stem}.md", file=sys.stderr)
 
 
 def repeatable(options) -> str:
     """The command as it was given, without the paths of this machine."""
-    words, known = options.words, vars(options)
-    names = {known.get("data"): "FOLDER", known.get("out"): "DIR", known.get("table"): "STEM"}
-    if str(known.get("weights") or "") not in SHIPPED:
-        names[known.get("weights")] = "WEIGHTS"
-    names |= {path: "/".join(path.parts[-2:]) for path in known.get("run", ())}
-    for path, name in names.items():
-        if path:
-            words = [re.sub(rf"(^|=){re.escape(str(path))}/?$", rf"\g<1>{name}", word) for word in words]
+    names = {"data": "FOLDER", "out": "DIR", "table": "STEM", "figure": "PNG"}
+    if str(getattr(options, "weights", None)) not in SHIPPED:
+        names["weights"] = "WEIGHTS"
+    places = {str(path): "/".join(path.parts[-2:]) for path in getattr(options, "run", ())}
+    words = [places.get(word.rstrip("/"), word) for word in options.words]
+    for option, name in names.items():
+        given = [k for k, word in enumerate(words) if re.fullmatch(rf"--{option}(=.*)?|-{option[0]}", word)]
+        for k in given:
+            place, before = (k, words[k].partition("=")[0] + "=") if "=" in words[k] else (k + 1, "")
+            words[place] = before + name
     return shlex.join(words)

@@ -21,11 +21,3 @@ class CovidlabError(ValueError):
 
 class VolumeError(CovidlabError):
     """A file that cannot be read as a CT volume or as a mask, or a mask that cannot be written."""
-
-
-class CohortError(CovidlabError):
-    """A folder that cannot be read as a cohort."""
-
-
-class WeightsError(CovidlabError):
-    """A weights file that cannot be used."""

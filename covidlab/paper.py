@@ -15,4 +15,4 @@ VALIDATION_SHARE = 0.10  # of the training data, section III.A
 
 UNET_MEGABYTES = 3  # "less than 3MB of storage space", section III
 SECONDS_PER_SLICE = (0.010, 0.018)  # Fig. 4 and section III.C, on an AMD FX-8320 with 8 GB
-PROCESSOR_CORES, PROCESSOR_GHZ = 8, 3.5  # "8 CPU cores (AMD FX-8320 @ 3.5 GHz)", section III
+PROCESSOR_CORES = 8  # "8 CPU cores (AMD FX-8320 @ 3.5 GHz)", section III

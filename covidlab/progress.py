@@ -1,7 +1,7 @@
 """Progress on everything over three seconds: a bar in the terminal, a widget in a notebook.
 
 Long functions walk along `for case in track(cases, "reading")`, and know nothing of screens. What is no walk, a
-training or a download, asks `progress_bar` for a function to call, and what finds its work done says `nothing_to_do`.
+training, asks `progress_bar` for a function to call; what finds its work done goes through nothing at all.
 The widget publishes its own fixed text form, so that a stored notebook output stays the same on every run and with
 every version of ipywidgets; it is there even where nothing is left to do, and it needs no `clear_output`.
 """
@@ -20,8 +20,6 @@ SHORT = 3  # seconds: shorter work is done before a line about it is read
 def track(items: Collection[Item], title: str) -> Iterator[Item]:
     """Go through items, showing how far one is, and the name of an item that has one.
 
-    Examples
-    --------
     >>> [case.upper() for case in track(["a", "b"], "reading")]
     ['A', 'B']
     """
@@ -29,23 +27,14 @@ def track(items: Collection[Item], title: str) -> Iterator[Item]:
         for done, item in enumerate(items):
             show(done, len(items), str(getattr(item, "name", "")))
             yield item
-
-
-def nothing_to_do(title: str) -> None:
-    """A notebook shows the same, whether there was anything to do or not."""
-    with progress_bar(title):
-        pass
+        show(len(items), len(items), "")
 
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Progress]:
     """Show how far a long piece of work is, for as long as the `with` block lasts; it yields what to call."""
-    if _in_notebook():
-        yield from _widget_bar(title)
-    elif sys.stderr.isatty():
-        yield from _terminal_bar(title)
-    else:
-        yield from _log_lines(title)
+    bar = _widget_bar if _in_notebook() else _terminal_bar if sys.stderr.isatty() else _log_lines
+    yield from bar(title)
 
 
 def _in_notebook() -> bool:

@@ -4,7 +4,6 @@ import csv
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
@@ -14,22 +13,10 @@ from covidlab.errors import CovidlabError
 from covidlab.files import whole_file
 
 
-@dataclass(frozen=True)
-class Provenance:
-    """Where a table's numbers come from."""
-
-    command: str  # What repeats them, with FOLDER for the reader's own path
-    data: str
-    protocol: str
-    grid: str
-    seeds: str
-    machine: str  # Filled in by `here`
-    day: str
-
-    @classmethod
-    def here(cls, **known: str) -> "Provenance":
-        """With this machine's processor and today's date."""
-        return cls(machine=f"{processor()}, {os.cpu_count()} cores", day=date.today().isoformat(), **known)
+def provenance(**known: str) -> dict[str, str]:
+    """Where a table's numbers come from: the command that repeats them, with FOLDER for the reader's own path, its
+    data, protocol, grid and seeds; then this machine and today's date."""
+    return known | {"machine": f"{processor()}, {os.cpu_count()} cores", "day": date.today().isoformat()}
 
 
 def processor() -> str:
@@ -51,8 +38,6 @@ def markdown(rows: Sequence[Mapping[str, str]]) -> str:
 def mean_and_range(values: Sequence[float], digits: int = 3) -> str:
     """Several seeds as text; one is given as it is, and what is not defined anywhere as "not defined".
 
-    Examples
-    --------
     >>> mean_and_range([0.86, 0.88, 0.87])
     '0.870 (0.860 to 0.880)'
     >>> mean_and_range([0.5])
@@ -66,7 +51,7 @@ def mean_and_range(values: Sequence[float], digits: int = 3) -> str:
 
 
 def write_table(
-    stem: Path, title: str, rows: Sequence[Mapping[str, str]], provenance: Provenance, note: str = ""
+    stem: Path, title: str, rows: Sequence[Mapping[str, str]], source: Mapping[str, str], note: str = ""
 ) -> None:
     """Write STEM.csv and STEM.md, the second with a note on how to read it and where the numbers come from.
 
@@ -78,7 +63,7 @@ def write_table(
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    parts = [f"# {title}", note, markdown(rows), "\n".join(f"- {k}: {v}" for k, v in asdict(provenance).items())]
+    parts = [f"# {title}", note, markdown(rows), "\n".join(f"- {k}: {v}" for k, v in source.items())]
     with whole_file(stem.with_name(f"{stem.name}.md")) as path:
         path.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
 

@@ -19,10 +19,11 @@ from covidlab.data.slices import grid_spacing, open_slice_cache
 from covidlab.errors import CovidlabError
 from covidlab.models.segmenter import open_segmenter
 from covidlab.training.recipe import GRIDS
-from covidlab.training.report import case_rows, report_rows, report_run
+from covidlab.training.report import case_rows
 from covidlab.training.runs import read_run, write_json
 from studies import figures, folds, questions, runtimes
 from studies.adaptation import adaptation_curve, adaptation_rows
+from studies.report import report_rows, report_run
 from studies.tables import over_seeds, side_by_side, summary, summary_over_seeds
 
 
@@ -151,7 +152,7 @@ def compare(options) -> None:
     if options.table:
         names, scores = zip(*recipes)
         found, seeds = scores[0], [", ".join(map(str, one["seeds"])) for one in scores]
-        provenance = tables.Provenance.here(
+        provenance = tables.provenance(
             command=f"python -m studies compare {' '.join(names)} --table STEM",
             data=found["data"], protocol=found["protocol"], grid=f"{found['grid']} px",
             seeds=seeds[0] if len(set(seeds)) == 1 else "; ".join(map(": ".join, zip(names, seeds))),
@@ -209,7 +210,7 @@ def time(options) -> None:
 
 def provenance_of(options, config, seeds):
     """Where a table's numbers come from: this command, and the setting that its runs share."""
-    return tables.Provenance.here(
+    return tables.provenance(
         command=repeatable(options), data=config.cohort, protocol=config.protocol, grid=f"{config.grid} px",
         seeds=", ".join(dict.fromkeys(map(str, seeds))),
     )  # fmt: skip

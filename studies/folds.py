@@ -15,9 +15,9 @@ from covidlab.data.slices import SliceCache
 from covidlab.errors import CovidlabError
 from covidlab.evaluation.patients import patient_interval
 from covidlab.evaluation.slices import SliceTable, negative_slices, slice_table, volume_scores
+from covidlab.models.segmenter import portions
 from covidlab.progress import track
 from covidlab.training.runs import Run, rounded
-from covidlab.training.thresholds import portions
 
 AVERAGED = "Where several seeds hold out the same patients, the mean of their probabilities is judged."
 
@@ -51,7 +51,7 @@ def judge_held_out(folds: Sequence[Sequence[Run]], cache: SliceCache) -> SliceTa
         infos = [segmenter.info for segmenter in segmenters]
         threshold, smallest = (float(np.mean([getattr(i, name) for i in infos])) for name in ("threshold", "smallest"))
         judge = replace(segmenters[0], info=replace(infos[0], threshold=threshold, smallest=round(smallest)))
-        for portion in portions(tests[-1]):
+        for portion in portions(tests[-1], 64):
             answers = [segmenter.probabilities(cache.images[portion]) for segmenter in segmenters]
             marked[portion] = judge.mark(sum(answers) / len(answers))
     rows = np.sort(np.concatenate(tests))

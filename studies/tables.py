@@ -6,8 +6,8 @@ import numpy as np
 
 from covidlab.tables import mean_and_range
 from covidlab.training.recipe import GRIDS
-from covidlab.training.report import border_labels, report_rows
 from covidlab.training.runs import Run, rounded
+from studies.report import border_labels, report_rows
 
 
 def over_seeds(reports: Mapping[str, Sequence[dict]], part: str = "test") -> list[dict[str, str]]:

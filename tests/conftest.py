@@ -76,7 +76,8 @@ def untrained_run(config, cache, folder):
     """A finished run whose network has its first weights: its threshold marks a tenth of the validation pixels."""
     from covidlab.data.splits import PARTS
     from covidlab.models import MODELS, WeightsInfo, predict_slices, save_weights
-    from covidlab.training import Run, count_slices
+    from covidlab.training.runs import Run
+    from covidlab.training.thresholds import count_slices
 
     network, split = MODELS[config.model](**config.options), config.split(cache)
     threshold = float(np.quantile(predict_slices(network, cache.images[split.validation]), 0.9))

@@ -5,8 +5,3 @@ from covidlab.beyond.doubt import error_ranking, predict_passes
 from covidlab.beyond.export import calibration_slices, export_model, open_exported, predict_exported
 from covidlab.beyond.times import peak_gflops
 from covidlab.beyond.timing import resolve_threads, time_models
-
-__all__ = [
-    "adapt", "calibration_slices", "error_ranking", "export_model", "open_exported", "peak_gflops",
-    "predict_exported", "predict_passes", "resolve_threads", "spread_slices", "time_models",
-]  # fmt: skip

@@ -24,8 +24,6 @@ def spread_slices(slices: np.ndarray, positive: np.ndarray, number: int) -> np.n
     the cohort whether it shows lesion. All that do are taken, if they are fewer than `number`; `ValueError` if none
     does, or the number is below 1.
 
-    Examples
-    --------
     >>> spread_slices(np.arange(10, 20), np.arange(20) % 2 == 0, 3).tolist()
     [10, 14, 18]
     """

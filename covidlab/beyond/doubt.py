@@ -74,8 +74,6 @@ def error_ranking(doubt: np.ndarray, wrong: np.ndarray) -> float:
     The area under the ROC curve: 0.5 where doubt says nothing, 1 where every error has more than any right pixel; NaN
     where nothing is wrong, or everything. Of the doubt, a float array, only the order counts; `wrong` is bool.
 
-    Examples
-    --------
     >>> error_ranking(np.array([0.1, 0.4, 0.2, 0.3]), np.array([False, True, True, False]))
     0.75
     """

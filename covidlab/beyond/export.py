@@ -132,25 +132,16 @@ def export_model(
 ) -> Exported:
     """Write a model as ONNX or LiteRT, run the file, and compare it with the model.
 
-    Parameters
-    ----------
-    model : keras.Model
-        float32 (batch, height, width, 1) in 0..1 -> probabilities (batch, height, width, 1).
-    path : Path
-        Ends in .onnx or .tflite. Written only if the check passes.
-    slices : float32 array (n, size, size, 1) in 0..1
-        What the model is used on: all of them calibrate int8, the first eight are checked. Their size becomes the
-        file's.
-    int8 : bool
-        Weights and feature maps as 8-bit whole numbers, by LiteRT's post-training quantisation (Keras' own
-        `quantize` leaves convolutions as they are), after `balance_skips`. What goes in and comes out stays float32.
-    threshold : float
-        For `Exported.changed`.
+    - `model`, keras.Model: float32 (batch, height, width, 1) in 0..1 -> probabilities (batch, height, width, 1).
+    - `path`, Path: ends in .onnx or .tflite. Written only if the check passes.
+    - `slices`, float32 array (n, size, size, 1) in 0..1: what the model is used on: all of them calibrate int8, the
+      first eight are checked. Their size becomes the file's.
+    - `int8`, bool: weights and feature maps as 8-bit whole numbers, by LiteRT's post-training quantisation (Keras' own
+      `quantize` leaves convolutions as they are), after `balance_skips`. What goes in and comes out stays float32.
+    - `threshold`, float: for `Exported.changed`.
 
-    Raises
-    ------
-    CovidlabError
-        As `check_target`; if a float32 file differs from the model by more than 1e-4, or cannot be written.
+    Raises CovidlabError: as `check_target`; if a float32 file differs from the model by more than 1e-4, or cannot be
+    written.
     """
     check_target(path, int8)
     with whole_file(path) as scratch:

@@ -4,22 +4,15 @@ Here a folder becomes a tuple of `Case`, each an image file with its mask and it
 but names; reading a file is `covidlab.data.volumes`, and the array that training reads is `covidlab.data.slices`.
 """
 
+import json
 import os
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from covidlab.data.folders import (
-    image_and_mask_folders,
-    named_in_environment,
-    named_patients,
-    nifti_files,
-    patient_of,
-    phantom_folder,
-    record_name,
-)
-from covidlab.errors import CohortError
+from covidlab.data import folders
+from covidlab.errors import CovidlabError
 
 PHANTOM_MARKER = "phantom.json"  # which the phantom leaves beside its folders, with its seed and version in it
 
@@ -51,11 +44,11 @@ class Cohort:
         return tuple(sorted({case.patient for case in self.cases}))
 
     def __getitem__(self, name: str) -> Case:
-        """The case of that name; a CohortError if there is none."""
+        """The case of that name; a CovidlabError if there is none."""
         for case in self.cases:
             if case.name == name:
                 return case
-        raise CohortError(self.folder, f"no case {name!r}", "one of its scans", "`covidlab inspect` lists them")
+        raise CovidlabError(self.folder, f"no case {name!r}", "one of its scans", "`covidlab inspect` lists them")
 
 
 def open_cohort(
@@ -63,58 +56,67 @@ def open_cohort(
 ) -> Cohort:
     """Open the cohort that the reader chose, or make the phantom.
 
-    Parameters
-    ----------
-    source : path, "phantom" or None
-        A folder with one folder of images and one of masks; None means the folder named in the environment
-        variable COVIDLAB_DATA, also where that is relative and this is a notebook in a folder of its own; and the
-        phantom where it is unset.
-    profile : "lesson" or "paper"
-        How large the phantom is (see `covidlab.phantom.writing`); other cohorts are as they are.
-    cases : str or collection of str
-        Only these: see `read_cohort`, which raises the same errors.
+    - `source`, path, "phantom" or None: a folder with one folder of images and one of masks; None means the folder
+      named in the environment variable COVIDLAB_DATA, also where that is relative and this is a notebook in a folder of
+      its own; and the phantom where it is unset.
+    - `profile`, "lesson" or "paper": how large the phantom is (see `covidlab.phantom.writing`); other cohorts are as
+      they are.
+    - `cases`, str or collection of str: only these: see `read_cohort`, which raises the same errors.
     """
     named = os.environ.get("COVIDLAB_DATA") or "phantom"
-    source = source or (named if named == "phantom" else named_in_environment(named))
+    source = source or (named if named == "phantom" else folders.named_in_environment(named))
     if str(source) != "phantom":
         return read_cohort(Path(source).expanduser(), cases)
     # Only here: reading somebody's own scans needs none of the phantom's imports.
     from covidlab.phantom import writing
 
-    folder = writing.write_cohort(phantom_folder(profile), profile=profile)
-    return replace(read_cohort(folder, cases), name=f"phantom-{profile}")
+    return read_cohort(writing.write_cohort(folders.phantom_folder(profile), profile=profile), cases)
 
 
 def read_cohort(folder: Path, cases: str | Collection[str] = "*") -> Cohort:
     """Pair the images and masks of a folder by name.
 
     `cases` is a shell pattern such as ``radiopaedia*``, or the names of the cases that a run was made with. Only a scan
-    that is taken needs a mask. Raises a CohortError, which says what to do, if the folder is missing, empty or
+    that is taken needs a mask. Raises a CovidlabError, which says what to do, if the folder is missing, empty or
     ambiguous, a named case or a mask is missing, or nothing matches the pattern.
     """
-    image_folder, mask_folder = image_and_mask_folders(folder)
-    images, masks = nifti_files(image_folder), nifti_files(mask_folder)
+    image_folder, mask_folder = folders.image_and_mask_folders(folder)
+    images, masks = folders.nifti_files(image_folder), folders.nifti_files(mask_folder)
     if not images:
-        raise CohortError(image_folder, "no .nii or .nii.gz file", "at least one scan", "put the scans there")
-    patients = named_patients(folder / "patients.csv", images)
+        raise CovidlabError(image_folder, "no .nii or .nii.gz file", "at least one scan", "put the scans there")
+    patients = folders.named_patients(folder / "patients.csv", images)
     by_pattern = isinstance(cases, str)
     wanted = [name for name in images if (fnmatch(name, cases) if by_pattern else name in cases)]
     if by_pattern and not wanted:
         found = f"no case named like {cases!r} among {len(images)} (the first is {next(iter(images))})"
         remedy = "quote the pattern and check it against `covidlab inspect`"
-        raise CohortError(folder, found, "a pattern that matches at least one case", remedy)
+        raise CovidlabError(folder, found, "a pattern that matches at least one case", remedy)
     if not by_pattern and (absent := sorted(set(cases) - set(wanted))):
         found, expected = f"no case {absent[0]}, and {len(absent)} missing in all", f"the {len(cases)} cases of the run"
-        raise CohortError(folder, found, expected, "name the folder that the run was made with")
+        raise CovidlabError(folder, found, expected, "name the folder that the run was made with")
     # Kaggle's copy of the record names scans its own way and masks as the record does.
-    masks |= {name: masks[record_name(name)] for name in wanted if name not in masks and record_name(name) in masks}
+    known = {name: folders.record_name(name) for name in wanted}
+    masks |= {name: masks[record] for name, record in known.items() if name not in masks and record in masks}
     missing = [name for name in wanted if name not in masks]
     if missing:
         image = images[missing[0]]
-        raise CohortError(
+        raise CovidlabError(
             mask_folder / image.name, f"no mask for {len(missing)} of {len(wanted)} scans",
             f"a mask of the same name as {image}", "add the mask, or leave the scan out with --cases",
         )  # fmt: skip
-    found = tuple(Case(name, patients.get(name, patient_of(name)), images[name], masks[name]) for name in wanted)
-    is_phantom = (folder / PHANTOM_MARKER).exists()
-    return Cohort("phantom" if is_phantom else folder.resolve().name, folder, found, is_phantom)
+    patients = {name: folders.patient_of(name) for name in wanted} | patients
+    found = tuple(Case(name, patients[name], images[name], masks[name]) for name in wanted)
+    if drawn := _phantom_name(folder / PHANTOM_MARKER):
+        return Cohort(drawn, folder, found, is_phantom=True)
+    return Cohort(folder.resolve().name, folder, found)
+
+
+def _phantom_name(marker: Path) -> str:
+    """A phantom has one name, wherever its folder lies and however it was opened; "" where there is no marker."""
+    if not marker.exists():
+        return ""
+    try:
+        drawn = json.loads(marker.read_text())
+        return folders.phantom_folder(drawn["profile"], drawn["seed"]).name
+    except (ValueError, KeyError, TypeError):
+        return "phantom"

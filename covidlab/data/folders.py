@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pooch
 
-from covidlab.errors import CohortError
+from covidlab.errors import CovidlabError
 
 # The record's own folder names first, then the usual ones, so that "one folder of images, one of masks" just works;
 # ct_scans and infection_mask are those of its copy on Kaggle.
@@ -38,8 +38,6 @@ def case_name(path: Path) -> str:
 def record_name(case_name: str) -> str:
     """The record's own name of a file, whichever copy of it the file comes from; any other name as it is.
 
-    Examples
-    --------
     >>> record_name("radiopaedia_org_covid-19-pneumonia-7_85703_0-dcm"), record_name("coronacases_org_001")
     ('radiopaedia_7_85703_0', 'coronacases_001')
     """
@@ -57,8 +55,6 @@ def patient_of(case_name: str) -> str:
     The phantom's are named phantom_patient_scan. Any other file is a patient of its own; a `patients.csv`
     beside the image folder (two columns, case and patient) says otherwise.
 
-    Examples
-    --------
     >>> patient_of("radiopaedia_10_85902_3"), patient_of("phantom_03_2"), patient_of("coronacases_001")
     ('10', 'phantom_03', 'coronacases_001')
     """
@@ -91,11 +87,11 @@ def phantom_folder(profile: str = "lesson", seed: int = 0) -> Path:
 
 
 def image_and_mask_folders(folder: Path) -> tuple[Path, Path]:
-    """The folder of images and that of masks in a cohort's folder; CohortError where one is missing."""
+    """The folder of images and that of masks in a cohort's folder; CovidlabError where one is missing."""
     layout = f"a folder {IMAGE_FOLDERS[0]} (or images) and a folder {MASK_FOLDERS[0]} (or masks)"
     if not folder.is_dir():
         what = "a file of that name" if folder.exists() else f"nothing of that name in {folder.absolute().parent}"
-        raise CohortError(folder, what, f"a folder that holds {layout}", "check the path")
+        raise CovidlabError(folder, what, f"a folder that holds {layout}", "check the path")
     images, masks = halves(folder)
     if images and masks:
         return images[0], masks[0]
@@ -107,7 +103,7 @@ def image_and_mask_folders(folder: Path) -> tuple[Path, Path]:
         remedy = f"only the folder of {'masks' if images else 'images'} is missing: put it beside {half[0].name}"
     elif deeper := first_folder_of_files(folder):
         remedy = f"name the folder that holds the scan's files, such as {deeper}"
-    raise CohortError(folder, there, layout, remedy)
+    raise CovidlabError(folder, there, layout, remedy)
 
 
 def halves(folder: Path) -> list[list[Path]]:
@@ -136,7 +132,7 @@ def nifti_files(folder: Path) -> dict[str, Path]:
     named: dict[str, Path] = {}
     for path in filter(is_nifti, sorted(folder.glob("[!.]*"))):
         if (twin := named.setdefault(case_name(path), path)) != path:
-            raise CohortError(path, f"{twin.name} too", "one file a case", "remove one of the two")
+            raise CovidlabError(path, f"{twin.name} too", "one file a case", "remove one of the two")
     return named
 
 
@@ -148,12 +144,12 @@ def named_patients(path: Path, names: Collection[str]) -> dict[str, str]:
         with path.open(newline="", encoding="utf-8-sig") as file:  # Excel puts a mark before UTF-8
             table = csv.DictReader(file)
             if not {"case", "patient"} <= set(table.fieldnames or ()):
-                raise CohortError(
+                raise CovidlabError(
                     path, f"columns {table.fieldnames}", "columns case and patient", "name them in line 1"
                 )
             rows = [(table.line_num, (row["case"] or "").strip(), (row["patient"] or "").strip()) for row in table]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise CohortError(path, f"no UTF-8 text ({error})", "a table as CSV in UTF-8", "save it as that") from error
+        raise CovidlabError(path, f"no UTF-8 text ({error})", "a table as CSV in UTF-8", "save it as that") from error
     patients: dict[str, str] = {}
     for line, case, patient in rows:
         row = f"{case!r} in line {line}"
@@ -161,10 +157,10 @@ def named_patients(path: Path, names: Collection[str]) -> dict[str, str]:
             continue  # a spreadsheet's empty rows
         if case not in names:
             found, expected = f"{row}, of which there is no scan", f"names of files such as {next(iter(names))}"
-            raise CohortError(path, found, expected, "correct the name, or delete the row")
+            raise CovidlabError(path, found, expected, "correct the name, or delete the row")
         if not patient:
-            raise CohortError(path, f"{row} without a patient", "a case and a patient in each row", "name the patient")
+            raise CovidlabError(path, f"{row} without a patient", "a case and a patient in each row", "name who")
         if case in patients:
-            raise CohortError(path, f"{row} a second time", "each case once", "delete one of the rows")
+            raise CovidlabError(path, f"{row} a second time", "each case once", "delete one of the rows")
         patients[case] = patient
     return patients

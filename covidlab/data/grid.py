@@ -16,8 +16,6 @@ from covidlab.data.volumes import Volume
 class GridFit:
     """How a slice of height x width lies on a square grid.
 
-    Examples
-    --------
     >>> GridFit(128, 630, 401).place
     (slice(0, 128, None), slice(23, 104, None))
     >>> GridFit(128, 315, 401, aspect=2.0).covered  # the same picture, every other row of it

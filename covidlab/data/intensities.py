@@ -51,15 +51,10 @@ def _in_hounsfield(values: np.ndarray, full_scale: float) -> np.ndarray:
 def window(slices: np.ndarray, level: float, width: float) -> np.ndarray:
     """Map a range of HU to 0..1, float32, as a radiologist's screen does.
 
-    Parameters
-    ----------
-    slices : uint8 array on the [-1250, 250] HU scale, or an array of any other dtype in HU
-    level, width : float
-        Centre and width of the range, HU. Lungs are read at about -500 and 1500, soft tissue at 40 and 400. A width
-        that is not positive is a ValueError.
+    - `slices`, uint8 array on the [-1250, 250] HU scale, or an array of any other dtype in HU
+    - `level`, `width`, float: centre and width of the range, HU. Lungs are read at about -500 and 1500, soft tissue at
+      40 and 400. A width that is not positive is a ValueError.
 
-    Examples
-    --------
     >>> window(np.array([-1250, -500, 250, 3000]), level=-500, width=1500).tolist()
     [0.0, 0.5, 1.0, 1.0]
     """
@@ -196,8 +191,6 @@ def unstretch(slices: np.ndarray) -> np.ndarray:
     Two points of the scale are known again: 0 is the darkest voxel, taken for air, and the grey of soft tissue. A
     straight line through both is the scale. Slices that were padded with less than air before come out too dark.
 
-    Examples
-    --------
     >>> unstretch(np.array([[[0.0, 9.0, 100.0, 100.0, 100.0]]])).ravel().round().tolist()
     [-1024.0, -930.0, 20.0, 20.0, 20.0]
     """

@@ -31,14 +31,13 @@ def patch_count(height: int, width: int) -> int:
     return max(0, height - paper.PATCH_SIZE + 1) * max(0, width - paper.PATCH_SIZE + 1)
 
 
-def slice_patches(slice_: np.ndarray, size: int = paper.PATCH_SIZE) -> np.ndarray:
+def slice_patches(slice_: np.ndarray) -> np.ndarray:
     """The patch around **every** pixel of a slice (height, width); beyond the border the slice is reflected.
 
     Returns a view of the reflected slice, (height, width, size, size): element (row, column) is the patch around that
-    pixel. Raises a ValueError if the size is even, or the slice too small to be reflected.
+    pixel. Raises a ValueError if the slice is too small to be reflected.
     """
-    if size < 1 or size % 2 == 0:
-        raise ValueError(f"a patch needs a centre pixel, so its size must be odd; found {size}")
+    size = paper.PATCH_SIZE
     if min(slice_.shape) <= size // 2:
         raise ValueError(f"a slice of {slice_.shape} is too small for patches of {size} x {size}")
     return np.lib.stride_tricks.sliding_window_view(np.pad(slice_, size // 2, mode="reflect"), (size, size))
@@ -50,15 +49,11 @@ def sample_places(masks: np.ndarray, slices: np.ndarray, patches: int, random: n
     First a slice is drawn, then a pixel of the wanted class in it. So one patient's wide lesion does not crowd out
     the small ones of the others.
 
-    Parameters
-    ----------
-    masks : uint8 array (slices, height, width), 0 or 1
-        May be a memory map.
-    slices : 1-D ndarray of int
-        Positions to draw from. A ValueError says that none of them shows a lesion, or all are nothing else.
-    patches : int
-        How many in all; an odd one is healthy.
-    random : numpy Generator
+    - `masks`, uint8 array (slices, height, width), 0 or 1: may be a memory map.
+    - `slices`, 1-D ndarray of int: positions to draw from. A ValueError says that none of them shows a lesion, or all
+      are nothing else.
+    - `patches`, int: how many in all; an odd one is healthy.
+    - `random`, numpy Generator
     """
     lesions = [np.flatnonzero(masks[k]) for k in slices]
     sizes, pixels = np.array([len(lesion) for lesion in lesions]), int(np.prod(masks.shape[1:]))

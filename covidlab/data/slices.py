@@ -21,8 +21,8 @@ from covidlab.data.folders import data_home
 from covidlab.data.grid import GridFit
 from covidlab.data.masks import read_mask
 from covidlab.data.volumes import read_volume
-from covidlab.errors import CohortError, VolumeError
-from covidlab.progress import nothing_to_do, track
+from covidlab.errors import CovidlabError, VolumeError
+from covidlab.progress import track
 
 # Raise it when the reading or resampling of slices changes: old caches are then built anew.
 FORMAT = 6
@@ -60,7 +60,7 @@ class SliceCache:
         """The positions of one case's slices, from feet to head."""
         found = np.flatnonzero(self.cases == name)
         if not found.size:
-            raise CohortError(name, "no slices", f"a case of {self.cohort}", "see `covidlab inspect`")
+            raise CovidlabError(name, "no slices", f"a case of {self.cohort}", "see `covidlab inspect`")
         return found
 
 
@@ -68,14 +68,14 @@ def open_slice_cache(cohort: Cohort, size: int = 128, root: Path | None = None) 
     """Open the cohort's cache on a square grid of `size` pixels a side, building it first where there is none.
 
     `root` is the folder that holds caches; by default ``cache`` under `covidlab.data.folders.data_home`. Raises a
-    VolumeError if a file of the cohort cannot be read, and leaves nothing behind then; a CohortError if the cache
+    VolumeError if a file of the cohort cannot be read, and leaves nothing behind then; a CovidlabError if the cache
     cannot be written, or read.
     """
     root = root or data_home() / "cache"
     folder = root / f"{cohort.name}-{size}-{_content_key(cohort, size)[:16]}"
     try:
         if folder.exists():
-            nothing_to_do(_title(size))
+            list(track((), _title(size)))  # a notebook shows the same, whether there was anything to do or not
         else:
             root.mkdir(parents=True, exist_ok=True)
             # Whoever shares the folder may build, too: so their lock is not private.
@@ -84,7 +84,7 @@ def open_slice_cache(cohort: Cohort, size: int = 128, root: Path | None = None) 
                     _build(cohort, size, folder)
         return _load(folder, cohort.name)
     except OSError as error:
-        raise CohortError(
+        raise CovidlabError(
             root, f"a folder that cannot be written, or read ({error.strerror})", "room for the slice cache",
             "free space or permissions there, or set COVIDLAB_HOME to another folder",
         ) from error  # fmt: skip

@@ -41,8 +41,6 @@ def split_by_slice(slices: int, seed: int = 0) -> Split:
     Neighbours of one patient are on both sides: this protocol leaks by design. The paper names no seed, so report
     several.
 
-    Examples
-    --------
     >>> [len(split_by_slice(939).part(name)) for name in PARTS]
     [718, 80, 141]
     """

@@ -26,9 +26,7 @@ class SurfaceScores:
 def border(mask: np.ndarray) -> np.ndarray:
     """Pixels of a mask that touch a pixel outside of it by a side; beyond the picture is outside.
 
-    Examples
-    --------
-    >>> border(np.ones((3, 3), bool)).sum()
+    >>> int(border(np.ones((3, 3), bool)).sum())
     8
     """
     return mask & ~ndimage.binary_erosion(mask)
@@ -42,14 +40,10 @@ def surface_scores(
     Borders are pixels, each counting once, not areas of a mesh. Written out since the library that published results
     use, DeepMind's surface-distance 0.1, fails on empty masks with NumPy 2.
 
-    Parameters
-    ----------
-    reference, prediction : bool or 0/1 arrays of the same shape, two or three dimensions
-    spacing : float or tuple of float
-        Of the pixels along each axis, mm; 1 for pixels.
-    tolerance : float
-        In the same unit. Take two pixels or more: with less, a shift by one pixel scores 1 or a third, as the pixel
-        happens to be a little smaller or larger than the tolerance.
+    - `reference`, `prediction`, bool or 0/1 arrays of the same shape, two or three dimensions
+    - `spacing`, float or tuple of float: of the pixels along each axis, mm; 1 for pixels.
+    - `tolerance`, float: in the same unit. Take two pixels or more: with less, a shift by one pixel scores 1 or a
+      third, as the pixel happens to be a little smaller or larger than the tolerance.
     """
     if reference.shape != prediction.shape:
         raise ValueError(f"reference has shape {reference.shape}, prediction {prediction.shape}: they must be equal")
@@ -114,8 +108,6 @@ def single_lesions(masks: np.ndarray) -> np.ndarray:
     0/1 (slices, height, width) -> uint8 (lesions, height, width), in the order of slices. Pixels that touch along an
     edge are one lesion.
 
-    Examples
-    --------
     >>> single_lesions(np.array([[[1, 1, 0, 1]], [[0, 0, 0, 0]]])).tolist()
     [[[1, 1, 0, 0]], [[0, 0, 0, 1]]]
     """

@@ -25,8 +25,6 @@ class Counts:
     prediction has no precision, and where both are empty there is no F1 either. Judge negative slices by
     `specificity`, which is always defined there.
 
-    Examples
-    --------
     >>> half = Counts(tp=1, fp=1, fn=1, tn=1)
     >>> half.precision, half.recall, half.f1, half.accuracy
     (0.5, 0.5, 0.5, 0.5)
@@ -87,8 +85,6 @@ def count(reference: np.ndarray, prediction: np.ndarray) -> Counts:
 
     `ValueError` if the shapes differ or a mask holds anything else: probabilities must be thresholded first.
 
-    Examples
-    --------
     >>> count(np.array([1, 1, 0, 0]), np.array([1, 0, 1, 0]))
     Counts(tp=1, fp=1, fn=1, tn=1)
     """

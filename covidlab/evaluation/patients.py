@@ -27,12 +27,14 @@ def patient_interval(table: SliceTable) -> Interval:
     interval is too narrow: it knows no other patients than these.
     """
     each = np.array([(one.tp, one.fp, one.fn) for one in table.by(table.patients).values()])
+    if len(each) < 2 or not each.any():
+        return Interval(table.pooled().f1, float("nan"), float("nan"), len(each))
     chosen = np.random.default_rng(0).integers(len(each), size=(DRAWINGS, len(each)))
     tp, fp, fn = each[chosen].sum(axis=1).T
     # A drawing of nothing but patients without lesion may have no score; `scipy.stats.bootstrap` would give up on all.
     some = 2 * tp + fp + fn > 0
     known = 2 * tp[some] / (2 * tp + fp + fn)[some]
-    low, high = np.percentile(known, [2.5, 97.5]) if len(each) > 1 and some.any() else (np.nan, np.nan)
+    low, high = np.percentile(known, [2.5, 97.5])
     return Interval(table.pooled().f1, float(low), float(high), len(each))
 
 
@@ -43,11 +45,6 @@ class Reliability:
     probability: np.ndarray  # float (bins,); mean probability of a bin
     share: np.ndarray  # float (bins,); share of its pixels that are lesion
     pixels: np.ndarray  # int (bins,)
-
-    @property
-    def expected_error(self) -> float:
-        """Mean distance between probability and share, weighted by pixels (expected calibration error)."""
-        return float(np.average(np.abs(self.probability - self.share), weights=self.pixels))
 
 
 def reliability(references: np.ndarray, probabilities: np.ndarray) -> Reliability:

@@ -21,12 +21,3 @@ from covidlab.exercises.nb06 import (
 from covidlab.exercises.nb07 import check_caught, check_patient_interval, check_without_specks
 from covidlab.exercises.nb08 import check_convolution_gflop
 from covidlab.exercises.nb09 import check_int8_megabytes, check_scored_slices
-
-__all__ = [
-    "check_area_of_scores", "check_best_band", "check_bottleneck_field", "check_bottleneck_weights", "check_caught",
-    "check_coarser_error", "check_convolution_gflop", "check_empty_mask_accuracy", "check_f1", "check_fourth_layer",
-    "check_haze_window", "check_hidden_leak", "check_int8_megabytes", "check_patient_interval", "check_patient_split",
-    "check_positive_fraction", "check_prior_shift", "check_recalibrated", "check_receptive_field",
-    "check_scored_slices", "check_smallest_thumbnail", "check_soft_dice", "check_stamp", "check_threshold_for_recall",
-    "check_told_apart_by_luck", "check_without_specks",
-]  # fmt: skip

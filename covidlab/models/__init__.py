@@ -11,9 +11,3 @@ from covidlab.models.segmenter import Segmenter, open_segmenter, predict_slices
 from covidlab.models.stages import gflop_per_slice, reach_after, reaches
 from covidlab.models.unet import light_unet, nano_unet
 from covidlab.models.weights_file import MODELS, WeightsInfo, save_weights
-
-__all__ = [
-    "Bilinear", "carry_weights", "classifier_in", "fcn8s", "gflop_per_slice", "layer_weights", "light_unet",
-    "MODELS", "nano_unet", "open_segmenter", "patch_cnn", "predict_file", "predict_slices", "reach_after",
-    "reaches", "save_weights", "Segmenter", "WeightsInfo",
-]  # fmt: skip

@@ -27,8 +27,6 @@ SKIPS = {32: (), 16: (4,), 8: (4, 3)}
 class Bilinear(keras.initializers.Initializer):
     """Start a transposed convolution of one map, with a square kernel, as bilinear interpolation.
 
-    Examples
-    --------
     >>> np.asarray(Bilinear()((4, 4, 1, 1)))[:, :, 0, 0][0].tolist()
     [0.0625, 0.1875, 0.1875, 0.0625]
     """
@@ -44,26 +42,16 @@ class Bilinear(keras.initializers.Initializer):
 def fcn8s(stride: int = 8, width: float = 1.0, dropout: float = 0.5, normalised: bool = False) -> keras.Model:
     """Build FCN-8s, or FCN-16s or FCN-32s, with fresh weights.
 
-    Parameters
-    ----------
-    stride : 32, 16 or 8
-        How coarse the scores are before the last upsampling: without skips, with pool4, with pool4 and pool3.
-    width : float
-        Multiplies every number of feature maps. 1.0 is the published network; a CPU wants 0.25 or less.
-    dropout : float in 0..1
-        After fc6 and after fc7.
-    normalised : bool
-        Whether batch normalisation follows every convolution but those that score: how it trains, see
-        `models.normalised`.
+    - `stride`, 32, 16 or 8: how coarse the scores are before the last upsampling: without skips, with pool4, with pool4
+      and pool3.
+    - `width`, float: multiplies every number of feature maps. 1.0 is the published network; a CPU wants 0.25 or less.
+    - `dropout`, float in 0..1: after fc6 and after fc7.
+    - `normalised`, bool: whether batch normalisation follows every convolution but those that score: how it trains, see
+      `models.normalised`.
 
-    Returns
-    -------
-    keras.Model
-        float32 (batch, height, width, 1) in 0..1 -> the same. Any height and width: the slice is padded with air, and
-        the probabilities are cropped back.
+    Returns keras.Model: float32 (batch, height, width, 1) in 0..1 -> the same. Any height and width: the slice is
+    padded with air, and the probabilities are cropped back.
 
-    Examples
-    --------
     >>> fcn8s(width=1 / 16).count_params()
     525807
     """
@@ -94,13 +82,8 @@ def fcn8s(stride: int = 8, width: float = 1.0, dropout: float = 0.5, normalised:
 def layer_weights(width: float = 1.0) -> dict[str, int]:
     """Count the weights of `fcn8s` by hand: the full network has too many to be built for a number.
 
-    Returns
-    -------
-    dict of layer name -> trainable numbers
-        In the order of computation; layers without weights are left out.
+    Returns dict of layer name -> trainable numbers: in the order of computation; layers without weights are left out.
 
-    Examples
-    --------
     >>> sum(layer_weights().values())
     134264547
     """
@@ -118,13 +101,9 @@ def layer_weights(width: float = 1.0) -> dict[str, int]:
 def carry_weights(source: keras.Model, target: keras.Model) -> list[str]:
     """Start a network, in place, from another one, as FCN-16s from FCN-32s: layers of the same name and shape.
 
-    Returns
-    -------
-    list of str
-        Layers of the target that have weights, and keep their own: those which the source does not have.
+    Returns list of str: layers of the target that have weights, and keep their own: those which the source does not
+    have.
 
-    Examples
-    --------
     >>> carry_weights(fcn8s(stride=32, width=1 / 64), fcn8s(stride=16, width=1 / 64))
     ['up2_to_pool4', 'score_pool4', 'up16']
     """

@@ -19,11 +19,8 @@ def patch_cnn(widths: Sequence[int] = (16, 32, 32), dropout: float = 0.2) -> ker
     as large as what is left, is the dense layer in the form of a convolution. Without pooling, so that the dense form
     is exact. The paper gives no layers: these are our choice.
 
-    Returns
-    -------
-    keras.Model
-        float32 (batch, 11, 11, 1) in 0..1 -> float32 (batch, 1, 1, 1): the probability that the centre is lesion. A
-        larger input gives the probabilities of all centres of patches inside it.
+    Returns keras.Model: float32 (batch, 11, 11, 1) in 0..1 -> float32 (batch, 1, 1, 1): the probability that the centre
+    is lesion. A larger input gives the probabilities of all centres of patches inside it.
     """
     left = paper.PATCH_SIZE - 2 * len(widths)
     if left < 1:
@@ -42,10 +39,8 @@ def dense_patch_cnn(**options) -> keras.Model:
     """The patch CNN, with options of `patch_cnn`, as what all other models are from the start: a model of slices, which
     are reflected beyond their border. The classifier in it shares its weights.
 
-    Returns
-    -------
-    keras.Model
-        float32 (batch, height, width, 1) in 0..1 -> float32 of the same shape, the probability at each pixel.
+    Returns keras.Model: float32 (batch, height, width, 1) in 0..1 -> float32 of the same shape, the probability at each
+    pixel.
     """
     classifier, half = patch_cnn(**options), paper.PATCH_SIZE // 2
     slices = keras.Input((None, None, 1), name="slice")

@@ -38,14 +38,10 @@ def predict_file(scan: Path, mask: Path, segmenter: Segmenter, look: Look | None
     """Segment one scan inside its lungs and write the mask beside its geometry: same shape, affine and header codes.
     Then `look`.
 
-    Raises
-    ------
-    VolumeError
-        If the scan cannot be read or the mask cannot be written; no partial file is left.
+    Raises VolumeError: if the scan cannot be read or the mask cannot be written; no partial file is left.
     """
     volume = read_scan(scan)
-    predicted = segmenter.predict(volume)
-    found, lungs = predicted.marked, predicted.lungs
+    found, lungs = segmenter.predict(volume)
     write_mask(mask, volume.from_display(found), like=volume)
     by_slice = np.count_nonzero(found, axis=(1, 2))
     if look:
@@ -60,22 +56,14 @@ def predict_file(scan: Path, mask: Path, segmenter: Segmenter, look: Look | None
 def predict_all(source: Path, target: Path, segmenter: Segmenter, look: Look | None = None) -> Iterator[Prediction]:
     """Segment one file into a file, or every scan of a folder into a folder.
 
-    Parameters
-    ----------
-    source : Path
-        A NIfTI file, a folder of them, or a folder with the DICOM slices of one series. A folder with both is the
-        series where the target is a file.
-    target : Path
-        A file name ending in .nii or .nii.gz for one scan; a folder for several, made if missing.
-    segmenter : Segmenter
-    look : callable, optional
-        See `predict_file`.
+    - `source`, Path: a NIfTI file, a folder of them, or a folder with the DICOM slices of one series. A folder with
+      both is the series where the target is a file.
+    - `target`, Path: a file name ending in .nii or .nii.gz for one scan; a folder for several, made if missing.
+    - `segmenter`, Segmenter
+    - `look`, callable: see `predict_file`.
 
-    Raises
-    ------
-    CovidlabError
-        If the folder holds no scan, or the target is the wrong kind of name. A scan of several that cannot be read
-        does not stop the others: the error comes after the last one, and names each.
+    Raises CovidlabError: if the folder holds no scan, or the target is the wrong kind of name. A scan of several that
+    cannot be read does not stop the others: the error comes after the last one, and names each.
     """
     pairs = _pairs(source, target)
     failed = []

@@ -14,7 +14,7 @@ from covidlab._tensorflow import keras, tf
 from covidlab.data.grid import GridFit
 from covidlab.data.lungs import Lungs, lung_mask
 from covidlab.data.volumes import Volume
-from covidlab.errors import WeightsError
+from covidlab.errors import CovidlabError
 from covidlab.models.weights_file import MODELS, WeightsInfo, read_info
 from covidlab.weights import find_weights
 
@@ -47,14 +47,6 @@ def _compiled(model: keras.Model):
         return model(tf.cast(batch, tf.float32) / 255, training=False)
 
     return call
-
-
-@dataclass(frozen=True, eq=False)
-class ScanMask:
-    """What is called lesion in a scan, and the lungs that it lies in."""
-
-    marked: np.ndarray  # bool (slices, rows, columns) in display orientation; False wherever `lungs.near` is
-    lungs: Lungs
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +87,8 @@ class Segmenter:
         """
         return self.mark(self.probabilities(images))
 
-    def predict(self, volume: Volume) -> ScanMask:
-        """The mask of a scan, on its own pixels and inside its lungs.
+    def predict(self, volume: Volume) -> tuple[np.ndarray, Lungs]:
+        """The mask of a scan on its own pixels, bool (slices, rows, columns) as displayed, and the lungs it lies in.
 
         Slices are resampled to the grid, inferred, taken back, then thresholded; what is marked farther than a small
         margin from the lungs is dropped (`covidlab.data.lungs.MARGIN`; not in the paper). A scan in which no lungs are
@@ -111,15 +103,14 @@ class Segmenter:
             # back.
             reached = portion.max(axis=(1, 2)) >= self.threshold
             marked[rows[reached]] = fit.from_grid(portion[reached]) >= self.threshold
-        marked &= lungs.near
-        return ScanMask(marked, lungs)
+        return marked & lungs.near, lungs
 
     def _on_grid(self, volume: Volume, fit: GridFit, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Positions of a few slices among those asked for, and their probabilities; the network works on the next ones
         while these are taken back."""
         with ThreadPoolExecutor(1) as worker:
             ahead = None
-            for portion in portions(rows):
+            for portion in portions(rows, PORTION):
                 slices = fit.to_grid(volume.slices(portion))
                 behind, ahead = ahead, (portion, worker.submit(self.probabilities, slices))
                 if behind:
@@ -128,24 +119,19 @@ class Segmenter:
                 yield ahead[0], ahead[1].result()
 
 
-def portions(rows: np.ndarray) -> Iterator[np.ndarray]:
+def portions(rows: np.ndarray, number: int) -> Iterator[np.ndarray]:
     """Positions of slices, a portion at a time."""
-    for start in range(0, len(rows), PORTION):
-        yield rows[start : start + PORTION]
+    for start in range(0, len(rows), number):
+        yield rows[start : start + number]
 
 
 def open_segmenter(named: str | Path | None = None) -> Segmenter:
     """Build the network that a weights file belongs to, with its weights and with what the file knows.
 
-    Parameters
-    ----------
-    named : str or Path, optional
-        A file, or one of the shipped ones by name (`covidlab.weights.SHIPPED`), the default one if none is named.
+    - `named`, str or Path: a file, or one of the shipped ones by name (`covidlab.weights.SHIPPED`), the default one if
+      none is named.
 
-    Raises
-    ------
-    WeightsError
-        As `read_info`, and if the weights do not fit the network they name.
+    Raises CovidlabError: as `read_info`, and if the weights do not fit the network they name.
     """
     path = find_weights(named)
     info = read_info(path)
@@ -159,5 +145,5 @@ def open_segmenter(named: str | Path | None = None) -> Segmenter:
             raise ValueError(lacking[0])
     except (ValueError, TypeError, OSError, KeyError) as error:
         found = f"weights that do not fit {info.model} ({str(error).splitlines()[0]})"
-        raise WeightsError(path, found, f"weights of {info.model}", "train again, or name another file") from error
+        raise CovidlabError(path, found, f"weights of {info.model}", "train again, or name another file") from error
     return Segmenter(network, info)

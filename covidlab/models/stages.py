@@ -32,8 +32,6 @@ def stages_of(model: keras.Model) -> tuple[Stage, ...]:
     """What a slice passes on its way through a functional model of one-input layers, concatenations and sums, in the
     order of computation.
 
-    Examples
-    --------
     >>> from covidlab.models import light_unet
     >>> [stage.stride for stage in stages_of(light_unet(widths=(2, 3))) if stage.kind == "max-pooling"]
     [2]
@@ -70,8 +68,6 @@ class Reach:
 def reach_after(windows: Sequence[tuple[int, int]]) -> tuple[int, int]:
     """Receptive field and stride, in pixels of the slice, after convolutions and poolings of (kernel, step) in a row.
 
-    Examples
-    --------
     Two convolutions of 3 x 3 see 5 pixels. After a pooling, the next sees 4 more at once, not 2.
 
     >>> reach_after([(3, 1), (3, 1)])
@@ -91,8 +87,6 @@ def reaches(model: keras.Model, last: str) -> tuple[Reach, ...]:
 
     `ValueError` if the model has no such layer, or two ways lead to it, or one that grows.
 
-    Examples
-    --------
     >>> from covidlab.models.patch_cnn import patch_cnn
     >>> reaches(patch_cnn(), "probability")[-1].field
     11
@@ -121,8 +115,6 @@ def gflop_per_slice(model: keras.Model, size: int) -> float:
     Counted in the graph that TensorFlow runs, so padding to a multiple of 16 is in it. Biases, activations, pooling
     and normalisation are left out: together they are about a hundredth.
 
-    Examples
-    --------
     >>> from covidlab.models import light_unet
     >>> round(gflop_per_slice(light_unet(), 630), 2)
     9.45

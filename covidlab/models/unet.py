@@ -22,27 +22,16 @@ def light_unet(
 ) -> keras.Model:
     """Build the light U-Net, with fresh weights.
 
-    Parameters
-    ----------
-    widths : sequence of int
-        Feature maps at each level, from the slice's own resolution down to the bottleneck.
-    dropout : float in 0..1
-        Share of bottleneck features dropped in training; the paper names no rate.
-    join : "concatenate" or "sum"
-        How a skip meets what comes up. The sum, as in FCN-8s, is here to be compared.
-    stride : int
-        Of the first convolution, and of the last: see `nano_unet`.
-    normalised : bool
-        Whether batch normalisation follows every convolution but the last: how it trains, see `models.normalised`.
+    - `widths`, sequence of int: feature maps at each level, from the slice's own resolution down to the bottleneck.
+    - `dropout`, float in 0..1: share of bottleneck features dropped in training; the paper names no rate.
+    - `join`, "concatenate" or "sum": how a skip meets what comes up. The sum, as in FCN-8s, is here to be compared.
+    - `stride`, int: of the first convolution, and of the last: see `nano_unet`.
+    - `normalised`, bool: whether batch normalisation follows every convolution but the last: how it trains, see
+      `models.normalised`.
 
-    Returns
-    -------
-    keras.Model
-        float32 (batch, height, width, 1) in 0..1 -> the same. Any height and width: the slice is padded with air, and
-        the probabilities are cropped back.
+    Returns keras.Model: float32 (batch, height, width, 1) in 0..1 -> the same. Any height and width: the slice is
+    padded with air, and the probabilities are cropped back.
 
-    Examples
-    --------
     >>> light_unet().count_params()
     486441
     """
@@ -73,7 +62,7 @@ def light_unet(
     return keras.Model(slices, CropLike(name="crop")([last(x), slices]), name=name)
 
 
-def nano_unet(widths: Sequence[int] = (8, 16, 32, 64), stride: int = 2, name: str = "nano_unet", **options):
+def nano_unet(widths: Sequence[int] = (8, 16, 32, 64), **options) -> keras.Model:
     """The light U-Net at a fifth of its arithmetic and a quarter of its size, for slow processors.
 
     Four fifths of a U-Net's time go into its upper levels, where maps are few and pixels many. So the first
@@ -82,12 +71,10 @@ def nano_unet(widths: Sequence[int] = (8, 16, 32, 64), stride: int = 2, name: st
     and a transposed convolution gives each of the 2 x 2 pixels its own probability. At 630 x 630 that is 1.81
     GFLOP instead of 9.45; the file is 0.57 MB.
 
-    Examples
-    --------
     >>> nano_unet().count_params()
     121089
     """
-    return light_unet(widths=widths, stride=stride, name=name, **options)
+    return light_unet(widths=widths, stride=2, name="nano_unet", **options)
 
 
 def _two_convolutions(x, width: int, name: str, normalised: bool, stride: int = 1):

@@ -7,14 +7,14 @@ as large) and carries one JSON attribute, so that a weights file alone is enough
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import h5py
 
 from covidlab._tensorflow import keras
 from covidlab.data.folders import patient_of
-from covidlab.errors import WeightsError
+from covidlab.errors import CovidlabError
 from covidlab.files import whole_file
 from covidlab.models.fcn8s import fcn8s
 from covidlab.models.patch_cnn import dense_patch_cnn
@@ -59,27 +59,26 @@ def save_weights(path: Path, model: keras.Model, info: WeightsInfo) -> None:
 def read_info(path: Path) -> WeightsInfo:
     """What a weights file says about itself.
 
-    `WeightsError` if it is missing, is no HDF5 file, or was not written by covidlab, or not by this version of it.
+    `CovidlabError` if it is missing, is no HDF5 file, or was not written by covidlab, or not by this version of it.
     """
     expected = "a .weights.h5 file that covidlab wrote"
     remedy = f"name the best.weights.h5 of a run, or one of {', '.join(SHIPPED)}"
     if not path.is_file():
-        raise WeightsError(path, "no such file", expected, remedy)
+        raise CovidlabError(path, "no such file", expected, remedy)
     try:
         with h5py.File(path, "r") as file:
             text = file.attrs.get(ATTRIBUTE)
     except OSError as error:
-        raise WeightsError(path, f"no readable HDF5 file ({str(error).splitlines()[0]})", expected, remedy) from error
+        raise CovidlabError(path, f"no readable HDF5 file ({str(error).splitlines()[0]})", expected, remedy) from error
     if text is None:
-        raise WeightsError(path, "an HDF5 file without covidlab's description", expected, remedy)
+        raise CovidlabError(path, "an HDF5 file without covidlab's description", expected, remedy)
     try:
-        found = json.loads(text)
-        info = _described(found)
+        info = _described(json.loads(text))
     except (ValueError, TypeError) as error:
         found = f"a description that cannot be used ({error}): it is damaged, or another version of covidlab wrote it"
-        raise WeightsError(path, found, expected, f"use that version, or {remedy}") from error
+        raise CovidlabError(path, found, expected, f"use that version, or {remedy}") from error
     if info.model not in MODELS:
-        raise WeightsError(path, f"weights of a model {info.model!r}", f"one of {', '.join(MODELS)}", remedy)
+        raise CovidlabError(path, f"weights of a model {info.model!r}", f"one of {', '.join(MODELS)}", remedy)
     return info
 
 
@@ -93,13 +92,14 @@ def _described(found: dict) -> WeightsInfo:
         raise ValueError(f"field {', '.join(strange)} is unknown here")
     if lacking := sorted(needed - found.keys()):
         raise ValueError(f"field {', '.join(lacking)} is missing")
-    info = WeightsInfo(**{**found, "seen": tuple(found.get("seen", ()))})
+    info = WeightsInfo(**found)
     right = {
+        "model": isinstance(info.model, str), "mirror": isinstance(info.mirror, bool),
+        "seen": isinstance(info.seen, list | tuple) and all(isinstance(case, str) for case in info.seen),
         "grid": isinstance(info.grid, int) and info.grid > 0, "options": isinstance(info.options, Mapping),
         "threshold": isinstance(info.threshold, (int, float)) and 0 <= info.threshold <= 1,
-        "smallest": isinstance(info.smallest, int), "mirror": isinstance(info.mirror, bool),
-        "intensities": info.intensities == known["intensities"].default,
+        "smallest": isinstance(info.smallest, int), "intensities": info.intensities == known["intensities"].default,
     }  # fmt: skip
     if wrong := [name for name, is_right in right.items() if not is_right]:
         raise ValueError(f"field {wrong[0]} is {getattr(info, wrong[0])!r}")
-    return info
+    return replace(info, seen=tuple(info.seen))

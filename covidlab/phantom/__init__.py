@@ -5,5 +5,3 @@ You need not read this wing to follow the course.
 
 from covidlab.phantom.findings import draw_findings
 from covidlab.phantom.writing import write_cohort
-
-__all__ = ["draw_findings", "write_cohort"]

@@ -33,8 +33,6 @@ def draw_findings() -> tuple[Finding, ...]:
 
     It is the back of one patient's right lung. Outside of its mask each equals the first.
 
-    Examples
-    --------
     >>> [finding.name for finding in draw_findings()][:3]
     ['healthy lung', 'ground-glass opacity', 'crazy paving']
     """

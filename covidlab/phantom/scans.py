@@ -72,8 +72,6 @@ def cohort_plans(profile: str = "lesson", seed: int = 0) -> tuple[ScanPlan, ...]
 def make_scan(plan: ScanPlan) -> Scan:
     """Draw one scan; the same plan gives the same voxels.
 
-    Examples
-    --------
     >>> scan = make_scan(cohort_plans()[6])
     >>> scan.image.shape, int(scan.mask.any(axis=(0, 1)).sum())
     ((128, 128, 30), 2)

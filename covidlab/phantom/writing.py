@@ -21,7 +21,7 @@ import nibabel as nib
 
 from covidlab.errors import CovidlabError
 from covidlab.phantom.scans import ScanPlan, cohort_plans, make_scan
-from covidlab.progress import nothing_to_do, track
+from covidlab.progress import track
 
 MARKER = "phantom.json"
 VERSION = 4  # raise it whenever the drawn voxels change: cohorts of another version are made anew
@@ -41,7 +41,7 @@ def write_cohort(folder: Path, profile: str = "lesson", seed: int = 0) -> Path:
     plans = cohort_plans(profile, seed)
     identity = {"profile": profile, "seed": seed, "version": VERSION, "plans": [asdict(plan) for plan in plans]}
     if _standing(folder, identity) == identity:
-        nothing_to_do(TITLE)
+        list(track((), TITLE))  # a notebook shows the same, whether there was anything to do or not
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

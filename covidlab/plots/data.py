@@ -1,9 +1,9 @@
-"""Plots of the data themselves: windows, tissues, planes, findings, levels of detail, splits.
+"""Plots of the data themselves: planes, levels of detail, splits.
 
 The visual grammar is that of `covidlab.plots.slices`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,38 +12,8 @@ from matplotlib.patches import Rectangle
 from covidlab.data.slices import SliceCache
 from covidlab.data.splits import PARTS, Split, shared_patients
 from covidlab.data.volumes import Volume
-from covidlab.phantom.findings import Finding
 from covidlab.plots.slices import WINDOW_SENTENCE, body_box, draw_slice, framed, outline, view
 from covidlab.plots.style import PART_COLOURS, REFERENCE, legend_below, new_figure
-
-
-def windows_figure(slice_: np.ndarray, windows: Mapping[str, tuple[float, float]], title: str) -> Figure:
-    """One slice, HU or uint8 on the [-1250, 250] HU scale, through several windows: (level, width) in HU by name."""
-    whole = body_box(slice_[None])
-    figure, (row,) = framed(1, len(windows), whole)
-    for axes, (name, (level, width)) in zip(row, windows.items()):
-        draw_slice(axes, slice_, f"{name}: level {level:g} HU, width {width:g} HU", (level, width))
-        view(axes, whole)
-    figure.suptitle(title, fontsize=9)
-    return figure
-
-
-def hounsfield_figure(values: np.ndarray, tissues: Mapping[str, tuple[float, float]], title: str) -> Figure:
-    """The share of voxels in steps of 25 HU, on a logarithmic scale, as air outnumbers everything else.
-
-    `values` is an array of HU, `tissues` the (lowest, highest) HU of some by name; they are drawn behind.
-    """
-    figure, ((axes,),) = new_figure(1, 1, 7.5, 3.1)
-    edges = np.arange(-1100, 701, 25)
-    share = np.histogram(values, edges)[0] / values.size
-    axes.stairs(np.where(share > 0, share, np.nan), edges, color="black", linewidth=1.2)
-    colours = ("0.80", "#56B4E9", "#F0E442", "#CC79A7", "#E69F00", "#009E73")
-    for (name, (low, high)), colour in zip(tissues.items(), colours):
-        axes.axvspan(low, high, color=colour, alpha=0.35, linewidth=0)
-        axes.text((low + high) / 2, 1.02, name, fontsize=8, rotation=30, transform=axes.get_xaxis_transform())
-    axes.set(xlabel="CT number, HU", ylabel="share of voxels", yscale="log", xlim=(edges[0], edges[-1]))
-    figure.suptitle(title, fontsize=9)
-    return figure
 
 
 def planes_figure(volume: Volume, slice_: int, row: int, column: int) -> Figure:
@@ -77,16 +47,6 @@ def planes_figure(volume: Volume, slice_: int, row: int, column: int) -> Figure:
             )  # fmt: skip
     spacing = "spacing unknown" if volume.spacing is None else f"voxel {across:.1f} x {down:.1f} x {through:.1f} mm"
     figure.suptitle(f"{spacing}; {WINDOW_SENTENCE}", fontsize=8)
-    return figure
-
-
-def findings_figure(findings: Sequence[Finding]) -> Figure:
-    """A row of drawn findings."""
-    figure, (row,) = new_figure(len(findings), 1, 2.3, 2.6)
-    for axes, finding in zip(row, findings):
-        draw_slice(axes, finding.hu, finding.name)
-    side = findings[0].pixel * len(findings[0].hu)
-    figure.suptitle(f"drawn, not scanned; {side:.0f} mm a side; {WINDOW_SENTENCE}", fontsize=8)
     return figure
 
 

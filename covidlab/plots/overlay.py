@@ -18,8 +18,6 @@ def overlaid_slices(marked: np.ndarray) -> np.ndarray:
     `marked` holds the number of marked pixels of each slice. Where there are none the slices come from all over the
     scan.
 
-    Examples
-    --------
     >>> overlaid_slices(np.array([0, 0, 4, 9, 0, 1])).tolist()
     [2, 3, 5]
     """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from covidlab.evaluation.counts import PAPER_SCORES, Counts
+from covidlab.evaluation.counts import Counts
 from covidlab.plots.style import MODEL_COLOURS, PART_COLOURS, new_figure
 
 if TYPE_CHECKING:  # a history is only read here, and TensorFlow takes seconds
@@ -31,20 +31,6 @@ def history_figure(history: "Sequence[Epoch]", title: str) -> Figure:
     score.set(xlabel="updates", ylabel="validation F1", ylim=(0, 1))
     score.legend(frameon=False, loc="lower right")
     figure.suptitle(title, fontsize=9)
-    return figure
-
-
-def scores_figure(counts: Mapping[str, Counts], title: str) -> Figure:
-    """The paper's Figs. 5 and 6 for one model: four scores on the parts train, validation and test."""
-    figure, ((axes,),) = new_figure(1, 1, 6.5, 3.0)
-    places = np.arange(len(PAPER_SCORES))
-    for offset, (part, pooled) in zip((-0.27, 0.0, 0.27), counts.items()):
-        bars = axes.bar(places + offset, pooled.scores().values(), 0.25, color=PART_COLOURS[part], label=part)
-        axes.bar_label(bars, fmt="%.2f", fontsize=8)
-    axes.set_xticks(places, [SCORE_NAMES[name] for name in PAPER_SCORES])
-    axes.set(ylim=(0, 1.12), ylabel="score, pooled pixels")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False)
-    axes.set_title(title, fontsize=9)
     return figure
 
 

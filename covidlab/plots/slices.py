@@ -151,23 +151,9 @@ def _draw_whole(axes: Axes, slice_, reference, marked, whole: Box, title: str) -
     return near
 
 
-def mark_centre(axes: Axes, slice_: np.ndarray) -> None:
-    """A square around the middle pixel of a slice or patch."""
-    # Pixel centres lie at whole numbers, so a pixel reaches half a unit to each side.
-    corner = [side // 2 - 0.5 for side in reversed(slice_.shape)]
-    axes.add_patch(Rectangle(corner, 1, 1, fill=False, color=PREDICTION, linewidth=2))
-
-
-def outline_figure(slices: np.ndarray, references: np.ndarray, titles: Sequence[str], centre: bool = False) -> Figure:
-    """Slices or patches with the outline of their reference.
-
-    `centre` marks the middle pixel of each: of a patch it is the one in question.
-    """
-    columns = 4 if centre else 2 if len(slices) == 4 else min(len(slices), 3)  # patches are small
-    figure = outlined(slices, references, titles, columns, REFERENCE)
-    for axes, slice_ in zip(figure.axes if centre else (), slices):
-        mark_centre(axes, slice_)
-    return figure
+def outline_figure(slices: np.ndarray, references: np.ndarray, titles: Sequence[str]) -> Figure:
+    """Slices with the outline of their reference."""
+    return outlined(slices, references, titles, 2 if len(slices) == 4 else min(len(slices), 3), REFERENCE)
 
 
 def outlined(slices, masks, titles, columns: int, colour: str, style: str = "-") -> Figure:

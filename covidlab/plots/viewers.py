@@ -26,7 +26,6 @@ from covidlab.plots.slices import (
     Box,
     body_box,
     draw_slice,
-    mark_centre,
     outline,
     tint_errors,
     view,
@@ -105,21 +104,13 @@ def slice_viewer(
     The reference is outlined in the first panel; each further panel colours what one model found, missed and marked
     falsely. Three fit beside the reference.
 
-    Parameters
-    ----------
-    images : uint8 array (slices, rows, columns)
-        On the [-1250, 250] HU scale.
-    titles : sequence of str
-        Case and number of each slice.
-    references : 0/1 array of the same shape
-    predictions : mapping of model name to 0/1 array of the same shape, optional
-    start : int
-        Which slice is shown first.
+    - `images`, uint8 array (slices, rows, columns): on the [-1250, 250] HU scale.
+    - `titles`, sequence of str: case and number of each slice.
+    - `references`, 0/1 array of the same shape
+    - `predictions`, mapping of model name to 0/1 array of the same shape
+    - `start`, int: which slice is shown first.
 
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
+    Raises ValueError: if the shapes differ.
     """
     predictions = predictions or {}
     _check_shapes({"slices": images, "reference": references, **predictions})
@@ -161,23 +152,14 @@ def threshold_viewer(
 ) -> Viewer:
     """Move a threshold, from which probability on a pixel is marked: the mask that it makes, precision, recall and F1.
 
-    Parameters
-    ----------
-    images : uint8 array (slices, rows, columns)
-        On the [-1250, 250] HU scale.
-    references : 0/1 array of the same shape
-    probabilities : float array of the same shape, in 0..1
-    shown : int
-        Which of the slices is drawn; the scores pool all of them.
-    title : str
-        Case and number of the drawn slice.
-    chosen : float
-        The threshold that validation chose; a line of its own among the scores.
+    - `images`, uint8 array (slices, rows, columns): on the [-1250, 250] HU scale.
+    - `references`, 0/1 array of the same shape
+    - `probabilities`, float array of the same shape, in 0..1
+    - `shown`, int: which of the slices is drawn; the scores pool all of them.
+    - `title`, str: case and number of the drawn slice.
+    - `chosen`, float: the threshold that validation chose; a line of its own among the scores.
 
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
+    Raises ValueError: if the shapes differ.
     """
     _check_shapes({"slices": images, "references": references, "probabilities": probabilities})
     thresholds = np.union1d(THRESHOLDS, chosen)
@@ -218,20 +200,12 @@ def threshold_viewer(
 def patch_picker(image: np.ndarray, reference: np.ndarray, row: int, column: int, title: str) -> Viewer:
     """Choose a pixel: the patch of 11 x 11 around it, and the class of its centre.
 
-    Parameters
-    ----------
-    image : uint8 array (rows, columns)
-        On the [-1250, 250] HU scale. Beyond its border it is reflected.
-    reference : 0/1 array of the same shape
-    row, column : int
-        The pixel at first.
-    title : str
-        Case and number of the slice.
+    - `image`, uint8 array (rows, columns): on the [-1250, 250] HU scale. Beyond its border it is reflected.
+    - `reference`, 0/1 array of the same shape
+    - `row`, `column`, int: the pixel at first.
+    - `title`, str: case and number of the slice.
 
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
+    Raises ValueError: if the shapes differ.
     """
     _check_shapes({"slice": image, "reference": reference})
     size = paper.PATCH_SIZE
@@ -247,7 +221,7 @@ def patch_picker(image: np.ndarray, reference: np.ndarray, row: int, column: int
         left.add_patch(Rectangle((column - half - 0.5, row - half - 0.5), size, size, fill=False, color=PREDICTION))
         patch, lesion = patches[row, column], lesions[row, column]
         draw_slice(right, patch, f"the patch, {size} x {size} pixels")
-        mark_centre(right, patch)
+        right.add_patch(Rectangle((half - 0.5, half - 0.5), 1, 1, fill=False, color=PREDICTION, linewidth=2))
         outline(right, lesion, REFERENCE)
         centre = "lesion" if lesion[half, half] else "healthy"
         lesion_pixels = f"{np.count_nonzero(lesion)} of the patch's {size**2} pixels are lesion"

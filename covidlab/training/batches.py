@@ -36,9 +36,7 @@ def training_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed
     """The batches of some updates of a training, by default of all: shuffled passes over the slices, given by their
     positions. A batch depends on the update's number, not on where one starts.
 
-    Returns
-    -------
-    tf.data.Dataset of (float32 (batch, size, size, 1) in 0..1, float32 (batch, size, size, 1), 0 or 1)
+    Returns tf.data.Dataset of (float32 (batch, size, size, 1) in 0..1, float32 (batch, size, size, 1), 0 or 1).
     """
     random, wanted = np.random.default_rng(seed), recipe.updates * recipe.batch_size
     passes = [random.permutation(slices) for _ in range(-(-wanted // len(slices)))]
@@ -63,9 +61,8 @@ def training_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed
 def patch_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: int, updates: range | None = None):
     """As `training_batches` for the patch CNN: `batch_size` patches an update, half of them around a lesion pixel.
 
-    Returns
-    -------
-    tf.data.Dataset of (float32 (batch, 11, 11, 1) in 0..1, float32 (batch, 1, 1, 1), 0 or 1: the centre is lesion)
+    Returns tf.data.Dataset of (float32 (batch, 11, 11, 1) in 0..1, float32 (batch, 1, 1, 1), 0 or 1: the centre is
+    lesion).
     """
 
     @lru_cache(maxsize=1)
@@ -91,13 +88,9 @@ def patch_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed: i
 def augmented(images, masks, seed, strength: float = 1.0):
     """Turn, zoom, shift and mirror a batch as two scans of people may differ; never upside down.
 
-    Parameters
-    ----------
-    images, masks : float32 (batch, size, size, 1)
-        In 0..1, and 0 or 1; so is what is returned.
-    seed : int64 (2,)
-    strength : float
-        At 1 up to 7 degrees, 7 % zoom, 4 % shift, 10 % contrast and 4 % brightness; at 2 twice that.
+    - `images`, `masks`, float32 (batch, size, size, 1): in 0..1, and 0 or 1; so is what is returned.
+    - `seed`, int64 (2,)
+    - `strength`, float: at 1 up to 7 degrees, 7 % zoom, 4 % shift, 10 % contrast and 4 % brightness; at 2 twice that.
     """
     batch, size = tf.shape(images)[0], images.shape[1]
     seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 7), num=7)
@@ -141,8 +134,6 @@ def undersample(
     slice of the cohort whether it shows lesion. So many negative slices stay for each positive one, chosen by the seed:
     0 keeps none, as the paper did, None all. `ValueError` if no training slice is positive.
 
-    Examples
-    --------
     >>> undersample(np.arange(4), np.array([True, False, True, False])).tolist()
     [0, 2]
     """
@@ -161,19 +152,13 @@ def disturb_borders(masks: np.ndarray, pixels: float, seed: int = 0) -> np.ndarr
     its opposite, so lesions neither grow nor shrink on average, however small they are. A border that moved along its
     distance map instead would grow small lesions, since there is more room outside of a disc than inside.
 
-    Parameters
-    ----------
-    masks : 0/1 array (slices, height, width)
-    pixels : float
-        Typical displacement of the border (standard deviation across it), at most twice that; 0 changes nothing.
+    - `masks`, 0/1 array (slices, height, width)
+    - `pixels`, float: typical displacement of the border (standard deviation across it), at most twice that; 0 changes
+      nothing.
 
-    Returns
-    -------
-    uint8 array of the same shape
-        A lesion of which no pixel would be left keeps the outline it had; an empty slice stays empty.
+    Returns uint8 array of the same shape: a lesion of which no pixel would be left keeps the outline it had; an empty
+    slice stays empty.
 
-    Examples
-    --------
     >>> square = np.zeros((1, 16, 16), np.uint8); square[0, 4:12, 4:12] = 1
     >>> bool((disturb_borders(square, 0) == square).all())
     True

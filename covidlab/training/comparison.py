@@ -56,9 +56,9 @@ def typical_slices(test: TestSlices, cases: np.ndarray, number: int = 3) -> np.n
     for share in np.linspace(0.3, 0.9, number if len(ordered) else 0):
         # Of a case that is not shown yet, the slice whose size comes nearest to the wanted one.
         wanted = int(share * (len(ordered) - 1))
-        candidates = ordered[np.argsort(np.abs(np.arange(len(ordered)) - wanted), kind="stable")]
-        shown = {cases[k] for k in chosen}
-        chosen.append(next((k for k in candidates if cases[k] not in shown), candidates[0]))
+        near = ordered[np.argsort(np.abs(np.arange(len(ordered)) - wanted), kind="stable")]
+        candidates, shown = [k for k in near if k not in chosen], {cases[k] for k in chosen}
+        chosen += [k for k in candidates if cases[k] not in shown][:1] or candidates[:1]
     return np.array(chosen, dtype=int)
 
 

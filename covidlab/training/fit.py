@@ -7,7 +7,7 @@ that was killed goes on where it stopped and ends where it would have ended.
 
 import csv
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -34,25 +34,19 @@ HISTORY, STATE = "history.csv", "state.weights.h5"
 def train(
     model: keras.Model, cache: SliceCache, split: Split, recipe: Recipe, folder: Path,
     save_best: Callable[[Epoch], None], twin: keras.Model | None = None,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> list[Epoch]:  # fmt: skip
     """Fit a fresh model, or go on with a training that was interrupted.
 
     Validation alone chooses the epoch and the threshold; the test part is not looked at here. Returns the whole
     history, that of interrupted parts included.
 
-    Parameters
-    ----------
-    model : keras.Model
-        With fresh weights; it ends with the weights of the last epoch, not of the best. The patch CNN in its dense
-        form learns from patches and is validated on slices; all other models learn from what they are used on.
-    folder : Path
-        Holds history.csv and, until the training has ended, state.weights.h5 (weights and optimiser).
-    save_best : callable
-        Called after each epoch that is better on validation than all before it.
-    twin : keras.Model, optional
-        The same network built with `normalised=True`: it learns, and the model has its folded weights after each epoch.
-    callbacks : sequence of keras.callbacks.Callback, called too
+    - `model`, keras.Model: with fresh weights; it ends with the weights of the last epoch, not of the best. The patch
+      CNN in its dense form learns from patches and is validated on slices; all other models learn from what they are
+      used on.
+    - `folder`, Path: holds history.csv and, until the training has ended, state.weights.h5 (weights and optimiser).
+    - `save_best`, callable: called after each epoch that is better on validation than all before it.
+    - `twin`, keras.Model: the same network built with `normalised=True`: it learns, and the model has its folded
+      weights after each epoch.
     """
     slices = training_slices(cache, split, recipe)
     learner, batches = learner_and_batches(model, twin)
@@ -69,7 +63,7 @@ def train(
             last = f"validation F1 {history[-1].validation_f1:.2f}" if history else ""
             fitted = learner.fit(
                 batches(learnt_from, slices, recipe, split.seed, updates), steps_per_epoch=len(updates),
-                callbacks=[_every_tenth(show, updates, recipe.updates, last), *callbacks], shuffle=False, verbose=0,
+                callbacks=[_every_tenth(show, updates, recipe.updates, last)], shuffle=False, verbose=0,
             )  # fmt: skip
             if twin is not None:
                 settle(twin, cache.images[some])

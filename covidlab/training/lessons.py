@@ -8,14 +8,15 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from covidlab.data.slices import SliceCache
 from covidlab.tables import markdown
 from covidlab.training.fit import HISTORY
 from covidlab.training.recipe import Config
-from covidlab.training.runs import WEIGHTS, Run, asked_for, read_run, run_experiment, write_json
-from covidlab.weights import FOLDER
+from covidlab.training.runs import Run, asked_for, read_run, run_experiment, write_json
+from covidlab.weights import BEST, FOLDER
 
 LESSONS = FOLDER / "lessons"
 
@@ -25,11 +26,17 @@ def lesson_run(config: Config, cache: SliceCache) -> Run:
 
     Scores of one that comes along are those of the training that was shipped, on the phantom as it was drawn then.
     """
-    wanted, folder = asked_for(config, cache), Path(tempfile.mkdtemp(prefix="lesson-"))
+    wanted, folder = asked_for(config, cache), Path(_scratch().name)
     for name, kept in kept_runs().items():
         if wanted.items() <= kept["config"].items():
             return read_run(unpack(name, kept, folder / name))
     return run_experiment(config, cache, folder)
+
+
+@lru_cache(maxsize=1)
+def _scratch() -> tempfile.TemporaryDirectory:
+    """A folder for this process, removed when it ends."""
+    return tempfile.TemporaryDirectory(prefix="lessons-")
 
 
 def kept_runs() -> dict[str, dict]:
@@ -39,11 +46,11 @@ def kept_runs() -> dict[str, dict]:
 
 def unpack(name: str, kept: Mapping, folder: Path) -> Path:
     """Write such a run into a folder as `run_experiment` does: it gains reports, and the package may not be written."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     write_json(folder / "config.json", kept["config"])
     write_json(folder / "scores.json", kept["scores"])
     (folder / HISTORY).write_text("\n".join(kept["history"]) + "\n", encoding="utf-8")
-    shutil.copyfile(LESSONS / f"{name}.weights.h5", folder / WEIGHTS)
+    shutil.copyfile(LESSONS / f"{name}.weights.h5", folder / BEST)
     return folder
 
 

@@ -32,8 +32,7 @@ from covidlab.training.batches import training_slices
 from covidlab.training.fit import HISTORY, read_history, train
 from covidlab.training.recipe import Config, Epoch, Recipe
 from covidlab.training.thresholds import count_slices
-
-WEIGHTS = "best.weights.h5"
+from covidlab.weights import BEST
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ class Run:
     @property
     def weights(self) -> Path:
         """The file of the epoch that validation chose."""
-        return self.folder / WEIGHTS
+        return self.folder / BEST
 
     @property
     def segmenter(self) -> Segmenter:
@@ -98,10 +97,8 @@ def run_experiment(config: Config, cache: SliceCache, home: Path) -> Run:
     The cache is of the cohort and the grid that the config names. Asked the same again, a finished run is read, and an
     interrupted one gone on with. One that has learnt nothing is never kept, nor read, without a `RuntimeWarning`.
 
-    Raises
-    ------
-    CovidlabError
-        If the folder cannot be written, or another process is at work in it; if no training slice shows a lesion.
+    Raises CovidlabError: if the folder cannot be written, or another process is at work in it; if no training slice
+    shows a lesion.
     """
     split = config.split(cache)
     try:
@@ -145,10 +142,10 @@ def _train_and_score(config: Config, cache: SliceCache, split: Split, folder: Pa
 
     def save_best(epoch: Epoch) -> None:
         about = {"trained_on": config.sentence, "seen": seen, "options": dict(config.options)}
-        save_weights(folder / WEIGHTS, model, WeightsInfo(config.model, config.grid, epoch.threshold, **about))
+        save_weights(folder / BEST, model, WeightsInfo(config.model, config.grid, epoch.threshold, **about))
 
     history = train(model, cache, split, config.recipe, folder, save_best, twin)
-    best, counts = open_segmenter(folder / WEIGHTS), {}
+    best, counts = open_segmenter(folder / BEST), {}
     for part in PARTS:
         (counts[part],) = count_slices(best.network, cache, split.part(part), np.array([best.threshold]))
     run = Run(folder, config, counts, best.threshold, tuple(history), leak_sentence(split, cache.patients))
@@ -164,10 +161,7 @@ def _train_and_score(config: Config, cache: SliceCache, split: Split, folder: Pa
 def read_run(folder: Path) -> Run:
     """Read a finished run; a `RuntimeWarning` says of one that it has learnt nothing.
 
-    Raises
-    ------
-    CovidlabError
-        If the folder holds none.
+    Raises CovidlabError: if the folder holds none.
     """
     try:
         asked = json.loads((folder / "config.json").read_text())

@@ -5,15 +5,10 @@ import numpy as np
 from covidlab._tensorflow import keras
 from covidlab.data.slices import SliceCache
 from covidlab.evaluation.counts import Counts, count_at
-from covidlab.models.segmenter import predict_slices
+from covidlab.models.segmenter import portions, predict_slices
 
 # Close together at the end: a model that has learnt from balanced patches calls half of all pixels likely lesion.
 THRESHOLDS = np.round(np.concatenate([np.arange(0.05, 0.95, 0.05), np.arange(0.95, 0.996, 0.005)]), 3)
-
-
-def portions(slices: np.ndarray) -> list[np.ndarray]:
-    """Positions of slices, a few at a time, so that the probabilities of a 630-pixel cohort are never held at once."""
-    return np.array_split(slices, max(1, len(slices) // 64))
 
 
 def count_slices(
@@ -21,7 +16,7 @@ def count_slices(
 ) -> list[Counts]:
     """Pooled counts of a network on slices of a cache, at each threshold; `mirror` as in `predict_slices`."""
     total = [Counts()] * len(thresholds)
-    for portion in portions(slices):
+    for portion in portions(slices, 64):  # the probabilities of a 630-pixel cohort are never held at once
         probabilities = predict_slices(network, cache.images[portion], mirror=mirror)
         counts = count_at(thresholds, cache.masks[portion], probabilities)
         total = [one + more for one, more in zip(total, counts)]

@@ -9,7 +9,7 @@ from covidlab.data.cohorts import open_cohort, read_cohort
 from covidlab.data.folders import data_home, patient_of, record_name
 from covidlab.data.inspection import inspect_cohort
 from covidlab.data.scans import is_single_scan
-from covidlab.errors import CohortError
+from covidlab.errors import CovidlabError
 from tests.conftest import write_scan
 
 
@@ -65,7 +65,7 @@ def test_a_row_of_the_patients_file_that_is_not_understood_is_refused(tmp_path):
         ("file,who\na,Ada\n", "columns .*; expected columns case and patient"),
     ):
         (tmp_path / "patients.csv").write_text(text, encoding="latin-1")
-        with pytest.raises(CohortError, match=f"patients.csv: found {found}"):
+        with pytest.raises(CovidlabError, match=f"patients.csv: found {found}"):
             read_cohort(tmp_path)
 
 
@@ -86,7 +86,7 @@ def test_a_folder_that_is_no_cohort_is_refused_with_what_to_do(tmp_path):
         (empty, "found nothing: it is empty"),
         (no_scans, "found no .nii or .nii.gz file"),
     ):
-        with pytest.raises(CohortError, match=f"{folder.name}.*{words}.*expected"):
+        with pytest.raises(CovidlabError, match=f"{folder.name}.*{words}.*expected"):
             open_cohort(folder)
 
 
@@ -94,12 +94,12 @@ def test_a_missing_mask_is_named_and_a_scan_that_is_not_taken_needs_none(tmp_pat
     _, mask = write_scan(tmp_path, "one")
     write_scan(tmp_path, "two")
     mask.unlink()
-    with pytest.raises(CohortError, match="one.nii.gz: found no mask for 1 of 2 scans"):
+    with pytest.raises(CovidlabError, match="one.nii.gz: found no mask for 1 of 2 scans"):
         read_cohort(tmp_path)
     for cases in ("t*", ("two",)):
         assert [case.name for case in open_cohort(tmp_path, cases=cases).cases] == ["two"]
     for cases, found in (("three", "no case named like 'three' among 2"), (("two", "three"), "no case three, and 1")):
-        with pytest.raises(CohortError, match=found):
+        with pytest.raises(CovidlabError, match=found):
             open_cohort(tmp_path, cases=cases)
 
 
@@ -111,7 +111,7 @@ def test_the_variable_switches_the_data_and_is_found_from_a_notebooks_folder_too
     assert open_cohort().folder == tmp_path / "data" / "mine" and data_home() == tmp_path / "data"
     assert not open_cohort().is_phantom
     monkeypatch.setenv("COVIDLAB_DATA", "data/absent")
-    with pytest.raises(CohortError, match=f"nothing of that name in {tmp_path / 'notebooks' / 'data'}"):
+    with pytest.raises(CovidlabError, match=f"nothing of that name in {tmp_path / 'notebooks' / 'data'}"):
         open_cohort()
 
 
@@ -119,10 +119,10 @@ def test_a_folder_that_is_nearly_one_of_cases_is_told_what_is_missing(tmp_path):
     write_scan(tmp_path / "data" / "mine", "a")
     (tmp_path / "data" / "README.txt").touch()
     assert not is_single_scan(tmp_path / "data")
-    with pytest.raises(CohortError, match=r"name the folder in it: .*mine"):
+    with pytest.raises(CovidlabError, match=r"name the folder in it: .*mine"):
         read_cohort(tmp_path / "data")
     shutil.rmtree(tmp_path / "data" / "mine" / "masks")
-    with pytest.raises(CohortError, match="only the folder of masks is missing: put it beside images"):
+    with pytest.raises(CovidlabError, match="only the folder of masks is missing: put it beside images"):
         read_cohort(tmp_path / "data" / "mine")
 
 
@@ -149,5 +149,5 @@ def test_a_mask_that_lies_elsewhere_makes_its_case_unusable(tmp_path):
 
 def test_a_case_is_had_by_its_name(cohort):
     assert [cohort[case.name] for case in cohort.cases] == list(cohort.cases)
-    with pytest.raises(CohortError, match="no case 'nobody'"):
+    with pytest.raises(CovidlabError, match="no case 'nobody'"):
         cohort["nobody"]

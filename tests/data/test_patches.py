@@ -31,10 +31,7 @@ def test_every_pixel_has_a_window_with_itself_in_the_middle():
     np.testing.assert_array_equal(patches[6, 8], image[1:12, 3:14])
 
 
-def test_a_window_without_a_centre_or_larger_than_its_slice_is_refused():
-    for size in (0, 10):
-        with pytest.raises(ValueError, match="odd"):
-            slice_patches(np.zeros((30, 30)), size)
+def test_a_window_larger_than_its_slice_is_refused():
     with pytest.raises(ValueError, match="too small"):
         slice_patches(np.zeros((5, 30)))
 

@@ -6,7 +6,7 @@ import pytest
 
 from covidlab.data.cohorts import read_cohort
 from covidlab.data.slices import grid_spacing, open_slice_cache
-from covidlab.errors import CohortError, CovidlabError, VolumeError
+from covidlab.errors import CovidlabError, VolumeError
 from tests.conftest import SIDE, SLICES, write_scan
 
 
@@ -17,7 +17,7 @@ def test_the_cache_holds_every_slice_with_its_case_and_patient(cache, cohort):
     np.testing.assert_array_equal(cache.positive, [z % 3 != 0 for z in cache.z])
     np.testing.assert_array_equal(cache.positive_pixels, cache.masks.sum(axis=(1, 2)))
     assert len(cache.case("someone_else")) == SLICES
-    with pytest.raises(CohortError, match="nobody"):
+    with pytest.raises(CovidlabError, match="nobody"):
         cache.case("nobody")
 
 
@@ -63,7 +63,7 @@ def test_a_killed_build_is_built_again(tmp_path, monkeypatch):
 
 def test_a_cache_folder_that_cannot_be_written_is_named(cohort, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(CohortError, match="cannot be written"):
+    with pytest.raises(CovidlabError, match="cannot be written"):
         open_slice_cache(cohort, SIDE, tmp_path / "file" / "cache")
 
 
@@ -108,5 +108,5 @@ def test_a_cache_that_cannot_be_read_is_named(cohort, tmp_path):
     # For whoever runs tests as root no mode forbids reading; a folder in a file's place does for everybody.
     (folder / "slices.csv").unlink()
     (folder / "slices.csv").mkdir()
-    with pytest.raises(CohortError, match=r"cache: found a folder that cannot be written, or read \(Is a directory\)"):
+    with pytest.raises(CovidlabError, match=r"found a folder that cannot be written, or read \(Is a directory\)"):
         open_slice_cache(cohort, SIDE, tmp_path / "cache")

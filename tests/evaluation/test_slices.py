@@ -157,7 +157,6 @@ def test_reliability_by_hand():
     np.testing.assert_allclose(seen.probability, [0.05, 0.45, 2.9 / 3])
     np.testing.assert_allclose(seen.share, [0, 1, 2 / 3])
     assert seen.pixels.tolist() == [2, 1, 3]
-    assert seen.expected_error == pytest.approx((2 * 0.05 + 0.55 + 3 * 0.3) / 6)
 
 
 def test_quartiles_leave_out_what_is_not_defined_and_know_that_infinite_is_the_worst():

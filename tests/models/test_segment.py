@@ -95,7 +95,7 @@ def test_a_mask_lies_where_the_model_saw_the_lesion(tmp_path, codes):
 def test_a_mask_is_of_both_answers_where_the_threshold_is(tmp_path):
     write_blob(tmp_path / "scan.nii.gz")
     volume, model = read_volume(tmp_path / "scan.nii.gz"), marks_columns_on_the_right()
-    alone = segmenter(model).predict(volume).marked
+    alone = segmenter(model).predict(volume)[0]
     np.testing.assert_array_equal(alone[..., :16], False)
     np.testing.assert_array_equal(alone[..., 16:], True)
     # Left to right and right to left is 0.5 everywhere.
@@ -112,7 +112,7 @@ def test_spots_smaller_than_the_weights_believe_are_not_marked(tmp_path):
     nib.save(nib.Nifti1Image(hu, None, image.header), tmp_path / "scan.nii.gz")
     volume, model = read_volume(tmp_path / "scan.nii.gz"), marks_bright_pixels()
     for smallest, believed in ((1, hu == 240), (2, hu == 240), (3, blob)):
-        mask = volume.from_display(segmenter(model, smallest=smallest).predict(volume).marked)
+        mask = volume.from_display(segmenter(model, smallest=smallest).predict(volume)[0])
         np.testing.assert_array_equal(mask, believed)
 
 
@@ -180,7 +180,7 @@ def test_a_mask_made_in_portions_is_the_volumes_probabilities_at_the_threshold(c
     for threshold in np.median(whole), np.median(whole.max(axis=(1, 2))):
         chosen = segmenter(model, grid=16, threshold=float(threshold))
         # What lies on the threshold itself may fall on either side.
-        assert np.count_nonzero(chosen.predict(volume).marked != (whole >= chosen.threshold)) <= 2
+        assert np.count_nonzero(chosen.predict(volume)[0] != (whole >= chosen.threshold)) <= 2
 
 
 @pytest.mark.usefixtures("all_is_lung")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from skimage.measure import label
 
 from covidlab.data.folders import patient_of
-from covidlab.errors import WeightsError
+from covidlab.errors import CovidlabError
 from covidlab.models import MODELS, light_unet
 from covidlab.models.segmenter import Segmenter, open_segmenter
 from covidlab.models.weights_file import WeightsInfo, read_info, save_weights
@@ -44,7 +44,7 @@ def test_what_is_no_weights_file_is_refused(tmp_path):
         ("text", "no readable HDF5 file"),
         ("foreign", "an HDF5 file without covidlab's description"),
     ]:
-        with pytest.raises(WeightsError, match=f"{name}.weights.h5: found {found}"):
+        with pytest.raises(CovidlabError, match=f"{name}.weights.h5: found {found}"):
             read_info(tmp_path / f"{name}.weights.h5")
 
 
@@ -78,7 +78,7 @@ def test_weights_that_do_not_fit_or_are_of_another_version_are_refused_in_one_li
     for words, change in FOREIGN.items():
         path.write_bytes(whole)
         describe(path, change)
-        with pytest.raises(WeightsError, match=f"{words}.*expected") as caught:
+        with pytest.raises(CovidlabError, match=f"{words}.*expected") as caught:
             open_segmenter(path)
         assert "\n" not in str(caught.value)
 
@@ -88,7 +88,7 @@ def test_a_file_that_lacks_a_layer_is_refused_and_no_random_weights_are_taken(sa
     with h5py.File(path, "a") as file:
         layers = file["layers"]
         del layers[next(name for name in layers if "vars" in layers[name] and len(layers[name]["vars"]))]
-    with pytest.raises(WeightsError, match="do not fit light_unet"):
+    with pytest.raises(CovidlabError, match="do not fit light_unet"):
         open_segmenter(path)
 
 
@@ -114,7 +114,7 @@ def test_shipped_weights_load_and_say_what_they_have_seen(name):
 
 
 def test_weights_are_named_or_a_path(tmp_path):
-    assert find_weights() == SHIPPED["light_unet"].path
+    assert find_weights() == SHIPPED["light_unet"]
     assert find_weights(tmp_path / "phantom") == tmp_path / "phantom" and licence_of(tmp_path) is None
 
 

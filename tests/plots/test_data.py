@@ -8,27 +8,11 @@ import numpy as np
 from covidlab.data.slices import SliceCache
 from covidlab.data.splits import Split
 from covidlab.data.volumes import read_volume
-from covidlab.phantom.findings import Finding
 from covidlab.plots import data
 
 
 def titles(figure):
     return [axes.get_title() for axes in figure.axes]
-
-
-def test_each_window_is_named_and_only_the_grey_differs():
-    slice_ = np.array([[-1000, -500], [0, 400]], np.int16)
-    figure = data.windows_figure(slice_, {"lung": (-500, 1500), "soft tissue": (40, 400)}, "a case, slice 1")
-    assert titles(figure)[1] == "soft tissue: level 40 HU, width 400 HU"
-    lung, soft = (axes.images[0].get_array() for axes in figure.axes)
-    np.testing.assert_allclose(lung, [[1 / 6, 0.5], [5 / 6, 1]], atol=1e-6)
-    np.testing.assert_allclose(soft, [[0, 0], [0.4, 1]], atol=1e-6)
-
-
-def test_the_histogram_holds_shares_of_all_voxels():
-    figure = data.hounsfield_figure(np.array([-1000, -1000, 0, 50]), {"air": (-1050, -950)}, "a case")
-    values = figure.axes[0].patches[0].get_data().values
-    assert np.nanmax(values) == 0.5 and np.nansum(values) == 1
 
 
 def test_planes_are_right_way_up_and_in_proportion(tmp_path):
@@ -79,10 +63,3 @@ def test_a_split_is_drawn_slice_by_slice():
     assert [tuple(ends[:, 0]) for ends in train] == [(0, 0), (1, 1)]  # z
     heights = [ends[1, 1] - ends[0, 1] for ends in test]
     assert heights[0] > heights[1]  # the slice with lesion
-
-
-def test_findings_are_named_under_what_they_are():
-    findings = [Finding(name, np.zeros((10, 10)), np.zeros((10, 10), bool), 0.7) for name in ("healthy lung", "x")]
-    figure = data.findings_figure(findings)
-    assert titles(figure) == ["healthy lung", "x"]
-    assert figure.get_suptitle().startswith("drawn, not scanned; 7 mm a side")

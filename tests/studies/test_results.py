@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from covidlab.errors import CovidlabError
-from covidlab.tables import Provenance, markdown, mean_and_range, read_table, write_table
+from covidlab.tables import markdown, mean_and_range, provenance, read_table, write_table
 from tools.prose import page_text, read_page
 
 RESULTS = Path(__file__).resolve().parents[2] / "studies" / "results"
@@ -14,7 +14,7 @@ MEASURED = ROOT / "docs" / "measured.md"
 ROWS = [{"model": "light_unet", "F1": "0.87"}, {"model": "fcn8s", "F1": "0.80"}]
 
 
-WHERE = Provenance.here(command="covidlab study x", data="phantom", protocol="slice", grid="128 px", seeds="0, 1")
+WHERE = provenance(command="covidlab study x", data="phantom", protocol="slice", grid="128 px", seeds="0, 1")
 
 
 def test_a_table_says_where_its_numbers_come_from_and_is_read_again(tmp_path):

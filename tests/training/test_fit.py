@@ -13,6 +13,7 @@ from covidlab.data.splits import split_by_slice
 from covidlab.evaluation.counts import Counts
 from covidlab.models import light_unet, predict_slices
 from covidlab.models.patch_cnn import dense_patch_cnn
+from covidlab.training import fit
 from covidlab.training.batches import (
     augmented,
     patch_batches,
@@ -61,13 +62,17 @@ class Snapshot(keras.callbacks.Callback):
 
 @pytest.mark.parametrize("build", [small_unet, small_patch_cnn])
 def test_a_killed_training_ends_where_it_would_have_ended_and_a_finished_one_is_not_repeated(
-    cache, tmp_path, recwarn, build
+    cache, tmp_path, recwarn, monkeypatch, build
 ):
     recipe = replace(RECIPE, updates=5)  # the last epoch is shorter
     split = split_by_slice(len(cache), seed=0)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     straight, kept = fresh_model(build), []
-    history = train(straight, cache, split, recipe, whole, kept.append, callbacks=[Snapshot(whole, parts)])
+    every_tenth = fit._every_tenth
+    snapshot = Snapshot(whole, parts)
+    monkeypatch.setattr(fit, "_every_tenth", lambda *_: snapshot)
+    history = train(straight, cache, split, recipe, whole, kept.append)
+    monkeypatch.setattr(fit, "_every_tenth", every_tenth)
     assert [epoch.updates for epoch in history] == [2, 4, 5] and recipe.epochs == 3
     assert kept[-1].validation_f1 == max(epoch.validation_f1 for epoch in history)
     assert not [one for one in recwarn if "ran out of data" in str(one.message)]

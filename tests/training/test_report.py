@@ -14,16 +14,9 @@ from covidlab.evaluation.counts import Counts
 from covidlab.models.segmenter import Segmenter
 from covidlab.models.weights_file import WeightsInfo
 from covidlab.training.recipe import Config
-from covidlab.training.report import (
-    border_summary,
-    case_rows,
-    judge_weights,
-    nsd_tolerance,
-    report_rows,
-    report_run,
-    slice_borders,
-)  # fmt: skip
+from covidlab.training.report import case_rows, judge_weights
 from covidlab.training.runs import rounded
+from studies.report import border_summary, nsd_tolerance, report_rows, report_run, slice_borders
 from studies.tables import over_seeds
 from tests.chest import chest, write_chest
 from tests.conftest import SIDE, SLICES, marks_bright_pixels, untrained_run, write_scan
