@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from covidlab.errors import CovidlabError
+from covidlab.errors import CovidlabError, reason
 from covidlab.files import whole_file
 
 
@@ -88,7 +88,7 @@ def read_table(path: Path) -> list[dict[str, str]]:
     try:
         rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
     except OSError as error:
-        found = f"no table ({error.strerror})"
+        found = f"no table ({reason(error)})"
         raise CovidlabError(path, found, "a .csv under studies/results/", "look into that folder") from error
     if not rows:
         raise CovidlabError(path, "a table without a row", "a line of column names and rows", "write it again")
