@@ -1,12 +1,16 @@
-"""A file that is there whole or as it was before: written under a scratch name beside it, then renamed."""
+"""A file that is there whole or as it was before: written under a scratch name beside it, then renamed. And a dataclass
+out of what such a file says in JSON."""
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import MISSING, fields
 from pathlib import Path
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
-from covidlab.errors import CovidlabError
+from covidlab.errors import CovidlabError, reason
 
 
 @contextmanager
@@ -26,10 +30,39 @@ def whole_file(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise CovidlabError(
             path,
-            f"a place that cannot be written ({error.strerror or error})",
+            f"a place that cannot be written ({reason(error)})",
             "room for a file in a folder with write permission",
             "free space, or choose another folder",
         ) from error
     finally:
         with suppress(OSError):  # most often there is nothing left to remove
             scratch.unlink()
+
+
+def from_json(kind: type, found: dict):
+    """A dataclass with the fields that JSON has, lists as tuples. Numbers are finite and not negative.
+
+    A ValueError names a field that is unknown, missing or of another type than the class says.
+    """
+    known, types = {one.name: one for one in fields(kind)}, get_type_hints(kind)
+    needed = {name for name, one in known.items() if one.default is one.default_factory is MISSING}
+    if not isinstance(found, dict):
+        raise ValueError(f"no fields, but {str(found)[:40]!r}")
+    if strange := sorted(found.keys() - known.keys()):
+        raise ValueError(f"field {', '.join(strange)} is unknown here")
+    if lacking := sorted(needed - found.keys()):
+        raise ValueError(f"field {', '.join(lacking)} is missing")
+    for name, value in found.items():
+        if not _fits(value, types[name]):
+            raise ValueError(f"field {name} is {str(value)[:40]!r}")
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()})
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if get_origin(kind) is UnionType:
+        return any(_fits(value, one) for one in get_args(kind))
+    if get_origin(kind) is Sequence:
+        return isinstance(value, list | tuple) and all(_fits(one, *get_args(kind)) for one in value)
+    if kind in (int, float):
+        return type(value) in (int, kind) and 0 <= value < 2**63  # nan is neither
+    return isinstance(value, kind)

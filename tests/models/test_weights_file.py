@@ -59,7 +59,7 @@ FOREIGN = {  # how a description is changed, and what is said of it
     "do not fit light_unet .* unexpected keyword": lambda text: text.replace("widths", "filters"),
     "found weights of a model 'u_net'": lambda text: text.replace("light_unet", "u_net"),
 } | {
-    f"({words}).*another version of covidlab": change
+    f"another version of covidlab .({words})": change
     for words, change in {
         "field pooling is unknown here": lambda text: json.dumps(json.loads(text) | {"pooling": "max"}),
         "field cut is unknown here": lambda text: text.replace('"threshold"', '"cut"'),
