@@ -30,11 +30,8 @@ def reason(error: Exception) -> str:
 
 @contextmanager
 def refused(kind: type[CovidlabError], subject: str | PathLike, found: str, expected: str, remedy: str) -> Iterator:
-    """Read a file with other people's readers: whatever these raise of a damaged one becomes one error of a kind.
-
-    Nobody knows all that they raise, and their warnings tell nobody what to do: they are dropped. Only reading belongs
-    into the block, since a bug of ours would be called a damaged file.
-    """
+    """Whatever other people's readers raise of a damaged file, which nobody knows, becomes one error of a kind; their
+    warnings are dropped. Only reading belongs into the block: a bug of ours would be called a damaged file."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

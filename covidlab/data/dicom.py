@@ -191,8 +191,7 @@ def _ct_slices(folder: Path) -> tuple[list, list[str]]:
                 one = pydicom.dcmread(BytesIO(content if DEFLATED not in content else b""), force=True)
                 one.filename, one.buffer = str(path), None
                 lacking = _lacking(one)
-                # pydicom makes values of bytes only when they are asked for: those that no slice needs, too.
-                [str(one.get(name)) for name in (*SHARED, *ACQUISITION)]
+                [str(one.get(name)) for name in (*SHARED, *ACQUISITION)]  # only now pydicom looks into these
         except Exception:  # what pydicom raises depends on where a file is damaged
             lacking = "has no readable header"
         if lacking:
@@ -282,14 +281,12 @@ def _hounsfield(one) -> np.ndarray:
     slope, intercept = (usual if one.get(name) in (None, "") else float(one.get(name))
                         for name, usual in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0)))  # fmt: skip
     with refused(VolumeError, one.filename, "pixels that cannot be unpacked", SERIES, CONVERT):
-        check_size(one.filename, (one.Columns, one.Rows), 4 * one.SamplesPerPixel)
         hu = one.pixel_array.astype(np.float32) * slope + intercept
         if hu.ndim != 2:
             raise ValueError(f"an array {hu.shape} for one slice")
         if np.count_nonzero(np.abs(hu) <= 32768) < 0.99 * hu.size:  # metal may lie beyond, no slice
-            found = f"HU from {hu.min():g} to {hu.max():g}"
-            remedy = "correct its RescaleSlope and RescaleIntercept, or leave it out"
-            raise VolumeError(one.filename, found, "HU, which 16 bits hold", remedy)
+            found, remedy = f"HU from {hu.min():g} to {hu.max():g}", "correct its RescaleSlope and RescaleIntercept"
+            raise VolumeError(one.filename, found, "HU that 16 bits hold", remedy)
         return _as_int16(hu).T
 
 

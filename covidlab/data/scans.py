@@ -1,5 +1,6 @@
 """One scan, whichever form it has: a NIfTI file, or the DICOM slices of one series in a folder or in a .zip."""
 
+import shutil
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -45,7 +46,8 @@ def _read_zipped(path: Path) -> Volume:
                 raise VolumeError(path, f"files of {size:,} bytes when unpacked", f"{LARGEST:,} at most", remedy)
             # All into one folder, by number: names may come twice, or point out of it.
             for k, member in enumerate(members):
-                Path(folder, f"{k:06d}").write_bytes(archive.read(member))
+                with archive.open(member) as packed, Path(folder, f"{k:06d}").open("wb") as file:
+                    shutil.copyfileobj(packed, file)
         try:
             return replace(read_series(Path(folder)), path=path)
         except VolumeError as error:

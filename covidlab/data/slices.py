@@ -21,7 +21,7 @@ from covidlab.data.folders import data_home
 from covidlab.data.grid import GridFit
 from covidlab.data.masks import read_mask
 from covidlab.data.volumes import read_volume
-from covidlab.errors import CohortError, VolumeError, reason
+from covidlab.errors import CohortError, VolumeError, reason, refused
 from covidlab.progress import nothing_to_do, track
 
 # Raise it when the reading or resampling of slices changes: old caches are then built anew.
@@ -108,13 +108,9 @@ def _content_key(cohort: Cohort, size: int) -> str:
     for case in cohort.cases:
         digest.update(f"\n{case.name} {case.patient}".encode())
         for path in (case.image, case.mask):
-            try:
-                with path.open("rb") as file:
-                    digest.update(hashlib.file_digest(file, "sha256").digest())
-            except OSError as error:
-                found = f"a file that cannot be read ({reason(error)})"
-                remedy = "put the file there, or leave the case out with --cases"
-                raise VolumeError(path, found, "a NIfTI file", remedy) from error
+            found, remedy = "a file that cannot be read", "put the file there, or leave the case out with --cases"
+            with refused(VolumeError, path, found, "a NIfTI file", remedy), path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
 
 

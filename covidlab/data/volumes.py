@@ -24,8 +24,7 @@ NIFTI, AGAIN = "a NIfTI volume, .nii or .nii.gz", "copy or download the file aga
 
 LARGEST = 2**31  # bytes of voxels as stored: 1024 x 1024 x 1023 of 16 bits, more than any chest CT has
 UNZIPPED = 1032  # bytes that one byte of a zip can become, by the way zips are made
-HEADER = 540  # bytes of the longer of NIfTI's two
-BEHIND = 2**20  # bytes that may follow the voxels, unread
+HEADER, BEHIND = 540, 2**20  # bytes of the longer of NIfTI's two headers, and bytes that may follow the voxels, unread
 
 # nibabel repairs small faults of a header and logs each; what matters is found here.
 nib.imageglobals.logger.setLevel("CRITICAL")
@@ -149,10 +148,8 @@ def read_nifti(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, li
 
 
 def _opened(path: Path) -> nib.Nifti1Image:
-    """The image in a file, unzipped as a whole, up to the checksum at its end, where nibabel would not come.
-
-    No more is unzipped than the header claims, and that only where the file can hold it.
-    """
+    """The image in a file, unzipped up to the checksum at the end, where nibabel would not come; no more than a header
+    claims, and that only where the file can hold it."""
     size, named_zipped = path.stat().st_size, path.suffix == ".gz"
     with path.open("rb") as stored, gzip.GzipFile(fileobj=stored) if named_zipped else nullcontext(stored) as file:
         start = stored.read(HEADER)
@@ -161,28 +158,22 @@ def _opened(path: Path) -> nib.Nifti1Image:
         zipped = start.startswith(b"\x1f\x8b")
         if zipped and not named_zipped:
             raise VolumeError(path, "a compressed file named as a plain one", NIFTI, f"rename it to {path.name}.gz")
-        if named_zipped and not zipped and _nifti_kind(start):
+        if named_zipped and not zipped and _kind(start):
             raise VolumeError(path, "a plain file named as compressed", NIFTI, f"rename it to {path.stem}")
         stored.seek(0)
-        try:
-            kind, claimed = _claimed(path, file.read(HEADER))
-        except (VolumeError, nib.spatialimages.HeaderDataError):
-            all(file.read(BEHIND) for _ in range(LARGEST // BEHIND))  # a wrong checksum further on says more
-            raise
+        kind, claimed = _claimed(path, file.read(HEADER))
         if claimed > min(LARGEST, size * (UNZIPPED if zipped else 1)):
             raise EOFError(f"its header claims {claimed:,} bytes, the file has {size:,}")
         file.seek(0)
         content = file.read(claimed + BEHIND)
-        if (fewer := len(content) < claimed) or file.read(1):
-            raise EOFError(f"its header claims {claimed:,} bytes, it holds {'fewer' if fewer else 'more'}")
+        if len(content) < claimed or file.read(1):
+            raise EOFError(f"its header claims {claimed:,} bytes, and it holds fewer, or many more")
     return kind.from_bytes(_with_a_rotation(path, kind.header_class, content))
 
 
 def _claimed(path: Path, start: bytes) -> tuple[type[nib.Nifti1Image], int]:
-    """Which NIfTI a file is, and how many bytes its header claims up to the end of its voxels; refused where those are
-    no scan's."""
-    kind = _nifti_kind(start)
-    if not kind:
+    """Which NIfTI a file is, and how many bytes its header claims; refused where those are no scan's."""
+    if not (kind := _kind(start)):
         raise VolumeError(path, "no NIfTI header (is it text, or another format?)", NIFTI, AGAIN)
     header = kind.header_class(start[: kind.header_class.template_dtype.itemsize], check=False)
     shape, dtype = header.get_data_shape(), header.get_data_dtype()
@@ -194,12 +185,11 @@ def check_size(path: Path, shape: tuple[int, ...], itemsize: int) -> int:
     """The bytes of voxels that a header claims; a VolumeError, before anything is allocated, for too many."""
     claimed = math.prod(map(int, shape)) * itemsize
     if claimed > LARGEST:
-        found = f"a header that claims {sides(shape)} voxels, {claimed / 2**30:.3g} GiB"
-        raise VolumeError(path, found, f"{LARGEST >> 30} GiB at most", "crop the scan, or write it again")
+        raise VolumeError(path, f"a claim of {sides(shape)} voxels", f"at most {LARGEST >> 30} GiB", "crop the scan")
     return claimed
 
 
-def _nifti_kind(content: bytes) -> type[nib.Nifti1Image] | None:
+def _kind(content: bytes) -> type[nib.Nifti1Image] | None:
     kinds = (nib.Nifti1Image, nib.Nifti2Image)
     return next((kind for kind in kinds if kind.header_class.may_contain_header(content)), None)
 

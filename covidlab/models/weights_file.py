@@ -26,8 +26,7 @@ MODELS = {"patch_cnn": dense_patch_cnn, "fcn8s": fcn8s, "light_unet": light_unet
 
 ATTRIBUTE = "covidlab"
 
-# What a description may ask for, so that a damaged one does not ask for more memory than there is: pixels a side, and
-# for maps of a layer and layers that are told by them what the published U-Net has.
+# What a description may ask memory for: pixels a side, maps of a layer and layers of the published U-Net.
 LARGEST_GRID, MOST_MAPS, MOST_LAYERS = 2048, 1024, 8
 
 
