@@ -4,6 +4,9 @@ Each says which file, what was found, what was expected and what to do, in one l
 line prints that line and exits with status 2; anything else that escapes is a bug of ours.
 """
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 
 
@@ -17,6 +20,28 @@ class CovidlabError(ValueError):
     def __init__(self, subject: str | PathLike, found: str, expected: str, remedy: str):
         self.subject, self.told = str(subject), (found, expected, remedy)
         super().__init__(f"{subject}: found {found}; expected {expected}; {remedy}.")
+
+
+def reason(error: Exception) -> str:
+    """What an exception says, in one line of at most 200 characters; its kind where it says nothing."""
+    said = getattr(error, "strerror", None) or str(error)
+    return next(iter(said.splitlines()), "")[:200] or type(error).__name__
+
+
+@contextmanager
+def refused(kind: type[CovidlabError], subject: str | PathLike, found: str, expected: str, remedy: str) -> Iterator:
+    """Whatever other people's readers raise of a damaged file, which nobody knows, becomes one error of a kind; their
+    warnings are dropped. Only reading belongs into the block: a bug of ours would be called a damaged file."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except CovidlabError:
+        raise
+    except PermissionError as error:
+        raise kind(subject, "a file that may not be opened", expected, "ask its owner for leave to read it") from error
+    except Exception as error:
+        raise kind(subject, f"{found} ({reason(error)})", expected, remedy) from error
 
 
 class VolumeError(CovidlabError):

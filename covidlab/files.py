@@ -1,12 +1,15 @@
-"""A file that is there whole or as it was before: written under a scratch name beside it, then renamed."""
+"""A file that is there whole or as it was before: written under a scratch name beside it, then renamed. And a dataclass
+out of what such a file says in JSON."""
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
-from covidlab.errors import CovidlabError
+from covidlab.errors import CovidlabError, reason
 
 
 @contextmanager
@@ -26,10 +29,30 @@ def whole_file(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise CovidlabError(
             path,
-            f"a place that cannot be written ({error.strerror or error})",
+            f"a place that cannot be written ({reason(error)})",
             "room for a file in a folder with write permission",
             "free space, or choose another folder",
         ) from error
     finally:
         with suppress(OSError):  # most often there is nothing left to remove
             scratch.unlink()
+
+
+def from_json(kind: type, found: dict):
+    """A dataclass of what JSON says of it, lists as tuples; some error where a field is not as the class says, or a
+    number is negative or not finite."""
+    made = kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()})
+    for name, wanted in get_type_hints(kind).items():
+        if not _fits(getattr(made, name), wanted):
+            raise ValueError(f"field {name} is {str(getattr(made, name))[:40]!r}")
+    return made
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if get_origin(kind) is UnionType:
+        return any(_fits(value, one) for one in get_args(kind))
+    if get_origin(kind) is Sequence:
+        return isinstance(value, tuple) and all(_fits(one, *get_args(kind)) for one in value)
+    if kind in (int, float):
+        return type(value) in (int, kind) and 0 <= value < 2**63  # nan is neither
+    return isinstance(value, kind)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from covidlab.errors import CovidlabError
+from covidlab.errors import CovidlabError, refused
 from covidlab.files import whole_file
 
 
@@ -70,11 +70,8 @@ def write_table(
 
 def read_table(path: Path) -> list[dict[str, str]]:
     """The rows, column to text, of a .csv that `write_table` wrote; a CovidlabError if there is none, or no row."""
-    try:
+    with refused(CovidlabError, path, "no table", "a .csv under studies/results/", "look into that folder"):
         rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
-    except OSError as error:
-        found = f"no table ({error.strerror})"
-        raise CovidlabError(path, found, "a .csv under studies/results/", "look into that folder") from error
     if not rows:
         raise CovidlabError(path, "a table without a row", "a line of column names and rows", "write it again")
     return rows

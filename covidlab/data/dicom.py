@@ -3,10 +3,10 @@
 Needs pydicom, the extra `dicom`. Enhanced multi-frame files and segmentations are not read: convert those to NIfTI.
 """
 
-import struct
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,8 +14,8 @@ import nibabel as nib
 import numpy as np
 
 from covidlab.data.folders import first_folder_of_files, is_nifti
-from covidlab.data.volumes import Volume, as_volume
-from covidlab.errors import VolumeError
+from covidlab.data.volumes import Volume, as_volume, check_size
+from covidlab.errors import VolumeError, refused
 
 SERIES = "a folder with the .dcm slices of one CT series"
 CONVERT = "convert the series to NIfTI with dcm2niix and name that file"
@@ -39,6 +39,8 @@ ACQUISITION = (
     "SliceThickness", "ContrastBolusAgent", "PixelSpacing",
 )  # fmt: skip
 
+DEFLATED = b"1.2.840.10008.1.2.1.99"  # how such a file says that it is zipped as a whole, to any size
+
 # How far a slice may lie from where even spacing puts it: in pixels along rows and columns, and in slices.
 UNEVEN = (0.25, 0.25, 0.1)
 
@@ -60,6 +62,7 @@ def read_series(folder: Path) -> Volume:
     """
     slices, findings = _largest_series(folder)
     affine, order = _geometry(folder, slices, findings)
+    check_size(folder, (slices[0].Columns, slices[0].Rows, len(slices)), 2)
     voxels = np.stack([_hounsfield(slices[k]) for k in order], axis=-1)
     image = nib.Nifti1Image(voxels, affine)
     image.set_qform(affine, 1)
@@ -184,10 +187,12 @@ def _ct_slices(folder: Path) -> tuple[list, list[str]]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # pydicom's own, of values that are none: what matters is told below
-                one = pydicom.dcmread(path, force=True)
+                content = path.read_bytes()  # from a file pydicom would ask for as many bytes as a damaged one claims
+                one = pydicom.dcmread(BytesIO(content if DEFLATED not in content else b""), force=True)
+                one.filename, one.buffer = str(path), None
                 lacking = _lacking(one)
-        # What pydicom raises depends on where a file is cut off.
-        except (OSError, EOFError, ValueError, TypeError, struct.error, pydicom.errors.BytesLengthException):
+                [str(one.get(name)) for name in (*SHARED, *ACQUISITION)]  # only now pydicom looks into these
+        except Exception:  # what pydicom raises depends on where a file is damaged
             lacking = "has no readable header"
         if lacking:
             left_out.append(f"{path.name} {lacking}")
@@ -256,6 +261,8 @@ def _lacking(one) -> str:
     for name in NEEDED:
         if not one.get(name) and one.get(name) != 0:
             return f"has no {name}"
+    if not all(isinstance(one.get(name), int) for name in ("Rows", "Columns")):
+        return "has no Rows and Columns in numbers"
     for name in NUMBERS:
         try:
             _numbers(one, name) if one.get(name) not in (None, "") else None
@@ -273,14 +280,14 @@ def _hounsfield(one) -> np.ndarray:
     one.file_meta.setdefault("TransferSyntaxUID", ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian)
     slope, intercept = (usual if one.get(name) in (None, "") else float(one.get(name))
                         for name, usual in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0)))  # fmt: skip
-    try:
-        stored = one.pixel_array.astype(np.float32)
-        if stored.ndim != 2:
-            raise ValueError(f"an array {stored.shape} for one slice")
-    except (RuntimeError, NotImplementedError, AttributeError, ValueError) as error:
-        found = f"pixels that cannot be unpacked ({str(error).splitlines()[0]})"
-        raise VolumeError(one.filename, found, SERIES, CONVERT) from error
-    return _as_int16(stored * slope + intercept).T
+    with refused(VolumeError, one.filename, "pixels that cannot be unpacked", SERIES, CONVERT):
+        hu = one.pixel_array.astype(np.float32) * slope + intercept
+        if hu.ndim != 2:
+            raise ValueError(f"an array {hu.shape} for one slice")
+        if np.count_nonzero(np.abs(hu) <= 32768) < 0.99 * hu.size:  # metal may lie beyond, no slice
+            found, remedy = f"HU from {hu.min():g} to {hu.max():g}", "correct its RescaleSlope and RescaleIntercept"
+            raise VolumeError(one.filename, found, "HU that 16 bits hold", remedy)
+        return _as_int16(hu).T
 
 
 def _as_int16(values: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import pooch
 from filelock import FileLock
 
-from covidlab.errors import CovidlabError
+from covidlab.errors import CovidlabError, reason
 
 DOI = "10.5281/zenodo.3757476"
 BASE_URL = "https://zenodo.org/records/3757476/files"
@@ -38,7 +38,7 @@ def fetch_record(folder: Path) -> Path:
                 if not (folder / name).is_dir():
                     _extract(_downloaded(folder / f"{name}.zip", sha256), folder / name)
     except OSError as error:
-        found, remedy = f"a folder that cannot be written ({error.strerror or error})", "free space, or name another"
+        found, remedy = f"a folder that cannot be written ({reason(error)})", "free space, or name another"
         raise CovidlabError(folder, found, "about 4 GB of room", f"{remedy} folder with --out") from error
     return folder
 

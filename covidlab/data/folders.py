@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pooch
 
-from covidlab.errors import CovidlabError
+from covidlab.errors import CovidlabError, refused
 
 # The record's own folder names first, then the usual ones, so that "one folder of images, one of masks" just works;
 # ct_scans and infection_mask are those of its copy on Kaggle.
@@ -140,16 +140,14 @@ def named_patients(path: Path, names: Collection[str]) -> dict[str, str]:
     """Case -> patient, as a patients.csv has it. A row that is not understood would part two scans of one patient."""
     if not path.exists():
         return {}
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:  # Excel puts a mark before UTF-8
-            table = csv.DictReader(file)
-            if not {"case", "patient"} <= set(table.fieldnames or ()):
-                raise CovidlabError(
-                    path, f"columns {table.fieldnames}", "columns case and patient", "name them in line 1"
-                )
-            rows = [(table.line_num, (row["case"] or "").strip(), (row["patient"] or "").strip()) for row in table]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise CovidlabError(path, f"no UTF-8 text ({error})", "a table as CSV in UTF-8", "save it as that") from error
+    with (
+        refused(CovidlabError, path, "no UTF-8 text", "a table as CSV in UTF-8", "save it as that"),
+        path.open(newline="", encoding="utf-8-sig") as file,  # Excel puts a mark before UTF-8
+    ):
+        table = csv.DictReader(file)
+        if not {"case", "patient"} <= set(table.fieldnames or ()):
+            raise CovidlabError(path, f"columns {table.fieldnames}", "columns case and patient", "name them in line 1")
+        rows = [(table.line_num, (row["case"] or "").strip(), (row["patient"] or "").strip()) for row in table]
     patients: dict[str, str] = {}
     for line, case, patient in rows:
         row = f"{case!r} in line {line}"

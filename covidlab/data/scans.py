@@ -1,15 +1,15 @@
 """One scan, whichever form it has: a NIfTI file, or the DICOM slices of one series in a folder or in a .zip."""
 
+import shutil
 import zipfile
-import zlib
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from covidlab.data.dicom import SERIES, holds_slices, is_dicom, read_series
 from covidlab.data.folders import EXTENSIONS, cohorts_in, halves, is_nifti
-from covidlab.data.volumes import Volume, read_volume
-from covidlab.errors import VolumeError
+from covidlab.data.volumes import LARGEST, Volume, read_volume
+from covidlab.errors import VolumeError, refused
 
 
 def is_single_scan(path: Path) -> bool:
@@ -39,16 +39,15 @@ def read_scan(path: Path) -> Volume:
 def _read_zipped(path: Path) -> Volume:
     """The DICOM series in a zip archive, as viewers and archives give it out."""
     with TemporaryDirectory() as folder:
-        try:
-            with zipfile.ZipFile(path) as archive:
-                for k, member in enumerate(archive.infolist()):
-                    # All into one folder, by number: names may come twice, or point out of it.
-                    if not member.is_dir():
-                        Path(folder, f"{k:06d}").write_bytes(archive.read(member))
-        # A password is asked for by a RuntimeError.
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error) as error:
-            found = f"an archive that cannot be unpacked ({error})"
-            raise VolumeError(path, found, SERIES, "unpack it and name the folder") from error
+        found, remedy = "an archive that cannot be unpacked", "unpack it and name the folder"
+        with refused(VolumeError, path, found, SERIES, remedy), zipfile.ZipFile(path) as archive:
+            members = [member for member in archive.infolist() if not member.is_dir()]
+            if (size := sum(member.file_size for member in members)) > LARGEST:  # no more is unpacked than it claims
+                raise VolumeError(path, f"files of {size:,} bytes when unpacked", f"{LARGEST:,} at most", remedy)
+            # All into one folder, by number: names may come twice, or point out of it.
+            for k, member in enumerate(members):
+                with archive.open(member) as packed, Path(folder, f"{k:06d}").open("wb") as file:
+                    shutil.copyfileobj(packed, file)
         try:
             return replace(read_series(Path(folder)), path=path)
         except VolumeError as error:

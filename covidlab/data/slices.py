@@ -21,7 +21,7 @@ from covidlab.data.folders import data_home
 from covidlab.data.grid import GridFit
 from covidlab.data.masks import read_mask
 from covidlab.data.volumes import read_volume
-from covidlab.errors import CovidlabError, VolumeError
+from covidlab.errors import CovidlabError, VolumeError, reason, refused
 from covidlab.progress import track
 
 # Raise it when the reading or resampling of slices changes: old caches are then built anew.
@@ -85,7 +85,7 @@ def open_slice_cache(cohort: Cohort, size: int = 128, root: Path | None = None) 
         return _load(folder, cohort.name)
     except OSError as error:
         raise CovidlabError(
-            root, f"a folder that cannot be written, or read ({error.strerror})", "room for the slice cache",
+            root, f"a folder that cannot be written, or read ({reason(error)})", "room for the slice cache",
             "free space or permissions there, or set COVIDLAB_HOME to another folder",
         ) from error  # fmt: skip
 
@@ -108,13 +108,9 @@ def _content_key(cohort: Cohort, size: int) -> str:
     for case in cohort.cases:
         digest.update(f"\n{case.name} {case.patient}".encode())
         for path in (case.image, case.mask):
-            try:
-                with path.open("rb") as file:
-                    digest.update(hashlib.file_digest(file, "sha256").digest())
-            except OSError as error:
-                found = f"a file that cannot be read ({error.strerror})"
-                remedy = "put the file there, or leave the case out with --cases"
-                raise VolumeError(path, found, "a NIfTI file", remedy) from error
+            found, remedy = "a file that cannot be read", "put the file there, or leave the case out with --cases"
+            with refused(VolumeError, path, found, "a NIfTI file", remedy), path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
 
 

@@ -6,8 +6,9 @@ resample (see `covidlab.data.grid`) and knows nothing of cohorts or models.
 """
 
 import gzip
+import math
 import os
-import zlib
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +18,16 @@ import numpy as np
 from covidlab.data.folders import is_nifti
 from covidlab.data.intensities import Intensities, check_window, find_stretched, meaning_of
 from covidlab.data.orientation import Orientation, in_millimetres, orient
-from covidlab.errors import VolumeError
+from covidlab.errors import VolumeError, reason, refused
 
 NIFTI, AGAIN = "a NIfTI volume, .nii or .nii.gz", "copy or download the file again"
+
+LARGEST = 2**31  # bytes of voxels as stored: 1024 x 1024 x 1023 of 16 bits, more than any chest CT has
+UNZIPPED = 1032  # bytes that one byte of a zip can become, by the way zips are made
+HEADER, BEHIND = 540, 2**20  # bytes of the longer of NIfTI's two headers, and bytes that may follow the voxels, unread
+
+# nibabel repairs small faults of a header and logs each; what matters is found here.
+nib.imageglobals.logger.setLevel("CRITICAL")
 
 
 @dataclass(frozen=True)
@@ -117,28 +125,19 @@ def as_volume(
 
 def read_nifti(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, list[str]]:
     """Header, affine in mm, voxels (three-dimensional, real numbers) and first findings of a NIfTI file."""
-    try:
+    with refused(VolumeError, path, "a damaged or cut-off file", f"the whole of {NIFTI}", AGAIN):
         if not path.exists():
             raise VolumeError(path, "no such file", NIFTI, "check the name")
         if path.is_dir():
             raise VolumeError(path, "a folder", NIFTI, "name one file in it")
         if not is_nifti(path):
             raise VolumeError(path, "a file of another kind by its name", NIFTI, "convert the scan to NIfTI")
-        # nibabel repairs small header faults and logs each; what matters is found below.
-        with nib.imageglobals.LoggingOutputSuppressor():
+        try:
             image = _opened(path)
-            _check_layout(path, image.shape, image.get_data_dtype())
             voxels = np.asanyarray(image.dataobj)
-    except VolumeError:
-        raise
-    except PermissionError as error:
-        raise VolumeError(path, "a file that may not be opened", NIFTI, "ask its owner for leave to read it") from error
-    except nib.spatialimages.HeaderDataError as error:
-        found, remedy = f"a header that contradicts itself ({error})", "correct that field, or write the scan again"
-        raise VolumeError(path, found, NIFTI, remedy) from error
-    except (EOFError, OSError, ValueError, zlib.error) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise VolumeError(path, f"a damaged or cut-off file ({reason})", f"the whole of {NIFTI}", AGAIN) from error
+        except nib.spatialimages.HeaderDataError as error:
+            found = f"a header that contradicts itself ({reason(error)})"
+            raise VolumeError(path, found, NIFTI, "correct that field, or write the scan again") from error
     affine, findings = in_millimetres(image.header, image.affine)
     if voxels.ndim == 4:
         voxels = voxels[..., 0]
@@ -149,19 +148,45 @@ def read_nifti(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, li
 
 
 def _opened(path: Path) -> nib.Nifti1Image:
-    """The image in a file, unzipped as a whole: piece by piece nibabel would not come to the checksum at the end."""
-    content, named_zipped = path.read_bytes(), path.suffix == ".gz"
-    if not content:
-        raise VolumeError(path, "an empty file", NIFTI, AGAIN)
-    zipped = content.startswith(b"\x1f\x8b")
-    if zipped and not named_zipped:
-        raise VolumeError(path, "a compressed file named as a plain one", NIFTI, f"rename it to {path.name}.gz")
-    if named_zipped and not zipped and _kind(content):
-        raise VolumeError(path, "a plain file named as compressed", NIFTI, f"rename it to {path.stem}")
-    content = gzip.decompress(content) if named_zipped else content
-    if not (kind := _kind(content)):
-        raise VolumeError(path, "no NIfTI header (is it text, or another format?)", NIFTI, AGAIN)
+    """The image in a file, unzipped up to the checksum at the end, where nibabel would not come; no more than a header
+    claims, and that only where the file can hold it."""
+    size, named_zipped = path.stat().st_size, path.suffix == ".gz"
+    with path.open("rb") as stored, gzip.GzipFile(fileobj=stored) if named_zipped else nullcontext(stored) as file:
+        start = stored.read(HEADER)
+        if not start:
+            raise VolumeError(path, "an empty file", NIFTI, AGAIN)
+        zipped = start.startswith(b"\x1f\x8b")
+        if zipped and not named_zipped:
+            raise VolumeError(path, "a compressed file named as a plain one", NIFTI, f"rename it to {path.name}.gz")
+        if named_zipped and not zipped and _kind(start):
+            raise VolumeError(path, "a plain file named as compressed", NIFTI, f"rename it to {path.stem}")
+        stored.seek(0)
+        kind, claimed = _claimed(path, file.read(HEADER))
+        if claimed > min(LARGEST, size * (UNZIPPED if zipped else 1)):
+            raise EOFError(f"its header claims {claimed:,} bytes, the file has {size:,}")
+        file.seek(0)
+        content = file.read(claimed + BEHIND)
+        if len(content) < claimed or file.read(1):
+            raise EOFError(f"its header claims {claimed:,} bytes, and it holds fewer, or many more")
     return kind.from_bytes(_with_a_rotation(path, kind.header_class, content))
+
+
+def _claimed(path: Path, start: bytes) -> tuple[type[nib.Nifti1Image], int]:
+    """Which NIfTI a file is, and how many bytes its header claims; refused where those are no scan's."""
+    if not (kind := _kind(start)):
+        raise VolumeError(path, "no NIfTI header (is it text, or another format?)", NIFTI, AGAIN)
+    header = kind.header_class(start[: kind.header_class.template_dtype.itemsize], check=False)
+    shape, dtype = header.get_data_shape(), header.get_data_dtype()
+    _check_layout(path, shape, dtype)
+    return kind, max(header.get_data_offset(), 0) + check_size(path, shape, dtype.itemsize)
+
+
+def check_size(path: Path, shape: tuple[int, ...], itemsize: int) -> int:
+    """The bytes of voxels that a header claims; a VolumeError, before anything is allocated, for too many."""
+    claimed = math.prod(map(int, shape)) * itemsize
+    if claimed > LARGEST:
+        raise VolumeError(path, f"a claim of {sides(shape)} voxels", f"at most {LARGEST >> 30} GiB", "crop the scan")
+    return claimed
 
 
 def _kind(content: bytes) -> type[nib.Nifti1Image] | None:
@@ -198,7 +223,7 @@ def _check_layout(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
             axis = "first axis" if shape[0] == 1 else "axes"
             remedy = f"remove the {axis} of length 1, so that x, y, z are left"
         raise VolumeError(path, f"{len(shape)} dimensions ({sides(shape)})", "three: x, y, z", remedy)
-    if 0 in shape:
+    if min(shape) < 1:
         raise VolumeError(path, f"a volume without voxels ({sides(shape)})", "at least one slice", AGAIN)
 
 

@@ -14,7 +14,7 @@ from covidlab._tensorflow import keras, tf
 from covidlab.data.grid import GridFit
 from covidlab.data.lungs import Lungs, lung_mask
 from covidlab.data.volumes import Volume
-from covidlab.errors import CovidlabError
+from covidlab.errors import CovidlabError, refused
 from covidlab.models.weights_file import MODELS, WeightsInfo, read_info
 from covidlab.weights import find_weights
 
@@ -135,7 +135,8 @@ def open_segmenter(named: str | Path | None = None) -> Segmenter:
     """
     path = find_weights(named)
     info = read_info(path)
-    try:
+    found = f"weights that do not fit {info.model}"
+    with refused(CovidlabError, path, found, f"weights of {info.model}", "train again, or name another file"):
         network = MODELS[info.model](**info.options)
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
@@ -143,7 +144,4 @@ def open_segmenter(named: str | Path | None = None) -> Segmenter:
         # Layers that the file lacks would keep their random weights: of those Keras only warns.
         if lacking := [str(one.message) for one in told if "Skipping" in str(one.message)]:
             raise ValueError(lacking[0])
-    except (ValueError, TypeError, OSError, KeyError) as error:
-        found = f"weights that do not fit {info.model} ({str(error).splitlines()[0]})"
-        raise CovidlabError(path, found, f"weights of {info.model}", "train again, or name another file") from error
     return Segmenter(network, info)

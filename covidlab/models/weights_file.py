@@ -7,15 +7,15 @@ as large) and carries one JSON attribute, so that a weights file alone is enough
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import h5py
 
 from covidlab._tensorflow import keras
 from covidlab.data.folders import patient_of
-from covidlab.errors import CovidlabError
-from covidlab.files import whole_file
+from covidlab.errors import CovidlabError, refused
+from covidlab.files import from_json, whole_file
 from covidlab.models.fcn8s import fcn8s
 from covidlab.models.patch_cnn import dense_patch_cnn
 from covidlab.models.unet import light_unet, nano_unet
@@ -25,6 +25,9 @@ from covidlab.weights import SHIPPED
 MODELS = {"patch_cnn": dense_patch_cnn, "fcn8s": fcn8s, "light_unet": light_unet, "nano_unet": nano_unet}
 
 ATTRIBUTE = "covidlab"
+
+# What a description may ask memory for: pixels a side, maps of a layer and layers of the published U-Net.
+LARGEST_GRID, MOST_MAPS, MOST_LAYERS = 2048, 1024, 8
 
 
 @dataclass(frozen=True)
@@ -65,41 +68,31 @@ def read_info(path: Path) -> WeightsInfo:
     remedy = f"name the best.weights.h5 of a run, or one of {', '.join(SHIPPED)}"
     if not path.is_file():
         raise CovidlabError(path, "no such file", expected, remedy)
-    try:
-        with h5py.File(path, "r") as file:
-            text = file.attrs.get(ATTRIBUTE)
-    except OSError as error:
-        raise CovidlabError(path, f"no readable HDF5 file ({str(error).splitlines()[0]})", expected, remedy) from error
+    with refused(CovidlabError, path, "no readable HDF5 file", expected, remedy), h5py.File(path) as file:
+        text, held = file.attrs.get(ATTRIBUTE), []
+        file.visititems(lambda _, one: held.append(one.nbytes) if isinstance(one, h5py.Dataset) else None)
+        if sum(held) > path.stat().st_size:
+            raise EOFError(f"its arrays claim {sum(held):,} bytes, more than the file has")
     if text is None:
         raise CovidlabError(path, "an HDF5 file without covidlab's description", expected, remedy)
-    try:
+    found = "a description that is damaged, or of another version of covidlab"
+    with refused(CovidlabError, path, found, expected, f"use that version, or {remedy}"):
         info = _described(json.loads(text))
-    except (ValueError, TypeError) as error:
-        found = f"a description that cannot be used ({error}): it is damaged, or another version of covidlab wrote it"
-        raise CovidlabError(path, found, expected, f"use that version, or {remedy}") from error
     if info.model not in MODELS:
         raise CovidlabError(path, f"weights of a model {info.model!r}", f"one of {', '.join(MODELS)}", remedy)
     return info
 
 
 def _described(found: dict) -> WeightsInfo:
-    """The description that a file carries; a ValueError or TypeError where this version cannot take it."""
-    known = {one.name: one for one in fields(WeightsInfo)}
-    needed = {name for name, one in known.items() if one.default is one.default_factory is MISSING}
-    if not isinstance(found, dict):
-        raise ValueError(f"no fields, but {str(found)[:40]!r}")
-    if strange := sorted(found.keys() - known.keys()):
-        raise ValueError(f"field {', '.join(strange)} is unknown here")
-    if lacking := sorted(needed - found.keys()):
-        raise ValueError(f"field {', '.join(lacking)} is missing")
-    info = WeightsInfo(**found)
+    """The description that a file carries; a ValueError where this version cannot take it."""
+    info = from_json(WeightsInfo, found)
+    lists = [asked if isinstance(asked, list) else [asked] for asked in info.options.values()]
+    numbers = [number for asked in lists for number in asked if isinstance(number, (int, float))]
     right = {
-        "model": isinstance(info.model, str), "mirror": isinstance(info.mirror, bool),
-        "seen": isinstance(info.seen, list | tuple) and all(isinstance(case, str) for case in info.seen),
-        "grid": isinstance(info.grid, int) and info.grid > 0, "options": isinstance(info.options, Mapping),
-        "threshold": isinstance(info.threshold, (int, float)) and 0 <= info.threshold <= 1,
-        "smallest": isinstance(info.smallest, int), "intensities": info.intensities == known["intensities"].default,
+        "grid": 0 < info.grid <= LARGEST_GRID, "threshold": info.threshold <= 1,
+        "options": max(map(len, lists), default=0) <= MOST_LAYERS and all(number <= MOST_MAPS for number in numbers),
+        "intensities": info.intensities == WeightsInfo.intensities,
     }  # fmt: skip
     if wrong := [name for name, is_right in right.items() if not is_right]:
         raise ValueError(f"field {wrong[0]} is {getattr(info, wrong[0])!r}")
-    return replace(info, seen=tuple(info.seen))
+    return info

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import nibabel as nib
 
-from covidlab.errors import CovidlabError
+from covidlab.errors import CovidlabError, reason
 from covidlab.phantom.scans import ScanPlan, cohort_plans, make_scan
 from covidlab.progress import track
 
@@ -55,7 +55,7 @@ def write_cohort(folder: Path, profile: str = "lesson", seed: int = 0) -> Path:
             (drawn / MARKER).write_text(json.dumps(identity, indent=1))
             _put_in_place(drawn, folder, identity)
     except OSError as error:
-        found, expected = f"a place that cannot be written ({error.strerror})", "room in a folder with write permission"
+        found, expected = f"a place that cannot be written ({reason(error)})", "room in a folder with write permission"
         raise CovidlabError(folder, found, expected, "set COVIDLAB_HOME, or --out") from error
     return folder
 
@@ -64,6 +64,8 @@ def _standing(folder: Path, identity: dict) -> dict:
     """What the marker says of a cohort of this profile and seed that stands in the folder; empty if none does."""
     try:
         found = json.loads((folder / MARKER).read_text())
+        if any(os.path.basename(plan["name"]) != plan["name"] for plan in found.get("plans", ())):
+            raise ValueError("a file elsewhere, which might be removed")
         if (found["profile"], found["seed"]) == (identity["profile"], identity["seed"]):
             return found
         there = f"the {found['profile']} phantom of seed {found['seed']}"
@@ -71,7 +73,7 @@ def _standing(folder: Path, identity: dict) -> dict:
         if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
             return {}
         there = "a folder with other files" if folder.is_dir() else "a file"
-    except (ValueError, KeyError, TypeError):
+    except Exception:  # whatever is in it
         there = f"a {MARKER} that is not ours"
     raise CovidlabError(folder, there, "an empty or a new folder", "choose another with --out, or move this one away")
 

@@ -15,7 +15,7 @@ import numpy as np
 from covidlab._tensorflow import keras
 from covidlab.data.slices import SliceCache
 from covidlab.data.splits import Split
-from covidlab.errors import CovidlabError
+from covidlab.errors import CovidlabError, refused
 from covidlab.files import whole_file
 from covidlab.models.normalised import fold, settle
 from covidlab.models.patch_cnn import classifier_in
@@ -107,18 +107,15 @@ def _compile(learner: keras.Model, recipe: Recipe) -> None:
 
 def _resume(learner: keras.Model, recipe: Recipe, folder: Path) -> list[Epoch]:
     """Load the last complete epoch, if there is one, and the history up to it."""
-    history, state = read_history(folder / HISTORY), folder / STATE
-    if len(history) >= recipe.epochs:
-        return history
-    if not state.exists():
-        return []
-    try:
+    state, found = folder / STATE, "a training that another version of covidlab began, or a damaged one"
+    remedy = "delete this folder, or name another with --out"
+    with refused(CovidlabError, state, found, "one of this version's", remedy):
+        history = read_history(folder / HISTORY)
+        if len(history) >= recipe.epochs:
+            return history
+        if not state.exists():
+            return []
         learner.load_weights(state)
-    except ValueError as error:
-        raise CovidlabError(
-            state, "a training that another version of covidlab began", "one of this version's",
-            "delete this folder, or name another with --out",
-        ) from error  # fmt: skip
     return history[: int(learner.optimizer.iterations.numpy()) // recipe.updates_per_epoch]
 
 

@@ -23,11 +23,11 @@ from covidlab import __version__
 from covidlab._tensorflow import keras
 from covidlab.data.slices import SliceCache
 from covidlab.data.splits import PARTS, Split, leak_sentence
-from covidlab.errors import CovidlabError
+from covidlab.errors import CovidlabError, reason
 from covidlab.evaluation.counts import Counts
-from covidlab.files import whole_file
+from covidlab.files import from_json, whole_file
 from covidlab.models.segmenter import Segmenter, open_segmenter
-from covidlab.models.weights_file import MODELS, WeightsInfo, save_weights
+from covidlab.models.weights_file import LARGEST_GRID, MODELS, WeightsInfo, save_weights
 from covidlab.training.batches import training_slices
 from covidlab.training.fit import HISTORY, read_history, train
 from covidlab.training.recipe import Config, Epoch, Recipe
@@ -128,7 +128,7 @@ def _claim(folder: Path):
             "wait until it has ended and give the same command again",
         ) from problem  # fmt: skip
     except OSError as error:
-        found = f"a folder that cannot be written ({error.strerror})"
+        found = f"a folder that cannot be written ({reason(error)})"
         raise CovidlabError(folder, found, "room for a run", "choose another folder") from error
 
 
@@ -166,16 +166,17 @@ def read_run(folder: Path) -> Run:
     try:
         asked = json.loads((folder / "config.json").read_text())
         found = json.loads((folder / "scores.json").read_text())
-        tuples = {name: tuple(asked[name]) for name in ("test_patients", "cases")}
-        config = Config(**asked | tuples | {"recipe": Recipe(**asked["recipe"])})
-        counts = {part: Counts(**values["counts"]) for part, values in found["parts"].items()}
+        config = from_json(Config, asked | {"recipe": from_json(Recipe, asked["recipe"])})
+        if not 0 < config.grid <= LARGEST_GRID:
+            raise ValueError(f"a grid of {config.grid}")
+        counts = {part: from_json(Counts, found["parts"][part]["counts"]) for part in PARTS}
         history = tuple(read_history(folder / HISTORY))
-        run = Run(folder, config, counts, found["threshold"], history, found["leak"])
+        run = Run(folder, config, counts, float(found["threshold"]), history, str(found["leak"]))
         learnt_nothing = run.warning
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except Exception as error:  # whatever is in these files
         others = sorted(path.parent for path in folder.glob("**/scores.json") if path.with_name("config.json").exists())
         raise CovidlabError(
-            folder, "no finished run", "a folder with config.json and scores.json",
+            folder, f"no finished run ({reason(error)})", "a folder with config.json and scores.json",
             f"name one of those in it, such as {others[0]}" if others else
             "name the folder of a run, or finish it with `covidlab train`",
         ) from error  # fmt: skip

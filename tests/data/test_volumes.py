@@ -534,7 +534,8 @@ def test_a_damaged_file_is_refused_or_read_as_it_was(tmp_path_factory, data):
         try:
             np.testing.assert_array_equal(read_volume(folder / f"{name}.nii.gz").voxels, NOISE)
         except VolumeError as error:
-            assert "damaged or cut-off" in str(error) or "an empty file" in str(error)
+            # Of a flipped bit in the header more may be said.
+            assert name == "flipped" or "damaged or cut-off" in str(error) or "an empty file" in str(error)
         else:
             assert name == "flipped"  # in what a zip says of itself: its date, bits that fill a byte up
 
@@ -587,14 +588,11 @@ def test_a_scan_that_may_not_be_opened_is_refused(tmp_path, monkeypatch):
     def forbidden(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    for name in ("open", "read_bytes", "exists"):  # as root nothing is forbidden; a folder may forbid it, too
+    for name in ("open", "exists"):  # as root nothing is forbidden; a folder may forbid it, too
         with monkeypatch.context() as patch:
             patch.setattr(f"pathlib.Path.{name}", forbidden)
-            if name != "open":
-                refused(path, "may not be opened", "its owner")
             for read in (read_volume, read_mask):
-                with pytest.raises(VolumeError, match="may not be opened"):
-                    read(path)
+                refused(path, "may not be opened", "its owner", read=read)
 
 
 def test_nan_and_infinite_voxels_are_refused_and_counted(tmp_path):

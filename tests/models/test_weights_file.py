@@ -59,15 +59,15 @@ FOREIGN = {  # how a description is changed, and what is said of it
     "do not fit light_unet .* unexpected keyword": lambda text: text.replace("widths", "filters"),
     "found weights of a model 'u_net'": lambda text: text.replace("light_unet", "u_net"),
 } | {
-    f"({words}).*another version of covidlab": change
+    f"another version of covidlab .({words})": change
     for words, change in {
-        "field pooling is unknown here": lambda text: json.dumps(json.loads(text) | {"pooling": "max"}),
-        "field cut is unknown here": lambda text: text.replace('"threshold"', '"cut"'),
-        "field threshold is missing": lambda text: text.replace('"threshold": 0.35, ', ""),
+        ".*unexpected keyword argument 'pooling'": lambda text: json.dumps(json.loads(text) | {"pooling": "max"}),
+        ".*unexpected keyword argument 'cut'": lambda text: text.replace('"threshold"', '"cut"'),
+        ".*missing 1 required .*'threshold'": lambda text: text.replace('"threshold": 0.35, ', ""),
         "field threshold is '0.35'": lambda text: text.replace("0.35", '"0.35"'),
         "field intensities is '.-1000, 250. HU as 0..1'": lambda text: text.replace("-1250", "-1000"),
         "Unterminated string|Expecting": lambda text: text[: len(text) // 2],
-        "no fields, but": lambda text: "[1, 2]",
+        "'list' object has no": lambda text: "[1, 2]",
     }.items()
 }
 
