@@ -357,7 +357,7 @@ EVALUATION = [
                      for name in ("patch CNN", "U-Net", "FCN-8s"))),
           lambda _, true: abs(true[0] - true[1]) < 0.02 and true[2] < min(true[:2]) - 0.1),
     *(
-        Claim(sentence, together(*(output(rf"^{name} +of the missed pixels .* at the border ([\d.]+)%, inside ([\d.]+)%")
+        Claim(sentence, together(*(output(rf"^{name} +of the missed .* at the border ([\d.]+)%, inside ([\d.]+)%")
                                    for name in ("U-Net", "FCN-8s"))),
               lambda said, true: said == [round(share) for share in true])
         for sentence in (r"the U-Net misses (\d+) % of the pixels at a border and (\d+) % of those inside, "
@@ -368,8 +368,8 @@ EVALUATION = [
           together(*(lesson(run, "recall", "train", "test") for run in ("fcn-8s", "light-u-net", "patch-cnn"))),
           lambda said, true: abs(1 - true[1] / true[0] - 1 / 3) < 0.02 and said[0] == round(true[2] - true[3], 2)
           and true[5] >= true[4]),
-    Claim(r"it falls for FCN-8s, ([\d.]+) to ([\d.]+); U-Net ([\d.]+) to ([\d.]+), patch CNN ([\d.]+) to ([\d.]+) \|",
-          RECALLS),
+    Claim(r"it falls for FCN-8s, ([\d.]+) to ([\d.]+); U-Net ([\d.]+) to ([\d.]+), "
+          r"patch CNN ([\d.]+) to ([\d.]+) \|", RECALLS),
     Claim(r"the U-Net has (\d+) mm by one and (\d+) mm by the other",
           output(r"^U-Net +median HD95: (\d+) mm pooled, (\d+) mm"), lambda said, true: said == true[::-1]),
     Claim(r"the patch CNN a little more, like a border that wanders by half a pixel",
@@ -430,11 +430,13 @@ BEYOND = [
           lambda said, true: said == [min(true[4:7]), max(true[4:7])]),
     Claim(r"three times the time, and is better than each of them", SEEDS,
           lambda _, true: true[3] > max(true[:3]) and true[7] > max(true[4:7])),
-    Claim(r"the recipe gives ([\d.]+) by slice \(one seed\) and ([\d.]+) by patient, some (\d+) points lower", same_recipe,
+    Claim(r"the recipe gives ([\d.]+) by slice \(one seed\) and ([\d.]+) by patient, some (\d+) points lower",
+          same_recipe,
           lambda said, true: said == [*true, round(100 * (true[0] - true[1]))]),
     Claim(r"the phantom alone, and no real slice, reach ([\d.]+) on them",
           table("other-sources.md#phantom-to-real", "f1", case="all, pooled")),
-    Claim(r"by ([\d.]+) in the mean of six patients, while two slices lowered it by ([\d.]+),", together(GAIN[8], GAIN[2]),
+    Claim(r"by ([\d.]+) in the mean of six patients, while two slices lowered it by ([\d.]+),",
+          together(GAIN[8], GAIN[2]),
           lambda said, true: said == [true[0], -true[1]]),
     Claim(r"or 0\.\d+; on real patients higher by ([\d.]+) \|", GAIN[8]),
     Claim(r"\"less than (\d)MB\"", known(paper.UNET_MEGABYTES)),
@@ -442,7 +444,8 @@ BEYOND = [
     Claim(r"by 1 px in training cost ([\d.]+) and ([\d.]+) of F1, by 2 px ([\d.]+) and ([\d.]+), two trainings",
           together(*(seeds(f"borders/{pixels}-px", digits=4) for pixels in (0, 1, 2))),
           lambda said, true: said == [round(true[k % 2] - true[k + 2], 3) for k in range(4)]),
-    Claim(r"FCN-8s falls from ([\d.]+) to ([\d.]+), U-Net ([\d.]+) to ([\d.]+), patch CNN ([\d.]+) to ([\d.]+) \|", RECALLS),
+    Claim(r"FCN-8s falls from ([\d.]+) to ([\d.]+), U-Net ([\d.]+) to ([\d.]+), "
+          r"patch CNN ([\d.]+) to ([\d.]+) \|", RECALLS),
     Claim(r"by slice on real slices the U-Net goes from ([\d.]+) to ([\d.]+)",
           together(*(table("models.md", "recall", variant="light_unet", part=part) for part in ("train", "test"))),
           lambda said, true: said == [round(value, 2) for value in true]),
