@@ -203,6 +203,8 @@ UNET = [
     Claim(r"splits by slice instead: \d+ % and (\d+) %, then \d+ % and (\d+) %", SPLIT),
     Claim(r"cores, ([\d,]+) updates \| a lesson is short; on real slices the course uses ([\d,]+)",
           known(LONG_RECIPE.updates, recipe_for(False).updates)),
+    Claim(r"F1 ([\d.]+) against ([\d.]+) \(notebook 04, as many updates\)",
+          together(*(lesson(run, "f1", "test") for run in ("light-u-net", "fcn-8s")))),
     Claim(r"concatenation has a test F1 of ([\d.]+), the sum of ([\d.]+) ",
           study("studies.md#joins", "concatenate", "sum")),
     Claim(r"a quarter of the weights has F1 ([\d.]+), and the light U-Net ([\d.]+) ",
