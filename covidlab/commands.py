@@ -15,7 +15,6 @@ from covidlab.data.cohorts import open_cohort
 from covidlab.data.scans import is_single_scan
 from covidlab.data.slices import open_slice_cache
 from covidlab.errors import CovidlabError
-from covidlab.evaluation.counts import PAPER_SCORES
 from covidlab.weights import SHIPPED, find_weights, licence_of
 
 
@@ -73,8 +72,8 @@ def run_of(config, cache, folder: Path):
 
     run = runs.run_experiment(config, cache, folder)
     style.save(scores.history_figure(run.history, config.sentence), run.folder / "figures" / "history.png")
-    figure = scores.compare_scores_figure({config.model: run.counts}, PAPER_SCORES, config.sentence)
-    style.save(figure, run.folder / "figures" / "scores.png")
+    title = f"{config.model}: {config.sentence}"
+    style.save(scores.scores_figure(run.counts, title), run.folder / "figures" / "scores.png")
     return run
 
 

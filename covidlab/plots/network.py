@@ -37,7 +37,7 @@ def topology_figure(model: "keras.Model", side: int, title: str) -> Figure:
     x, recent = 0.0, []  # names of the last two stages
     for stage in stages:
         level = np.log2(stage.stride)
-        height, width = 0.78 * 2 ** (-0.35 * level), 0.12
+        height, width = 0.7 * 2 ** (-0.35 * level), 0.12
         # Pooling starts a row of its own; it is drawn thin, since it holds no weights. It passes on as many maps as it
         # gets, and an arrow would cross the number.
         if stage.kind != "max-pooling":

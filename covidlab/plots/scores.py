@@ -34,6 +34,21 @@ def history_figure(history: "Sequence[Epoch]", title: str) -> Figure:
     return figure
 
 
+def scores_figure(counts: Mapping[str, Counts], title: str, scores: Sequence[str] = PAPER_SCORES) -> Figure:
+    """The paper's Figs. 5 and 6 for one model: scores on the parts train, validation and test."""
+    figure, ((axes,),) = new_figure(1, 1, 6.5, 3.0)
+    places = np.arange(len(scores))
+    for offset, (part, pooled) in zip((-0.27, 0.0, 0.27), counts.items()):
+        values = [getattr(pooled, score) for score in scores]
+        bars = axes.bar(places + offset, values, 0.25, color=PART_COLOURS[part], label=part)
+        axes.bar_label(bars, fmt="%.2f", fontsize=8)
+    axes.set_xticks(places, [SCORE_NAMES[name] for name in scores])
+    axes.set(ylim=(0, 1.12), ylabel="score, pooled pixels")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False)
+    axes.set_title(title, fontsize=9)
+    return figure
+
+
 def compare_scores_figure(counts: Mapping[str, Mapping[str, Counts]], scores: Sequence[str], title: str) -> Figure:
     """The paper's Fig. 5 (precision and recall) or Fig. 6 (accuracy and F1): models side by side, part by part.
 

@@ -177,15 +177,15 @@ def threshold_viewer(
         for score, label, style in (("precision", "precision", "-"), ("recall", "recall", "--"), ("f1", "F1", ":")):
             right.plot(thresholds, [getattr(one, score) for one in counts], style, color="black", label=label)
         right.axvline(chosen, color="0.5", linewidth=1, linestyle="--", label="chosen on validation")
-        right.axvline(threshold, color=PREDICTION, linewidth=2)
+        right.axvline(threshold, color=PREDICTION, linewidth=2, label="threshold shown")
         right.set_xscale("logit", one_half="0.5")
         right.set(xlim=(thresholds[0], thresholds[-1]), ylim=(0, 1.02), xlabel="threshold", yticks=(0, 0.5, 1))
         ticks = (0.02, 0.1, 0.5, 0.9, 0.99, 0.999)
         right.set_xticks(ticks, map(str, ticks))
         right.set_xticks((), minor=True)
         right.set_title(f"scores, {scope}", fontsize=9)
-        right.legend(frameon=False, fontsize=8, loc="lower left")
-        right.set_position([0.56, 0.2, 0.41, 0.68])
+        right.legend(frameon=False, fontsize=7, loc="upper center", bbox_to_anchor=(0.45, -0.33), ncols=3)
+        right.set_position([0.56, 0.36, 0.41, 0.52])  # curves fill it: the legend lies below
         marked = f"{title}, threshold {threshold:.4g}: {np.count_nonzero(found)} pixels marked here"
         return figure, f"{marked}; {scope}: {_scores(counts[step])}; {COLOURS}; {WINDOW_SENTENCE}."
 
@@ -198,7 +198,7 @@ def threshold_viewer(
 
 
 def patch_picker(image: np.ndarray, reference: np.ndarray, row: int, column: int, title: str) -> Viewer:
-    """Choose a pixel: the patch of 11 x 11 around it, and the class of its centre.
+    """Choose a pixel: the patch of 11 x 11 around it, and on demand its lesion pixels and the class of its centre.
 
     - `image`, uint8 array (rows, columns): on the [-1250, 250] HU scale. Beyond its border it is reflected.
     - `reference`, 0/1 array of the same shape
@@ -213,7 +213,7 @@ def patch_picker(image: np.ndarray, reference: np.ndarray, row: int, column: int
     patches, lesions = slice_patches(image), slice_patches(reference)
     square = slice(0, image.shape[0]), slice(0, image.shape[1])
 
-    def draw(row: int, column: int) -> tuple[Figure, str]:
+    def draw(row: int, column: int, answer: bool) -> tuple[Figure, str]:
         figure, (left, right) = _panels(2, square)
         draw_slice(left, image, title)
         outline(left, reference, REFERENCE)
@@ -222,14 +222,20 @@ def patch_picker(image: np.ndarray, reference: np.ndarray, row: int, column: int
         patch, lesion = patches[row, column], lesions[row, column]
         draw_slice(right, patch, f"the patch, {size} x {size} pixels")
         right.add_patch(Rectangle((half - 0.5, half - 0.5), 1, 1, fill=False, color=PREDICTION, linewidth=2))
+        where = f"{title}, row {row}, column {column}"
+        if not answer:  # or there is nothing to guess
+            return figure, f"{where}."
         outline(right, lesion, REFERENCE)
         centre = "lesion" if lesion[half, half] else "healthy"
         lesion_pixels = f"{np.count_nonzero(lesion)} of the patch's {size**2} pixels are lesion"
-        return figure, f"{title}, row {row}, column {column}: the centre is {centre}; {lesion_pixels}."
+        return figure, f"{where}: the centre is {centre}; {lesion_pixels}."
 
     rows, columns = image.shape
-    controls = {"row": _slider("row", row, 0, rows - 1), "column": _slider("column", column, 0, columns - 1)}
-    return Viewer("patch picker", draw, controls)
+    return Viewer("patch picker", draw, {
+        "row": _slider("row", row, 0, rows - 1),
+        "column": _slider("column", column, 0, columns - 1),
+        "answer": ipywidgets.Checkbox(value=False, description="show the answer", style=LABEL_STYLE),
+    })  # fmt: skip
 
 
 def _check_shapes(arrays: Mapping[str, np.ndarray]) -> None:

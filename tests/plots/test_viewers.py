@@ -104,12 +104,20 @@ def test_a_threshold_moves_the_mask_and_its_scores_pool_all_slices():
 
 
 def test_a_patch_tells_the_class_of_its_centre_and_is_reflected_at_the_border():
-    assert drawn(pick(5, 5))[1] == (
+    assert drawn(pick(5, 5), answer=True)[1] == (
         "a, slice 1, row 5, column 5: the centre is lesion; 16 of the patch's 121 pixels are lesion."
     )
-    assert "the centre is healthy; 1 of the patch's 121 pixels" in drawn(pick(12, 12))[1]  # rows and columns from 7 on
+    # Rows and columns from 7 on.
+    assert "the centre is healthy; 1 of the patch's 121 pixels" in drawn(pick(12, 12), answer=True)[1]
     # The patch of the corner ends in row 5; rows 4 and 5 are seen again above the border, columns likewise: 4 x 4.
-    assert "the centre is healthy; 16 of the patch's 121 pixels" in drawn(pick(0, 0))[1]
+    assert "the centre is healthy; 16 of the patch's 121 pixels" in drawn(pick(0, 0), answer=True)[1]
+
+
+def test_a_patch_keeps_its_answer_until_it_is_asked_for():
+    (hidden, words), (told, _) = drawn(pick()), drawn(pick(), answer=True)
+    assert words == "a, slice 1, row 5, column 5."
+    half = hidden.shape[1] // 2
+    assert amount(hidden[:, half:], REFERENCE) == 0 < amount(told[:, half:], REFERENCE)
 
 
 @pytest.mark.parametrize(
