@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from covidlab.evaluation.counts import Counts
+from covidlab.evaluation.counts import PAPER_SCORES, Counts
 from covidlab.plots.style import MODEL_COLOURS, PART_COLOURS, new_figure
 
 if TYPE_CHECKING:  # a history is only read here, and TensorFlow takes seconds
