@@ -22,7 +22,9 @@ ANSWER = "# Your answer"
 
 BADGE = re.compile(r"\[!\[Open in Colab\][^\n]*\n*")
 
-FOLDED = re.compile(r"<details>\s*<summary>\s*(?:Solution|What it shows)\s*</summary>.*?</details>\s*", re.DOTALL | re.IGNORECASE)
+FOLDED = re.compile(
+    r"<details>\s*<summary>\s*(?:Solution|What it shows)\s*</summary>.*?</details>\s*", re.DOTALL | re.IGNORECASE
+)
 
 
 def student_copy(notebook: NotebookNode) -> NotebookNode:
