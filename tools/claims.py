@@ -125,8 +125,6 @@ def three(score: str) -> Source:
     return together(*(lesson(run, score, "test") for run in THREE))
 
 
-
-
 def best_band(_: NotebookNode) -> list[float]:
     """F1 of the best band of grey, as notebook 01 prints it."""
     notebook = nbformat.read(ROOT / "notebooks" / "01_ct_background.ipynb", as_version=4)
@@ -397,8 +395,10 @@ TIMING = [
 ]  # fmt: skip
 
 # F1 before, and its change, on the patient adapted to and on the other, for each of two patients.
-ONE = (r"phantom_\d+, threshold ~[\d.]+; its other slices: F1 ([\d.]+) before, changed by ~(-?[\d.]+); "
-       r"the other patient: F1 ([\d.]+) before, changed by ~(-?[\d.]+)")
+ONE = (
+    r"phantom_\d+, threshold ~[\d.]+; its other slices: F1 ([\d.]+) before, changed by ~(-?[\d.]+); "
+    r"the other patient: F1 ([\d.]+) before, changed by ~(-?[\d.]+)"
+)
 ADAPTED = output(rf"{ONE}\n(?:\[progress.*\n)?\n?{ONE}")
 SEEDS = together(*(table("patient-seeds.md", "F1", recipe=row["recipe"])
                    for row in read_page("patient-seeds.md")))  # fmt: skip
