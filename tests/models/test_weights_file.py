@@ -98,7 +98,7 @@ def test_arrays_that_claim_more_than_the_file_holds_are_not_allocated(saved):
     path, _ = saved
     with h5py.File(path, "a") as file:
         file.create_dataset("layers/claimed", shape=(30000, 30000), dtype="f4")  # nothing is written of it
-    with pytest.raises(WeightsError, match="its arrays claim 3,600,.* bytes, more than the file has"):
+    with pytest.raises(CovidlabError, match="its arrays claim 3,600,.* bytes, more than the file has"):
         open_segmenter(path)
 
 
