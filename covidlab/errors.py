@@ -24,8 +24,8 @@ class CovidlabError(ValueError):
 
 def reason(error: Exception) -> str:
     """What an exception says, in one line of at most 200 characters; its kind where it says nothing."""
-    said = getattr(error, "strerror", None) or str(error)
-    return next(iter(said.splitlines()), "")[:200] or type(error).__name__
+    said = (getattr(error, "strerror", None) or str(error)).splitlines() or [""]
+    return said[0][:200] or type(error).__name__
 
 
 @contextmanager

@@ -1,5 +1,4 @@
-"""A file that is there whole or as it was before: written under a scratch name beside it, then renamed. And a dataclass
-out of what such a file says in JSON."""
+"""A file that is there whole or as it was before, and a dataclass out of the JSON in one."""
 
 import os
 import secrets

@@ -261,7 +261,7 @@ def _lacking(one) -> str:
     for name in NEEDED:
         if not one.get(name) and one.get(name) != 0:
             return f"has no {name}"
-    if not all(isinstance(one.get(name), int) for name in ("Rows", "Columns")):
+    if type(one.Rows) is not int or type(one.Columns) is not int:
         return "has no Rows and Columns in numbers"
     for name in NUMBERS:
         try:

@@ -135,6 +135,8 @@ def read_nifti(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, li
         try:
             image = _opened(path)
             voxels = np.asanyarray(image.dataobj)
+            if voxels.dtype == np.float64:  # what nibabel makes of a scaled integer file; float32 holds every CT number
+                voxels = voxels.astype(np.float32)
         except nib.spatialimages.HeaderDataError as error:
             found = f"a header that contradicts itself ({reason(error)})"
             raise VolumeError(path, found, NIFTI, "correct that field, or write the scan again") from error
@@ -142,8 +144,6 @@ def read_nifti(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, li
     if voxels.ndim == 4:
         voxels = voxels[..., 0]
         findings.append("four dimensions, the last of length 1: read as three")
-    if voxels.dtype == np.float64:  # what nibabel makes of a scaled integer file; float32 holds every CT number
-        voxels = voxels.astype(np.float32)
     return image.header, affine, voxels, findings
 
 

@@ -68,6 +68,8 @@ FOREIGN = {  # how a description is changed, and what is said of it
         "field intensities is '.-1000, 250. HU as 0..1'": lambda text: text.replace("-1250", "-1000"),
         "Unterminated string|Expecting": lambda text: text[: len(text) // 2],
         "'list' object has no": lambda text: "[1, 2]",
+        "field options is .*3000000": lambda text: text.replace("[2, 3]", "[2, 3000000]"),
+        "field grid is 1000032": lambda text: text.replace("32", "1000032"),
     }.items()
 }
 
@@ -89,6 +91,14 @@ def test_a_file_that_lacks_a_layer_is_refused_and_no_random_weights_are_taken(sa
         layers = file["layers"]
         del layers[next(name for name in layers if "vars" in layers[name] and len(layers[name]["vars"]))]
     with pytest.raises(CovidlabError, match="do not fit light_unet"):
+        open_segmenter(path)
+
+
+def test_arrays_that_claim_more_than_the_file_holds_are_not_allocated(saved):
+    path, _ = saved
+    with h5py.File(path, "a") as file:
+        file.create_dataset("layers/claimed", shape=(30000, 30000), dtype="f4")  # nothing is written of it
+    with pytest.raises(CovidlabError, match="its arrays claim 3,600,.* bytes, more than the file has"):
         open_segmenter(path)
 
 
