@@ -12,6 +12,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.text import Text
 
 from covidlab.files import whole_file
 
@@ -35,6 +36,7 @@ def show(figure: Figure, alt: str, what: str = "Figure") -> None:
     from IPython.display import publish_display_data
 
     png = io.BytesIO()
+    names_as_they_are(figure)
     figure.savefig(png, format="png", dpi=2 * DPI, bbox_inches="tight")
     width, height = struct.unpack(">II", png.getvalue()[16:24])  # from the PNG's header
     # Twice the pixels of its size on the page: sharp on every screen, and when it is enlarged.
@@ -65,7 +67,15 @@ def legend_below(figure: Figure, colours: dict[str, str]) -> None:
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8, frameon=False)
 
 
+def names_as_they_are(figure: Figure) -> None:
+    """A name of a file with two dollars in it is no formula, which matplotlib would take it for, and fail to set."""
+    for text in figure.findobj(Text):
+        if "$" in text.get_text() and "\\" not in text.get_text():
+            text.set_parse_math(False)
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, whole or not at all: see `covidlab.files`."""
+    names_as_they_are(figure)
     with whole_file(path) as scratch:
         figure.savefig(scratch, format="png", dpi=120, bbox_inches="tight")

@@ -30,7 +30,7 @@ from covidlab.plots.slices import (
     tint_errors,
     view,
 )
-from covidlab.plots.style import PAGE, PREDICTION, REFERENCE, show
+from covidlab.plots.style import PAGE, PREDICTION, REFERENCE, names_as_they_are, show
 
 COLOURS = "green: found, pink: missed, yellow: marked falsely"
 
@@ -69,6 +69,7 @@ class Viewer:
         try:
             figure, words = self.view()
             png = io.BytesIO()
+            names_as_they_are(figure)
             # The least compression: a redraw has to keep up with a slider, and its bytes are never stored.
             figure.savefig(png, format="png", dpi=90, pil_kwargs={"compress_level": 1})
         except Exception as error:

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from covidlab.plots.slices import body_box, detail_box
+from covidlab.plots.slices import body_box, detail_box, outline_figure
+from covidlab.plots.style import save
 
 AIR, TISSUE = 0, 220  # uint8 on the [-1250, 250] HU scale; -300 HU is 162
 
@@ -26,3 +27,9 @@ def test_a_detail_holds_what_is_marked_in_the_proportion_of_the_whole_and_stays_
     marked[19, 58] = True  # 20 of 28 high, 37 wide: pushed back into the whole at the top and at the right
     rows, columns = detail_box(marked, whole)
     assert (rows.start, rows.stop, columns.start, columns.stop) == (18, 38, 20, 60)
+
+
+def test_a_name_with_dollars_is_drawn_as_it_is(tmp_path):
+    figure = outline_figure(np.zeros((1, 16, 16), np.uint8), np.zeros((1, 16, 16)), ["a folder named $_$"])
+    save(figure, tmp_path / "drawn.png")
+    assert (tmp_path / "drawn.png").stat().st_size > 0
