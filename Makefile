@@ -119,7 +119,7 @@ $(VENV)/.ready: $(VENV)/.uv requirements.lock pyproject.toml
 		>$(VENV)/share/jupyter/lab/settings/overrides.json
 	@$(PY) -c "import matplotlib.font_manager"
 	@printf '%s' "$(CURDIR)" >$@
-	@echo "Ready."
+	@echo "Ready. Next: make lab, or: source .venv/bin/activate && covidlab --help"
 
 # A checkout that was moved or copied still points at its old place: install covidlab again.
 ifneq ($(shell cat $(VENV)/.ready 2>/dev/null),$(CURDIR))

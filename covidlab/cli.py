@@ -22,7 +22,7 @@ DESCRIPTION = """\
 covidlab: segment COVID-19 lesions in chest CT, the way the course does it.
 Teaching material, not a medical device.
 
-  covidlab inspect data/phantom-lesson        look at a folder of scans and masks first
+  covidlab inspect                            look at the default data, drawn on first use
   covidlab train                              train and score on the synthetic phantom, a few minutes
   covidlab train --data FOLDER                the same on your own scans
   covidlab predict SCAN.nii.gz -o MASK.nii.gz segment one scan with the shipped weights

@@ -39,5 +39,8 @@ def draw_overlay(mask: Path, volume: Volume, marked: np.ndarray) -> None:
     shown = overlaid_slices(np.count_nonzero(marked, axis=(1, 2)))
     titles = [f"slice {k} of {len(marked)}" for k in shown]
     figure = outlined(volume.slices(shown), marked[shown], titles, 3, PREDICTION, "--")
+    for axes in figure.axes[: len(shown)]:
+        for x, side in ((0.02, "R"), (0.95, "L")):  # the patient's right is on the left
+            axes.text(x, 0.92, side, color="white", fontsize=11, transform=axes.transAxes)
     legend_below(figure, {"prediction": PREDICTION})
     save(figure, overlay_path(mask))
