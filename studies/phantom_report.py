@@ -29,8 +29,6 @@ def grey_band_f1(images: np.ndarray, masks: np.ndarray, region: np.ndarray) -> t
     Of uint8 images, and of 0/1 arrays of their shape: the reference, and where pixels may be marked (the lungs).
     Returns the pooled F1 of marking every pixel of the region with low <= grey <= high, and low and high.
 
-    Examples
-    --------
     >>> grey_band_f1(np.array([10, 20, 30], np.uint8), np.array([0, 1, 0]), np.array([1, 1, 1]))
     (1.0, 20, 20)
     """

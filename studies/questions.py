@@ -21,19 +21,11 @@ from covidlab.training.runs import Run, run_experiment
 
 @dataclass(frozen=True)
 class Study:
-    """A question, and the variants that answer it.
-
-    Parameters
-    ----------
-    question : str
-    paper : str
-        What the paper says of it, with the section.
-    variants : mapping of label -> changes
-        Changes are fields of `Config`; under "recipe", fields of `covidlab.training.recipe.Recipe`.
-    """
+    """A question, and the variants that answer it."""
 
     question: str
-    paper: str
+    paper: str  # What the paper says of it, with the section
+    # By label, what is changed: fields of `Config`; under "recipe", fields of `covidlab.training.recipe.Recipe`.
     variants: Mapping[str, Mapping]
 
 

@@ -79,34 +79,34 @@ def _geometry(folder: Path, slices: list, findings: list[str]) -> tuple[np.ndarr
     """The affine of a stack, mm to RAS+, and the order of its slices; refused where they do not follow each other
     evenly along a line."""
 
-    def refused(found: str, expected="evenly spaced slices, each once", remedy="export the whole series again"):
+    def refusal(found: str, expected="evenly spaced slices, each once", remedy="export the whole series again"):
         return VolumeError(folder, "; ".join([found, *findings]), expected, remedy)
 
     first = slices[0]
     if len(sizes := _alike(slices, ["PixelSpacing"])) > 1:
         found = " and ".join(f"PixelSpacing {group[0].PixelSpacing} in {len(group)} slices" for group in sizes)
-        raise refused(found, "one pixel size in a series", "leave the slices of one in the folder")
+        raise refusal(found, "one pixel size in a series", "leave the slices of one in the folder")
     across, down = _numbers(first, "ImageOrientationPatient").reshape(2, 3)
     rows, columns = _numbers(first, "PixelSpacing")
     if min(rows, columns) <= 0 or not np.allclose([across @ across, down @ down, across @ down], [1, 1, 0], atol=0.01):
         found = f"PixelSpacing {first.PixelSpacing}, ImageOrientationPatient {first.ImageOrientationPatient}"
-        raise refused(found, "millimetres, and two directions at right angles", CONVERT)
+        raise refusal(found, "millimetres, and two directions at right angles", CONVERT)
     if len(slices) < 2:
-        raise refused("one slice")
+        raise refusal("one slice")
     places = np.array([_numbers(one, "ImagePositionPatient") for one in slices])
     heights = places @ np.cross(across, down)
     order = np.argsort(heights, kind="stable")
     places, gaps = places[order], np.diff(heights[order])
     if twice := np.count_nonzero(gaps <= 0.01 * gaps.max()):
         found = f"{twice} of {len(slices)} slices at the place of another (two acquisitions, or copies of files)"
-        raise refused(found, remedy="leave the slices of one acquisition in the folder, each once")
+        raise refusal(found, remedy="leave the slices of one acquisition in the folder, each once")
     matrix = np.stack([across * columns, down * rows, (places[-1] - places[0]) / (len(slices) - 1)], axis=1)
     even = places[0] + np.arange(len(slices))[:, None] * matrix[:, 2]
     off = np.abs(np.linalg.solve(matrix, (places - even).T)).max(axis=1)
     if off[2] > UNEVEN[2]:
-        raise refused(f"distances of {gaps.min():.2f} to {gaps.max():.2f} mm between slices")
+        raise refusal(f"distances of {gaps.min():.2f} to {gaps.max():.2f} mm between slices")
     if (off > UNEVEN).any():
-        raise refused(f"slices that lie up to {off.max():.1f} pixels beside the line through the first and the last")
+        raise refusal(f"slices that lie up to {off.max():.1f} pixels beside the line through the first and the last")
     return TURN @ nib.affines.from_matvec(matrix, places[0]), order
 
 

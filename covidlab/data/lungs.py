@@ -64,9 +64,9 @@ def lung_mask(slices: np.ndarray, aspect: float = 1.0) -> Lungs:
     - `slices`, (slices, rows, columns) as displayed: foot to head, spine down, the patient's right on the left: uint8
       on the [-1250, 250] HU scale, or any other dtype in HU. One slice will do.
     - `aspect`, float: a pixel's height over its width: see `covidlab.data.volumes.Volume.pixel_aspect`.
-    - `Windpipe`, `gas in the bowel and what lies on the chest or under the back are left out. A lung without any air in
-      a`
-    - `slice is not found there`, `nor is one that the picture's edge cuts open.`
+
+    Windpipe, gas in the bowel and what lies on the chest or under the back are left out. A lung without any air in a
+    slice is not found there, nor is one that the picture's edge cuts open.
     """
     if slices.ndim != 3:
         raise ValueError(f"slices have three axes (slice, row, column); found {slices.ndim}")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from covidlab.exercises.checking import Function, Number
+from covidlab.exercises.checking import Function, Number, odds
 
 check_fourth_layer = Number(
     asked="The weights of the fourth layer for patches of 15 x 15: 32 maps in, 64 out, after three 3 x 3 convolutions.",
@@ -30,18 +30,14 @@ check_fourth_layer = Number(
 )  # fmt: skip
 
 
-def _odds(p):
-    return p / (1 - p)
-
-
-def _from_odds(odds):
-    return odds / (1 + odds)
+def _from_odds(ratio):
+    return ratio / (1 + ratio)
 
 
 check_prior_shift = Function(
     asked="A function (wanted, used, trained) -> what a network says for a probability `wanted` in use; `used` and "
           "`trained` are the fractions of lesion in use and in training.",
-    right=lambda p, used, trained: _from_odds(_odds(p) * _odds(trained) / _odds(used)),
+    right=lambda p, used, trained: _from_odds(odds(p) * odds(trained) / odds(used)),
     inputs=[(np.linspace(0.1, 0.9, 9), 0.2, 0.1), (np.linspace(0.1, 0.9, 9), 0.01, 0.5)],
     edges={"where training and use have the same mixture. There nothing shifts.": (np.float64(0.3), 0.2, 0.2)},
     tolerance=1e-3,  # less would not show in the digits printed
@@ -50,22 +46,22 @@ check_prior_shift = Function(
     mistakes={
         "nothing changes, though training and use have different fractions.": lambda p, used, trained: p,
         "that is the way back, from what the network says to slices.":
-            lambda p, used, trained: _from_odds(_odds(p) * _odds(used) / _odds(trained)),
+            lambda p, used, trained: _from_odds(odds(p) * odds(used) / odds(trained)),
         "that is right for a training with one half, whatever `trained` is.":
-            lambda p, used, trained: _from_odds(_odds(p) / _odds(used)),
-        "`used` is left out.": lambda p, used, trained: _from_odds(_odds(p) * _odds(trained)),
+            lambda p, used, trained: _from_odds(odds(p) / odds(used)),
+        "`used` is left out.": lambda p, used, trained: _from_odds(odds(p) * odds(trained)),
         "these are odds. Turn them back into a probability: odds / (1 + odds).":
-            lambda p, used, trained: _odds(p) * _odds(trained) / _odds(used),
+            lambda p, used, trained: odds(p) * odds(trained) / odds(used),
         "fractions are divided here, and it may rise above one. Divide odds by odds.":
             lambda p, used, trained: p * trained / used,
         "the last step takes odds for a probability: it is odds / (1 + odds), not p / (1 - p).":
-            lambda p, used, trained: _odds(_odds(p) * _odds(trained) / _odds(used)),
+            lambda p, used, trained: odds(odds(p) * odds(trained) / odds(used)),
         "`wanted` went in as a probability. Take its odds first.":
-            lambda p, used, trained: _from_odds(p * _odds(trained) / _odds(used)),
+            lambda p, used, trained: _from_odds(p * odds(trained) / odds(used)),
         "the fractions went in as they are. Take the odds of each first.":
-            lambda p, used, trained: _from_odds(_odds(p) * trained / used),
+            lambda p, used, trained: _from_odds(odds(p) * trained / used),
         "that is the probability of healthy. Which class do the odds put on top?":
-            lambda p, used, trained: 1 - _from_odds(_odds(p) * _odds(trained) / _odds(used)),
+            lambda p, used, trained: 1 - _from_odds(odds(p) * odds(trained) / odds(used)),
         "only lesion has been weighed. Healthy patches changed their fraction too.":
             lambda p, used, trained: p * trained / used / (p * trained / used + 1 - p),
         "that is where both answers are even, for a training with one half. Use all three numbers.":

@@ -3,7 +3,7 @@
 import numpy as np
 
 from covidlab.evaluation.counts import Counts
-from covidlab.exercises.checking import Function, Number
+from covidlab.exercises.checking import Function, Number, odds
 
 check_empty_mask_accuracy = Number(
     asked="The accuracy, a share, of an empty mask on a slice of which 20 % is lesion.",
@@ -76,10 +76,6 @@ check_told_apart_by_luck = Number(
 _MIXED = np.linspace(0.05, 0.95, 10)
 
 
-def _odds(p):
-    return p / (1 - p)
-
-
 def _mixture(p, learnt, true):
     lesion, healthy = p * true / learnt, (1 - p) * (1 - true) / (1 - learnt)
     return lesion / (lesion + healthy)
@@ -98,14 +94,14 @@ check_recalibrated = Function(
         "that multiplies probabilities by a ratio of fractions. Take odds on both sides.":
             [lambda p, learnt, true: p * true / learnt, lambda p, learnt, true: np.minimum(p * true / learnt, 1)],
         "those are odds. Make probabilities of them: odds / (1 + odds).":
-            lambda p, learnt, true: _odds(p) / _odds(learnt) * _odds(true),
+            lambda p, learnt, true: odds(p) / odds(learnt) * odds(true),
         "that is right for a mixture of half and half only. Use `learnt`.": lambda p, _, true: _mixture(p, 0.5, true),
         "that forgets the true mixture: it gives odds of what the pixel itself says.":
             lambda p, learnt, _: _mixture(p, learnt, 0.5),
         "the odds of a mixture are s / (1 - s), and not s itself.":
-            lambda p, learnt, true: (odds := _odds(p) * true / learnt) / (1 + odds),
+            lambda p, learnt, true: (ratio := odds(p) * true / learnt) / (1 + ratio),
         "that gives back what came in.": lambda p, *_: p,
-        "that is a logit. Make a probability of it.": lambda *given: np.log(_odds(_mixture(*given))),
+        "that is a logit. Make a probability of it.": lambda *given: np.log(odds(_mixture(*given))),
     },
 )  # fmt: skip
 
