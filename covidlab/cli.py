@@ -16,7 +16,7 @@ from pathlib import Path
 
 from covidlab import __version__
 from covidlab.errors import CovidlabError
-from covidlab.weights import DEFAULT, SHIPPED
+from covidlab.weights import DEFAULT, NETWORKS, SHIPPED
 
 DESCRIPTION = """\
 covidlab: segment COVID-19 lesions in chest CT, the way the course does it.
@@ -31,7 +31,6 @@ The paper's table, and the runs behind the course's numbers: python -m studies -
 """
 
 # By name: they are written here, too, since what has them loads TensorFlow.
-MODELS = ("patch_cnn", "fcn8s", "light_unet", "nano_unet")
 LOSSES = ("cross_entropy", "weighted_cross_entropy", "focal", "dice", "tversky", "cross_entropy_and_dice")
 
 # NumPy's global generator, which Keras seeds too, takes no more.
@@ -176,8 +175,8 @@ def _add_train(command) -> None:
         goes_on=True,
     )  # fmt: skip
     run_options(sub, "a folder of runs; each has one of its own in it, named by what it was asked (default: runs)")
-    known = f"{', '.join(MODELS[:-1])} or {MODELS[-1]}"
-    sub.add_argument("--model", default="light_unet", type=one_of(MODELS), help=f"{known} (default: light_unet)")
+    known = f"{', '.join(NETWORKS[:-1])} or {NETWORKS[-1]}"
+    sub.add_argument("--model", default="light_unet", type=one_of(NETWORKS), help=f"{known} (default: light_unet)")
 
 
 def _add_score(command) -> None:
@@ -256,7 +255,7 @@ def weights_option(sub: argparse.ArgumentParser) -> None:
 def time_options(sub: argparse.ArgumentParser) -> None:
     """What is timed, and how the times are told."""
     add, full = sub.add_argument, "of fcn8s; 1 is the published network, 134 million parameters (default: 0.25)"
-    add("--models", type=some_of(MODELS), default=list(MODELS), help="comma-separated (default: all)")
+    add("--models", type=some_of(NETWORKS), default=list(NETWORKS), help="comma-separated (default: all)")
     add("--size", type=positive_int, default=630, metavar="N", help="pixels a side (default: 630, the record's)")
     add("--threads", default="1,2,all", metavar="A,B", help="each in its own process (default: 1,2,all)")
     add("--width", type=width, default=0.25, metavar="W", help=full)

@@ -136,7 +136,7 @@ def predict(options) -> None:
     if not options.scan.exists():  # before anything slow
         expected = "a scan, or a folder of scans or DICOM slices"
         raise CovidlabError(options.scan, "no such file", expected, "check the name")
-    segmenter = open_segmenter(options.weights)
+    segmenter = open_segmenter(options.weights, quick=True)
     info = segmenter.info
     print(f"{info.model}, {info.grid} px, threshold {info.threshold:g}, trained on {info.trained_on}")
     if licence := licence_of(find_weights(options.weights)):
@@ -195,7 +195,7 @@ def export(options) -> None:
     cache = open_slice_cache(run_cohort(options.data, run.config) if run else open_cohort(options.data),
                              options.size or info.grid)  # fmt: skip
     slices = export.calibration_slices(cache)
-    done = export.export_model(segmenter.network, options.out, slices, options.int8, info.threshold)
+    done = export.export_model(segmenter.network, options.out, slices, options.int8, info)
     print(f"{done.path}: {done.form}, {done.bytes / 1e6:.2f} MB, takes float32 {(1, *slices.shape[1:])} in 0..1")
     print(
         f"  against Keras on {done.slices} slices of {cache.cohort}: probabilities differ by up to "

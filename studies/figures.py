@@ -8,7 +8,7 @@ import numpy as np
 from covidlab import paper
 from covidlab.data.slices import SliceCache
 from covidlab.evaluation.counts import Counts, count_at
-from covidlab.models.patch_cnn import classifier_in
+from covidlab.models.cnn import classifier_in
 from covidlab.plots import scores, slices, style
 from covidlab.plots.network import topology_figure
 from covidlab.training.comparison import LEAST_PIXELS, read_test_slices, typical_slices, worst_slices

@@ -1,14 +1,16 @@
 """A model as a file that runs without Keras: ONNX and LiteRT, checked against the model it was made from.
 
 The packages that write and run such files are the optional extra `export`; nothing here imports them before they
-are needed. An exported file takes one slice of one fixed size: that is what runtimes are fastest at. It knows
-nothing of windows, grids or thresholds; a weights file does, and stays the thing to keep.
+are needed. An exported file takes one slice of one fixed size: that is what runtimes are fastest at. An ONNX file
+carries what the weights file knows, too, and `covidlab predict` takes it; LiteRT's knows nothing of windows, grids or
+thresholds.
 """
 
+import json
 import os
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from covidlab._tensorflow import keras, quiet, tf
 from covidlab.data.slices import SliceCache
 from covidlab.errors import CovidlabError
 from covidlab.files import whole_file
+from covidlab.models.onnx_network import OnnxNetwork
+from covidlab.models.weights_file import ATTRIBUTE, WeightsInfo
 
 # What float32 arithmetic in another order may change; a wrong conversion changes far more.
 LARGEST_DIFFERENCE = 1e-4
@@ -30,13 +34,7 @@ Runner = Callable[[np.ndarray], np.ndarray]
 
 
 def _open_onnxruntime(path: Path, threads: int) -> Runner:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return lambda slice_: session.run(None, {name: slice_})[0]
+    return OnnxNetwork.open(path, threads).run
 
 
 def _open_litert(path: Path, threads: int) -> Runner:
@@ -128,7 +126,7 @@ def check_target(path: Path, int8: bool) -> None:
 
 
 def export_model(
-    model: keras.Model, path: Path, slices: np.ndarray, int8: bool = False, threshold: float = 0.5
+    model: keras.Model, path: Path, slices: np.ndarray, int8: bool = False, info: WeightsInfo | None = None
 ) -> Exported:
     """Write a model as ONNX or LiteRT, run the file, and compare it with the model.
 
@@ -138,7 +136,7 @@ def export_model(
       first eight are checked. Their size becomes the file's.
     - `int8`, bool: weights and feature maps as 8-bit whole numbers, by LiteRT's post-training quantisation (Keras' own
       `quantize` leaves convolutions as they are), after `balance_skips`. What goes in and comes out stays float32.
-    - `threshold`, float: for `Exported.changed`.
+    - `info`, WeightsInfo: what the model's weights file knows. An ONNX file carries it, and is then enough to predict.
 
     Raises CovidlabError: as `check_target`; if a float32 file differs from the model by more than 1e-4, or cannot be
     written.
@@ -146,6 +144,8 @@ def export_model(
     check_target(path, int8)
     with whole_file(path) as scratch:
         _convert(balance_skips(model, slices) if int8 else model, scratch, slices, int8)
+        if info and path.suffix == ".onnx":
+            _describe(scratch, replace(info, grid=slices.shape[1]))
         run, checked = open_exported(scratch), slices[:8]
         found = np.concatenate([run(slice_[None]) for slice_ in checked])
         expected = np.concatenate([model(slice_[None], training=False).numpy() for slice_ in checked])
@@ -156,6 +156,7 @@ def export_model(
                 f"at most {LARGEST_DIFFERENCE:.0e}",
                 "nothing was written; keep the weights file and report this with the versions of `pip list`",
             )  # fmt: skip
+    threshold = info.threshold if info else 0.5
     changed = float(((found >= threshold) != (expected >= threshold)).mean())
     form = FORMATS[path.suffix].name + (" int8" if int8 else "")
     return Exported(path, form, slices.shape[1], path.stat().st_size, difference, changed, len(checked))
@@ -181,6 +182,14 @@ def _convert(model: keras.Model, path: Path, slices: np.ndarray, int8: bool) -> 
             model.export(str(path), format=form, input_signature=[slice_], verbose=False, **options)
     finally:
         logger.setLevel(level)
+
+
+def _describe(path: Path, info: WeightsInfo) -> None:
+    import onnx  # comes with tf2onnx
+
+    model = onnx.load(path)
+    model.metadata_props.add(key=ATTRIBUTE, value=json.dumps(asdict(info)))
+    onnx.save(model, path)
 
 
 def balance_skips(model: keras.Model, slices: np.ndarray) -> keras.Model:

@@ -27,9 +27,10 @@ from covidlab.beyond.export import FORMATS, Runner, export_model, install, missi
 from covidlab.beyond.times import PRODUCT_SIDE, FormTime, ModelFacts, Spread, Timing, peak_gflops
 from covidlab.errors import CovidlabError
 from covidlab.models import MODELS
+from covidlab.models.networks import save_weights
 from covidlab.models.segmenter import open_segmenter
 from covidlab.models.stages import gflop_per_slice
-from covidlab.models.weights_file import WeightsInfo, save_weights
+from covidlab.models.weights_file import WeightsInfo
 from covidlab.progress import progress_bar
 from covidlab.tables import processor
 

@@ -4,10 +4,24 @@ Each takes slices, float32 (batch, height, width, 1) in 0..1 (the [-1250, 250] H
 infection, float32 (batch, height, width, 1), at the input's own height and width.
 """
 
-from covidlab.models.fcn8s import Bilinear, carry_weights, fcn8s, layer_weights
-from covidlab.models.patch_cnn import classifier_in, patch_cnn
-from covidlab.models.segment import predict_file
-from covidlab.models.segmenter import Segmenter, open_segmenter, predict_slices
-from covidlab.models.stages import gflop_per_slice, reach_after, reaches
-from covidlab.models.unet import light_unet, nano_unet
-from covidlab.models.weights_file import MODELS, WeightsInfo, save_weights
+from importlib import import_module
+
+# Each comes from its module when it is first asked for: what needs no Keras does not wait for TensorFlow.
+_HOME = {
+    "Bilinear": "fcn", "carry_weights": "fcn", "fcn8s": "fcn", "layer_weights": "fcn",
+    "classifier_in": "cnn", "patch_cnn": "cnn", "light_unet": "unet", "nano_unet": "unet",
+    "MODELS": "networks", "save_weights": "networks", "WeightsInfo": "weights_file",
+    "Segmenter": "segmenter", "open_segmenter": "segmenter", "predict_slices": "segmenter", "predict_file": "segment",
+    "gflop_per_slice": "stages", "reach_after": "stages", "reaches": "stages",
+}  # fmt: skip
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str):
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

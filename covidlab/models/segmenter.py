@@ -1,52 +1,43 @@
 """One network, one mask: a network with all that its weights file knows, and the one way from answers to a mask."""
 
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
-from covidlab._tensorflow import keras, tf
 from covidlab.data.grid import GridFit
 from covidlab.data.lungs import Lungs, lung_mask
 from covidlab.data.volumes import Volume
-from covidlab.errors import CovidlabError, refused
-from covidlab.models.weights_file import MODELS, WeightsInfo, read_info
+from covidlab.models.onnx_network import OnnxNetwork
+from covidlab.models.weights_file import WeightsInfo, read_info
 from covidlab.weights import find_weights
 
 # Slices held as probabilities at once: 300 slices of 512 x 512 are 315 MB.
 PORTION = 16
 
 
-def predict_slices(model: keras.Model, images: np.ndarray, mirror: bool = False) -> np.ndarray:
-    """Probabilities, float32 in 0..1, for uint8 slices (slices, height, width) that are on the model's grid.
+def predict_slices(model, images: np.ndarray, mirror: bool = False) -> np.ndarray:
+    """Probabilities, float32 in 0..1, of a Keras model or an `OnnxNetwork` for uint8 slices (slices, height, width)
+    that are on its grid.
 
     With `mirror` the model sees each slice's mirror image, too, and the mean of both answers counts: twice the time.
     """
     if mirror:
         return (predict_slices(model, images) + predict_slices(model, images[:, :, ::-1])[:, :, ::-1]) / 2
-    call = _compiled(model)
+    if not isinstance(model, OnnxNetwork):
+        from covidlab.models.networks import traced  # TensorFlow takes seconds, and the other needs none of it
+
+        model = traced(model)
     probabilities = np.empty(images.shape, dtype=np.float32)
     for start in range(0, len(images), PORTION):
         batch = slice(start, start + PORTION)
-        probabilities[batch] = call(tf.constant(images[batch, ..., None])).numpy()[..., 0]
+        probabilities[batch] = model(images[batch])
     return probabilities
-
-
-@lru_cache(maxsize=4)
-def _compiled(model: keras.Model):
-    """One traced graph a model, for slices of any number and size: `model.predict` costs about twice as much on
-    small batches, and tracing anew for each call costs seconds."""
-
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 1], tf.uint8)])
-    def call(batch):
-        return model(tf.cast(batch, tf.float32) / 255, training=False)
-
-    return call
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +45,7 @@ class Segmenter:
     """A network of `MODELS` with what its weights file knows: its threshold, the smallest spot it marks, whether it
     looks at mirror images, too."""
 
-    network: keras.Model
+    network: Any  # A Keras model, or an `OnnxNetwork`
     info: WeightsInfo
 
     @property
@@ -125,23 +116,23 @@ def portions(rows: np.ndarray, number: int) -> Iterator[np.ndarray]:
         yield rows[start : start + number]
 
 
-def open_segmenter(named: str | Path | None = None) -> Segmenter:
-    """Build the network that a weights file belongs to, with its weights and with what the file knows.
+def open_segmenter(named: str | Path | None = None, quick: bool = False) -> Segmenter:
+    """The network of a weights file, with what the file knows.
 
     - `named`, str or Path: a file, or one of the shipped ones by name (`covidlab.weights.SHIPPED`), the default one if
       none is named.
+    - `quick`, bool: on ONNX Runtime, without TensorFlow, where that is installed and an `.onnx` file lies beside the
+      weights, as beside the shipped ones. Probabilities differ by rounding (some 1e-6). Else a Keras model.
 
     Raises CovidlabError: as `read_info`, and if the weights do not fit the network they name.
     """
     path = find_weights(named)
+    beside = path.with_name(path.name.replace(".weights.h5", ".onnx"))
+    if quick and beside.is_file() and find_spec("onnxruntime"):
+        path = beside
     info = read_info(path)
-    found = f"weights that do not fit {info.model}"
-    with refused(CovidlabError, path, found, f"weights of {info.model}", "train again, or name another file"):
-        network = MODELS[info.model](**info.options)
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always")
-            network.load_weights(path)
-        # Layers that the file lacks would keep their random weights: of those Keras only warns.
-        if lacking := [str(one.message) for one in told if "Skipping" in str(one.message)]:
-            raise ValueError(lacking[0])
-    return Segmenter(network, info)
+    if path.suffix == ".onnx":
+        return Segmenter(OnnxNetwork.open(path), info)
+    from covidlab.models.networks import load_network
+
+    return Segmenter(load_network(path, info), info)

@@ -87,7 +87,7 @@ def reaches(model: keras.Model, last: str) -> tuple[Reach, ...]:
 
     `ValueError` if the model has no such layer, or two ways lead to it, or one that grows.
 
-    >>> from covidlab.models.patch_cnn import patch_cnn
+    >>> from covidlab.models.cnn import patch_cnn
     >>> reaches(patch_cnn(), "probability")[-1].field
     11
     """

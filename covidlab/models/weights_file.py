@@ -1,30 +1,22 @@
-"""Weights that know what they are for: a `.weights.h5` file with the model's name, grid and intensity rule inside.
+"""Weights that know what they are for: a file with the model's name, grid and intensity rule inside, as JSON.
 
-The file is written by Keras from a model without optimiser (a checkpoint of a compiled model is three times
-as large) and carries one JSON attribute, so that a weights file alone is enough to predict. It is never a
-`.keras` file, which an older Keras cannot load, and never a pickle.
+A `.weights.h5` file, which Keras writes from a model without optimiser (a checkpoint of a compiled model is three times
+as large), or the `.onnx` file that was exported from it: either alone is enough to predict. It is never a `.keras`
+file, which an older Keras cannot load, and never a pickle. Nothing here needs TensorFlow.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import h5py
-
-from covidlab._tensorflow import keras
 from covidlab.data.folders import patient_of
 from covidlab.errors import CovidlabError, refused
-from covidlab.files import from_json, whole_file
-from covidlab.models.fcn8s import fcn8s
-from covidlab.models.patch_cnn import dense_patch_cnn
-from covidlab.models.unet import light_unet, nano_unet
-from covidlab.weights import SHIPPED
+from covidlab.files import from_json
+from covidlab.models.onnx_network import OnnxNetwork
+from covidlab.weights import NETWORKS, SHIPPED
 
-# By name, for the command line and for weights files, which name the function that builds their model.
-MODELS = {"patch_cnn": dense_patch_cnn, "fcn8s": fcn8s, "light_unet": light_unet, "nano_unet": nano_unet}
-
-ATTRIBUTE = "covidlab"
+ATTRIBUTE = "covidlab"  # under which a file carries its description
 
 # What a description may ask memory for: pixels a side, maps of a layer and layers of the published U-Net.
 LARGEST_GRID, MOST_MAPS, MOST_LAYERS = 2048, 1024, 8
@@ -49,38 +41,41 @@ class WeightsInfo:
         return case in self.seen or patient in {patient_of(name) for name in self.seen}
 
 
-def save_weights(path: Path, model: keras.Model, info: WeightsInfo) -> None:
-    """Write the weights, without optimiser state, whole or not at all: see `covidlab.files`."""
-    plain = MODELS[info.model](**info.options)
-    plain.set_weights(model.get_weights())
-    with whole_file(path) as scratch:
-        plain.save_weights(scratch)
-        with h5py.File(scratch, "a") as file:
-            file.attrs[ATTRIBUTE] = json.dumps(asdict(info))
-
-
 def read_info(path: Path) -> WeightsInfo:
     """What a weights file says about itself.
 
-    `CovidlabError` if it is missing, is no HDF5 file, or was not written by covidlab, or not by this version of it.
+    `CovidlabError` if it is missing, cannot be read, or was not written by covidlab, or not by this version of it.
     """
-    expected = "a .weights.h5 file that covidlab wrote"
+    expected = "a .weights.h5 or .onnx file that covidlab wrote"
     remedy = f"name the best.weights.h5 of a run, or one of {', '.join(SHIPPED)}"
     if not path.is_file():
         raise CovidlabError(path, "no such file", expected, remedy)
-    with refused(CovidlabError, path, "no readable HDF5 file", expected, remedy), h5py.File(path) as file:
-        text, held = file.attrs.get(ATTRIBUTE), []
-        file.visititems(lambda _, one: held.append(one.nbytes) if isinstance(one, h5py.Dataset) else None)
-        if sum(held) > path.stat().st_size:
-            raise EOFError(f"its arrays claim {sum(held):,} bytes, more than the file has")
+    kind, text_in = ("ONNX", _text_in_onnx) if path.suffix == ".onnx" else ("HDF5", _text_in_hdf5)
+    with refused(CovidlabError, path, f"no readable {kind} file", expected, remedy):
+        text = text_in(path)
     if text is None:
-        raise CovidlabError(path, "an HDF5 file without covidlab's description", expected, remedy)
+        raise CovidlabError(path, f"an {kind} file without covidlab's description", expected, remedy)
     found = "a description that is damaged, or of another version of covidlab"
     with refused(CovidlabError, path, found, expected, f"use that version, or {remedy}"):
         info = _described(json.loads(text))
-    if info.model not in MODELS:
-        raise CovidlabError(path, f"weights of a model {info.model!r}", f"one of {', '.join(MODELS)}", remedy)
+    if info.model not in NETWORKS:
+        raise CovidlabError(path, f"weights of a model {info.model!r}", f"one of {', '.join(NETWORKS)}", remedy)
     return info
+
+
+def _text_in_hdf5(path: Path) -> str | None:
+    import h5py  # comes with Keras
+
+    with h5py.File(path) as file:
+        held = []
+        file.visititems(lambda _, one: held.append(one.nbytes) if isinstance(one, h5py.Dataset) else None)
+        if sum(held) > path.stat().st_size:
+            raise EOFError(f"its arrays claim {sum(held):,} bytes, more than the file has")
+        return file.attrs.get(ATTRIBUTE)
+
+
+def _text_in_onnx(path: Path) -> str | None:
+    return OnnxNetwork.open(path).session.get_modelmeta().custom_metadata_map.get(ATTRIBUTE)
 
 
 def _described(found: dict) -> WeightsInfo:

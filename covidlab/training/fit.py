@@ -17,8 +17,8 @@ from covidlab.data.slices import SliceCache
 from covidlab.data.splits import Split
 from covidlab.errors import CovidlabError, refused
 from covidlab.files import whole_file
+from covidlab.models.cnn import classifier_in
 from covidlab.models.normalised import fold, settle
-from covidlab.models.patch_cnn import classifier_in
 from covidlab.progress import progress_bar
 from covidlab.training.batches import patch_batches, training_batches, training_slices, with_wrong_borders
 from covidlab.training.losses import LOSSES

@@ -26,8 +26,9 @@ from covidlab.data.splits import PARTS, Split, leak_sentence
 from covidlab.errors import CovidlabError, reason
 from covidlab.evaluation.counts import Counts
 from covidlab.files import from_json, whole_file
+from covidlab.models.networks import MODELS, save_weights
 from covidlab.models.segmenter import Segmenter, open_segmenter
-from covidlab.models.weights_file import LARGEST_GRID, MODELS, WeightsInfo, save_weights
+from covidlab.models.weights_file import LARGEST_GRID, WeightsInfo
 from covidlab.training.batches import training_slices
 from covidlab.training.fit import HISTORY, read_history, train
 from covidlab.training.recipe import Config, Epoch, Recipe

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+NETWORKS = ("patch_cnn", "fcn8s", "light_unet", "nano_unet")  # what weights may be of; `covidlab.models` builds them
 FOLDER = Path(__file__).parent
 SHIPPED = {
     "light_unet": FOLDER / "light_unet_real_128.weights.h5",

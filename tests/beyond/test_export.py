@@ -6,7 +6,7 @@ from covidlab.beyond import export
 from covidlab.beyond.export import FORMATS, missing_packages
 from covidlab.errors import CovidlabError
 from covidlab.models import fcn8s, light_unet, nano_unet
-from covidlab.models.patch_cnn import dense_patch_cnn
+from covidlab.models.cnn import dense_patch_cnn
 
 ONNX, LITERT = (
     pytest.mark.skipif(bool(missing_packages(*FORMATS[ending].needs)), reason="the extra `export` is not installed")

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from covidlab import paper
 from covidlab.data.patches import cut_patches, patch_count, sample_places, slice_patches
-from covidlab.models.patch_cnn import classifier_in, dense_patch_cnn, patch_cnn
+from covidlab.models.cnn import classifier_in, dense_patch_cnn, patch_cnn
 
 
 def a_cohort(slices=6, side=20):

@@ -3,7 +3,7 @@ import pytest
 
 from covidlab._tensorflow import keras
 from covidlab.models import MODELS
-from covidlab.models.fcn8s import Bilinear, carry_weights, fcn8s, layer_weights
+from covidlab.models.fcn import Bilinear, carry_weights, fcn8s, layer_weights
 from covidlab.training.recipe import OPTIONS
 
 

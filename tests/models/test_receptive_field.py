@@ -3,8 +3,8 @@ import pytest
 
 from covidlab._tensorflow import keras
 from covidlab.models import light_unet
-from covidlab.models.fcn8s import fcn8s
-from covidlab.models.patch_cnn import patch_cnn
+from covidlab.models.cnn import patch_cnn
+from covidlab.models.fcn import fcn8s
 from covidlab.models.stages import Reach, reach_after, reaches
 
 layers = keras.layers

@@ -3,8 +3,9 @@ import pytest
 
 from covidlab import paper
 from covidlab.models import light_unet, nano_unet
+from covidlab.models.networks import save_weights
 from covidlab.models.stages import gflop_per_slice
-from covidlab.models.weights_file import WeightsInfo, save_weights
+from covidlab.models.weights_file import WeightsInfo
 
 
 def parameters_by_hand(widths):

@@ -11,8 +11,9 @@ from skimage.measure import label
 from covidlab.data.folders import patient_of
 from covidlab.errors import CovidlabError
 from covidlab.models import MODELS, light_unet
+from covidlab.models.networks import save_weights
 from covidlab.models.segmenter import Segmenter, open_segmenter
-from covidlab.models.weights_file import WeightsInfo, read_info, save_weights
+from covidlab.models.weights_file import WeightsInfo, read_info
 from covidlab.weights import SHIPPED, find_weights, licence_of
 
 INFO = WeightsInfo("light_unet", 32, 0.35, "a test", options={"widths": [2, 3]})

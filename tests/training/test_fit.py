@@ -12,7 +12,7 @@ from covidlab._tensorflow import keras, tf
 from covidlab.data.splits import split_by_slice
 from covidlab.evaluation.counts import Counts
 from covidlab.models import light_unet, predict_slices
-from covidlab.models.patch_cnn import dense_patch_cnn
+from covidlab.models.cnn import dense_patch_cnn
 from covidlab.training import fit
 from covidlab.training.batches import (
     augmented,
