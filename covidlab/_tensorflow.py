@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 from covidlab.errors import CovidlabError
 
@@ -47,6 +48,12 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 
 
 def _import_quietly():
+    missing = [name for name in ("tensorflow", "keras") if find_spec(name) is None]
+    if missing:
+        raise CovidlabError(
+            "covidlab", f"no package {' and no '.join(missing)}", "the extra `train`, which this needs",
+            f"pip install {' '.join(missing)}",
+        )  # fmt: skip
     with quiet():
         import keras
         import tensorflow

@@ -18,6 +18,7 @@ from covidlab.models import MODELS
 from covidlab.tables import read_table
 from covidlab.training import LOSSES
 from covidlab.training.recipe import GRIDS, OPTIONS, recipe_for
+from covidlab.weights import NETWORKS
 from tests.chest import chest, write_chest
 from tests.conftest import SLICES, run_main, write_scan
 
@@ -187,7 +188,7 @@ def test_help_teaches_and_names_the_folder_that_is_written(capsys, monkeypatch, 
 
 
 def test_the_names_that_are_known_without_tensorflow_are_all_there_are():
-    assert set(cli.MODELS) == set(MODELS) and set(cli.LOSSES) == set(LOSSES)
+    assert set(NETWORKS) == set(MODELS) and set(cli.LOSSES) == set(LOSSES)
 
 
 def test_a_scan_without_a_mask_is_left_out_with_cases_as_the_message_says(capsys, tmp_path):
@@ -219,7 +220,13 @@ def test_a_folder_that_may_not_be_opened_is_one_line(capsys, cohort_folder, monk
     assert status == 2 and str(cohort_folder) in err and "may not be opened" in err and err.count("\n") == 1
 
 
-def test_importing_the_package_is_quick_because_tensorflow_stays_out():
-    code = "import sys; from covidlab import cli, commands, data, evaluation, exercises, phantom, plots; "
-    code += "assert not {'tensorflow', 'keras'} & set(sys.modules)"
+def test_importing_the_package_and_predicting_is_quick_because_tensorflow_stays_out(tmp_path):
+    scan = tmp_path / "chest.nii.gz"
+    write_chest(scan, chest()[0])  # without lungs no network would be asked
+    code = f"""if True:
+        import sys
+        from covidlab import cli, commands, data, evaluation, exercises, models, phantom, plots
+        assert cli.main(["predict", {str(scan)!r}, "-o", {str(tmp_path / "mask.nii.gz")!r}, "--overlay"]) == 0
+        assert not {{"tensorflow", "keras"}} & set(sys.modules)
+    """
     subprocess.run([sys.executable, "-c", code], check=True)

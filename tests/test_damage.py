@@ -17,9 +17,11 @@ from covidlab.data.folders import named_patients
 from covidlab.data.scans import read_scan
 from covidlab.errors import CovidlabError
 from covidlab.models import MODELS, WeightsInfo, save_weights
+from covidlab.models.onnx_network import OnnxNetwork
 from covidlab.models.segmenter import open_segmenter
 from covidlab.training.lessons import kept_runs, unpack
 from covidlab.training.runs import read_run
+from covidlab.weights import SHIPPED, stem
 
 MEMORY = 2**25  # bytes: each whole file here is of some kilobytes, which a zip may stretch a thousandfold
 
@@ -47,7 +49,8 @@ def is_mask(mask):
 
 
 def is_network(segmenter):
-    return segmenter.network.count_params() and 0 <= segmenter.threshold <= 1
+    network = segmenter.network
+    return (isinstance(network, OnnxNetwork) or network.count_params()) and 0 <= segmenter.threshold <= 1
 
 
 def is_run(run):
@@ -67,6 +70,7 @@ def whole(tmp_path_factory):
             archive.write(path, path.name)
     options = {"widths": [2, 3]}
     info = WeightsInfo("light_unet", 32, 0.5, "a test", options)
+    shutil.copy(stem(SHIPPED["phantom"]).with_suffix(".onnx"), folder)
     save_weights(folder / "some.weights.h5", MODELS["light_unet"](**options), info)
     name, kept = next(iter(kept_runs().items()))
     unpack(name, kept, folder / "run")
@@ -79,13 +83,14 @@ def whole(tmp_path_factory):
         "series": (folder / "series", series, read_scan, is_scan),
         "zipped-series": (folder / "scan.zip", None, read_scan, is_scan),
         "weights": (folder / "some.weights.h5", None, open_segmenter, is_network),
+        "onnx": (folder / "light_unet_phantom_128.onnx", None, open_segmenter, is_network),
         "run": (folder / "run", run, read_run, is_run),
         "patients": (folder / "patients.csv", None, lambda path: named_patients(path, "ab"), {"a", "b"}.issuperset),
     }
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("kind", "scan zipped-scan mask series zipped-series weights run patients".split())
+@pytest.mark.parametrize("kind", "scan zipped-scan mask series zipped-series weights onnx run patients".split())
 def test_a_damaged_file_is_usable_or_refused_in_one_line_and_takes_little_memory(whole, tmp_path, kind):
     source, parts, read, is_usable = whole[kind]
     chance, refused, number = random.Random(kind), 0, 10 if kind == "weights" else 27  # weights take long

@@ -15,7 +15,7 @@ from covidlab.data.lungs import Lungs, lung_mask
 from covidlab.data.volumes import Volume
 from covidlab.models.onnx_network import OnnxNetwork
 from covidlab.models.weights_file import WeightsInfo, read_info
-from covidlab.weights import find_weights
+from covidlab.weights import find_weights, stem
 
 # Slices held as probabilities at once: 300 slices of 512 x 512 are 315 MB.
 PORTION = 16
@@ -127,7 +127,7 @@ def open_segmenter(named: str | Path | None = None, quick: bool = False) -> Segm
     Raises CovidlabError: as `read_info`, and if the weights do not fit the network they name.
     """
     path = find_weights(named)
-    beside = path.with_name(path.name.replace(".weights.h5", ".onnx"))
+    beside = stem(path).with_name(f"{stem(path).name}.onnx")
     if quick and beside.is_file() and find_spec("onnxruntime"):
         path = beside
     info = read_info(path)

@@ -25,8 +25,18 @@ def find_weights(named: str | Path | None = None) -> Path:
 
 def licence_of(path: Path) -> str | None:
     """The licence of a shipped file; None for any other."""
-    if path.resolve() not in {shipped.resolve() for shipped in SHIPPED.values()}:
+    stems = {stem(shipped): name for name, shipped in SHIPPED.items()}
+    if stem(path) not in stems:
         return None
-    if path.resolve() == SHIPPED["phantom"].resolve():
+    if stems[stem(path)] == "phantom":
         return "MIT: no patient's data went into them"
     return "CC BY-NC-SA 4.0, as the scans they were trained on (LICENSE-weights): no commercial use"
+
+
+def stem(path: Path) -> Path:
+    """What a `.weights.h5` file and the `.onnx` file beside it have in common: the path without its ending.
+
+    >>> stem(Path("/runs/x/best.weights.h5")).as_posix()
+    '/runs/x/best'
+    """
+    return path.resolve().with_name(path.name.removesuffix(".onnx").removesuffix(".weights.h5"))

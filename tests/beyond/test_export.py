@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -5,7 +7,7 @@ from covidlab._tensorflow import keras
 from covidlab.beyond import export
 from covidlab.beyond.export import FORMATS, missing_packages
 from covidlab.errors import CovidlabError
-from covidlab.models import fcn8s, light_unet, nano_unet
+from covidlab.models import Segmenter, WeightsInfo, fcn8s, light_unet, nano_unet, open_segmenter
 from covidlab.models.cnn import dense_patch_cnn
 
 ONNX, LITERT = (
@@ -41,6 +43,16 @@ def test_a_float_file_gives_what_keras_gives_at_a_size_that_needs_padding(tmp_pa
 def test_every_model_of_the_course_can_be_exported(tmp_path, slices):
     for model in (light_unet(widths=(2, 3)), fcn8s(width=1 / 64), dense_patch_cnn(widths=(2, 3))):
         assert export.export_model(model, tmp_path / "m.onnx", slices[:1]).largest_difference < 1e-4
+
+
+@ONNX
+def test_an_onnx_file_alone_is_enough_to_predict(tmp_path, model):
+    info = WeightsInfo("nano_unet", 64, 0.45, "a test", {"widths": [2, 3, 4]}, mirror=True, seen=("a",))
+    images = np.random.default_rng(0).integers(0, 256, (3, 32, 32), np.uint8)
+    export.export_model(model, tmp_path / "m.onnx", images[..., None].astype(np.float32) / 255, info=info)
+    alone = open_segmenter(tmp_path / "m.onnx")
+    assert alone.info == replace(info, grid=32)
+    np.testing.assert_allclose(alone.probabilities(images), Segmenter(model, info).probabilities(images), atol=1e-6)
 
 
 @LITERT

@@ -8,10 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.measure import label
 
+from covidlab.data.cohorts import open_cohort
 from covidlab.data.folders import patient_of
+from covidlab.data.slices import open_slice_cache
 from covidlab.errors import CovidlabError
 from covidlab.models import MODELS, light_unet
 from covidlab.models.networks import save_weights
+from covidlab.models.onnx_network import OnnxNetwork
 from covidlab.models.segmenter import Segmenter, open_segmenter
 from covidlab.models.weights_file import WeightsInfo, read_info
 from covidlab.weights import SHIPPED, find_weights, licence_of
@@ -122,6 +125,16 @@ def test_shipped_weights_load_and_say_what_they_have_seen(name):
     assert f"{model.count_params():,} parameters" in card and "Not a medical device" in card
     assert ("MIT" if name == "phantom" else "CC BY-NC-SA") in licence_of(path)
     assert all(case.startswith("phantom") for case in info.seen) == (name == "phantom")
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_on_onnx_runtime_shipped_weights_mark_the_same_pixels_and_are_the_same_in_words(name):
+    slow, quick = open_segmenter(name), open_segmenter(name, quick=True)
+    assert quick.info == slow.info and isinstance(quick.network, OnnxNetwork)
+    images = open_slice_cache(open_cohort()).images[::9]
+    found, expected = quick.probabilities(images), slow.probabilities(images)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert (quick.mark(found) == slow.mark(expected)).all() and expected.max() > slow.threshold
 
 
 def test_weights_are_named_or_a_path(tmp_path):

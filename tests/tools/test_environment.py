@@ -101,8 +101,8 @@ def test_conda_gives_python_and_pip_and_the_rest_has_pyprojects_bounds(pyproject
     lowest = re.match(r">=([\d.]+)", pyproject["project"]["requires-python"])[1]
     assert python == f"python={lowest}"
     *named, last = block["pip"]
-    assert last == "-e .[notebooks,test]"
-    assert {"notebooks", "test"} <= set(pyproject["project"]["optional-dependencies"])
+    assert last == "-e .[train,notebooks,test]"
+    assert {"train", "notebooks", "test"} <= set(pyproject["project"]["optional-dependencies"])
     requirements = [Requirement(line) for line in named]
     assert {requirement.name for requirement in requirements} == NAMED
     for requirement in requirements:
