@@ -201,12 +201,14 @@ def _add_predict(command) -> None:
         "What lies outside the lungs is dropped. Where no lungs are found the mask is empty, and a note says so.\n"
         "The mask has the scan's shape, affine and header codes.\n\n"
         "  covidlab predict scan.nii.gz -o mask.nii.gz\n  covidlab predict scans/ -o masks/\n"
-        "  covidlab predict dicom-series/ -o mask.nii.gz --overlay",
+        "  covidlab predict dicom-series/ -o mask.nii.gz --overlay\n"
+        "  covidlab predict dicom-series/ -o mask.dcm      a DICOM segmentation of the same patient and study",
     )  # fmt: skip
     scan = "a .nii or .nii.gz file, a folder of them, or a folder or .zip with the DICOM slices of one series"
     sub.add_argument("scan", type=Path, metavar="SCAN", help=scan)
     sub.add_argument("-o", "--out", type=Path, required=True, metavar="MASK", help="a file, or a folder for a folder")
     weights_option(sub)
+    sub.add_argument("--json", action="store_true", help="for programs: a JSON object a scan and line")
     sub.add_argument("--overlay", action="store_true", help="draw some slices with what is marked, too: MASK as .png")
 
 

@@ -128,7 +128,6 @@ def score(options) -> None:
 
 def predict(options) -> None:
     """Segment scans."""
-    from covidlab.data import folders
     from covidlab.models import segment
     from covidlab.models.segmenter import open_segmenter
     from covidlab.plots import overlay
@@ -137,12 +136,17 @@ def predict(options) -> None:
         expected = "a scan, or a folder of scans or DICOM slices"
         raise CovidlabError(options.scan, "no such file", expected, "check the name")
     segmenter = open_segmenter(options.weights, quick=True)
-    info = segmenter.info
-    print(f"{info.model}, {info.grid} px, threshold {info.threshold:g}, trained on {info.trained_on}")
-    if licence := licence_of(find_weights(options.weights)):
-        print(f"weights: {licence}; teaching material, not a medical device")
+    info, licence = segmenter.info, licence_of(find_weights(options.weights))
     look = overlay.draw_overlay if options.overlay else None
-    for done in segment.predict_all(options.scan, options.out, segmenter, look):
+    predictions = segment.predict_all(options.scan, options.out, segmenter, look)
+    if options.json:
+        for done in predictions:
+            print(json.dumps(asdict(done) | {"weights": asdict(info), "licence": licence}, default=str), flush=True)
+        return
+    print(f"{info.model}, {info.grid} px, threshold {info.threshold:g}, trained on {info.trained_on}")
+    if licence:
+        print(f"weights: {licence}; teaching material, not a medical device")
+    for done in predictions:
         volume = "of unknown size" if done.millilitres is None else f"{done.millilitres:.1f} ml"
         positive = done.positive_slices / done.slices
         print(f"{done.mask}: {done.positive_slices} of {done.slices} slices positive ({positive:.0%}), "
@@ -152,8 +156,7 @@ def predict(options) -> None:
             print(f"  lung involvement, the share that is marked: {shares}")
         if options.overlay:
             print(f"  drawn: {overlay.overlay_path(done.mask)}")
-        name = folders.case_name(done.scan)
-        if info.has_seen(name, folders.patient_of(name)):
+        if done.seen:
             print("  CAUTION: by the scan's name these weights were trained or chosen on this patient; on a new one "
                   "expect worse")  # fmt: skip
         for finding in done.findings:

@@ -105,6 +105,11 @@ def test_predict_says_what_share_of_each_lung_is_marked(capsys, tmp_path):
     assert status == 0 and "note: WARNING: the right lung is not found" in out
     (line,) = (line for line in out.splitlines() if "involvement" in line)
     assert re.fullmatch(r"  lung involvement, the share that is marked: left lung \d+\.\d%", line)
+    status, out, _ = run(capsys, *options, "--json")
+    told = json.loads(out)
+    assert status == 0 and list(told["involvement"]) == ["left"] and told["weights"]["threshold"] == 0.2
+    assert told["mask"] == str(options[3]) and told["slices"] == 24 and told["seen"] is False and told["seconds"] > 0
+    assert told["millilitres"] == told["positive_voxels"] * 2.5 * 2.5 * 5 / 1000 and "right lung" in told["findings"][-1]
 
 
 @pytest.mark.parametrize(

@@ -60,10 +60,9 @@ def read_series(folder: Path) -> Volume:
     Raises a VolumeError if pydicom is not installed; if there is no CT slice; if slices are missing, cut off within
     their pixels, or compressed in a way that cannot be read here.
     """
-    slices, findings = _largest_series(folder)
-    affine, order = _geometry(folder, slices, findings)
+    slices, affine, findings = ordered_slices(folder)
     check_size(folder, (slices[0].Columns, slices[0].Rows, len(slices)), 2)
-    voxels = np.stack([_hounsfield(slices[k]) for k in order], axis=-1)
+    voxels = np.stack([_hounsfield(one) for one in slices], axis=-1)
     image = nib.Nifti1Image(voxels, affine)
     image.set_qform(affine, 1)
     image.set_sform(affine, 1)
@@ -73,6 +72,14 @@ def read_series(folder: Path) -> Volume:
         image.set_qform(None, 0)
         findings.append("the gantry was tilted, so the stack is sheared: only the sform of its mask says where it lies")
     return as_volume(folder, image.header, affine, voxels, findings)
+
+
+def ordered_slices(folder: Path) -> tuple[list, np.ndarray, list[str]]:
+    """The slices that `read_series` reads, pydicom's data sets in the order of the volume's last axis; the affine in mm
+    to RAS+; findings. Raises as `read_series` does, but for their pixels."""
+    slices, findings = _largest_series(folder)
+    affine, order = _geometry(folder, slices, findings)
+    return [slices[k] for k in order], affine, findings
 
 
 def _geometry(folder: Path, slices: list, findings: list[str]) -> tuple[np.ndarray, np.ndarray]:

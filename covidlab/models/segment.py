@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 
 from covidlab.data.dicom import holds_slices
-from covidlab.data.folders import EXTENSIONS, IMAGE_FOLDERS, case_name, first_folder_of_files, is_nifti
+from covidlab.data.dicom_seg import write_segmentation
+from covidlab.data.folders import EXTENSIONS, IMAGE_FOLDERS, case_name, first_folder_of_files, is_nifti, patient_of
 from covidlab.data.masks import write_mask
 from covidlab.data.scans import read_scan
 from covidlab.data.volumes import Volume
@@ -31,6 +33,8 @@ class Prediction:
     positive_voxels: int
     millilitres: float | None  # Volume of what is marked; None where the file does not say how large a voxel is
     involvement: dict[str, float]  # Share of the "right" and the "left" lung that is marked, 0..1, of those found
+    seen: bool  # Whether the weights were trained or chosen on this patient, by the scan's name
+    seconds: float  # From opening the scan to the mask written, overlay included
     findings: tuple[str, ...]  # What is odd about the scan and its lungs; see `covidlab.data.volumes` and `lungs`
 
 
@@ -40,16 +44,20 @@ def predict_file(scan: Path, mask: Path, segmenter: Segmenter, look: Look | None
 
     Raises VolumeError: if the scan cannot be read or the mask cannot be written; no partial file is left.
     """
-    volume = read_scan(scan)
+    start, volume, name = perf_counter(), read_scan(scan), case_name(scan)
     found, lungs = segmenter.predict(volume)
-    write_mask(mask, volume.from_display(found), like=volume)
+    if mask.suffix == ".dcm":
+        write_segmentation(mask, volume.from_display(found), scan, segmenter.info.model)
+    else:
+        write_mask(mask, volume.from_display(found), like=volume)
     by_slice = np.count_nonzero(found, axis=(1, 2))
     if look:
         look(mask, volume, found)
     millilitres = by_slice.sum() * np.prod(volume.spacing) / 1000 if volume.spacing else None
     return Prediction(
         scan, mask, len(by_slice), int(np.count_nonzero(by_slice)), int(by_slice.sum()), millilitres,
-        lungs.involvement(found), volume.findings + lungs.findings,
+        lungs.involvement(found), segmenter.info.has_seen(name, patient_of(name)), perf_counter() - start,
+        volume.findings + lungs.findings,
     )  # fmt: skip
 
 
@@ -58,7 +66,8 @@ def predict_all(source: Path, target: Path, segmenter: Segmenter, look: Look | N
 
     - `source`, Path: a NIfTI file, a folder of them, or a folder with the DICOM slices of one series. A folder with
       both is the series where the target is a file.
-    - `target`, Path: a file name ending in .nii or .nii.gz for one scan; a folder for several, made if missing.
+    - `target`, Path: a file name ending in .nii or .nii.gz for one scan, or in .dcm for a DICOM segmentation beside a
+      series; a folder for several, made if missing.
     - `segmenter`, Segmenter
     - `look`, callable: see `predict_file`.
 
@@ -87,12 +96,17 @@ def predict_all(source: Path, target: Path, segmenter: Segmenter, look: Look | N
 
 def _pairs(source: Path, target: Path) -> list[tuple[Path, Path]]:
     """Which scan becomes which mask."""
-    scans, to_a_file = _scans_in(source) if source.is_dir() else [], is_nifti(target)
+    scans, to_a_file = _scans_in(source) if source.is_dir() else [], is_nifti(target) or target.suffix == ".dcm"
+    if target.suffix == ".dcm" and not (source.is_dir() and holds_slices(source)):
+        raise CovidlabError(
+            target, "a DICOM segmentation asked of another kind of scan", "a folder with the slices of one series",
+            "name that, or end -o in .nii.gz",
+        )  # fmt: skip
     if scans and holds_slices(source):
         if not to_a_file:
             raise CovidlabError(
                 source, f"DICOM slices, and {scans[0].name} beside them", "one or the other",
-                "end -o in .nii.gz if the slices are the scan, else move them elsewhere",
+                "end -o in .nii.gz or .dcm if the slices are the scan, else move them elsewhere",
             )  # fmt: skip
         scans = []
     if scans and to_a_file:

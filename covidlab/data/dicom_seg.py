@@ -1,0 +1,50 @@
+"""A mask as a DICOM segmentation beside its series: what an archive and its viewers take.
+
+Needs highdicom, the extra `seg`. Where each frame lies is copied from the slice it was drawn on, never computed.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from covidlab import __version__
+from covidlab.data.dicom import ordered_slices
+from covidlab.errors import VolumeError, refused
+from covidlab.files import whole_file
+
+
+def write_segmentation(path: Path, mask: np.ndarray, series: Path, drawn_by: str) -> None:
+    """Write a mask as one DICOM file, whole or not at all.
+
+    - `path`, Path: ends in .dcm; its folder is made if missing.
+    - `mask`, bool (column, row, slice), as `covidlab.data.dicom.read_series` stores the scan; slices without lesion
+      are left out of the file.
+    - `series`, Path: the folder that was read. As archives need it, the file names the patient and study of its
+      slices: whoever passes it on passes that on.
+    - `drawn_by`, str: the network, in words.
+
+    Raises a VolumeError if highdicom is not installed, or if the slices lack what names patient and study.
+    """
+    try:
+        import highdicom
+        from pydicom.sr.codedict import codes
+    except ImportError as error:
+        remedy = "pip install highdicom, or end -o in .nii.gz"
+        raise VolumeError(path, "a DICOM segmentation asked, and no highdicom to write it", "it", remedy) from error
+    slices, affine, _ = ordered_slices(series)
+    for one in slices:
+        one.SliceThickness = one.get("SliceThickness") or f"{np.linalg.norm(affine[:3, 2]):.8g}"
+    algorithm = highdicom.AlgorithmIdentificationSequence(
+        drawn_by, codes.DCM.ArtificialIntelligence, __version__, source="covidlab"
+    )
+    lesion = highdicom.seg.SegmentDescription(
+        1, "infected area", codes.SCT.MorphologicallyAbnormalStructure, codes.SCT.Lesion, "AUTOMATIC", algorithm
+    )
+    found, expected = "slices that lack what a segmentation names", "patient, study, frame of reference and instance"
+    with refused(VolumeError, series, found, expected, "export the series with its tags, or end -o in .nii.gz"):
+        made = highdicom.seg.Segmentation(
+            slices, mask.transpose(2, 1, 0), "BINARY", [lesion], highdicom.UID(), 300, highdicom.UID(), 1,
+            "covidlab", "covidlab", __version__, "0", series_description="infected area, not for diagnosis",
+        )  # fmt: skip
+    with whole_file(path) as scratch:
+        made.save_as(scratch)
