@@ -109,7 +109,7 @@ def test_predict_says_what_share_of_each_lung_is_marked(capsys, tmp_path):
     told = json.loads(out)
     assert status == 0 and list(told["involvement"]) == ["left"] and told["weights"]["threshold"] == 0.2
     assert told["mask"] == str(options[3]) and told["slices"] == 24 and told["seen"] is False and told["seconds"] > 0
-    assert told["millilitres"] == told["positive_voxels"] * 2.5 * 2.5 * 5 / 1000 and "right lung" in told["findings"][-1]
+    assert told["millilitres"] == told["positive_voxels"] * 31.25 / 1000 and "right lung" in told["findings"][-1]
 
 
 @pytest.mark.parametrize(
