@@ -2,13 +2,19 @@
 
 import os
 import secrets
+import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from covidlab.errors import CovidlabError, reason
+
+SCRATCH = ".covidlab-"  # how the name of what is being written begins
+DAY = 24 * 60 * 60  # seconds
 
 
 @contextmanager
@@ -20,9 +26,10 @@ def whole_file(path: Path) -> Iterator[Path]:
     that the place cannot be written.
     """
     # A process number would not do: two machines may share the folder, and two threads share the number.
-    scratch = path.with_name(f".{secrets.token_hex(4)}-{path.name}")
+    scratch = path.with_name(f"{SCRATCH}{secrets.token_hex(4)}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        remove_scratch(path.parent)
         yield scratch
         os.replace(scratch, path)
     except OSError as error:
@@ -35,6 +42,16 @@ def whole_file(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # most often there is nothing left to remove
             scratch.unlink()
+
+
+@cache
+def remove_scratch(folder: Path) -> None:
+    """Remove what killed processes left half-written in a folder, a day later, when none can be still at work; once a
+    process and folder."""
+    for left in folder.glob(f"{SCRATCH}*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > DAY:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def from_json(kind: type, found: dict):

@@ -1,11 +1,12 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
 from covidlab.errors import CovidlabError
-from covidlab.files import whole_file
+from covidlab.files import SCRATCH, whole_file
 
 
 def test_a_file_is_new_when_the_block_ends_and_not_before(tmp_path):
@@ -24,6 +25,17 @@ def test_a_kill_leaves_nothing_behind_and_the_old_file_as_it_was(tmp_path):
         scratch.write_text("ne")
         raise KeyboardInterrupt
     assert path.read_text() == "old" and os.listdir(tmp_path) == [path.name]
+
+
+def test_what_a_killed_process_left_is_removed_a_day_later(tmp_path):
+    for name, hours in (("old", 25), ("young", 1)):
+        (tmp_path / f"{SCRATCH}{name}").mkdir()
+        (tmp_path / f"{SCRATCH}{name}.csv").touch()
+        for left in (tmp_path / f"{SCRATCH}{name}", tmp_path / f"{SCRATCH}{name}.csv"):
+            os.utime(left, times=2 * (time.time() - 3600 * hours,))
+    with whole_file(tmp_path / "table.csv") as scratch:
+        scratch.touch()
+    assert sorted(os.listdir(tmp_path)) == [f"{SCRATCH}young", f"{SCRATCH}young.csv", "table.csv"]
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):

@@ -22,6 +22,7 @@ from covidlab.data.grid import GridFit
 from covidlab.data.masks import read_mask
 from covidlab.data.volumes import read_volume
 from covidlab.errors import CovidlabError, VolumeError, reason, refused
+from covidlab.files import SCRATCH, remove_scratch
 from covidlab.progress import track
 
 # Raise it when the reading or resampling of slices changes: old caches are then built anew.
@@ -119,7 +120,8 @@ def _title(size: int) -> str:
 
 
 def _build(cohort: Cohort, size: int, folder: Path) -> None:
-    scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+    remove_scratch(folder.parent)
+    scratch = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=folder.parent))
     try:
         images, masks, rows = [], [], []
         for case in track(cohort.cases, _title(size)):
@@ -143,7 +145,7 @@ def _load(folder: Path, cohort: str) -> SliceCache:
     with (folder / "slices.csv").open(newline="") as file:
         _, *rows = csv.reader(file)
     cases, patients, z, lesion = map(np.array, zip(*rows))
-    images, masks = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("images", "masks"))
+    images, masks = (np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ("images", "masks"))
     return SliceCache(
         images, masks, cases, patients, z.astype(int), lesion.astype(int), images.shape[1], cohort, folder
     )

@@ -20,6 +20,7 @@ from pathlib import Path
 import nibabel as nib
 
 from covidlab.errors import CovidlabError, reason
+from covidlab.files import SCRATCH, remove_scratch
 from covidlab.phantom.scans import ScanPlan, cohort_plans, make_scan
 from covidlab.progress import track
 
@@ -45,9 +46,8 @@ def write_cohort(folder: Path, profile: str = "lesson", seed: int = 0) -> Path:
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            prefix=f".{folder.name}-", dir=folder.parent, ignore_cleanup_errors=True
-        ) as scratch:
+        remove_scratch(folder.parent)
+        with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder.parent, ignore_cleanup_errors=True) as scratch:
             drawn = Path(scratch, "drawn")
             for name in (IMAGES, MASKS, LUNGS):
                 (drawn / name).mkdir(parents=True)
