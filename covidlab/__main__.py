@@ -4,4 +4,5 @@ import sys
 
 from covidlab.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":  # workers that are started anew import this module, too
+    sys.exit(main())

@@ -209,6 +209,10 @@ def _add_predict(command) -> None:
     sub.add_argument("-o", "--out", type=Path, required=True, metavar="MASK", help="a file, or a folder for a folder")
     weights_option(sub)
     sub.add_argument("--json", action="store_true", help="for programs: a JSON object a scan and line")
+    many = sub.add_mutually_exclusive_group()
+    many.add_argument("--workers", type=positive_int, metavar="N", help="a folder on N processes at once; "
+                      "MASK/manifest.jsonl tells what is done, and run again it goes on (extra `cluster`)")  # fmt: skip
+    many.add_argument("--scheduler", metavar="ADDRESS", help="the same on a Dask cluster: see docs/scaling.md")
     sub.add_argument("--overlay", action="store_true", help="draw some slices with what is marked, too: MASK as .png")
 
 

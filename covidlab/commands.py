@@ -126,7 +126,7 @@ def score(options) -> None:
     write_table(options.table, title, rows, provenance, f"Pooled pixels; threshold {info.threshold:g}, their own.")
 
 
-def predict(options) -> None:
+def predict(options) -> int | None:
     """Segment scans."""
     from covidlab.models import segment
     from covidlab.models.segmenter import open_segmenter
@@ -135,6 +135,8 @@ def predict(options) -> None:
     if not options.scan.exists():  # before anything slow
         expected = "a scan, or a folder of scans or DICOM slices"
         raise CovidlabError(options.scan, "no such file", expected, "check the name")
+    if options.workers or options.scheduler:
+        return predict_on_workers(options)
     segmenter = open_segmenter(options.weights, quick=True)
     info, licence = segmenter.info, licence_of(find_weights(options.weights))
     look = overlay.draw_overlay if options.overlay else None
@@ -161,6 +163,28 @@ def predict(options) -> None:
                   "expect worse")  # fmt: skip
         for finding in done.findings:
             print(f"  note: {finding}")
+
+
+def predict_on_workers(options) -> int:
+    """Segment the scans of a folder on workers; 2 if any has no mask now."""
+    from covidlab import cluster
+    from covidlab.models.segment import scan_pairs
+
+    if options.scan.is_file() or is_single_scan(options.scan):
+        raise CovidlabError(options.scan, "one scan", "a folder of scans for workers", "leave --workers out")
+    pairs, counts = scan_pairs(options.scan, options.out), dict.fromkeys(("done", "kept", "failed"), 0)
+    manifest = options.out / cluster.MANIFEST
+    asked = (options.weights, options.workers or 0, options.scheduler or "", options.overlay)
+    for told in cluster.predict_many(pairs, manifest, *asked):
+        counts[told["state"]] += 1
+        if options.json:
+            print(json.dumps(told), flush=True)
+        if told["state"] == "failed":
+            print(f"covidlab: {told['error']}", file=sys.stderr)
+    if not options.json:
+        print(f"{len(pairs)} scans: {counts['done']} segmented, {counts['kept']} were done before, "
+              f"{counts['failed']} failed; {manifest} has a line for each")  # fmt: skip
+    return 2 if counts["failed"] else 0
 
 
 def time(options, known=None) -> None:

@@ -74,7 +74,7 @@ def predict_all(source: Path, target: Path, segmenter: Segmenter, look: Look | N
     Raises CovidlabError: if the folder holds no scan, or the target is the wrong kind of name. A scan of several that
     cannot be read does not stop the others: the error comes after the last one, and names each.
     """
-    pairs = _pairs(source, target)
+    pairs = scan_pairs(source, target)
     failed = []
     for scan, mask in track(pairs, "segmenting"):
         try:
@@ -94,8 +94,8 @@ def predict_all(source: Path, target: Path, segmenter: Segmenter, look: Look | N
         )  # fmt: skip
 
 
-def _pairs(source: Path, target: Path) -> list[tuple[Path, Path]]:
-    """Which scan becomes which mask."""
+def scan_pairs(source: Path, target: Path) -> list[tuple[Path, Path]]:
+    """Which scan becomes which mask; raises as `predict_all` before any work."""
     scans, to_a_file = _scans_in(source) if source.is_dir() else [], is_nifti(target) or target.suffix == ".dcm"
     if target.suffix == ".dcm" and not (source.is_dir() and holds_slices(source)):
         raise CovidlabError(

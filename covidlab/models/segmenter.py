@@ -116,13 +116,14 @@ def portions(rows: np.ndarray, number: int) -> Iterator[np.ndarray]:
         yield rows[start : start + number]
 
 
-def open_segmenter(named: str | Path | None = None, quick: bool = False) -> Segmenter:
+def open_segmenter(named: str | Path | None = None, quick: bool = False, threads: int = 0) -> Segmenter:
     """The network of a weights file, with what the file knows.
 
     - `named`, str or Path: a file, or one of the shipped ones by name (`covidlab.weights.SHIPPED`), the default one if
       none is named.
     - `quick`, bool: on ONNX Runtime, without TensorFlow, where that is installed and an `.onnx` file lies beside the
       weights, as beside the shipped ones. Probabilities differ by rounding (some 1e-6). Else a Keras model.
+    - `threads`, int: of ONNX Runtime; 0 leaves their number to it.
 
     Raises CovidlabError: as `read_info`, and if the weights do not fit the network they name.
     """
@@ -132,7 +133,7 @@ def open_segmenter(named: str | Path | None = None, quick: bool = False) -> Segm
         path = beside
     info = read_info(path)
     if path.suffix == ".onnx":
-        return Segmenter(OnnxNetwork.open(path), info)
+        return Segmenter(OnnxNetwork.open(path, threads), info)
     from covidlab.models.networks import load_network
 
     return Segmenter(load_network(path, info), info)
