@@ -130,7 +130,6 @@ def predict(options) -> int | None:
     """Segment scans."""
     from covidlab.models import segment
     from covidlab.models.segmenter import open_segmenter
-    from covidlab.plots import overlay
 
     if not options.scan.exists():  # before anything slow
         expected = "a scan, or a folder of scans or DICOM slices"
@@ -139,6 +138,8 @@ def predict(options) -> int | None:
         return predict_on_workers(options)
     segmenter = open_segmenter(options.weights, quick=True)
     info, licence = segmenter.info, licence_of(find_weights(options.weights))
+    if options.overlay:
+        from covidlab.plots import overlay
     look = overlay.draw_overlay if options.overlay else None
     predictions = segment.predict_all(options.scan, options.out, segmenter, look)
     if options.json:

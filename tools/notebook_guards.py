@@ -266,13 +266,17 @@ def colab_badge(notebook: NotebookNode, repository: str, name: str) -> list[str]
 def setup_source(repository: str) -> str:
     """What the first code cell of every notebook holds. It installs nothing that Colab has: NumPy and TensorFlow stay.
 
-    The course is put on the path, not installed, so that the running kernel finds it and its results at once.
+    The course is put on the path, not installed, so that the running kernel finds it and its results at once. A copy
+    that still has the placeholder for an address refuses, in words.
     """
-    return f"""# On Colab: fetch the course, and what Colab lacks. Anywhere else this does nothing.
+    return f"""# @title On Colab: fetch the course, and what Colab lacks. Anywhere else this does nothing.
 import sys
 
 if "google.colab" in sys.modules:
-    !test -d /content/covidlab || git clone --quiet --depth 1 https://github.com/{repository} /content/covidlab
+    address = "https://github.com/{repository}"
+    if address.split("/")[3] == "OWNER":  # whoever owned that name would be run
+        raise RuntimeError("this copy does not know its address; in it, run `make address REPO=owner/name`")
+    !test -d /content/covidlab || git clone --quiet --depth 1 {{address}} /content/covidlab
     %pip install --quiet nibabel pooch filelock pydicom
     sys.path.insert(0, "/content/covidlab")"""
 

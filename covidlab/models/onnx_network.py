@@ -20,6 +20,7 @@ class OnnxNetwork:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # beside other work it would starve
         options.log_severity_level = 4  # what cannot be read is told once, by the error
         return cls(onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]))
 

@@ -193,10 +193,12 @@ def test_the_setup_cell_acts_on_colab_only_and_leaves_numpy_and_tensorflow_alone
     assert shell.run_cell(notebook_guards.setup_source(REPOSITORY)).success
     assert (commands, sys.path) == ([], before)
     monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
-    assert shell.run_cell(notebook_guards.setup_source(REPOSITORY)).success
+    placeholder = shell.run_cell(notebook_guards.setup_source("OWNER/covidlab"))
+    assert "make address" in str(placeholder.error_in_exec) and (commands, sys.path) == ([], before)
+    assert shell.run_cell(notebook_guards.setup_source("someone/covidlab")).success
     assert sys.path == ["/content/covidlab", *before]
     clone, install = commands
-    assert clone.endswith(f"https://github.com/{REPOSITORY} /content/covidlab")
+    assert clone.endswith(" {address} /content/covidlab")  # the shell's own words for a variable
     assert install.startswith("pip install")
     assert not {"numpy", "tensorflow", "keras"} & set(install.split())
 
