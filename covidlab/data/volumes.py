@@ -15,7 +15,7 @@ import nibabel as nib
 import numpy as np
 
 from covidlab.data.folders import is_nifti
-from covidlab.data.intensities import Intensities, check_window, find_stretched, meaning_of
+from covidlab.data.intensities import Intensities, check_numbers, find_stretched, meaning_of
 from covidlab.data.orientation import Orientation, in_millimetres, orient
 from covidlab.errors import VolumeError, reason, refused
 
@@ -102,17 +102,11 @@ def as_volume(
             path, f"{bad} voxels that are NaN or infinite", "a number in every voxel",
             "write the scan again from its source; air is -1000 HU, not NaN",
         )  # fmt: skip
-    intensities, of_numbers = meaning_of(path, voxels)
+    intensities = meaning_of(path, voxels)
     orientation, spacing, of_place = orient(path, header, affine, voxels, intensities)
-    # Which axis the slices follow each other along is known only now.
-    if intensities.kind == "record_window" and (stretched := find_stretched(orientation.to_display(voxels))):
-        intensities, of_numbers = stretched, [
-            "grey values are scaled per slice, not by the record's window: HU are estimated from each slice's darkest "
-            "voxel and its soft tissue, and dense tissue above it may be some tens of HU off"
-        ]  # fmt: skip
-    elif intensities.kind != "hu":
-        of_numbers = check_window(voxels, 255 if intensities.kind == "record_window" else 1)
-    findings = (*findings, *of_numbers, *of_place)
+    if intensities.kind == "record_window":  # which axis the slices follow each other along is known only now
+        intensities = find_stretched(orientation.to_display(voxels)) or intensities
+    findings = (*findings, *check_numbers(path, voxels, intensities), *of_place)
     return Volume(path, voxels, header, affine, spacing, intensities, orientation, findings)
 
 
