@@ -3,7 +3,6 @@
 Needs pydicom, the extra `dicom`. Enhanced multi-frame files and segmentations are not read: convert those to NIfTI.
 """
 
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from io import BytesIO
@@ -47,7 +46,7 @@ UNEVEN = (0.25, 0.25, 0.1)
 
 def holds_slices(folder: Path) -> bool:
     """Whether any file of a folder is DICOM, by how it begins; pydicom is not needed."""
-    return any(map(is_dicom, _slice_files(folder)))
+    return any(_slice_files(folder))
 
 
 def read_series(folder: Path) -> Volume:
@@ -169,7 +168,7 @@ def _largest_series(folder: Path) -> tuple[list, list[str]]:
             left_out += [f"{Path(one.filename).name} has no {name}" for one in bare]
             largest = [one for one in largest if one not in bare]
     if left_out:
-        number = sum(map(is_dicom, _slice_files(folder)))
+        number = len(list(_slice_files(folder)))
         findings.append(f"{len(left_out)} of {number} files left out, cut off or incomplete: {left_out[0]}")
     if not largest:
         inside = first_folder_of_files(folder)
@@ -190,17 +189,14 @@ def _largest_series(folder: Path) -> tuple[list, list[str]]:
 def _ct_slices(folder: Path) -> tuple[list, list[str]]:
     """The CT slices of a folder, pydicom's data sets, and of each that cannot be used its name and what it lacks."""
     pydicom, slices, left_out = _pydicom(folder), [], []
-    for path in filter(is_dicom, _slice_files(folder)):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # pydicom's own, of values that are none: what matters is told below
-                content = path.read_bytes()  # from a file pydicom would ask for as many bytes as a damaged one claims
-                one = pydicom.dcmread(BytesIO(content if DEFLATED not in content else b""), force=True)
-                one.filename, one.buffer = str(path), None
-                lacking = _lacking(one)
-                [str(one.get(name)) for name in (*SHARED, *ACQUISITION)]  # only now pydicom looks into these
-        except Exception:  # what pydicom raises depends on where a file is damaged
-            lacking = "has no readable header"
+    for path in _slice_files(folder):
+        lacking = "has no readable header"  # what pydicom raises depends on where a file is damaged
+        with suppress(VolumeError), refused(VolumeError, path, lacking, SERIES, CONVERT):
+            content = path.read_bytes()  # from a file pydicom would ask for as many bytes as a damaged one claims
+            one = pydicom.dcmread(BytesIO(content if DEFLATED not in content else b""), force=True)
+            one.filename, one.buffer = str(path), None
+            [str(one.get(name)) for name in (*SHARED, *ACQUISITION)]  # only now pydicom looks into these
+            lacking = _lacking(one)
         if lacking:
             left_out.append(f"{path.name} {lacking}")
         elif one.Modality == "CT":
@@ -236,9 +232,9 @@ def _acquisitions(slices: list) -> list[list]:
 
 
 def _slice_files(folder: Path) -> Iterator[Path]:
-    """The files of a folder that may be slices: not hidden, not the index of a CD, no NIfTI."""
+    """The DICOM files of a folder that may be slices: not hidden, not the index of a CD."""
     for path in sorted(folder.glob("[!.]*")):
-        if path.is_file() and path.name != "DICOMDIR" and not is_nifti(path):
+        if path.is_file() and path.name != "DICOMDIR" and not is_nifti(path) and is_dicom(path):
             yield path
 
 
@@ -280,15 +276,12 @@ def _lacking(one) -> str:
 
 def _hounsfield(one) -> np.ndarray:
     """int16 (column, row) of one slice."""
-    from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
-
-    # Old archives leave it out; pydicom has seen how it is written.
     implicit, _ = one.original_encoding
-    one.file_meta.setdefault("TransferSyntaxUID", ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian)
-    slope, intercept = (usual if one.get(name) in (None, "") else float(one.get(name))
-                        for name, usual in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0)))  # fmt: skip
+    # Old archives leave it out; pydicom has seen how it is written.
+    one.file_meta.setdefault("TransferSyntaxUID", "1.2.840.10008.1.2" if implicit else "1.2.840.10008.1.2.1")
     with refused(VolumeError, one.filename, "pixels that cannot be unpacked", SERIES, CONVERT):
-        hu = one.pixel_array.astype(np.float32) * slope + intercept
+        hu = one.pixel_array.astype(np.float32) * float(one.get("RescaleSlope") or 1)
+        hu += float(one.get("RescaleIntercept") or 0)
         if hu.ndim != 2:
             raise ValueError(f"an array {hu.shape} for one slice")
         if np.count_nonzero(np.abs(hu) <= 32768) < 0.99 * hu.size:  # metal may lie beyond, no slice

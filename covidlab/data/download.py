@@ -46,16 +46,16 @@ def fetch_record(folder: Path) -> Path:
 def _downloaded(path: Path, sha256: str) -> Path:
     url = f"{BASE_URL}/{path.name}?download=1"
     downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=2**18)
-    registry, urls = {path.name: f"sha256:{sha256}"}, {path.name: url}
-    record = pooch.create(path.parent, "", registry=registry, urls=urls, retry_if_failed=2)
+    known = {path.name: f"sha256:{sha256}"}
+    record = pooch.create(path.parent, "", registry=known, urls={path.name: url}, retry_if_failed=2)
     try:
         record.fetch(path.name, downloader=downloader)
     except (OSError, ValueError) as error:
         if getattr(error, "errno", None):  # the disk's; the network's come from requests, without a number
             raise
-        found = f"no way to {BASE_URL} ({type(error).__name__})"
-        if not isinstance(error, OSError):  # pooch's word for another hash
-            found = "a download with another SHA-256"
+        # A ValueError is pooch's word for another hash.
+        offline = isinstance(error, OSError)
+        found = f"no way to {BASE_URL} ({type(error).__name__})" if offline else "a download with another SHA-256"
         by_hand = f"download it by hand from doi.org/{DOI} into {path.parent}"
         remedy = f"run the same command again, or {by_hand} and run it then"
         raise CovidlabError(path, found, f"{path.name} with SHA-256 {sha256}", remedy) from error

@@ -108,9 +108,7 @@ def image_and_mask_folders(folder: Path) -> tuple[Path, Path]:
 
 def halves(folder: Path) -> list[list[Path]]:
     """The folders of images and those of masks that are there, by any of their names."""
-    return [
-        [folder / name for name in names if (folder / name).is_dir()] for names in (IMAGE_FOLDERS, MASK_FOLDERS)
-    ]
+    return [[folder / name for name in names if (folder / name).is_dir()] for names in (IMAGE_FOLDERS, MASK_FOLDERS)]
 
 
 def cohorts_in(folder: Path) -> list[Path]:

@@ -30,7 +30,7 @@ class GridFit:
     @classmethod
     def of(cls, volume: Volume, size: int) -> "GridFit":
         """The place of a scan's slices on a grid of `size` pixels a side."""
-        return cls(size, *volume.slice_shape, volume.pixel_aspect)
+        return cls(size, *volume.to_display(volume.voxels).shape[1:], volume.pixel_aspect)
 
     def __post_init__(self):
         if min(self.size, self.height, self.width) < 1:

@@ -5,7 +5,6 @@ broken scan does not hide the next.
 """
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -137,7 +136,7 @@ def _report(name: str, patient: str, volume: Volume, positive: int | None = None
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """Of (key, value) pairs the values of each key, in the order of their coming."""
-    groups = defaultdict(list)
+    groups: dict[str, list[str]] = {}
     for key, value in pairs:
-        groups[key].append(value)
+        groups.setdefault(key, []).append(value)
     return groups

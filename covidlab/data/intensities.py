@@ -9,6 +9,7 @@ from covidlab.errors import VolumeError
 
 # The record's window: its uint8 files hold [-1250, 250] HU as 0..255, and so do all slices of the course.
 LOWEST_HU, HIGHEST_HU = -1250.0, 250.0
+FULL_SCALE = {"record_window": 255, "unit": 1}  # what stands for its upper end
 
 # What a slice that was stretched by itself is brought back by: its darkest voxel, which scanners write for air outside
 # the field of view, and the median of its soft tissue, muscle and organs mixed with some fat and bone.
@@ -30,7 +31,7 @@ class Intensities:
         if self.kind == "stretched":
             return unstretch(slices)
         values = slices.astype(np.float32)
-        return values if self.kind == "hu" else _in_hounsfield(values, 255 if self.kind == "record_window" else 1)
+        return values if self.kind == "hu" else _in_hounsfield(values, FULL_SCALE[self.kind])
 
     def windowed(self, slices: np.ndarray) -> np.ndarray:
         """Stored numbers (slice, row, column) -> uint8, [-1250, 250] HU as 0..255."""
@@ -66,18 +67,14 @@ def window(slices: np.ndarray, level: float, width: float) -> np.ndarray:
     return np.clip((values - (level - width / 2)) / width, 0, 1)
 
 
-def meaning_of(path: Path, voxels: np.ndarray) -> tuple[Intensities, list[str]]:
-    """What a file's numbers mean, by their range, and what is odd about them.
-
-    Raises a VolumeError where they mean nothing known, or are a mask's.
-    """
+def meaning_of(path: Path, voxels: np.ndarray) -> Intensities:
+    """What a file's numbers mean, by their range; a VolumeError where they mean nothing known, or are a mask's."""
     low, high = float(voxels.min()), float(voxels.max())
     span = f"{voxels.dtype} from {low:g} to {high:g}"
     if low == high:
         raise VolumeError(path, f"the same value {low:g} in every voxel", "a picture", "write the scan again")
     if low < -100:
-        meaning = f"HU: {span}, and neither the record's window nor 0..1 goes below 0"
-        return Intensities("hu", meaning), _check_hounsfield(path, voxels)
+        return Intensities("hu", f"HU: {span}, and neither the record's window nor 0..1 goes below 0")
     if low >= 0 and high <= 255:
         whole = voxels.dtype.kind in "iu" or np.array_equal(voxels, np.rint(voxels))
         # A part of the voxels of a scan shows more values at once.
@@ -86,10 +83,9 @@ def meaning_of(path: Path, voxels: np.ndarray) -> tuple[Intensities, list[str]]:
             found, remedy = f"a mask: {span}, a few values only", "name the CT volume that the mask belongs to"
             raise VolumeError(path, found, "a scan", remedy)
         if whole:  # as floating point, too: what nibabel's get_fdata gives and saves
-            meaning = f"record window: {span}, whole numbers within 0..255: [-1250, 250] HU"
-            return Intensities("record_window", meaning), []
+            return Intensities("record_window", f"record window: {span}, whole numbers within 0..255: [-1250, 250] HU")
         if high <= 1:
-            return Intensities("unit", f"unit: {span}, so [-1250, 250] HU as 0..1"), []
+            return Intensities("unit", f"unit: {span}, so [-1250, 250] HU as 0..1")
     raise VolumeError(
         path, f"values of {span}", "HU (air near -1000), the record's 0..255 window, or 0..1",
         "apply the scanner's rescale slope and intercept, so that air is about -1000 and water 0",
@@ -130,14 +126,21 @@ def _check_hounsfield(path: Path, voxels: np.ndarray) -> list[str]:
     return []
 
 
-def check_window(voxels: np.ndarray, full_scale: float) -> list[str]:
-    """What is odd about grey values that were taken for the record's window: soft tissue that lies elsewhere.
+def check_numbers(path: Path, voxels: np.ndarray, intensities: Intensities) -> list[str]:
+    """What is odd about numbers by what they were taken for; a VolumeError where they surely are no HU.
 
-    Fat, muscle and all else above -500 HU has a median between 208 and 245 in the record's scans and the phantom's; in
-    [-1000, 400] HU it would be 185, in the usual windows of soft tissue and of bone below 150. Slices that were each
-    stretched are known by other signs: see `find_stretched`.
+    Of grey values it is soft tissue that lies elsewhere than in the record's window. Fat, muscle and all else above
+    -500 HU has a median between 208 and 245 in the record's scans and the phantom's; in [-1000, 400] HU it would be
+    185, in the usual windows of soft tissue and of bone below 150.
     """
-    grey = _thinned(voxels).astype(np.float32) * (255 / full_scale)
+    if intensities.kind == "hu":
+        return _check_hounsfield(path, voxels)
+    if intensities.kind == "stretched":
+        return [
+            "grey values are scaled per slice, not by the record's window: HU are estimated from each slice's darkest "
+            "voxel and its soft tissue, and dense tissue above it may be some tens of HU off"
+        ]
+    grey = _thinned(voxels).astype(np.float32) * (255 / FULL_SCALE[intensities.kind])
     lighter = grey[grey > 128]
     middle = np.median(lighter) if lighter.size else 0
     if 204 <= middle <= 248:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
-from skimage.morphology import disk
+from skimage.morphology import disk, isotropic_closing
 
 from covidlab.data.grid import GridFit
 from covidlab.data.intensities import Intensities
@@ -178,10 +178,8 @@ def filled(lung: np.ndarray, radius: int = 8) -> np.ndarray:
     whole = lung.copy()
     for slice_ in whole:
         if slice_.any():
-            wide = np.pad(slice_, radius + 1)
-            grown = ndimage.distance_transform_edt(~wide) <= radius
-            wide |= ndimage.distance_transform_edt(grown) > radius
-            slice_[:] = ndimage.binary_fill_holes(wide)[radius + 1 : -radius - 1, radius + 1 : -radius - 1]
+            wide = ndimage.binary_fill_holes(isotropic_closing(np.pad(slice_, radius + 1), radius))
+            slice_[:] = wide[radius + 1 : -radius - 1, radius + 1 : -radius - 1]
     return whole
 
 

@@ -16,8 +16,7 @@ from covidlab.data.intensities import Intensities
 class Orientation:
     """How stored voxels become slices for display: foot to head, spine down, the patient's right on the left."""
 
-    source: str  # "affine", "record rule" or "picture"; what decided it
-    meaning: str  # The same in words
+    meaning: str  # What decided it, "affine", "record rule" or "picture", a colon, and the same in words
     axes: tuple[int, int, int]  # Which stored axis becomes slice, row and column
     flips: tuple[bool, bool, bool]  # Which of those three then runs backwards
 
@@ -38,12 +37,8 @@ def spine_side(slices: np.ndarray) -> str:
     """
     # A hundred pixels a side show a spine as well as six hundred, and much sooner.
     thinned = max(1, min(slices.shape[1:]) // 100)
-    found = [pair for pair in map(_body_and_bone, _middle(slices)[:, ::thinned, ::thinned]) if pair is not None]
-    # Turn the slices so that each side in its turn comes to lie at the bottom.
-    bone = {
-        side: _bone_at_the_bottom([(np.rot90(body, turn), np.rot90(bright, turn)) for body, bright in found])
-        for turn, side in enumerate(("down", "left", "up", "right"))
-    }
+    shares = [one for one in map(_bone_by_side, _middle(slices)[:, ::thinned, ::thinned]) if one]
+    bone = dict(zip(("down", "left", "up", "right"), np.mean(shares or [4 * [0]], axis=0)))
     first, second = sorted(bone, key=bone.get, reverse=True)[:2]
     return first if bone[first] >= 0.03 and bone[first] >= 1.5 * bone[second] else "unclear"
 
@@ -55,27 +50,25 @@ def _middle(slices: np.ndarray) -> np.ndarray:
     return middle[:: max(1, len(middle) // 12)]
 
 
-def _body_and_bone(slice_: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Where the body is, and where the slice is as bright as its bone; bool masks, None where there is no body."""
+def _bone_by_side(slice_: np.ndarray) -> list[float] | None:
+    """How much of where a spine would lie is as bright as bone, in 0..1, if it lay down, left, up or right; None where
+    there is no body."""
     body = ndimage.binary_opening(slice_ > 0.5 * np.percentile(slice_, 95), iterations=2)
     labels, found = ndimage.label(body)
     if not found:
         return None
-    body = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])  # the largest part: not the table
-    return body, slice_ >= max(np.percentile(slice_[body], 97.5), 1)
-
-
-def _bone_at_the_bottom(slices: list[tuple[np.ndarray, np.ndarray]]) -> float:
-    shares = []
-    for body, bright in slices:
-        rows, columns = np.flatnonzero(body.any(axis=1)), np.flatnonzero(body.any(axis=0))
-        top, height = rows[0], rows[-1] - rows[0]
-        middle, tenth = (columns[0] + columns[-1]) / 2, 0.1 * (columns[-1] - columns[0])
-        band = bright[int(top + 0.6 * height) : int(top + 0.9 * height), int(middle - tenth) : int(middle + tenth) + 1]
-        if band.size:
-            # Where a flat picture is "bright" everywhere, nothing stands out.
-            shares.append(band.mean() if bright[body].mean() < 0.5 else 0.0)
-    return float(np.mean(shares)) if shares else 0.0
+    largest = 1 + np.argmax(np.bincount(labels.ravel())[1:])  # not the table
+    body = slice_[labels == largest]
+    brightest = max(np.percentile(body, 97.5), 1)
+    if (body >= brightest).mean() >= 0.5:  # where a flat picture is "bright" everywhere, nothing stands out
+        return 4 * [0.0]
+    bright, shares = slice_[ndimage.find_objects(labels)[largest - 1]] >= brightest, []
+    for turn in range(4):  # so that each side in its turn comes to lie at the bottom
+        turned = np.rot90(bright, turn)
+        height, middle, tenth = len(turned) - 1, (turned.shape[1] - 1) / 2, 0.1 * (turned.shape[1] - 1)
+        band = turned[int(0.6 * height) : int(0.9 * height), int(middle - tenth) : int(middle + tenth) + 1]
+        shares.append(float(band.mean()))
+    return shares
 
 
 def disbelief(header: nib.Nifti1Header, affine: np.ndarray) -> str | None:
@@ -184,11 +177,11 @@ def _by_affine(affine: np.ndarray) -> Orientation:
     turn = nib.orientations.ornt_transform(nib.io_orientation(affine), display)
     axes = tuple(int(axis) for axis in np.argsort(turn[:, 0]))
     flips = tuple(bool(turn[axis, 1] < 0) for axis in axes)
-    return Orientation("affine", f"affine: stored {''.join(nib.aff2axcodes(affine))}", axes, flips)
+    return Orientation(f"affine: stored {''.join(nib.aff2axcodes(affine))}", axes, flips)
 
 
 # np.rot90(array[:, :, z]) is rows = y backwards, columns = x; from there each collection has its own turn.
-AS_ROT90 = Orientation("record rule", "record rule: coronacases", (2, 1, 0), (False, True, False))
+AS_ROT90 = Orientation("record rule: coronacases", (2, 1, 0), (False, True, False))
 
 
 def _by_name(name: str) -> Orientation | None:
@@ -198,7 +191,7 @@ def _by_name(name: str) -> Orientation | None:
     if name.startswith("radiopaedia"):
         reverse = name.startswith("radiopaedia_7_85703_0")
         words = "record rule: radiopaedia, upside-down against coronacases" + (", z reversed" if reverse else "")
-        return Orientation("record rule", words, (2, 1, 0), (reverse, False, False))
+        return Orientation(words, (2, 1, 0), (reverse, False, False))
     return None
 
 
@@ -211,8 +204,8 @@ def _slice_axis(shape: tuple[int, ...], unclear: int = 2) -> int:
 ORDINALS = ("first", "middle", "last")
 # How slices along each axis are first looked at: as an array (slice, row, column) is, and as np.rot90 turns them.
 ALONG = (
-    Orientation("picture", "", (0, 1, 2), (False, False, False)),
-    Orientation("picture", "", (1, 2, 0), (False, True, False)),
+    Orientation("", (0, 1, 2), (False, False, False)),
+    Orientation("", (1, 2, 0), (False, True, False)),
     AS_ROT90,
 )
 
@@ -220,7 +213,7 @@ ALONG = (
 def _by_picture(looked: Orientation, side: str, shape: tuple[int, ...]) -> tuple[Orientation, str]:
     """Axial slices along the axis that the shape says, else the last; the picture alone says which way is down."""
     (slices, rows, columns), (_, up, left) = looked.axes, looked.flips
-    # A quarter turn brings the spine down; left and right, and head and foot, cannot be told from a spine.
+    # A flip or a quarter turn brings the spine down; left and right, and head and foot, cannot be told from a spine.
     axes, flips = {
         "up": (looked.axes, (False, not up, left)),
         "left": ((slices, columns, rows), (False, not left, up)),
@@ -232,4 +225,4 @@ def _by_picture(looked: Orientation, side: str, shape: tuple[int, ...]) -> tuple
     size = f"{shape[slices]} of {shape[rows]} x {shape[columns]}"
     along = f"slices taken to lie along the {ORDINALS[slices]} axis, {size}"
     finding = f"no rule for this name: {along}; {words}; left and right, head and foot are unverified"
-    return Orientation("picture", f"picture: {words}", axes, flips), finding
+    return Orientation(f"picture: {words}", axes, flips), finding

@@ -19,9 +19,6 @@ class PatchPlaces:
     columns: np.ndarray
     positive: np.ndarray  # bool; whether the centre pixel is lesion
 
-    def __len__(self) -> int:
-        return len(self.slices)
-
     def __getitem__(self, part: slice) -> "PatchPlaces":
         return PatchPlaces(self.slices[part], self.rows[part], self.columns[part], self.positive[part])
 

@@ -28,6 +28,8 @@ from covidlab.progress import track
 # Raise it when the reading or resampling of slices changes: old caches are then built anew.
 FORMAT = 6
 
+TITLE = "reading slices of {} pixels"
+
 
 @dataclass(frozen=True)
 class SliceCache:
@@ -76,7 +78,7 @@ def open_slice_cache(cohort: Cohort, size: int = 128, root: Path | None = None) 
     folder = root / f"{cohort.name}-{size}-{_content_key(cohort, size)[:16]}"
     try:
         if folder.exists():
-            list(track((), _title(size)))  # a notebook shows the same, whether there was anything to do or not
+            list(track((), TITLE.format(size)))  # a notebook shows the same, whether there was anything to do or not
         else:
             root.mkdir(parents=True, exist_ok=True)
             # Whoever shares the folder may build, too: so their lock is not private.
@@ -115,16 +117,12 @@ def _content_key(cohort: Cohort, size: int) -> str:
     return digest.hexdigest()
 
 
-def _title(size: int) -> str:
-    return f"reading slices of {size} pixels"
-
-
 def _build(cohort: Cohort, size: int, folder: Path) -> None:
     remove_scratch(folder.parent)
     scratch = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=folder.parent))
     try:
         images, masks, rows = [], [], []
-        for case in track(cohort.cases, _title(size)):
+        for case in track(cohort.cases, TITLE.format(size)):
             volume = read_volume(case.image)
             fit = GridFit.of(volume, size)
             images.append(fit.to_grid(volume.slices()))

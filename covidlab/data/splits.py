@@ -101,8 +101,8 @@ def split_by_patient(patients: Sequence[str], held_out: Collection[str], seed: i
 def shared_patients(split: Split, patients: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """The leak check: which patients of training also stand in "validation" and "test", sorted, where the patient of
     each slice is given; empty where nothing leaks."""
-    trained, patients = set(np.asarray(patients)[split.train]), np.asarray(patients)
-    return {name: tuple(sorted(trained & set(patients[split.part(name)]))) for name in ("validation", "test")}
+    trained, *others = (set(np.asarray(patients)[split.part(name)]) for name in PARTS)
+    return {name: tuple(sorted(trained & other)) for name, other in zip(PARTS[1:], others)}
 
 
 def leak_sentence(split: Split, patients: Sequence[str]) -> str:

@@ -8,7 +8,6 @@ resample (see `covidlab.data.grid`) and knows nothing of cohorts or models.
 import gzip
 import math
 import os
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import nibabel as nib
 import numpy as np
 
 from covidlab.data.folders import is_nifti
-from covidlab.data.intensities import Intensities, check_window, find_stretched, meaning_of
+from covidlab.data.intensities import Intensities, check_numbers, find_stretched, meaning_of
 from covidlab.data.orientation import Orientation, in_millimetres, orient
 from covidlab.errors import VolumeError, reason, refused
 
@@ -48,12 +47,6 @@ class Volume:
     def slice_axis(self) -> int:
         """The stored axis along which slices follow each other."""
         return self.orientation.axes[0]
-
-    @property
-    def slice_shape(self) -> tuple[int, int]:
-        """Rows and columns of a displayed slice."""
-        _, rows, columns = self.orientation.axes
-        return self.voxels.shape[rows], self.voxels.shape[columns]
 
     @property
     def pixel_aspect(self) -> float:
@@ -109,17 +102,11 @@ def as_volume(
             path, f"{bad} voxels that are NaN or infinite", "a number in every voxel",
             "write the scan again from its source; air is -1000 HU, not NaN",
         )  # fmt: skip
-    intensities, of_numbers = meaning_of(path, voxels)
+    intensities = meaning_of(path, voxels)
     orientation, spacing, of_place = orient(path, header, affine, voxels, intensities)
-    # Which axis the slices follow each other along is known only now.
-    if intensities.kind == "record_window" and (stretched := find_stretched(orientation.to_display(voxels))):
-        intensities, of_numbers = stretched, [
-            "grey values are scaled per slice, not by the record's window: HU are estimated from each slice's darkest "
-            "voxel and its soft tissue, and dense tissue above it may be some tens of HU off"
-        ]  # fmt: skip
-    elif intensities.kind != "hu":
-        of_numbers = check_window(voxels, 255 if intensities.kind == "record_window" else 1)
-    findings = (*findings, *of_numbers, *of_place)
+    if intensities.kind == "record_window":  # which axis the slices follow each other along is known only now
+        intensities = find_stretched(orientation.to_display(voxels)) or intensities
+    findings = (*findings, *check_numbers(path, voxels, intensities), *of_place)
     return Volume(path, voxels, header, affine, spacing, intensities, orientation, findings)
 
 
@@ -150,34 +137,45 @@ def read_nifti(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, li
 def _opened(path: Path) -> nib.Nifti1Image:
     """The image in a file, unzipped up to the checksum at the end, where nibabel would not come; no more than a header
     claims, and that only where the file can hold it."""
-    size, named_zipped = path.stat().st_size, path.suffix == ".gz"
-    with path.open("rb") as stored, gzip.GzipFile(fileobj=stored) if named_zipped else nullcontext(stored) as file:
-        start = stored.read(HEADER)
-        if not start:
-            raise VolumeError(path, "an empty file", NIFTI, AGAIN)
-        zipped = start.startswith(b"\x1f\x8b")
-        if zipped and not named_zipped:
-            raise VolumeError(path, "a compressed file named as a plain one", NIFTI, f"rename it to {path.name}.gz")
-        if named_zipped and not zipped and _kind(start):
-            raise VolumeError(path, "a plain file named as compressed", NIFTI, f"rename it to {path.stem}")
+    size = path.stat().st_size
+    if not size:
+        raise VolumeError(path, "an empty file", NIFTI, AGAIN)
+    with path.open("rb") as stored:
+        zipped = b"\x1f\x8b".startswith(stored.read(2))
         stored.seek(0)
-        kind, claimed = _claimed(path, file.read(HEADER))
-        if claimed > min(LARGEST, size * (UNZIPPED if zipped else 1)):
-            raise EOFError(f"its header claims {claimed:,} bytes, the file has {size:,}")
-        file.seek(0)
-        content = file.read(claimed + BEHIND)
-        if len(content) < claimed or file.read(1):
-            raise EOFError(f"its header claims {claimed:,} bytes, and it holds fewer, or many more")
+        with gzip.GzipFile(fileobj=stored) if zipped else stored as file:
+            start = file.read(HEADER)
+            kind, claimed = _claimed(path, start)
+            if zipped and path.suffix != ".gz":
+                raise VolumeError(path, "a compressed file named as a plain one", NIFTI, f"rename it to {path.name}.gz")
+            if path.suffix == ".gz" and not zipped:
+                raise VolumeError(path, "a plain file named as compressed", NIFTI, f"rename it to {path.stem}")
+            if claimed > min(LARGEST, size * (UNZIPPED if zipped else 1)):
+                raise EOFError(f"its header claims {claimed:,} bytes, the file has {size:,}")
+            content = start + file.read(claimed + BEHIND - len(start))
+            if len(content) < claimed or file.read(1):
+                raise EOFError(f"its header claims {claimed:,} bytes, and it holds fewer, or many more")
     return kind.from_bytes(_with_a_rotation(path, kind.header_class, content))
 
 
 def _claimed(path: Path, start: bytes) -> tuple[type[nib.Nifti1Image], int]:
     """Which NIfTI a file is, and how many bytes its header claims; refused where those are no scan's."""
-    if not (kind := _kind(start)):
+    kinds = (nib.Nifti1Image, nib.Nifti2Image)
+    kind = next((kind for kind in kinds if kind.header_class.may_contain_header(start)), None)
+    if not kind:
         raise VolumeError(path, "no NIfTI header (is it text, or another format?)", NIFTI, AGAIN)
     header = kind.header_class(start[: kind.header_class.template_dtype.itemsize], check=False)
     shape, dtype = header.get_data_shape(), header.get_data_dtype()
-    _check_layout(path, shape, dtype)
+    if dtype.kind not in "iufb":
+        raise VolumeError(path, f"voxels of type {dtype}", "one grey value a voxel", "convert it to grey values")
+    if len(shape) != 3 and not (len(shape) == 4 and shape[3] == 1):
+        remedy = "stack a scan's slices into one volume" if len(shape) < 3 else "save one volume a file"
+        if len(shape) > 3 and sum(side > 1 for side in shape) <= 3:
+            axis = "first axis" if shape[0] == 1 else "axes"
+            remedy = f"remove the {axis} of length 1, so that x, y, z are left"
+        raise VolumeError(path, f"{len(shape)} dimensions ({sides(shape)})", "three: x, y, z", remedy)
+    if min(shape) < 1:
+        raise VolumeError(path, f"a volume without voxels ({sides(shape)})", "at least one slice", AGAIN)
     return kind, max(header.get_data_offset(), 0) + check_size(path, shape, dtype.itemsize)
 
 
@@ -187,11 +185,6 @@ def check_size(path: Path, shape: tuple[int, ...], itemsize: int) -> int:
     if claimed > LARGEST:
         raise VolumeError(path, f"a claim of {sides(shape)} voxels", f"at most {LARGEST >> 30} GiB", "crop the scan")
     return claimed
-
-
-def _kind(content: bytes) -> type[nib.Nifti1Image] | None:
-    kinds = (nib.Nifti1Image, nib.Nifti2Image)
-    return next((kind for kind in kinds if kind.header_class.may_contain_header(content)), None)
 
 
 def _with_a_rotation(path: Path, kind: type[nib.Nifti1Header], content: bytes) -> bytes:
@@ -212,19 +205,6 @@ def _with_a_rotation(path: Path, kind: type[nib.Nifti1Header], content: bytes) -
     for name in names:
         header[name] = header[name] / length
     return header.binaryblock + content[size:]
-
-
-def _check_layout(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
-    if dtype.kind not in "iufb":
-        raise VolumeError(path, f"voxels of type {dtype}", "one grey value a voxel", "convert it to grey values")
-    if len(shape) != 3 and not (len(shape) == 4 and shape[3] == 1):
-        remedy = "stack a scan's slices into one volume" if len(shape) < 3 else "save one volume a file"
-        if len(shape) > 3 and sum(side > 1 for side in shape) <= 3:
-            axis = "first axis" if shape[0] == 1 else "axes"
-            remedy = f"remove the {axis} of length 1, so that x, y, z are left"
-        raise VolumeError(path, f"{len(shape)} dimensions ({sides(shape)})", "three: x, y, z", remedy)
-    if min(shape) < 1:
-        raise VolumeError(path, f"a volume without voxels ({sides(shape)})", "at least one slice", AGAIN)
 
 
 def sides(shape: tuple[int, ...]) -> str:

@@ -41,7 +41,7 @@ def test_a_window_larger_than_its_slice_is_refused():
 def test_a_sample_is_balanced_and_tells_the_truth(patches, seed):
     images, masks = a_cohort()
     places = sample_places(masks, np.arange(6), patches, np.random.default_rng(seed))
-    assert len(places) == patches and places.positive.sum() == patches // 2
+    assert len(places.positive) == patches and places.positive.sum() == patches // 2
     np.testing.assert_array_equal(masks[places.slices, places.rows, places.columns] == 1, places.positive)
 
 

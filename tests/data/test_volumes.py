@@ -81,7 +81,7 @@ def test_in_whatever_order_a_scan_and_its_mask_are_stored_the_same_is_shown(tmp_
     volume = read_volume(save(folder / "scan.nii", *in_order(stored(chest()), order, scanner)))
     np.testing.assert_array_equal(volume.slices(), as_record(chest()).transpose(2, 0, 1))
     np.testing.assert_array_equal(volume.from_display(volume.to_display(volume.voxels)), volume.voxels)
-    assert volume.orientation.source == "affine" and not volume.findings and order in volume.orientation.meaning
+    assert volume.orientation.meaning == f"affine: stored {order}" and not volume.findings
     assert volume.pixel_aspect == pytest.approx(1.5)
     array, affine = in_order(stored(lesion.transpose(1, 2, 0)).astype(np.uint8), mask_order, scanner)
     mask, findings = read_mask_with_findings(save(folder / "mask.nii", array, affine), like=volume)
@@ -102,14 +102,14 @@ def test_without_an_affine_the_records_rules_apply_and_are_said(tmp_path):
         path = save(tmp_path / f"{name}.nii.gz", as_record(array), np.eye(4), codes=(0, 0), units="unknown")
         volume = read_volume(path)
         np.testing.assert_array_equal(volume.slices(), as_record(picture).transpose(2, 0, 1))
-        assert volume.orientation.source == "record rule"
+        assert volume.orientation.meaning.startswith("record rule")
         assert volume.spacing is None and "sform and qform code 0" in volume.findings[0]
 
 
 def test_an_identity_affine_without_units_is_not_believed(tmp_path):
     path = save(tmp_path / "coronacases_001.nii", as_record(np.rot90(chest(), -1)), np.eye(4), (1, 1), "unknown")
     volume = read_volume(path)
-    assert volume.orientation.source == "record rule" and "identity affine" in volume.findings[0]
+    assert volume.orientation.meaning.startswith("record rule") and "identity affine" in volume.findings[0]
 
 
 def test_a_picture_that_contradicts_the_rule_or_the_affine_is_warned_about(tmp_path):
@@ -128,7 +128,7 @@ def test_the_spine_is_found_on_every_side_and_an_unknown_name_turned_by_it(tmp_p
         path = save(tmp_path / "mine.nii", as_record(np.rot90(chest(), turns)), np.eye(4), (0, 0), "unknown")
         volume = read_volume(path)
         assert spine_side(volume.slices()) == "down"
-        assert volume.orientation.source == "picture" and "unverified" in volume.findings[-1]
+        assert volume.orientation.meaning.startswith("picture") and "unverified" in volume.findings[-1]
     for noise in (np.random.default_rng(0).integers(0, 255, (5, 40, 40), dtype=np.uint8), np.zeros((5, 40, 40))):
         assert spine_side(noise.astype(np.uint8)) == "unclear"
 
