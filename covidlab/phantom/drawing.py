@@ -81,10 +81,10 @@ def _both_sides(start, end, radii) -> list[Tube]:
     return [Tube(start * np.array([side, 1, 1]), end * np.array([side, 1, 1]), radii) for side in (-1, 1)]
 
 
-def _bone(image, grid, a, distance, cortex, marrow=130.0):
+def _bone(image, grid, a, distance, cortex, marrow=130.0, box=...):
     """Dense outside, marrow inside."""
-    over(image, grid.inside(distance), 420 * a.bone)
-    over(image, grid.inside(distance - a.cortex * cortex), (marrow + 60 * a.marrow(grid)) * a.bone)
+    over(image[box], grid.inside(distance), 420 * a.bone)
+    over(image[box], grid.inside(distance - a.cortex * cortex), (marrow + 60 * a.marrow(grid)[box]) * a.bone)
 
 
 def _muscles(image, grid, a, t, cavity, body):
@@ -132,14 +132,12 @@ def _shoulders(image, grid, a, t, cavity, body):
     ):
         tubes = _both_sides(*(np.multiply(place, (1, 1, a.height)) for place in (start, end)), radii)
         for box, distance in distances(tubes, grid, 5):
-            _bone(image[box], grid.part(box), a, meet(distance, body[box] - 5), 2.0)
+            _bone(image, grid, a, meet(distance, body[box] - 5), 2.0, box=box)
 
 
 def _abdomen(image, grid, a, cavity):
     """Below the diaphragm: liver on the right, stomach, spleen and gut with gas on the left."""
     x, y, z = grid.xyz
-    if grid.z[0] > max(a.domes) + 30:
-        return
     organ, field = a.organ(grid), a.fat_field(grid)
     below = np.clip((a.dome(grid) - z) / grid.thickness + 0.6, 0, 1) * grid.inside(cavity - 1)
     over(image, below, -55 + 40 * organ)
@@ -261,22 +259,22 @@ def _lung_vessels(image, grid, a, lungs):
     beam = min(grid.thickness, 2.0)  # scanners cut thinner slices than they keep: partial volume is of 2 mm at most
     reach = beam / 2
     points = a.vessels[(a.vessels[:, 2] > grid.z[0] - 12) & (a.vessels[:, 2] < grid.z[-1] + 12)]
-    share = np.zeros_like(image)
-    spans = np.ceil((points[:, 3] + grid.pixel) / grid.pixel).astype(int) + 1
+    spans = np.ceil(points[:, 3] / grid.pixel).astype(int) + 2
+    edge = spans.max(initial=0)  # pixels round the slices for what sticks out of them
+    share = np.pad(np.zeros_like(image), [(0, 0), (edge, edge), (edge, edge)])
     for span in np.unique(spans):
-        px, py, pz, radius = points[spans == span].T[..., None]
+        px, py, pz, radius = points[spans == span].T[..., None, None]
         around = np.arange(-span, span)
-        columns, rows = np.searchsorted(grid.x, px) + around, np.searchsorted(grid.y, py) + around
-        in_x, in_y = (columns >= 0) & (columns < len(grid.x)), (rows >= 0) & (rows < len(grid.y))
-        columns, rows = columns.clip(0, len(grid.x) - 1), rows.clip(0, len(grid.y) - 1)
-        apart = np.hypot((grid.y[rows] - py)[:, :, None], (grid.x[columns] - px)[:, None, :])
-        disc = np.clip((radius[..., None] - apart) / grid.pixel + 0.5, 0, 1) * (in_y[:, :, None] & in_x[:, None, :])
-        disc *= np.minimum(1.0, 1.8 * radius / grid.pixel)[..., None]  # what is thinner than a pixel fills it in part
+        columns, rows = np.searchsorted(grid.x, px) + around, np.searchsorted(grid.y, py) + around[:, None]
+        apart = np.hypot(grid.y.take(rows, mode="clip") - py, grid.x.take(columns, mode="clip") - px)
+        disc = np.clip((radius - apart) / grid.pixel + 0.5, 0, 1)
+        disc *= np.minimum(1.0, 1.8 * radius / grid.pixel)  # what is thinner than a pixel fills it in part
         for k, z in enumerate(grid.z):
-            (near,) = np.nonzero(np.abs(z - pz[:, 0]) < reach + radius[:, 0])
-            r = radius[near, 0]
             # The share of the slice's thickness that the vessel fills.
-            fill = np.minimum(1.0, (r + np.minimum(r, reach + r - np.abs(z - pz[near, 0]))) / beam)
-            ball = disc[near] * fill[:, None, None]
-            np.maximum.at(share[k], (rows[near][:, :, None], columns[near][:, None, :]), ball.astype(np.float32))
+            near = (reach + radius > np.abs(z - pz)).ravel()
+            r = radius[near]
+            fill = np.minimum(1.0, (r + np.minimum(r, reach + r - np.abs(z - pz[near]))) / beam)
+            ball = (disc[near] * fill).astype(np.float32)
+            np.maximum.at(share[k], (rows[near] + edge, columns[near] + edge), ball)
+    share = share[:, edge : edge + len(grid.y), edge : edge + len(grid.x)]
     over(image, share * grid.inside(lungs + 1), a.blood if a.blood < 100 else 0.8 * a.blood)
