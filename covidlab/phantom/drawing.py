@@ -7,7 +7,7 @@ leaves when heart, vessels, spine and diaphragm have taken their room, so their 
 import numpy as np
 
 from covidlab.phantom.anatomy import Anatomy
-from covidlab.phantom.shapes import Grid, Tube, bump, distances, ellipse, join, meet, norm, over, step
+from covidlab.phantom.shapes import Grid, bump, distances, ellipse, join, meet, norm, over, step
 
 FAT, MUSCLE = -92, 50  # HU
 
@@ -62,10 +62,9 @@ def _body(image, grid, a, t):
     ring = norm(lateral, y * np.where(y > 0, 1.0, 1.04) / depth, power)
     body = (1 - ring) * depth + 7 * a.outline(grid) - 6 * np.exp(-((x / 24) ** 2)) * step(y, 0, 40)
     if a.breast:
-        wall = (74, -a.depth * 0.62, 0.44 * a.height)
-        tip = (88, 14 - a.depth * 0.74 - a.breast, 0.34 * a.height)
-        breasts = _both_sides(wall, tip, (46.0, 24 + 0.6 * a.breast))
-        for box, distance in distances(breasts, grid, 40):
+        wall = (74, -a.depth * 0.62, 0.44 * a.height, 46)
+        tip = (88, 14 - a.depth * 0.74 - a.breast, 0.34 * a.height, 24 + 0.6 * a.breast)
+        for box, distance in distances(_both_sides(wall, tip), grid, 40):
             body[box] = join(body[box], distance + 2 * a.outline(grid)[box], 34.0)
     over(image, grid.inside(body), 10)
     over(image, grid.inside(body - 2), FAT + 7 * a.fat_field(grid))
@@ -76,9 +75,9 @@ def _body(image, grid, a, t):
     return body
 
 
-def _both_sides(start, end, radii) -> list[Tube]:
-    """A tube on the left, and its mirror image on the right."""
-    return [Tube(start * np.array([side, 1, 1]), end * np.array([side, 1, 1]), radii) for side in (-1, 1)]
+def _both_sides(*course):
+    """A course on the left and its mirror image on the right."""
+    return [np.multiply(course, (side, 1, 1, 1)) for side in (-1, 1)]
 
 
 def _bone(image, grid, a, distance, cortex, marrow=130.0, box=...):
@@ -124,15 +123,11 @@ def _shoulders(image, grid, a, t, cavity, body):
     ridge = meet(2.4 - np.abs(angle - 1.02 + 0.004 * (out - 30)) * 70, out - 27, 56 - out, 160 * (t - 0.74))
     blade = meet(np.maximum(blade, ridge), 110 * (t - 0.47), 110 * (1.15 - t))
     _bone(image, grid, a, meet(blade, body - 9), 1.6)
-    front = a.depth * 0.86
-    for start, end, radii in (
-        ((16, 16 - front, 0.90), (58, 30 - front, 0.96), (9.0, 5.5)),  # the collar bone
-        ((58, 30 - front, 0.96), (120, 60 - front, 1.04), (5.5, 6.5)),
-        ((150, 2, 1.02), (152, -4, 1.2), (22.0, 21.0)),  # the head of the arm
-    ):
-        tubes = _both_sides(*(np.multiply(place, (1, 1, a.height)) for place in (start, end)), radii)
-        for box, distance in distances(tubes, grid, 5):
-            _bone(image, grid, a, meet(distance, body[box] - 5), 2.0, box=box)
+    front, top = a.depth * 0.86, a.height
+    collar = (16, 16 - front, 0.90 * top, 9), (58, 30 - front, 0.96 * top, 5.5), (120, 60 - front, 1.04 * top, 6.5)
+    arm = (150, 2, 1.02 * top, 22), (152, -4, 1.2 * top, 21)
+    for box, distance in distances(_both_sides(*collar) + _both_sides(*arm), grid, 5):
+        _bone(image, grid, a, meet(distance, body[box] - 5), 2.0, box=box)
 
 
 def _abdomen(image, grid, a, cavity):
@@ -167,8 +162,8 @@ def _mediastinum(image, grid, a, cavity, mediastinum):
     over(image, above * grid.inside(muscle + 1.5 * organ), 44 + 4 * organ)
     for box, distance in distances(a.chambers, grid, 3):
         over(image[box], 0.8 * above[box] * grid.inside(distance - 8 + 3 * organ[box]), a.blood + 4)
-    for tubes, hu in ((a.oesophagus, 38.0), (a.blood_vessels, a.blood)):
-        for box, distance in distances(tubes, grid, 3):
+    for courses, hu in ((a.oesophagus, 38.0), (a.blood_vessels, a.blood)):
+        for box, distance in distances(courses, grid, 3):
             over(image[box], grid.inside(distance + organ[box]) * inside[box], hu)
 
 
@@ -225,9 +220,8 @@ def _spine(image, grid, a, body):
 
 def _airways(image, grid, a):
     """All walls first, then the air in them: where bronchi part, no wall closes one off."""
-    tubes = [tube for course in a.airways for tube in course]
     for wall, hu in ((1.4, 10), (0.0, -985)):
-        for box, distance in distances(tubes, grid, 4):
+        for box, distance in distances(a.airways, grid, 4):
             over(image[box], grid.inside(distance + wall), hu)
 
 

@@ -1,9 +1,9 @@
-"""Tools for drawing: a grid in mm, smooth fields, tubes, soft edges."""
+"""Tools for drawing: a grid in mm, smooth fields, courses with a radius, soft edges."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from typing import NamedTuple
+from itertools import chain, pairwise
 
 import numpy as np
 from scipy import sparse
@@ -74,25 +74,18 @@ class SmoothField:
         return BSpline.design_matrix((places - self.origin[axis]) / self.cell + 1, knots, 3).astype(np.float32)
 
 
-class Tube(NamedTuple):
-    """A piece of an organ: a cone with round ends, from start to end."""
-
-    start: np.ndarray  # (x, y, z), mm
-    end: np.ndarray
-    radii: tuple[float, float]  # mm
-
-
-def distances(tubes: Iterable[Tube], grid: Grid, reach: float) -> Iterator[tuple[Box, np.ndarray]]:
-    """Of each tube the box of the slab within reach (mm), empty where it is far, and the signed distances there."""
+def distances(courses: Iterable[np.ndarray], grid: Grid, reach: float) -> Iterator[tuple[Box, np.ndarray]]:
+    """Of each piece of courses the box of the slab within reach (mm), empty where it is far, and the signed distances
+    there. A course is rows (x, y, z, radius), mm; a piece is a cone with round ends, from one row to the next."""
     x, y, z = grid.xyz
-    for start, end, radii in tubes:
-        margin = max(radii)
-        box = grid.box(np.minimum(start, end) - margin - reach, np.maximum(start, end) + margin + reach)
+    for (*start, first), (*end, last) in chain.from_iterable(map(pairwise, courses)):
+        start, end, margin = np.array(start), np.array(end), max(first, last) + reach
+        box = grid.box(np.minimum(start, end) - margin, np.maximum(start, end) + margin)
         apart = x[..., box[2]] - start[0], y[:, box[1]] - start[1], z[box[0]] - start[2]
         way = (end - start).astype(np.float32)
         along = np.clip(sum(a * w for a, w in zip(apart, way)) / max(float(way @ way), 1e-6), 0, 1)
         off = np.sqrt(sum((a - along * w) ** 2 for a, w in zip(apart, way)))
-        yield box, radii[0] + (radii[1] - radii[0]) * along - off
+        yield box, first + (last - first) * along - off
 
 
 def step(value, low: float, high: float):
