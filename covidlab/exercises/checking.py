@@ -26,11 +26,6 @@ FAILURES = {
 }  # fmt: skip
 
 
-def odds(p):
-    """Of a probability or of probabilities: how often it is so for each time that it is not."""
-    return p / (1 - p)
-
-
 @dataclass(frozen=True, repr=False)  # a repr would show the solution
 class Exercise:
     """What all exercises have: `asked` is what `help` shows, `praise` what a right answer is told.

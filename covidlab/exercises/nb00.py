@@ -22,11 +22,10 @@ check_positive_fraction = Function(
     praise="slices without lesion are left out, and of the others every pixel counts.",
     otherwise="on a small example it gives {found:.3g}; {right:.3g} is expected.",
     mistakes={
-        "that counts the slices without lesion, too. Leave them out first.": lambda masks: masks.mean(),
-        "that is the fraction of *slices* that show a lesion. Count pixels.":
-            lambda masks: masks.any(axis=(1, 2)).mean(),
-        "that is a number of pixels. Divide it by all pixels of these slices.": lambda masks: masks.sum(),
-        "in per cent. As a fraction, all is 1.": lambda masks: 100 * _on_positive(masks),
-        "that is the healthy fraction of these slices.": lambda masks: 1 - _on_positive(masks),
+        "that counts the slices without lesion, too. Leave them out first.": lambda m: m.mean(),
+        "that is the fraction of *slices* that show a lesion. Count pixels.": lambda m: m.any(axis=(1, 2)).mean(),
+        "that is a number of pixels. Divide it by all pixels of these slices.": lambda m: m.sum(),
+        "in per cent. As a fraction, all is 1.": lambda m: 100 * _on_positive(m),
+        "that is the healthy fraction of these slices.": lambda m: 1 - _on_positive(m),
     },
 )  # fmt: skip

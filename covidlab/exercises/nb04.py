@@ -38,9 +38,9 @@ check_bottleneck_field = Number(
 )  # fmt: skip
 
 
-def _with_each_layer(windows, add):
-    """Adds up `add(kernel, stride, total stride of all layers before)`, from 1 on."""
-    return 1 + sum(add(*window, prod(stride for _, stride in windows[:k])) for k, window in enumerate(windows))
+def _adding(add):
+    """A function that adds up `add(kernel, stride, total stride of all layers before)`, from 1 on."""
+    return lambda windows: 1 + sum(add(*each, prod(s for _, s in windows[:k])) for k, each in enumerate(windows))
 
 
 check_receptive_field = Function(
@@ -52,24 +52,29 @@ check_receptive_field = Function(
     otherwise="{0} sees {right:g} pixels; yours says {found:g}.",
     mistakes={
         "that forgets the strides. After a pooling, one position further on the map is two pixels further.":
-            lambda windows: _with_each_layer(windows, lambda kernel, stride, total: kernel - 1),
+            _adding(lambda kernel, stride, total: kernel - 1),
         "the total stride grows too early: a layer's own stride counts only for the layers after it.":
-            lambda windows: _with_each_layer(windows, lambda kernel, stride, total: (kernel - 1) * total * stride),
+            _adding(lambda kernel, stride, total: (kernel - 1) * total * stride),
         "a kernel of k positions reaches k - 1 positions further, not k.":
-            lambda windows: _with_each_layer(windows, lambda kernel, stride, total: kernel * total),
-        "start from 1: without any layer, a pixel sees itself.": lambda windows: _field(windows) - 1,
-        "that is the total stride, not the field.": lambda windows: prod(stride for _, stride in windows),
+            _adding(lambda kernel, stride, total: kernel * total),
+        "start from 1: without any layer, a pixel sees itself.": lambda w: _field(w) - 1,
+        "that is the total stride, not the field.": lambda w: prod(s for _, s in w),
         "one number is expected. Return the field alone, without the stride.":
-            lambda windows: (_field(windows), prod(stride for _, stride in windows)),
+            lambda w: (_field(w), prod(s for _, s in w)),
         "each layer counts with its own stride. What counts is the product of all strides before it.":
-            lambda windows: _with_each_layer(windows, lambda kernel, stride, total: (kernel - 1) * stride),
-        "that is the first layer alone. Does `return` stand inside the loop?": lambda windows: windows[0][0],
+            _adding(lambda kernel, stride, total: (kernel - 1) * stride),
+        "that is the first layer alone. Does `return` stand inside the loop?": lambda w: w[0][0],
     },
 )  # fmt: skip
 
 
+def _apart(factor, middle=0.5):
+    """Of each pixel of the stamp from the place that lies so far before pixel `factor`."""
+    return np.abs(np.arange(2 * factor) - (factor - middle))
+
+
 def _stamp(factor):
-    return 1 - np.abs(np.arange(2 * factor) - (factor - 0.5)) / factor
+    return 1 - _apart(factor) / factor
 
 
 check_stamp = Function(
@@ -80,23 +85,19 @@ check_stamp = Function(
     otherwise="for a factor of {0} the weights must rise evenly to the middle of 2 x {0} pixels and fall again.",
     mistakes={
         "a stamp of ones only repeats each score, and twice at that: overlapping stamps add.":
-            lambda factor: np.ones(2 * factor),
+            lambda f: np.ones(2 * f),
         "that repeats each score. Straight lines need weights that fall with the distance from the middle.":
-            lambda factor: np.full(2 * factor, 0.5),
+            lambda f: np.full(2 * f, 0.5),
         "the peak lies on a pixel. The middle of 2 x factor pixels lies *between* two: at factor - 0.5.":
-            [lambda factor: 1 - np.abs(np.arange(2 * factor) - factor) / factor,
-             lambda factor: 1 - np.abs(np.arange(2 * factor) - (factor - 1)) / factor],
+            [lambda f: 1 - _apart(f, 0) / f, lambda f: 1 - _apart(f, 1) / f],
         "divide the distance by the factor: there the neighbour's stamp has its middle.":
-            [lambda factor: 1 - np.abs(np.arange(2 * factor) - (factor - 0.5)) / (2 * factor),
-             lambda factor: 1 - np.abs(np.arange(2 * factor) - (factor - 0.5))],
-        "that is the distance. The weight is 1 where it is 0, and falls.":
-            lambda factor: np.abs(np.arange(2 * factor) - (factor - 0.5)) / factor,
+            [lambda f: 1 - _apart(f) / (2 * f), lambda f: 1 - _apart(f)],
+        "that is the distance. The weight is 1 where it is 0, and falls.": lambda f: _apart(f) / f,
         "these weights sum to 1, so flat scores come out too low: each pixel lies under two stamps, whose weights sum "
-        "to 1 there.": lambda factor: _stamp(factor) / _stamp(factor).sum(),
-        "one entry too few: a stamp spans 2 x factor pixels.": lambda factor: _stamp(factor)[:-1],
-        "that is half of the stamp. It reaches to both sides.": lambda factor: _stamp(factor)[:factor],
-        "the square has both directions in it. One line is asked for.":
-            lambda factor: np.outer(_stamp(factor), _stamp(factor)),
-        "that is the stamp for a factor of 2, whatever is asked.": lambda factor: _stamp(2),
+        "to 1 there.": lambda f: _stamp(f) / _stamp(f).sum(),
+        "one entry too few: a stamp spans 2 x factor pixels.": lambda f: _stamp(f)[:-1],
+        "that is half of the stamp. It reaches to both sides.": lambda f: _stamp(f)[:f],
+        "the square has both directions in it. One line is asked for.": lambda f: np.outer(_stamp(f), _stamp(f)),
+        "that is the stamp for a factor of 2, whatever is asked.": lambda f: _stamp(2),
     },
 )  # fmt: skip

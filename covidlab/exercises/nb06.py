@@ -3,7 +3,8 @@
 import numpy as np
 
 from covidlab.evaluation.counts import Counts
-from covidlab.exercises.checking import Function, Number, odds
+from covidlab.exercises.checking import Function, Number
+from covidlab.exercises.nb03 import odds, shifted
 
 check_empty_mask_accuracy = Number(
     asked="The accuracy, a share, of an empty mask on a slice of which 20 % is lesion.",
@@ -75,33 +76,25 @@ check_told_apart_by_luck = Number(
 
 _MIXED = np.linspace(0.05, 0.95, 10)
 
-
-def _mixture(p, learnt, true):
-    lesion, healthy = p * true / learnt, (1 - p) * (1 - true) / (1 - learnt)
-    return lesion / (lesion + healthy)
-
-
 check_recalibrated = Function(
     asked="A function (probability, learnt, true) -> probabilities where a fraction `true` is lesion, not `learnt`.",
-    right=_mixture,
+    right=shifted,
     inputs=[(_MIXED, 0.5, 0.01), (_MIXED, 0.3, 0.05), (_MIXED, 0.02, 0.2)],
     edges={"for a probability of 1, which stays 1. Its odds are infinite: write it without.": (np.ones(1), 0.5, 0.01)},
     praise="the same evidence, under another mixture.",
     otherwise="{0:.2f}, learnt at a fraction of {1:g}, must become {right:.3f} at {2:g}; yours becomes {found:.3f}.",
     mistakes={
-        "that goes the other way, from the true mixture to the one that was learnt.":
-            lambda p, learnt, true: _mixture(p, true, learnt),
+        "that goes the other way, from the true mixture to the one that was learnt.": lambda p, s, t: shifted(p, t, s),
         "that multiplies probabilities by a ratio of fractions. Take odds on both sides.":
-            [lambda p, learnt, true: p * true / learnt, lambda p, learnt, true: np.minimum(p * true / learnt, 1)],
-        "those are odds. Make probabilities of them: odds / (1 + odds).":
-            lambda p, learnt, true: odds(p) / odds(learnt) * odds(true),
-        "that is right for a mixture of half and half only. Use `learnt`.": lambda p, _, true: _mixture(p, 0.5, true),
+            [lambda p, s, t: p * t / s, lambda p, s, t: np.minimum(p * t / s, 1)],
+        "those are odds. Make probabilities of them: odds / (1 + odds).": lambda *g: odds(shifted(*g)),
+        "that is right for a mixture of half and half only. Use `learnt`.": lambda p, s, t: shifted(p, 0.5, t),
         "that forgets the true mixture: it gives odds of what the pixel itself says.":
-            lambda p, learnt, _: _mixture(p, learnt, 0.5),
+            lambda p, s, t: shifted(p, s, 0.5),
         "the odds of a mixture are s / (1 - s), and not s itself.":
-            lambda p, learnt, true: (ratio := odds(p) * true / learnt) / (1 + ratio),
+            lambda p, s, t: shifted(p, s / (1 + s), t / (1 + t)),
         "that gives back what came in.": lambda p, *_: p,
-        "that is a logit. Make a probability of it.": lambda *given: np.log(odds(_mixture(*given))),
+        "that is a logit. Make a probability of it.": lambda *g: np.log(odds(shifted(*g))),
     },
 )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from covidlab.phantom.shapes import Grid, SmoothField, Tube, bump, distances, join, meet, norm, step
+from covidlab.phantom.shapes import Grid, SmoothField, bump, distances, join, meet, norm, step
 
 # Courses of the mediastinal organs in a patient 230 mm high from the lungs' lowest edge to their top, the spine's front
 # at y = 25: points (x, y, z) and a radius at each.
@@ -89,29 +89,29 @@ class Anatomy:
             (u(-1, 1), u(0.05, 0.3), u(-0.5, 0.5), u(0.4, 0.9) * random.choice([-1, 1]), u(15, 40))
             for _ in range(random.integers(1, 5))
         ]
-        self.chambers = [tube for course in HEART.values() for tube in self._tubes(course, random, self.heart)]
-        self.blood_vessels = [tube for course in VESSELS.values() for tube in self._tubes(course, random)]
-        self.oesophagus = self._tubes(OESOPHAGUS, random)
-        self.airways = [self._airway(course, random) for course in AIRWAYS]
+        self.chambers = [self._course(points, random, self.heart) for points in HEART.values()]
+        self.blood_vessels = [self._course(points, random) for points in VESSELS.values()]
+        self.oesophagus = [self._course(OESOPHAGUS, random)]
+        self.airways = [self._airway(points, random) for points in AIRWAYS]
         self.vessels = self._vessels(random)
 
-    def _tubes(self, course, random, heart=(0, 1)) -> list[Tube]:
+    def _course(self, points, random, heart=(0, 1)) -> np.ndarray:
         """An organ's course in this patient's size and place."""
-        course = np.array(course, float)
+        course = np.array(points, float)
         course[:, :3] += random.normal(0, 1.2, (len(course), 3))
         front = 6 - self.cavity_sides(0.4)[1]
         course[:, 0] = course[:, 0] * self.width / 165 + heart[0]
         course[:, 1] = np.interp(course[:, 1], [-90, 25, 60], [front, self.back - 16, self.back + 19])
         course[:, 2] *= self.height / 230
         course[:, 3] *= heart[1]
-        return [Tube(a[:3], b[:3], (a[3], b[3])) for a, b in zip(course, course[1:])]
+        return course
 
-    def _airway(self, course, random) -> list[Tube]:
+    def _airway(self, points, random) -> np.ndarray:
         """Bronchi part at a patient's own places: the further out, the less is one side like the other."""
-        course = np.array(course, float)
+        course = np.array(points, float)
         course[2:, :3] += random.normal(0, 5, (len(course[2:]), 3)) * [1, 1, 1.6]
         course[:, 3] *= random.uniform(0.85, 1.1)
-        return self._tubes(course, random)
+        return self._course(course, random)
 
     def cavity_sides(self, t):
         """Half width, half depth and centre of the rib cage's inside at relative lung height t."""
@@ -157,11 +157,11 @@ class Anatomy:
         """Heart, vessels, airways and the fat about them; nothing below -40 mm."""
         x, y, z = grid.xyz
         body = np.full(grid.shape, -40, np.float32)
-        for tubes, coat, soft in (
+        for courses, coat, soft in (
             (self.chambers, 4.0, 16.0), (self.blood_vessels, 2.2, 11.0), (self.oesophagus, 1.5, 12.0),
-            (self.airways[0] + self.airways[1][:2] + self.airways[2][:1], 4.0, 9.0),
+            ((self.airways[0], self.airways[1][:3], self.airways[2][:2]), 4.0, 9.0),
         ):  # fmt: skip
-            for box, distance in distances(tubes, grid, 40 + coat + soft):
+            for box, distance in distances(courses, grid, 40 + coat + soft):
                 body[box] = join(body[box], distance + coat, soft)
         # Fat behind the breastbone: a wedge, its edge where the lungs nearly meet.
         t = z / self.height
@@ -197,8 +197,8 @@ class Anatomy:
             for hilum in ((46, 2, 128), (44, 8, 110)):
                 places = inside[random.choice(len(inside), 560)][:, ::-1] + random.uniform(-0.5, 0.5, (560, 3))
                 targets = places * cell + [sides[0], sides[0], heights[0]]
-                (start,) = self._tubes([(side * hilum[0], *hilum[1:], 1), (side * 60, 5, 115, 1)], random)
-                trees.append(_vessel_tree(start.start, targets, random))
+                root, _ = self._course([(side * hilum[0], *hilum[1:], 1), (side * 60, 5, 115, 1)], random)
+                trees.append(_vessel_tree(root[:3], targets, random))
         return np.concatenate(trees)
 
 

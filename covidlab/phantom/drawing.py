@@ -7,7 +7,7 @@ leaves when heart, vessels, spine and diaphragm have taken their room, so their 
 import numpy as np
 
 from covidlab.phantom.anatomy import Anatomy
-from covidlab.phantom.shapes import Grid, Tube, bump, distances, ellipse, join, meet, norm, over, step
+from covidlab.phantom.shapes import Grid, bump, distances, ellipse, join, meet, norm, over, step
 
 FAT, MUSCLE = -92, 50  # HU
 
@@ -62,10 +62,9 @@ def _body(image, grid, a, t):
     ring = norm(lateral, y * np.where(y > 0, 1.0, 1.04) / depth, power)
     body = (1 - ring) * depth + 7 * a.outline(grid) - 6 * np.exp(-((x / 24) ** 2)) * step(y, 0, 40)
     if a.breast:
-        wall = (74, -a.depth * 0.62, 0.44 * a.height)
-        tip = (88, 14 - a.depth * 0.74 - a.breast, 0.34 * a.height)
-        breasts = _both_sides(wall, tip, (46.0, 24 + 0.6 * a.breast))
-        for box, distance in distances(breasts, grid, 40):
+        wall = (74, -a.depth * 0.62, 0.44 * a.height, 46)
+        tip = (88, 14 - a.depth * 0.74 - a.breast, 0.34 * a.height, 24 + 0.6 * a.breast)
+        for box, distance in distances(_both_sides(wall, tip), grid, 40):
             body[box] = join(body[box], distance + 2 * a.outline(grid)[box], 34.0)
     over(image, grid.inside(body), 10)
     over(image, grid.inside(body - 2), FAT + 7 * a.fat_field(grid))
@@ -76,15 +75,15 @@ def _body(image, grid, a, t):
     return body
 
 
-def _both_sides(start, end, radii) -> list[Tube]:
-    """A tube on the left, and its mirror image on the right."""
-    return [Tube(start * np.array([side, 1, 1]), end * np.array([side, 1, 1]), radii) for side in (-1, 1)]
+def _both_sides(*course):
+    """A course on the left and its mirror image on the right."""
+    return [np.multiply(course, (side, 1, 1, 1)) for side in (-1, 1)]
 
 
-def _bone(image, grid, a, distance, cortex, marrow=130.0):
+def _bone(image, grid, a, distance, cortex, marrow=130.0, box=...):
     """Dense outside, marrow inside."""
-    over(image, grid.inside(distance), 420 * a.bone)
-    over(image, grid.inside(distance - a.cortex * cortex), (marrow + 60 * a.marrow(grid)) * a.bone)
+    over(image[box], grid.inside(distance), 420 * a.bone)
+    over(image[box], grid.inside(distance - a.cortex * cortex), (marrow + 60 * a.marrow(grid)[box]) * a.bone)
 
 
 def _muscles(image, grid, a, t, cavity, body):
@@ -124,22 +123,16 @@ def _shoulders(image, grid, a, t, cavity, body):
     ridge = meet(2.4 - np.abs(angle - 1.02 + 0.004 * (out - 30)) * 70, out - 27, 56 - out, 160 * (t - 0.74))
     blade = meet(np.maximum(blade, ridge), 110 * (t - 0.47), 110 * (1.15 - t))
     _bone(image, grid, a, meet(blade, body - 9), 1.6)
-    front = a.depth * 0.86
-    for start, end, radii in (
-        ((16, 16 - front, 0.90), (58, 30 - front, 0.96), (9.0, 5.5)),  # the collar bone
-        ((58, 30 - front, 0.96), (120, 60 - front, 1.04), (5.5, 6.5)),
-        ((150, 2, 1.02), (152, -4, 1.2), (22.0, 21.0)),  # the head of the arm
-    ):
-        tubes = _both_sides(*(np.multiply(place, (1, 1, a.height)) for place in (start, end)), radii)
-        for box, distance in distances(tubes, grid, 5):
-            _bone(image[box], grid.part(box), a, meet(distance, body[box] - 5), 2.0)
+    front, top = a.depth * 0.86, a.height
+    collar = (16, 16 - front, 0.90 * top, 9), (58, 30 - front, 0.96 * top, 5.5), (120, 60 - front, 1.04 * top, 6.5)
+    arm = (150, 2, 1.02 * top, 22), (152, -4, 1.2 * top, 21)
+    for box, distance in distances(_both_sides(*collar) + _both_sides(*arm), grid, 5):
+        _bone(image, grid, a, meet(distance, body[box] - 5), 2.0, box=box)
 
 
 def _abdomen(image, grid, a, cavity):
     """Below the diaphragm: liver on the right, stomach, spleen and gut with gas on the left."""
     x, y, z = grid.xyz
-    if grid.z[0] > max(a.domes) + 30:
-        return
     organ, field = a.organ(grid), a.fat_field(grid)
     below = np.clip((a.dome(grid) - z) / grid.thickness + 0.6, 0, 1) * grid.inside(cavity - 1)
     over(image, below, -55 + 40 * organ)
@@ -169,8 +162,8 @@ def _mediastinum(image, grid, a, cavity, mediastinum):
     over(image, above * grid.inside(muscle + 1.5 * organ), 44 + 4 * organ)
     for box, distance in distances(a.chambers, grid, 3):
         over(image[box], 0.8 * above[box] * grid.inside(distance - 8 + 3 * organ[box]), a.blood + 4)
-    for tubes, hu in ((a.oesophagus, 38.0), (a.blood_vessels, a.blood)):
-        for box, distance in distances(tubes, grid, 3):
+    for courses, hu in ((a.oesophagus, 38.0), (a.blood_vessels, a.blood)):
+        for box, distance in distances(courses, grid, 3):
             over(image[box], grid.inside(distance + organ[box]) * inside[box], hu)
 
 
@@ -227,9 +220,8 @@ def _spine(image, grid, a, body):
 
 def _airways(image, grid, a):
     """All walls first, then the air in them: where bronchi part, no wall closes one off."""
-    tubes = [tube for course in a.airways for tube in course]
     for wall, hu in ((1.4, 10), (0.0, -985)):
-        for box, distance in distances(tubes, grid, 4):
+        for box, distance in distances(a.airways, grid, 4):
             over(image[box], grid.inside(distance + wall), hu)
 
 
@@ -261,22 +253,22 @@ def _lung_vessels(image, grid, a, lungs):
     beam = min(grid.thickness, 2.0)  # scanners cut thinner slices than they keep: partial volume is of 2 mm at most
     reach = beam / 2
     points = a.vessels[(a.vessels[:, 2] > grid.z[0] - 12) & (a.vessels[:, 2] < grid.z[-1] + 12)]
-    share = np.zeros_like(image)
-    spans = np.ceil((points[:, 3] + grid.pixel) / grid.pixel).astype(int) + 1
+    spans = np.ceil(points[:, 3] / grid.pixel).astype(int) + 2
+    edge = spans.max(initial=0)  # pixels round the slices for what sticks out of them
+    share = np.pad(np.zeros_like(image), [(0, 0), (edge, edge), (edge, edge)])
     for span in np.unique(spans):
-        px, py, pz, radius = points[spans == span].T[..., None]
+        px, py, pz, radius = points[spans == span].T[..., None, None]
         around = np.arange(-span, span)
-        columns, rows = np.searchsorted(grid.x, px) + around, np.searchsorted(grid.y, py) + around
-        in_x, in_y = (columns >= 0) & (columns < len(grid.x)), (rows >= 0) & (rows < len(grid.y))
-        columns, rows = columns.clip(0, len(grid.x) - 1), rows.clip(0, len(grid.y) - 1)
-        apart = np.hypot((grid.y[rows] - py)[:, :, None], (grid.x[columns] - px)[:, None, :])
-        disc = np.clip((radius[..., None] - apart) / grid.pixel + 0.5, 0, 1) * (in_y[:, :, None] & in_x[:, None, :])
-        disc *= np.minimum(1.0, 1.8 * radius / grid.pixel)[..., None]  # what is thinner than a pixel fills it in part
+        columns, rows = np.searchsorted(grid.x, px) + around, np.searchsorted(grid.y, py) + around[:, None]
+        apart = np.hypot(grid.y.take(rows, mode="clip") - py, grid.x.take(columns, mode="clip") - px)
+        disc = np.clip((radius - apart) / grid.pixel + 0.5, 0, 1)
+        disc *= np.minimum(1.0, 1.8 * radius / grid.pixel)  # what is thinner than a pixel fills it in part
         for k, z in enumerate(grid.z):
-            (near,) = np.nonzero(np.abs(z - pz[:, 0]) < reach + radius[:, 0])
-            r = radius[near, 0]
             # The share of the slice's thickness that the vessel fills.
-            fill = np.minimum(1.0, (r + np.minimum(r, reach + r - np.abs(z - pz[near, 0]))) / beam)
-            ball = disc[near] * fill[:, None, None]
-            np.maximum.at(share[k], (rows[near][:, :, None], columns[near][:, None, :]), ball.astype(np.float32))
+            near = (reach + radius > np.abs(z - pz)).ravel()
+            r = radius[near]
+            fill = np.minimum(1.0, (r + np.minimum(r, reach + r - np.abs(z - pz[near]))) / beam)
+            ball = (disc[near] * fill).astype(np.float32)
+            np.maximum.at(share[k], (rows[near] + edge, columns[near] + edge), ball)
+    share = share[:, edge : edge + len(grid.y), edge : edge + len(grid.x)]
     over(image, share * grid.inside(lungs + 1), a.blood if a.blood < 100 else 0.8 * a.blood)

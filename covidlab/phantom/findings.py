@@ -15,6 +15,8 @@ from covidlab.phantom.drawing import draw_chest
 from covidlab.phantom.shapes import Grid, SmoothField, step
 
 SIDE, PIXEL = 112.0, 0.7  # mm, of the square that is shown: fine enough for the lines of a crazy-paving pattern
+LEFT, BOTTOM = np.array([-148.0, 88.0])  # mm: the outer and rear part of the right lung of patient 1
+CENTRE = LEFT + 0.46 * SIDE, BOTTOM - 0.42 * SIDE  # of the lesion
 
 GLASS, SOLID, FLUID = -480.0, 30.0, 10.0  # HU
 
@@ -25,7 +27,6 @@ class Finding(NamedTuple):
     name: str
     hu: np.ndarray  # float32 (rows, columns)
     mask: np.ndarray  # bool of the same shape: the pixels that the finding changes; empty for healthy lung
-    pixel: float  # side of a pixel, mm
 
 
 def draw_findings() -> tuple[Finding, ...]:
@@ -38,18 +39,12 @@ def draw_findings() -> tuple[Finding, ...]:
     """
     random, anatomy = np.random.default_rng([0, 1, 7]), Anatomy(0, 1)
     z = np.array([0.42 * anatomy.height])
-    # The right lung's outer and rear part, found on a coarse grid first.
-    sides = np.arange(-180, 181, 4.0)
-    _, lungs, _ = draw_chest(anatomy, Grid(sides, sides, z, 4.0, 1.5))
-    rows, columns = np.nonzero(lungs[0, :, :45] > 0)
-    left, bottom = sides[columns.min()] - 20, sides[rows.max()] + 24
     pixels = np.arange(0, SIDE, PIXEL)
-    grid = Grid(left + pixels, bottom - SIDE + pixels, z, PIXEL, 1.5)
+    grid = Grid(LEFT + pixels, BOTTOM - SIDE + pixels, z, PIXEL, 1.5)
     hu, lungs, cavity = (array[0] for array in draw_chest(anatomy, grid))
     x, y, _ = (axis[0] for axis in grid.xyz)
     rough = SmoothField(random, 14)(grid)[0] + 0.5 * SmoothField(random, 6)(grid)[0]
-    centre = left + 0.46 * SIDE, bottom - 0.42 * SIDE
-    depth = 1 - np.hypot((x - centre[0]) / 31, (y - centre[1]) / 24) + 0.16 * rough
+    depth = 1 - np.hypot((x - CENTRE[0]) / 31, (y - CENTRE[1]) / 24) + 0.16 * rough
     share = step(depth, -0.05, 0.2) * grid.inside(lungs)
     grain = gaussian_filter(random.standard_normal(hu.shape), 0.8)
     grain *= 14 / grain.std()
@@ -58,14 +53,14 @@ def draw_findings() -> tuple[Finding, ...]:
         "healthy lung": hu,
         "ground-glass opacity": _veil(hu, share, glass),
         "crazy paving": _veil(hu, share, glass + 280 * _net(random, x, y)),
-        "consolidation": _consolidation(hu, share, rough, x, y, centre),
-        "pleural changes": _pleura(hu, lungs, cavity, rough, x, y, bottom),
+        "consolidation": _consolidation(hu, share, rough, x, y),
+        "pleural changes": _pleura(hu, lungs, cavity, rough, x, y),
     }
     healthy, findings = gaussian_filter(hu, 0.6), []
     for name, picture in pictures.items():
         blurred = gaussian_filter(picture, 0.6)
         mask = np.abs(blurred - healthy) > 40
-        findings.append(Finding(name, (np.where(mask, blurred, healthy) + grain).astype(np.float32), mask, PIXEL))
+        findings.append(Finding(name, (np.where(mask, blurred, healthy) + grain).astype(np.float32), mask))
     return tuple(findings)
 
 
@@ -76,31 +71,30 @@ def _veil(hu, share, target):
 
 def _net(random, x, y):
     """0..1: thin lines between the cells that points about 8 mm apart divide the plane into."""
-    here = np.stack(np.broadcast_arrays(x, y), axis=-1).reshape(-1, 2)
-    low, high = here.min(axis=0) - 10, here.max(axis=0) + 10
-    across, down = np.meshgrid(*(np.arange(a, b, 8.0) for a, b in zip(low, high)))
-    points = np.stack([across, down], axis=-1).reshape(-1, 2)
-    first, second = cKDTree(points + random.normal(0, 2.2, points.shape)).query(here, k=2)[0].T
-    return np.clip(1.6 - (second - first) / 1.0, 0, 1).reshape(np.broadcast(x, y).shape)
+    here = np.stack(np.broadcast_arrays(x, y), axis=-1)
+    across, down = (np.arange(a - 10, b + 10, 8.0) for a, b in zip(here[0, 0], here[-1, -1]))
+    points = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2)
+    apart, _ = cKDTree(points + random.normal(0, 2.2, points.shape)).query(here, k=2)
+    return np.clip(1.6 - np.diff(apart)[..., 0], 0, 1)
 
 
-def _consolidation(hu, share, rough, x, y, centre):
+def _consolidation(hu, share, rough, x, y):
     """Air spaces filled: vessels cannot be seen any more, but an airway full of air can."""
     drawn = hu + step(share, 0.2, 0.7) * (SOLID + 12 * rough - hu)
     for bend, reach in ((0.10, 30.0), (-0.55, 16.0)):
-        along = np.clip(x - (centre[0] - 8), 0, reach)
-        off = np.hypot(x - (centre[0] - 8) - along, y - centre[1] - bend * along - 0.006 * along**2)
+        along = np.clip(x - (CENTRE[0] - 8), 0, reach)
+        off = np.hypot(x - (CENTRE[0] - 8) - along, y - CENTRE[1] - bend * along - 0.006 * along**2)
         airway = np.clip((0.8 + 0.035 * along - off) / PIXEL + 0.5, 0, 1) * (share > 0.5)
         drawn = drawn + airway * (-900 - drawn)
     return drawn
 
 
-def _pleura(hu, lungs, cavity, rough, x, y, bottom):
+def _pleura(hu, lungs, cavity, rough, x, y):
     """The skin around the lung thickened, and a little fluid under it at the back, where it sinks to."""
     inside = np.clip(lungs / PIXEL + 0.5, 0, 1)
     thick = 4.5 + 1.2 * rough
-    layer = np.clip((thick - cavity) / PIXEL + 0.5, 0, 1) * inside * step(y, bottom - 0.75 * SIDE, bottom - 0.6 * SIDE)
+    layer = np.clip((thick - cavity) / PIXEL + 0.5, 0, 1) * inside * step(y, BOTTOM - 0.75 * SIDE, BOTTOM - 0.6 * SIDE)
     drawn = hu + layer * (SOLID + 10 - hu)
     # A crescent: deepest at the lowest point.
-    fluid = np.clip((y - (bottom - 36) - 0.004 * (x - x.mean()) ** 2 + rough) / PIXEL + 0.5, 0, 1) * inside
+    fluid = np.clip((y - (BOTTOM - 36) - 0.004 * (x - x.mean()) ** 2 + rough) / PIXEL + 0.5, 0, 1) * inside
     return drawn + fluid * (FLUID + 5 * rough - drawn)

@@ -4,6 +4,7 @@ A lesion is several patches that run into one another; some are bands under the 
 smooth fields, and their reference is one contour round what an expert would see.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -59,7 +60,7 @@ class Lesions:
             row, column = np.unravel_index(random.choice(flat.size, p=flat), weight[k].shape)
             patches = self._lesion(np.array([sides[column], sides[row], z[k]]), rim[k, row, column])
             near = np.flatnonzero((np.abs(z - z[k]) < 100 + thickness) & self.allowed)
-            slab = Grid(sides, sides, z[near], 4.0, thickness)
+            slab = replace(coarse, z=z[near])
             visible = (self._opacity(slab, rim[near], patches)[0] > 0.8) & (lungs[near] > 1)
             seen = visible.sum(axis=(1, 2)) >= 2
             if seen[near == k].any():
@@ -95,8 +96,6 @@ class Lesions:
         rough = 0.26 * self.broad(grid) + 0.18 * self.rough(grid) + 0.09 * self.gaps(grid)
         for patch in patches:
             box = grid.box(patch.centre - 2.6 * patch.radii, patch.centre + 2.6 * patch.radii)
-            if box is None:
-                continue
             (cx, cy, cz), (rx, ry, rz) = patch.centre, patch.radii
             apart = ((x[..., box[2]] - cx) / rx) ** 2 + ((y[:, box[1]] - cy) / ry) ** 2 + ((z[box[0]] - cz) / rz) ** 2
             if patch.band:
@@ -118,11 +117,8 @@ class Lesions:
         Arrays (z, y, x): image (changed), lungs and cavity float32, as `covidlab.phantom.drawing.draw_chest` returns
         them; the reference bool. `allowed` has a bool for each slice.
         """
-        reach = [patch for patch in self.patches if np.abs(grid.z - patch.centre[2]).min() < 2.6 * patch.radii[2]]
-        opacity, target, paving = self._opacity(grid, cavity, reach)
+        opacity, target, paving = self._opacity(grid, cavity, self.patches)
         opacity *= grid.inside(lungs) * allowed[:, None, None]
-        if not opacity.any():
-            return np.zeros(image.shape, bool)
         texture = self.broad(grid) + self.rough(grid) + self.gaps(grid)
         lines = np.clip(1 - np.abs(self.lines(grid)) / 0.25, 0, 1)
         hu = target + 50 * texture + paving * lines

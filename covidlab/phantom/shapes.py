@@ -1,12 +1,13 @@
-"""Tools for drawing: a grid in mm, smooth fields, tubes, soft edges."""
+"""Tools for drawing: a grid in mm, smooth fields, courses with a radius, soft edges."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from typing import NamedTuple
+from itertools import chain, pairwise
 
 import numpy as np
 from scipy import sparse
+from scipy.interpolate import BSpline
 
 Box = tuple[slice, slice, slice]  # of a (z, y, x) array
 
@@ -36,17 +37,10 @@ class Grid:
         """The share of each voxel that is inside, from a signed distance in mm (positive inside)."""
         return np.clip(distance / self.pixel + 0.5, 0, 1)
 
-    def box(self, low: np.ndarray, high: np.ndarray) -> Box | None:
-        """The part of the slab between two corners (x, y, z), mm; None where there is none."""
-        spans = [np.flatnonzero((p > a) & (p < b)) for p, a, b in zip((self.x, self.y, self.z), low, high)]
-        if not all(len(span) for span in spans):
-            return None
-        across, down, up = (slice(span[0], span[-1] + 1) for span in spans)
-        return up, down, across
-
-    def part(self, box: Box) -> "Grid":
-        """The grid of a box alone."""
-        return Grid(self.x[box[2]], self.y[box[1]], self.z[box[0]], self.pixel, self.thickness)
+    def box(self, low: np.ndarray, high: np.ndarray) -> Box:
+        """The part of the slab between two corners (x, y, z), mm; it may be empty."""
+        ends = zip((self.z, self.y, self.x), low[::-1], high[::-1])
+        return tuple(slice(*np.searchsorted(places, span)) for places, *span in ends)
 
 
 class SmoothField:
@@ -67,43 +61,31 @@ class SmoothField:
     def __call__(self, grid: Grid) -> np.ndarray:
         """float32 (z, y, x), not to be changed: several organs of a slab share it."""
         if self._drawn[0] is not grid:
-            rows, columns = (sparse.csr_array(self._weights(axis, at)) for axis, at in ((1, grid.y), (2, grid.x)))
+            heights, rows, columns = (self._weights(axis, at) for axis, at in enumerate((grid.z, grid.y, grid.x)))
             drawn = np.empty(grid.shape, np.float32)
-            for k, heights in enumerate(self._weights(0, grid.z)):
-                plane = sum(heights[near] * self.values[near] for near in np.flatnonzero(heights))
-                drawn[k] = (columns @ (rows @ plane).T).T
+            for k, weights in enumerate(heights.toarray()):
+                plane = sum(weights[near] * self.values[near] for near in np.flatnonzero(weights))
+                drawn[k] = rows @ plane @ columns.T
             self._drawn = grid, drawn
         return self._drawn[1]
 
-    def _weights(self, axis: int, places: np.ndarray) -> np.ndarray:
-        position = (places - self.origin[axis]) / self.cell + 1
-        offset = np.abs(position[:, None] - np.arange(self.values.shape[axis])[None])
-        near = 2 / 3 - offset**2 + offset**3 / 2
-        far = np.clip(2 - offset, 0, None) ** 3 / 6
-        return np.where(offset < 1, near, far).astype(np.float32)
+    def _weights(self, axis: int, places: np.ndarray) -> sparse.csr_array:
+        knots = np.arange(-2.0, self.values.shape[axis] + 2)
+        return BSpline.design_matrix((places - self.origin[axis]) / self.cell + 1, knots, 3).astype(np.float32)
 
 
-class Tube(NamedTuple):
-    """A piece of an organ: a cone with round ends, from start to end."""
-
-    start: np.ndarray  # (x, y, z), mm
-    end: np.ndarray
-    radii: tuple[float, float]  # mm
-
-
-def distances(tubes: Iterable[Tube], grid: Grid, reach: float) -> Iterator[tuple[Box, np.ndarray]]:
-    """Of each tube the box of the slab within reach (mm) of it, and the signed distances there; none that is far."""
+def distances(courses: Iterable[np.ndarray], grid: Grid, reach: float) -> Iterator[tuple[Box, np.ndarray]]:
+    """Of each piece of courses the box of the slab within reach (mm), empty where it is far, and the signed distances
+    there. A course is rows (x, y, z, radius), mm; a piece is a cone with round ends, from one row to the next."""
     x, y, z = grid.xyz
-    for start, end, radii in tubes:
-        margin = max(radii)
-        box = grid.box(np.minimum(start, end) - margin - reach, np.maximum(start, end) + margin + reach)
-        if box is None:
-            continue
+    for (*start, first), (*end, last) in chain.from_iterable(map(pairwise, courses)):
+        start, end, margin = np.array(start), np.array(end), max(first, last) + reach
+        box = grid.box(np.minimum(start, end) - margin, np.maximum(start, end) + margin)
         apart = x[..., box[2]] - start[0], y[:, box[1]] - start[1], z[box[0]] - start[2]
         way = (end - start).astype(np.float32)
         along = np.clip(sum(a * w for a, w in zip(apart, way)) / max(float(way @ way), 1e-6), 0, 1)
         off = np.sqrt(sum((a - along * w) ** 2 for a, w in zip(apart, way)))
-        yield box, radii[0] + (radii[1] - radii[0]) * along - off
+        yield box, first + (last - first) * along - off
 
 
 def step(value, low: float, high: float):

@@ -12,7 +12,6 @@ import os
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -20,13 +19,13 @@ from pathlib import Path
 import nibabel as nib
 
 from covidlab.errors import CovidlabError, reason
-from covidlab.files import SCRATCH, remove_scratch
+from covidlab.files import SCRATCH, remove_scratch, whole_file
 from covidlab.phantom.scans import ScanPlan, cohort_plans, make_scan
 from covidlab.progress import track
 
 MARKER = "phantom.json"
 VERSION = 4  # raise it whenever the drawn voxels change: cohorts of another version are made anew
-IMAGES, MASKS, LUNGS = "COVID-19-CT-Seg_20cases", "Infection_Mask", "Lung_Mask"  # the record's folder names
+IMAGES, MASKS, LUNGS = SUBFOLDERS = "COVID-19-CT-Seg_20cases", "Infection_Mask", "Lung_Mask"  # as the record's
 TITLE = "drawing the phantom"  # of its progress
 
 
@@ -47,13 +46,11 @@ def write_cohort(folder: Path, profile: str = "lesson", seed: int = 0) -> Path:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         remove_scratch(folder.parent)
-        with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder.parent, ignore_cleanup_errors=True) as scratch:
-            drawn = Path(scratch, "drawn")
-            for name in (IMAGES, MASKS, LUNGS):
-                (drawn / name).mkdir(parents=True)
-            _write_scans(plans, drawn)
-            (drawn / MARKER).write_text(json.dumps(identity, indent=1))
-            _put_in_place(drawn, folder, identity)
+        with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder.parent, ignore_cleanup_errors=True) as drawn:
+            for name in SUBFOLDERS:
+                Path(drawn, name).mkdir()
+            _write_scans(plans, Path(drawn))
+            _put_in_place(Path(drawn), folder, identity)
     except OSError as error:
         found, expected = f"a place that cannot be written ({reason(error)})", "room in a folder with write permission"
         raise CovidlabError(folder, found, expected, "set COVIDLAB_HOME, or --out") from error
@@ -89,7 +86,7 @@ def _write_scans(plans: tuple[ScanPlan, ...], folder: Path) -> None:
 
 def _write_scan(folder: Path, plan: ScanPlan) -> None:
     scan = make_scan(plan)
-    for sub, array in ((IMAGES, scan.image), (MASKS, scan.mask), (LUNGS, scan.lungs)):
+    for sub, array in zip(SUBFOLDERS, scan[:3]):
         image = nib.Nifti1Image(array, scan.affine)
         image.set_sform(scan.affine, 1)
         image.set_qform(scan.affine, 1)
@@ -100,20 +97,21 @@ def _write_scan(folder: Path, plan: ScanPlan) -> None:
 def _put_in_place(drawn: Path, folder: Path, identity: dict) -> None:
     """Move a drawn cohort to its folder, in steps that are either done or not.
 
-    No lock is needed: several processes that draw it at once draw the same voxels.
+    After a kill between them it is drawn again: the marker that stands meanwhile is of another version. No lock is
+    needed: several processes that draw it at once draw the same voxels.
     """
-    if not _standing(folder, identity):
-        with suppress(OSError):  # another process was quicker, or the folder is one that cannot be replaced
-            if folder.exists():
-                folder.rmdir()
-            os.replace(drawn, folder)
-            return
     older = _standing(folder, identity)
-    if older == identity:
+    if older == identity:  # another process was quicker
         return
-    for sub in (IMAGES, MASKS, LUNGS):
+    if not older:
+        _mark(folder, identity | {"version": 0})
+    for sub in SUBFOLDERS:
         shutil.copytree(drawn / sub, folder / sub, copy_function=os.replace, dirs_exist_ok=True)
         for gone in {plan["name"] for plan in older.get("plans", ())} - {plan["name"] for plan in identity["plans"]}:
             (folder / sub / f"{gone}.nii.gz").unlink(missing_ok=True)
-    # Last, so that a kill leaves the older marker, and the cohort is drawn again.
-    os.replace(drawn / MARKER, folder / MARKER)
+    _mark(folder, identity)
+
+
+def _mark(folder: Path, identity: dict) -> None:
+    with whole_file(folder / MARKER) as file:
+        file.write_text(json.dumps(identity, indent=1))

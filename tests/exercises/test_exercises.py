@@ -45,23 +45,14 @@ def in_place(masks):
 
 SAID = [
     ("coarser_error", 8, "Right"),
-    ("smallest_thumbnail", 3, "16, 8, 4, 2 and 1"),
-    ("hidden_leak", (3, 4), "much nearer"),
-    ("hidden_leak", (4, ...), "Not yet"),
-    ("best_band", (-600, -250), "another band"),
     ("positive_fraction", lambda masks: 0.4, "it gives 0.4; 0.173"),
     ("positive_fraction", in_place, CHANGES),
     ("convolution_gflop", 0.47, "Right"),
     ("int8_megabytes", 0.5, "Right"),
     ("haze_window", ("-500", "700"), "plain number"),
     ("haze_window", (-500, ...), "Not yet"),
-    ("haze_window", (-500, 800), "half a width"),
     ("fourth_layer", (165, 952), "plain number"),
-    ("fourth_layer", 2593 * 63, "kernel pixels times maps in"),
-    ("bottleneck_field", 8, "layer by layer"),
-    ("bottleneck_weights", 9 * 256, "multiply"),
     ("empty_mask_accuracy", 0.9903, "all slices"),
-    ("convolution_gflop", 0.118, "multiply"),
     ("prior_shift", lambda *g: exercises.check_prior_shift.right(*g).round(3), "Right"),
     ("prior_shift", lambda p, used, trained: p**2, "in slices with a fraction of"),
     ("prior_shift", lambda p, used, trained: 1.0 if p == 1 else p, "take one number"),
@@ -101,8 +92,11 @@ SAID = [
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_each_wrong_answer_earns_its_own_hint(name):
-    known = CHECKS[name].known()[1:] if isinstance(CHECKS[name], Number | Function) else []
+    check = CHECKS[name]
+    known = check.known()[1:] if isinstance(check, Number | Function) else []
     table = [(f"Not quite: {hint}", say(name, wrong)) for hint, wrong in known]
+    if isinstance(check, Number):  # an answer that is in no table
+        table.append((f"Not quite: {check.otherwise}", check(*np.ravel(np.pi * np.array(check.right)))))
     beyond = [(words, say(name, answer)) for exercise, answer, words in SAID if exercise == name]
     assert table or beyond
     assert [both for both in table if both[0] != both[1]] + [both for both in beyond if both[0] not in both[1]] == []

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_dilation
 
-from covidlab.phantom.findings import draw_findings
+from covidlab.phantom.findings import PIXEL, draw_findings
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def test_outside_of_its_mask_a_finding_is_the_healthy_slice(findings):
     assert not healthy.mask.any()
     for finding in findings.values():
         np.testing.assert_array_equal(finding.hu[~finding.mask], healthy.hu[~finding.mask])
-        assert finding.name == "healthy lung" or 500 < finding.mask.sum() * finding.pixel**2 < 2500  # mm2
+        assert finding.name == "healthy lung" or 500 < finding.mask.sum() * PIXEL**2 < 2500  # mm2
 
 
 def test_ground_glass_lies_between_lung_and_water_and_leaves_vessels_to_be_seen(findings):
@@ -52,5 +52,5 @@ def test_pleural_changes_lie_along_the_chest_wall(findings):
     pleura, healthy = findings["pleural changes"], findings["healthy lung"]
     assert -50 < np.median(pleura.hu[pleura.mask]) < 80
     # The wall is the dense part that touches the picture's lower left corner.
-    near_wall = binary_dilation(healthy.hu > -200, iterations=round(25 / pleura.pixel))
+    near_wall = binary_dilation(healthy.hu > -200, iterations=round(25 / PIXEL))
     assert near_wall[pleura.mask].all()

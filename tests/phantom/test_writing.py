@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from itertools import count as count_from
 
 import nibabel as nib
 import numpy as np
@@ -46,13 +47,10 @@ def slices(folder):
     return load_slices(replace(read_cohort(folder), name="phantom"))
 
 
-def test_the_lesson_cohort_has_ten_scans_of_nine_patients_and_half_positive_slices():
+def test_the_lesson_cohort_is_half_positive_the_papers_has_its_counts_and_there_is_no_third():
     assert len(PLANS) == 10 and len({plan.patient for plan in PLANS}) == 9
     assert 0.50 <= sum(plan.positive for plan in PLANS) / sum(plan.slices for plan in PLANS) <= 0.54
     assert min(plan.positive for plan in PLANS) == 2
-
-
-def test_the_paper_cohort_has_the_papers_counts_and_there_is_no_third():
     plans = scans.cohort_plans("paper")
     assert sum(plan.slices for plan in plans) == paper.SLICES
     assert sum(plan.positive for plan in plans) == paper.POSITIVE_SLICES
@@ -158,13 +156,6 @@ def test_a_patient_scanned_twice_has_the_same_chest_and_other_lesions(stored):
     assert np.linalg.norm(once - again) > 5  # mm
 
 
-def test_a_complete_cohort_is_not_made_again(folder, monkeypatch):
-    before = (folder / writing.MARKER).stat().st_mtime_ns
-    monkeypatch.setattr(writing, "_write_scans", lambda *_: pytest.fail("it worked"))
-    writing.write_cohort(folder)
-    assert (folder / writing.MARKER).stat().st_mtime_ns == before
-
-
 @pytest.fixture
 def quick_scans(folder, monkeypatch):
     """Scans that are copied from the made cohort, not drawn."""
@@ -177,23 +168,32 @@ def quick_scans(folder, monkeypatch):
     monkeypatch.setattr(writing, "_write_scan", copy)
 
 
-def test_a_killed_run_leaves_nothing_that_looks_like_a_cohort(quick_scans, tmp_path, monkeypatch):
-    write_scan = writing._write_scan
+@pytest.mark.parametrize("step, left", [("_write_scan", []), ("_mark", ["cohort"])], ids=["drawing", "moving"])
+def test_a_killed_run_leaves_nothing_that_is_taken_for_a_cohort(quick_scans, tmp_path, monkeypatch, step, left):
+    whole, calls = getattr(writing, step), count_from(0)
 
-    def killed(folder, plan):
-        if plan == PLANS[4]:
+    def killed_at_the_second(*given):
+        if next(calls):
             raise KeyboardInterrupt
-        write_scan(folder, plan)
+        whole(*given)
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(writing, "_write_scan", killed)
+        patched.setattr(writing, step, killed_at_the_second)
         writing.write_cohort(tmp_path / "cohort")
-    assert list(tmp_path.iterdir()) == []
-    writing.write_cohort(tmp_path / "cohort")
-    assert json.loads((tmp_path / "cohort" / writing.MARKER).read_text())["profile"] == "lesson"
+    assert [path.name for path in tmp_path.iterdir()] == left
+    made = writing.write_cohort(tmp_path / "cohort")
+    assert json.loads((made / writing.MARKER).read_text())["version"] == writing.VERSION
+    assert len(read_cohort(made).cases) == 10
 
 
-def test_a_folder_that_cannot_be_written_or_holds_other_things_is_named(tmp_path):
+def test_a_folder_that_cannot_be_written_or_holds_other_things_is_named_and_stays(tmp_path):
+    marked = tmp_path / "marked"
+    for text in ("{", "{}", "[]"):
+        marked.mkdir(exist_ok=True)
+        (marked / writing.MARKER).write_text(text)
+        with pytest.raises(CovidlabError, match="a phantom.json that is not ours"):
+            writing.write_cohort(marked)
+    assert [path.name for path in marked.iterdir()] == [writing.MARKER]
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(CovidlabError, match="cannot be written"):
         writing.write_cohort(tmp_path / "file" / "cohort")
@@ -215,14 +215,6 @@ def test_another_seed_has_a_folder_of_its_own_by_command(quick_scans, tmp_path, 
     assert main(["phantom", "--seed", "2", "--out", str(tmp_path / "phantom-lesson")]) == 2
     assert "found the lesson phantom of seed 0; expected an empty or a new folder" in capsys.readouterr().err
     assert sorted(tmp_path.rglob("*")) == before
-
-
-def test_a_marker_that_is_not_ours_protects_its_folder(tmp_path):
-    for text in ("{", "{}", "[]"):
-        (tmp_path / writing.MARKER).write_text(text)
-        with pytest.raises(CovidlabError, match="a phantom.json that is not ours"):
-            writing.write_cohort(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == [writing.MARKER]
 
 
 def test_an_older_version_is_drawn_again_and_what_the_user_put_there_stays(quick_scans, tmp_path):
@@ -259,3 +251,6 @@ def test_two_first_uses_at_once_make_one_whole_cohort(quick_scans, tmp_path, mon
     made = writing.write_cohort(tmp_path / "cohort")
     assert second[1] == (made / writing.MARKER).stat().st_ino, "what stands is not replaced under a reader"
     assert len(read_cohort(made).cases) == 10 and [path.name for path in tmp_path.iterdir()] == ["cohort"]
+    monkeypatch.setattr(writing, "_write_scans", lambda *_: pytest.fail("what stands is drawn again"))
+    writing.write_cohort(made)
+    assert second[1] == (made / writing.MARKER).stat().st_ino
