@@ -46,25 +46,20 @@ if platform.machine().lower() in ("x86_64", "amd64"):
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
 
-def _import_quietly():
-    with quiet():
-        import keras
-        import tensorflow
+with quiet():
+    import keras
+    import tensorflow as tf
 
-        if keras.config.backend() != "tensorflow":
-            raise CovidlabError(
-                "Keras", f"the backend {keras.config.backend()}, chosen before covidlab was imported", "TensorFlow",
-                "start anew and import covidlab first, or set KERAS_BACKEND=tensorflow",
-            )  # fmt: skip
-        keras.config.set_image_data_format("channels_last")
-        keras.config.set_floatx("float32")
-        keras.config.set_epsilon(1e-7)
-        # Looking for devices prints too, whenever it first happens; let it happen here.
-        tensorflow.config.list_physical_devices()
-    return tensorflow, keras
-
-
-tf, keras = _import_quietly()
+    if keras.config.backend() != "tensorflow":
+        raise CovidlabError(
+            "Keras", f"the backend {keras.config.backend()}, chosen before covidlab was imported", "TensorFlow",
+            "start anew and import covidlab first, or set KERAS_BACKEND=tensorflow",
+        )  # fmt: skip
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    # Looking for devices prints too, whenever it first happens; let it happen here.
+    tf.config.list_physical_devices()
 
 # Each model has a graph of its own, which a session that builds several models traces one after the other. TensorFlow
 # takes that for one function traced too often, and would say so in the middle of a notebook.

@@ -171,7 +171,7 @@ def time(options, known=None) -> None:
     found = timing.time_models(models, options.size, threads, options.rounds, tuple(known), known)
     if options.figure:
         title = f"one slice of {options.size} x {options.size}, {threads[-1]} threads; {found.machine}"
-        style.save(scores.time_figure(found.bars(threads[-1]), title, paper.SECONDS_PER_SLICE), options.figure)
+        style.save(scores.time_figure(found.bars(threads[-1]), title), options.figure)
     provenance = tables.provenance(
         command=repeatable(options), data="none: fresh weights, a slice of noise", protocol="none",
         grid=f"{options.size} px", seeds="none",
