@@ -47,31 +47,26 @@ if platform.machine().lower() in ("x86_64", "amd64"):
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
 
-def _import_quietly():
-    missing = [name for name in ("tensorflow", "keras") if find_spec(name) is None]
-    if missing:
+if missing := [name for name in ("tensorflow", "keras") if find_spec(name) is None]:
+    raise CovidlabError(
+        "covidlab", f"no package {' and no '.join(missing)}", "the extra `train`, which this needs",
+        f"pip install {' '.join(missing)}",
+    )  # fmt: skip
+
+with quiet():
+    import keras
+    import tensorflow as tf
+
+    if keras.config.backend() != "tensorflow":
         raise CovidlabError(
-            "covidlab", f"no package {' and no '.join(missing)}", "the extra `train`, which this needs",
-            f"pip install {' '.join(missing)}",
+            "Keras", f"the backend {keras.config.backend()}, chosen before covidlab was imported", "TensorFlow",
+            "start anew and import covidlab first, or set KERAS_BACKEND=tensorflow",
         )  # fmt: skip
-    with quiet():
-        import keras
-        import tensorflow
-
-        if keras.config.backend() != "tensorflow":
-            raise CovidlabError(
-                "Keras", f"the backend {keras.config.backend()}, chosen before covidlab was imported", "TensorFlow",
-                "start anew and import covidlab first, or set KERAS_BACKEND=tensorflow",
-            )  # fmt: skip
-        keras.config.set_image_data_format("channels_last")
-        keras.config.set_floatx("float32")
-        keras.config.set_epsilon(1e-7)
-        # Looking for devices prints too, whenever it first happens; let it happen here.
-        tensorflow.config.list_physical_devices()
-    return tensorflow, keras
-
-
-tf, keras = _import_quietly()
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    # Looking for devices prints too, whenever it first happens; let it happen here.
+    tf.config.list_physical_devices()
 
 # Each model has a graph of its own, which a session that builds several models traces one after the other. TensorFlow
 # takes that for one function traced too often, and would say so in the middle of a notebook.

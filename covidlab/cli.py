@@ -40,15 +40,15 @@ LAYOUT = "a folder with COVID-19-CT-Seg_20cases/ (or images/) and Infection_Mask
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 2 a problem with what the user gave."""
-    return run_command(_parser(), "covidlab", "covidlab.commands", arguments)
+    return run_command(_parser(), "covidlab.commands", arguments)
 
 
-def run_command(parser: argparse.ArgumentParser, program: str, module: str, arguments: list[str] | None) -> int:
+def run_command(parser: argparse.ArgumentParser, module: str, arguments: list[str] | None) -> int:
     """Run the function of a module that the arguments name; problems of the user's are told in one line."""
     try:
         try:
             options = parser.parse_args(arguments)
-            options.words = [*program.split(), *(sys.argv[1:] if arguments is None else arguments)]
+            options.words = [*parser.prog.split(), *(sys.argv[1:] if arguments is None else arguments)]
             with warnings.catch_warnings():
                 warnings.showwarning = lambda message, *_: print(f"covidlab: {message}", file=sys.stderr)
                 return getattr(import_module(module), options.command)(options) or 0
@@ -108,21 +108,36 @@ ratio = _kind(
 )  # fmt: skip
 
 
+# What options mean that several commands have, unless one says otherwise.
+SHARED = {
+    "--profile": {"choices": ("lesson", "paper"), "default": "lesson"},
+    "--model": {"type": one_of(NETWORKS), "default": "light_unet"},
+    "--size": {"type": positive_int, "metavar": "N"},
+    "--data": {"metavar": "FOLDER", "help": "default: $COVIDLAB_DATA, else the phantom"},
+    "--cases": {"default": "*", "metavar": "GLOB", "help": "only cases named like this, such as 'radiopaedia*'"},
+    "--weights": {"metavar": "F", "help": f"best.weights.h5 of a run, or of the shipped ones {', '.join(SHIPPED)} "
+                  f"(default: {DEFAULT})"},
+    "--out": {"type": Path, "metavar": "DIR"},
+    "--table": {"type": Path, "metavar": "STEM", "help": "write the table as STEM.csv and STEM.md, too"},
+    "--json": {"action": "store_true", "help": "for programs"},
+}  # fmt: skip
+
+
 # --- the parser: a function a command
 
 
 def new_parser(program: str, description: str):
-    """A parser, and the function that adds a command to it."""
+    """A parser, and the function that adds a command to it and gives back what adds an option to that."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog=program, description=description, formatter_class=raw)
     parser.add_argument("--version", action="version", version=f"covidlab {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    def command(name: str, help: str, epilog: str = "", goes_on: bool = False) -> argparse.ArgumentParser:
+    def command(name: str, help: str, epilog: str = "", goes_on: bool = False) -> Callable:
         about = help[0].upper() + help[1:] + "."
         sub = commands.add_parser(name, help=help, description=about, epilog=epilog, formatter_class=raw)
         sub.set_defaults(command=name, goes_on=goes_on)
-        return sub
+        return lambda *names, **what: sub.add_argument(*names, **SHARED.get(names[-1], {}) | what)
 
     return parser, command
 
@@ -138,11 +153,11 @@ def _add_phantom(command) -> None:
     add = command(
         "phantom", "make a synthetic cohort: chest CTs with lesions, no patient's data",
         "The lesson cohort: 10 scans of 128 px, seconds. The paper cohort: the record's 939 slices of 630 px, minutes.",
-    ).add_argument  # fmt: skip
-    add("--profile", choices=("lesson", "paper"), default="lesson", help="how large (default: lesson)")
+    )  # fmt: skip
+    add("--profile", help="how large (default: lesson)")
     add("--seed", type=whole_int, default=0, help="another seed is another set of patients (default: 0)")
-    add("--out", type=Path, metavar="DIR", help="where to (default: phantom-PROFILE in the data folder, of a seed "
-        "other than 0 phantom-PROFILE-seedN)")  # fmt: skip
+    default = "phantom-PROFILE in the data folder, of a seed other than 0 phantom-PROFILE-seedN"
+    add("--out", help=f"where to (default: {default})")
 
 
 def _add_fetch(command) -> None:
@@ -151,36 +166,35 @@ def _add_fetch(command) -> None:
         "Interrupted, it keeps the archives that are whole and starts a broken one over.\n"
         "The data are CC BY-NC-SA: attribution, non-commercial, share alike.",
         goes_on=True,
-    ).add_argument  # fmt: skip
-    add("--out", type=Path, metavar="DIR", help="where to (default: covid19-ct-seg in the data folder)")
+    )  # fmt: skip
+    add("--out", help="where to (default: covid19-ct-seg in the data folder)")
 
 
 def _add_inspect(command) -> None:
-    sub = command(
+    add = command(
         "inspect", "look at every file of a cohort, or at one scan, and say what is odd",
         f"A cohort is {LAYOUT}.\n"
         "A scan is a .nii or .nii.gz file, or a folder or .zip with the DICOM slices of one series.",
     )  # fmt: skip
-    sub.add_argument("folder", nargs="?", metavar="FOLDER|SCAN", help="default: $COVIDLAB_DATA, else the phantom")
-    cases_option(sub)
-    sub.add_argument("--json", action="store_true", help="for programs")
+    add("folder", nargs="?", metavar="FOLDER|SCAN", help="default: $COVIDLAB_DATA, else the phantom")
+    add("--cases")
+    add("--json")
 
 
 def _add_train(command) -> None:
-    sub = command(
+    add = command(
         "train", "train one model and score it on train, validation and test",
         "Give the same command again after an interruption: it goes on from the last epoch.\n"
         "Scores are pooled over all pixels of a part. The slice protocol is the paper's and leaks between\n"
         "neighbouring slices; the patient protocol says how a model does on a new patient.",
         goes_on=True,
     )  # fmt: skip
-    run_options(sub, "a folder of runs; each has one of its own in it, named by what it was asked (default: runs)")
-    known = f"{', '.join(NETWORKS[:-1])} or {NETWORKS[-1]}"
-    sub.add_argument("--model", default="light_unet", type=one_of(NETWORKS), help=f"{known} (default: light_unet)")
+    run_options(add, "a folder of runs; each has one of its own in it, named by what it was asked (default: runs)")
+    add("--model", help=f"{', '.join(NETWORKS[:-1])} or {NETWORKS[-1]} (default: light_unet)")
 
 
 def _add_score(command) -> None:
-    sub = command(
+    add = command(
         "score", "score weights on every slice of a cohort, case by case",
         "Scores on patients seen in training say nothing about new ones; such cases are named.\n"
         "They are the network's alone; one line tells what is left inside the lungs, as `predict` marks.\n\n"
@@ -188,14 +202,12 @@ def _add_score(command) -> None:
         "  covidlab score --weights phantom --data FOLDER                  those that have seen the phantom only\n"
         "  covidlab score --weights phantom --cases 'phantom_0[38]*'       on phantom patients that they have not seen",
     )  # fmt: skip
-    weights_option(sub)
-    sub.add_argument("--data", metavar="FOLDER", help="default: $COVIDLAB_DATA, else the phantom")
-    cases_option(sub)
-    table_option(sub)
+    for shared in ("--weights", "--data", "--cases", "--table"):
+        add(shared)
 
 
 def _add_predict(command) -> None:
-    sub = command(
+    add = command(
         "predict", "segment a scan, or a folder of scans, into NIfTI masks",
         "The scan is resampled to the weights' grid, the probabilities back to the scan's own, then thresholded.\n"
         "What lies outside the lungs is dropped. Where no lungs are found the mask is empty, and a note says so.\n"
@@ -205,15 +217,14 @@ def _add_predict(command) -> None:
         "  covidlab predict dicom-series/ -o mask.dcm      a DICOM segmentation of the same patient and study",
     )  # fmt: skip
     scan = "a .nii or .nii.gz file, a folder of them, or a folder or .zip with the DICOM slices of one series"
-    sub.add_argument("scan", type=Path, metavar="SCAN", help=scan)
-    sub.add_argument("-o", "--out", type=Path, required=True, metavar="MASK", help="a file, or a folder for a folder")
-    weights_option(sub)
-    sub.add_argument("--json", action="store_true", help="for programs: a JSON object a scan and line")
-    many = sub.add_mutually_exclusive_group()
-    many.add_argument("--workers", type=positive_int, metavar="N", help="a folder on N processes at once; "
-                      "MASK/manifest.jsonl tells what is done, and run again it goes on (extra `cluster`)")  # fmt: skip
-    many.add_argument("--scheduler", metavar="ADDRESS", help="the same on a Dask cluster: see docs/scaling.md")
-    sub.add_argument("--overlay", action="store_true", help="draw some slices with what is marked, too: MASK as .png")
+    add("scan", type=Path, metavar="SCAN", help=scan)
+    add("-o", "--out", required=True, metavar="MASK", help="a file, or a folder for a folder")
+    add("--weights")
+    add("--overlay", action="store_true", help="draw some slices with what is marked, too: MASK as .png")
+    add("--json", help="for programs: a JSON object a scan and line")
+    add("--workers", type=positive_int, metavar="N", help="a folder on N processes at once; MASK/manifest.jsonl tells "
+        "what is done, and run again it goes on (extra `cluster`)")  # fmt: skip
+    add("--scheduler", metavar="ADDRESS", help="the same on a Dask cluster: see docs/scaling.md")
 
 
 def _add_time(command) -> None:
@@ -232,56 +243,36 @@ def _add_export(command) -> None:
         "A float32 file that differs from Keras by more than 1e-4 is not kept. int8 is calibrated on slices of the\n"
         "cohort. Needs packages of the extra `export`.\n\n  covidlab export best.weights.h5 -o model.onnx\n"
         "  covidlab export RUN -o model.tflite --int8    its test part is scored in both forms",
-    ).add_argument  # fmt: skip
+    )  # fmt: skip
     add("weights", metavar="WEIGHTS", help="best.weights.h5 of a run, the run's folder, or a shipped name")
-    add("-o", "--out", type=Path, required=True, metavar="FILE", help="ends in .onnx or .tflite")
+    add("-o", "--out", required=True, metavar="FILE", help="ends in .onnx or .tflite")
     add("--int8", action="store_true", help="whole numbers of 8 bits inside; LiteRT only")
-    size = "pixels a side of the slices it takes (default: the grid that the weights were trained on)"
-    add("--size", type=positive_int, metavar="N", help=size)
-    add("--data", metavar="FOLDER", help="cohort to check and calibrate with (default: $COVIDLAB_DATA, else the "
-        "phantom)")  # fmt: skip
+    add("--size", help="pixels a side of the slices it takes (default: the grid that the weights were trained on)")
+    add("--data", help="cohort to check and calibrate with (default: $COVIDLAB_DATA, else the phantom)")
 
 
-def cases_option(sub: argparse.ArgumentParser) -> None:
-    """--cases, of the commands that read a cohort."""
-    sub.add_argument("--cases", default="*", metavar="GLOB", help="only cases named like this, such as 'radiopaedia*'")
-
-
-def table_option(sub: argparse.ArgumentParser) -> None:
-    """--table, of the commands that measure."""
-    sub.add_argument("--table", type=Path, metavar="STEM", help="write the table as STEM.csv and STEM.md, too")
-
-
-def weights_option(sub: argparse.ArgumentParser) -> None:
-    """--weights, of the commands that use a network."""
-    known = f"best.weights.h5 of a run, or of the shipped ones {', '.join(SHIPPED)} (default: {DEFAULT})"
-    sub.add_argument("--weights", metavar="F", help=known)
-
-
-def time_options(sub: argparse.ArgumentParser) -> None:
+def time_options(add: Callable) -> None:
     """What is timed, and how the times are told."""
-    add, full = sub.add_argument, "of fcn8s; 1 is the published network, 134 million parameters (default: 0.25)"
+    full = "of fcn8s; 1 is the published network, 134 million parameters (default: 0.25)"
     add("--models", type=some_of(NETWORKS), default=list(NETWORKS), help="comma-separated (default: all)")
-    add("--size", type=positive_int, default=630, metavar="N", help="pixels a side (default: 630, the record's)")
+    add("--size", default=630, help="pixels a side (default: 630, the record's)")
     add("--threads", default="1,2,all", metavar="A,B", help="each in its own process (default: 1,2,all)")
     add("--width", type=width, default=0.25, metavar="W", help=full)
     add("--rounds", type=positive_int, default=10, metavar="N", help="(default: 10)")
-    add("--json", action="store_true", help="for programs")
+    add("--json")
     add("--figure", type=Path, metavar="PNG", help="draw it too, as the paper's Fig. 4")
-    table_option(sub)
+    add("--table")
 
 
-def run_options(sub: argparse.ArgumentParser, place: str) -> None:
+def run_options(add: Callable, place: str) -> None:
     """What a training may be asked, and where it is kept."""
-    add = sub.add_argument
-    add("--data", metavar="FOLDER", help=f"{LAYOUT} (default: $COVIDLAB_DATA, else the phantom)")
-    cases_option(sub)
+    add("--data", help=f"{LAYOUT} (default: $COVIDLAB_DATA, else the phantom)")
+    add("--cases")
     add("--protocol", choices=("slice", "patient"), default="slice", help="(default: slice, the paper's)")
     add("--test-patients", default="", metavar="A,B",
         help="hold these patients out (protocol patient; default: fold SEED of four)")  # fmt: skip
     add("--seed", type=seed_int, default=0, help="of the split and of the training (default: 0)")
-    add("--profile", choices=("lesson", "paper"), default="lesson",
-        help="lesson: 128 px; paper: 630 px, a GPU or patience (default: lesson)")  # fmt: skip
+    add("--profile", help="lesson: 128 px; paper: 630 px, a GPU or patience (default: lesson)")
     add("--updates", type=positive_int, metavar="N",
         help="gradient steps (default: 1000 on the phantom, 7500 on other data)")  # fmt: skip
     # These change the recipe's fields of the same names, and are not among the options unless they are asked.
@@ -293,4 +284,4 @@ def run_options(sub: argparse.ArgumentParser, place: str) -> None:
            "train on for each one with, or all (default: 0 as in the paper, 0.3 on the phantom)")  # fmt: skip
     recipe("--augment", type=strength, metavar="X", help="how far training slices are turned, zoomed, shifted and "
            "brightened: 0 not, 2 twice as far (default: 1)")  # fmt: skip
-    add("--out", type=Path, metavar="DIR", help=place)
+    add("--out", help=place)

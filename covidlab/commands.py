@@ -4,7 +4,6 @@ Each imports what it needs when it runs: TensorFlow takes seconds, and `inspect`
 """
 
 import json
-import re
 import shlex
 import sys
 from dataclasses import asdict, replace
@@ -119,11 +118,11 @@ def score(options) -> None:
         print(f"CAUTION: {len(seen)} of these {len(cohort.cases)} cases are of patients seen in training or "
               "validation, and say nothing of new ones; they are marked")  # fmt: skip
     print(f"\n{tables.markdown(rows)}")
-    provenance = tables.provenance(
+    write_table(
+        options.table, title, rows, f"Pooled pixels; threshold {info.threshold:g}, their own.",
         command=repeatable(options), data=cohort.name, protocol="every slice of every case",
         grid=f"{info.grid} px", seeds="none: the weights are given",
     )  # fmt: skip
-    write_table(options.table, title, rows, provenance, f"Pooled pixels; threshold {info.threshold:g}, their own.")
 
 
 def predict(options) -> int | None:
@@ -199,14 +198,13 @@ def time(options, known=None) -> None:
     found = timing.time_models(models, options.size, threads, options.rounds, tuple(known), known)
     if options.figure:
         title = f"one slice of {options.size} x {options.size}, {threads[-1]} threads; {found.machine}"
-        style.save(scores.time_figure(found.bars(threads[-1]), title, paper.SECONDS_PER_SLICE), options.figure)
-    provenance = tables.provenance(
-        command=repeatable(options), data="none: fresh weights, a slice of noise", protocol="none",
-        grid=f"{options.size} px", seeds="none",
-    )  # fmt: skip
+        style.save(scores.time_figure(found.bars(threads[-1]), title), options.figure)
     as_text = f"{found.setting}\n\n{tables.markdown(found.time_rows())}"
     print(json.dumps(asdict(found), indent=2) if options.json else as_text)
-    write_table(options.table, "Time per slice", found.time_rows(), provenance, found.setting)
+    write_table(
+        options.table, "Time per slice", found.time_rows(), found.setting, command=repeatable(options),
+        data="none: fresh weights, a slice of noise", protocol="none", grid=f"{options.size} px", seeds="none",
+    )  # fmt: skip
 
 
 def export(options) -> None:
@@ -245,23 +243,22 @@ def run_cohort(source, config):
 # --- measured tables
 
 
-def write_table(stem: Path | None, title: str, rows, provenance, note: str) -> None:
+def write_table(stem: Path | None, title: str, rows, note: str, **source: str) -> None:
     """Write a table if a stem is given, and say where."""
     if stem:
-        tables.write_table(stem, title, rows, provenance, note)
+        tables.write_table(stem, title, rows, note, **source)
         print(f"\n{stem}.md", file=sys.stderr)
 
 
 def repeatable(options) -> str:
     """The command as it was given, without the paths of this machine."""
-    names = {"data": "FOLDER", "out": "DIR", "table": "STEM", "figure": "PNG"}
+    names = {"--data": "FOLDER", "--out": "DIR", "-o": "DIR", "--table": "STEM", "--figure": "PNG"}
     if str(getattr(options, "weights", None)) not in SHIPPED:
-        names["weights"] = "WEIGHTS"
+        names["--weights"] = "WEIGHTS"
     places = {str(path): "/".join(path.parts[-2:]) for path in getattr(options, "run", ())}
     words = [places.get(word.rstrip("/"), word) for word in options.words]
-    for option, name in names.items():
-        given = [k for k, word in enumerate(words) if re.fullmatch(rf"--{option}(=.*)?|-{option[0]}", word)]
-        for k in given:
-            place, before = (k, words[k].partition("=")[0] + "=") if "=" in words[k] else (k + 1, "")
-            words[place] = before + name
+    for k, word in enumerate(words):
+        option, glued, _ = word.partition("=")
+        if option in names:
+            words[k if glued else k + 1] = f"{option}={names[option]}" if glued else names[option]
     return shlex.join(words)

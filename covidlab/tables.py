@@ -13,12 +13,6 @@ from covidlab.errors import CovidlabError, refused
 from covidlab.files import whole_file
 
 
-def provenance(**known: str) -> dict[str, str]:
-    """Where a table's numbers come from: the command that repeats them, with FOLDER for the reader's own path, its
-    data, protocol, grid and seeds; then this machine and today's date."""
-    return known | {"machine": f"{processor()}, {os.cpu_count()} cores", "day": date.today().isoformat()}
-
-
 def processor() -> str:
     """The name of this machine's processor."""
     try:
@@ -50,22 +44,22 @@ def mean_and_range(values: Sequence[float], digits: int = 3) -> str:
     return mean if len(known) == 1 else f"{mean} ({min(known):.{digits}f} to {max(known):.{digits}f})"
 
 
-def write_table(
-    stem: Path, title: str, rows: Sequence[Mapping[str, str]], source: Mapping[str, str], note: str = ""
-) -> None:
+def write_table(stem: Path, title: str, rows: Sequence[Mapping[str, str]], note: str, **source: str) -> None:
     """Write STEM.csv and STEM.md, the second with a note on how to read it and where the numbers come from.
 
-    Rows map columns to text, the same in each. Their folder is made if missing; a CovidlabError says that a file cannot
-    be written there.
+    Rows map columns to text, the same in each. `source` is the command that repeats them, with FOLDER for the reader's
+    own path, their data, protocol, grid and seeds; this machine and today's date are added. The folder is made if
+    missing; a CovidlabError says that a file cannot be written there.
     """
+    source |= {"machine": f"{processor()}, {os.cpu_count()} cores", "day": date.today().isoformat()}
     # Not with_suffix: of a stem v1.2 it would take the .2 away.
     with whole_file(stem.with_name(f"{stem.name}.csv")) as path, path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    parts = [f"# {title}", note, markdown(rows), "\n".join(f"- {k}: {v}" for k, v in source.items())]
+    parts = f"# {title}", note, markdown(rows), "\n".join(f"- {k}: {v}" for k, v in source.items())
     with whole_file(stem.with_name(f"{stem.name}.md")) as path:
-        path.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
+        path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
 def read_table(path: Path) -> list[dict[str, str]]:

@@ -62,7 +62,7 @@ def reproduce(options) -> None:
                 note += f" {folds.AVERAGED}"
             rows = case_rows(table)
             print(f"{title}\n\n{tables.markdown(rows)}\n")
-            write_table(folder / f"held-out-{name}", title, rows, provenance_of(options, runs[0].config, seeds), note)
+            write_table(folder / f"held-out-{name}", title, rows, note, **provenance_of(options, runs[0].config, seeds))
     write_json(folder / "scores.json", found)
     print(folder / "scores.json")
 
@@ -108,8 +108,8 @@ def _evaluate_fully(options, named) -> None:
             for name, run in named.items():
                 by_model.setdefault(run.config.model, []).append(reports[name])
             rows, note = over_seeds(by_model), f"{note} Mean of the seeds, in brackets the range."
-        provenance = provenance_of(options, config, seeds)
-        tables.write_table(options.table, "The test part, judged in every way", rows, provenance, note)
+        source = provenance_of(options, config, seeds)
+        tables.write_table(options.table, "The test part, judged in every way", rows, note, **source)
     if options.json:
         print(json.dumps(reports if len(reports) > 1 else next(iter(reports.values())), indent=2))
         return
@@ -134,13 +134,12 @@ def study(options) -> int:
     base, cache = config_of(options, options.model, cohort), open_slice_cache(cohort, GRIDS[options.profile])
     rows = questions.run_variants(variants, base, cache, folder, seeds)
     table = questions.study_table(rows)
-    provenance = provenance_of(options, base, seeds)
     note = (
         f"Paper, {study.paper}. Each variant: {options.model} unless it says otherwise, {base.recipe.updates:,} "
         "updates. Pooled over all pixels of a part; mean of the seeds, in brackets the range."
     )
     stem = folder / options.name
-    tables.write_table(stem, study.question, table, provenance, note)
+    tables.write_table(stem, study.question, table, note, **provenance_of(options, base, seeds))
     print(f"{study.question}\n\n{tables.markdown(table)}\n\n{stem}.md")
     return 0
 
@@ -152,15 +151,15 @@ def compare(options) -> None:
     if options.table:
         names, scores = zip(*recipes)
         found, seeds = scores[0], [", ".join(map(str, one["seeds"])) for one in scores]
-        provenance = tables.provenance(
+        note = "Every slice is judged by the fold that did not train on its patient, at that fold's threshold; pooled."
+        if len(set(seeds)) > 1:
+            note += f" {folds.AVERAGED}"
+        write_table(
+            options.table, "What helps on patients never seen", rows, note,
             command=f"python -m studies compare {' '.join(names)} --table STEM",
             data=found["data"], protocol=found["protocol"], grid=f"{found['grid']} px",
             seeds=seeds[0] if len(set(seeds)) == 1 else "; ".join(map(": ".join, zip(names, seeds))),
         )  # fmt: skip
-        note = "Every slice is judged by the fold that did not train on its patient, at that fold's threshold; pooled."
-        if len(set(seeds)) > 1:
-            note += f" {folds.AVERAGED}"
-        write_table(options.table, "What helps on patients never seen", rows, provenance, note)
 
 
 def adapt(options) -> None:
@@ -194,9 +193,8 @@ def adapt(options) -> None:
     if left_out:
         note += f" Left out, with too few positive slices: {', '.join(left_out)}."
     print(f"{runs[0].config.sentence}\n{note}\n\n{tables.markdown(rows)}")
-    if options.table:
-        provenance = provenance_of(options, runs[0].config, [run.config.seed for run in runs])
-        write_table(options.table, "Annotated slices of a new patient", rows, provenance, note)
+    source = provenance_of(options, runs[0].config, [run.config.seed for run in runs])
+    write_table(options.table, "Annotated slices of a new patient", rows, note, **source)
 
 
 def throughput(options) -> None:
@@ -208,12 +206,12 @@ def time(options) -> None:
     commands.time(options, runtimes.WITH_OPENVINO)
 
 
-def provenance_of(options, config, seeds):
+def provenance_of(options, config, seeds) -> dict[str, str]:
     """Where a table's numbers come from: this command, and the setting that its runs share."""
-    return tables.provenance(
-        command=repeatable(options), data=config.cohort, protocol=config.protocol, grid=f"{config.grid} px",
-        seeds=", ".join(dict.fromkeys(map(str, seeds))),
-    )  # fmt: skip
+    return {
+        "command": repeatable(options), "data": config.cohort, "protocol": config.protocol,
+        "grid": f"{config.grid} px", "seeds": ", ".join(dict.fromkeys(map(str, seeds))),
+    }  # fmt: skip
 
 
 def _whole_numbers(option: str, text: str) -> list[int]:

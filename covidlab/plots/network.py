@@ -1,15 +1,10 @@
 """The drawing of a network, made from the network itself (the paper's Fig. 3): it changes with the code."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from covidlab.plots.style import legend_below
-
-if TYPE_CHECKING:  # TensorFlow takes seconds
-    import keras
 
 COLOURS = {
     "convolution": "#0072B2",
@@ -22,13 +17,13 @@ COLOURS = {
 ARROW = {"arrowstyle": "-|>", "mutation_scale": 7, "linewidth": 0.7, "color": "black", "shrinkA": 0, "shrinkB": 0}
 
 
-def topology_figure(model: "keras.Model", side: int, title: str) -> Figure:
-    """Draw a network that `stages_of` can read, from left to right: lower is coarser, wider has more feature maps.
+def topology_figure(model, side: int, title: str) -> Figure:
+    """Draw a Keras model that `stages_of` can read, from left to right: lower is coarser, wider has more feature maps.
 
     The number over a bar is that of its feature maps; pooling, which passes on as many as it gets, has none. `side` is
     the slice's, in pixels, padding included; it says how large the maps of each row are.
     """
-    from covidlab.models.stages import stages_of
+    from covidlab.models.stages import stages_of  # TensorFlow takes seconds
 
     stages = stages_of(model)
     figure = Figure(figsize=(11, 4.2), layout="constrained")

@@ -6,7 +6,7 @@ import numpy as np
 
 from covidlab.data.folders import case_name
 from covidlab.data.volumes import Volume
-from covidlab.plots.slices import outlined
+from covidlab.plots.slices import outline_figure
 from covidlab.plots.style import PREDICTION, legend_below, save
 
 OVERLAID = 6  # slices of a scan in its overlay picture
@@ -38,7 +38,7 @@ def draw_overlay(mask: Path, volume: Volume, marked: np.ndarray) -> None:
     """
     shown = overlaid_slices(np.count_nonzero(marked, axis=(1, 2)))
     titles = [f"slice {k} of {len(marked)}" for k in shown]
-    figure = outlined(volume.slices(shown), marked[shown], titles, 3, PREDICTION, "--")
+    figure = outline_figure(volume.slices(shown), marked[shown], titles, PREDICTION, "--")
     for axes in figure.axes[: len(shown)]:
         for x, side in ((0.02, "R"), (0.95, "L")):  # the patient's right is on the left
             axes.text(x, 0.92, side, color="white", fontsize=11, transform=axes.transAxes)

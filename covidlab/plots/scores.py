@@ -2,24 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from covidlab import paper
 from covidlab.evaluation.counts import PAPER_SCORES, Counts
 from covidlab.plots.style import MODEL_COLOURS, PART_COLOURS, new_figure
 
-if TYPE_CHECKING:  # a history is only read here, and TensorFlow takes seconds
-    from covidlab.training.recipe import Epoch
-
 FORM_COLOURS = ("#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7")
 
-SCORE_NAMES = {"precision": "precision", "recall": "recall", "accuracy": "accuracy", "f1": "F1"}
 
-
-def history_figure(history: "Sequence[Epoch]", title: str) -> Figure:
-    """Loss and validation F1 over the updates, with the epoch that was kept."""
+def history_figure(history: Sequence, title: str) -> Figure:
+    """Loss and validation F1 over the updates of a run's `history`, with the epoch that was kept."""
     figure, ((loss, score),) = new_figure(2, 1, 4.0, 2.9)
     updates = [epoch.updates for epoch in history]
     loss.plot(updates, [epoch.loss for epoch in history], color="0.2")
@@ -37,13 +32,9 @@ def history_figure(history: "Sequence[Epoch]", title: str) -> Figure:
 def scores_figure(counts: Mapping[str, Counts], title: str, scores: Sequence[str] = PAPER_SCORES) -> Figure:
     """The paper's Figs. 5 and 6 for one model: scores on the parts train, validation and test."""
     figure, ((axes,),) = new_figure(1, 1, 6.5, 3.0)
-    places = np.arange(len(scores))
-    for offset, (part, pooled) in zip((-0.27, 0.0, 0.27), counts.items()):
-        values = [getattr(pooled, score) for score in scores]
-        bars = axes.bar(places + offset, values, 0.25, color=PART_COLOURS[part], label=part)
-        axes.bar_label(bars, fmt="%.2f", fontsize=8)
-    axes.set_xticks(places, [SCORE_NAMES[name] for name in scores])
-    axes.set(ylim=(0, 1.12), ylabel="score, pooled pixels")
+    names = [score.replace("f1", "F1") for score in scores]
+    _draw_bars(axes, names, {part: [getattr(one, score) for score in scores] for part, one in counts.items()}, 8)
+    axes.set_ylabel("score, pooled pixels")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False)
     axes.set_title(title, fontsize=9)
     return figure
@@ -55,18 +46,23 @@ def compare_scores_figure(counts: Mapping[str, Mapping[str, Counts]], scores: Se
     `counts` are by model and part, `scores` names of `covidlab.evaluation.counts.PAPER_SCORES`.
     """
     figure, (row,) = new_figure(len(scores), 1, 4.6, 3.1)
-    places = np.arange(len(counts))
     for axes, score in zip(row, scores):
-        for offset, part in zip((-0.27, 0.0, 0.27), PART_COLOURS):
-            values = [getattr(parts[part], score) for parts in counts.values()]
-            bars = axes.bar(places + offset, values, 0.25, color=PART_COLOURS[part], label=part)
-            # All accuracies look alike with fewer digits; that is what class imbalance does to them.
-            axes.bar_label(bars, fmt="%.3f" if score == "accuracy" else "%.2f", fontsize=7)
-        axes.set_xticks(places, counts.keys())
-        axes.set(ylim=(0, 1.12), ylabel=f"{SCORE_NAMES[score]}, pooled pixels")
+        values = {part: [getattr(parts[part], score) for parts in counts.values()] for part in PART_COLOURS}
+        # All accuracies look alike with fewer digits; that is what class imbalance does to them.
+        _draw_bars(axes, counts, values, 7, digits=3 if score == "accuracy" else 2)
+        axes.set_ylabel(f"{score.replace('f1', 'F1')}, pooled pixels")
     figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     figure.suptitle(title, fontsize=9)
     return figure
+
+
+def _draw_bars(axes, names, values: Mapping[str, Sequence[float]], fontsize: int, digits: int = 2) -> None:
+    """A group of bars for each name, in it a bar for each part, which has a value for each name."""
+    for offset, (part, heights) in zip((-0.27, 0.0, 0.27), values.items()):
+        bars = axes.bar(np.arange(len(names)) + offset, heights, 0.25, color=PART_COLOURS[part], label=part)
+        axes.bar_label(bars, fmt=f"%.{digits}f", fontsize=fontsize)
+    axes.set_xticks(range(len(names)), names)
+    axes.set_ylim(0, 1.12)
 
 
 def precision_recall_figure(curves: Mapping[str, Sequence[Counts]], chosen: Mapping[str, Counts], title: str) -> Figure:
@@ -94,18 +90,17 @@ def precision_recall_figure(curves: Mapping[str, Sequence[Counts]], chosen: Mapp
     return figure
 
 
-def time_figure(
-    seconds: Mapping[str, Mapping[str, tuple[float, float, float]]], title: str, paper_range: tuple[float, float]
-) -> Figure:
+def time_figure(seconds: Mapping[str, Mapping[str, tuple[float, float, float]]], title: str) -> Figure:
     """The paper's Fig. 4: time per slice, a group of horizontal bars a model, a bar each form it was run in.
 
     `seconds` holds lower quartile, median and upper quartile by model and form; the line at a bar's end spans the
-    quartiles. The paper's own range, in seconds, is a band.
+    quartiles. The paper's own range is a band.
     """
     forms = list(dict.fromkeys(form for times in seconds.values() for form in times))
     rows = sum(len(times) for times in seconds.values()) + len(seconds)
     figure, ((axes,),) = new_figure(1, 1, 7.5, 1.1 + 0.19 * rows)
-    axes.axvspan(*(1e3 * side for side in paper_range), color="0.6", alpha=0.5, zorder=3, label="the paper's range")
+    low, high = paper.SECONDS_PER_SLICE
+    axes.axvspan(1e3 * low, 1e3 * high, color="0.6", alpha=0.5, zorder=3, label="the paper's range")
     place, ticks = 0.0, []
     for times in seconds.values():
         first = place

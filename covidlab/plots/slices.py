@@ -151,14 +151,11 @@ def _draw_whole(axes: Axes, slice_, reference, marked, whole: Box, title: str) -
     return near
 
 
-def outline_figure(slices: np.ndarray, references: np.ndarray, titles: Sequence[str]) -> Figure:
-    """Slices with the outline of their reference."""
-    return outlined(slices, references, titles, 2 if len(slices) == 4 else min(len(slices), 3), REFERENCE)
-
-
-def outlined(slices, masks, titles, columns: int, colour: str, style: str = "-") -> Figure:
-    """Slices with the outline of their masks, so many in a row."""
-    whole = body_box(slices)
+def outline_figure(
+    slices: np.ndarray, masks: np.ndarray, titles: Sequence[str], colour: str = REFERENCE, style: str = "-"
+) -> Figure:
+    """Slices with the outline of their masks, three in a row."""
+    whole, columns = body_box(slices), min(len(slices), 3)
     figure, grid = framed(-(-len(slices) // columns), columns, whole)
     for axes in grid.flat[len(slices) :]:
         axes.set_axis_off()

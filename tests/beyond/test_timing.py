@@ -104,7 +104,7 @@ def test_a_process_that_dies_is_told_with_its_status(monkeypatch):
 
 def test_the_figure_has_a_bar_for_each_form_of_each_model():
     times = {"a": {"predict": (0.1, 0.2, 0.3), "compiled call": (0.1, 0.1, 0.1)}, "b": {"predict": (0.01, 0.02, 0.02)}}
-    axes = time_figure(times, "title", (0.01, 0.018)).axes[0]
+    axes = time_figure(times, "title").axes[0]
     assert [bar.get_width() for container in axes.containers for bar in container] == pytest.approx([200, 100, 20])
     assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
     shown = axes.get_legend_handles_labels()[1]

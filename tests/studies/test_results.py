@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from covidlab.errors import CovidlabError
-from covidlab.tables import markdown, mean_and_range, provenance, read_table, write_table
+from covidlab.tables import markdown, mean_and_range, read_table, write_table
 from tools.prose import page_text, read_page
 
 RESULTS = Path(__file__).resolve().parents[2] / "studies" / "results"
@@ -14,12 +14,12 @@ MEASURED = ROOT / "docs" / "measured.md"
 ROWS = [{"model": "light_unet", "F1": "0.87"}, {"model": "fcn8s", "F1": "0.80"}]
 
 
-WHERE = provenance(command="covidlab study x", data="phantom", protocol="slice", grid="128 px", seeds="0, 1")
+WHERE = {"command": "covidlab study x", "data": "phantom", "protocol": "slice", "grid": "128 px", "seeds": "0, 1"}
 
 
 def test_a_table_says_where_its_numbers_come_from_and_is_read_again(tmp_path):
     for name in ("models", "v1.1", "v1.2"):  # a point in a name is part of it
-        write_table(tmp_path / "new" / name, "Which model?", ROWS, WHERE, "Pooled.")
+        write_table(tmp_path / "new" / name, "Which model?", ROWS, "Pooled.", **WHERE)
         assert read_table(tmp_path / "new" / f"{name}.csv") == read_page(tmp_path / "new" / f"{name}.md") == ROWS
     text = (tmp_path / "new" / "models.md").read_text()
     assert text.startswith("# Which model?\n\nPooled.\n\n| model | F1 |\n|---|---|\n| light_unet | 0.87 |")
@@ -31,7 +31,7 @@ def test_a_table_says_where_its_numbers_come_from_and_is_read_again(tmp_path):
 def test_a_place_where_no_table_can_be_written_a_missing_table_and_an_empty_one_are_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(CovidlabError, match="file/models.csv: found a place that cannot be written"):
-        write_table(tmp_path / "file" / "models", "Which model?", ROWS, WHERE)
+        write_table(tmp_path / "file" / "models", "Which model?", ROWS, "Pooled.", **WHERE)
     with pytest.raises(CovidlabError, match="no table"):
         read_table(tmp_path / "none.csv")
     (tmp_path / "empty.csv").write_text("model,F1\n")
