@@ -18,7 +18,6 @@ from studies.lessons import LONG
 from studies.spread import RECIPES
 from tools.notebook_guards import all_text
 from tools.prose import (
-    LESSONS,
     RESULTS,
     ROOT,
     Claim,
@@ -26,6 +25,7 @@ from tools.prose import (
     history,
     known,
     lesson,
+    lesson_scores,
     output,
     read_page,
     table,
@@ -319,7 +319,7 @@ def leads(notebook: NotebookNode) -> list[float]:
 
 def chosen_thresholds() -> list[float]:
     """Of the three networks."""
-    return [LESSONS[run]["scores"]["threshold"] for run in THREE]
+    return [lesson_scores(run)["threshold"] for run in THREE]
 
 
 def specks(notebook: NotebookNode) -> list[float]:

@@ -22,7 +22,7 @@ from tools.notebook_guards import all_text, code_cells
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "studies" / "results"
-LESSONS = json.loads((ROOT / "covidlab" / "weights" / "lessons" / "runs.json").read_text(encoding="utf-8"))
+LESSONS = ROOT / "covidlab" / "weights" / "lessons"
 Source = Callable[[NotebookNode], list[float]]
 DECIMALS = re.compile(r"(?<![\w.])\d[\d,]*\.\d{2,}(?!\w)")
 WORDS = {"two": 2, "three": 3, "ten": 10}
@@ -49,7 +49,13 @@ def read_page(name: str | Path) -> list[dict[str, str]]:
 
 def history(run: str) -> list[dict[str, float]]:
     """The epochs of a network that comes along."""
-    return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(LESSONS[run]["history"])]
+    lines = (LESSONS / run / "history.csv").read_text().splitlines()
+    return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(lines)]
+
+
+def lesson_scores(run: str) -> dict:
+    """What scores.json says of a network that comes along."""
+    return json.loads((LESSONS / run / "scores.json").read_text())
 
 
 def known(*numbers: float) -> Source:
@@ -71,7 +77,7 @@ def output(pattern: str) -> Source:
 
 def lesson(run: str, score: str, *parts: str) -> Source:
     """A score of a network that comes along, on some parts, as it is printed."""
-    scores = LESSONS[run]["scores"]["parts"]
+    scores = lesson_scores(run)["parts"]
     return known(*(round(scores[part][score], 2) for part in parts))
 
 
