@@ -7,6 +7,7 @@ The notebooks write the same configs out and find these runs by them (`covidlab.
 """
 
 import argparse
+import json
 import shutil
 import tempfile
 from dataclasses import replace
@@ -15,10 +16,9 @@ from pathlib import Path
 from covidlab.data.cohorts import open_cohort
 from covidlab.data.slices import open_slice_cache
 from covidlab.training.fit import HISTORY
-from covidlab.training.lessons import LESSONS
+from covidlab.training.lessons import LESSONS, kept_runs
 from covidlab.training.recipe import Config, Recipe, recipe_for
-from covidlab.training.runs import run_experiment
-from covidlab.weights import BEST
+from covidlab.training.runs import run_experiment, write_json
 
 COHORT, UPDATES = "phantom-lesson", 1500
 NARROW = {"width": 1 / 16, "dropout": 0.2}
@@ -56,10 +56,11 @@ def keep(name: str, config: Config) -> None:
     """Train a run and keep what a reader of it needs: nothing of this machine's slices, no figures, no lock."""
     cache = open_slice_cache(open_cohort(), size=config.grid)
     with tempfile.TemporaryDirectory() as scratch:
-        made = run_experiment(config, cache, Path(scratch)).folder
-        (LESSONS / name).mkdir(exist_ok=True)
-        for kept in ("config.json", "scores.json", HISTORY, BEST):
-            shutil.copyfile(made / kept, LESSONS / name / kept)
+        run = run_experiment(config, cache, Path(scratch))
+        shutil.copyfile(run.weights, LESSONS / f"{name}.weights.h5")
+        asked, scores = (json.loads((run.folder / f"{what}.json").read_text()) for what in ("config", "scores"))
+        history = (run.folder / HISTORY).read_text().splitlines()
+    write_json(LESSONS / "runs.json", kept_runs() | {name: {"config": asked, "scores": scores, "history": history}})
 
 
 def main() -> None:
@@ -69,7 +70,7 @@ def main() -> None:
     asked = parser.parse_args()
     for name, config in (LONG | CONTEST).items():
         short = name.lower().replace(" ", "-")
-        if (asked.again or not (LESSONS / short).exists()) and name in (asked.only or [name]):
+        if (asked.again or short not in kept_runs()) and name in (asked.only or [name]):
             keep(short, config)
 
 

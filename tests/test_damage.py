@@ -18,7 +18,7 @@ from covidlab.data.scans import read_scan
 from covidlab.errors import CovidlabError
 from covidlab.models import MODELS, WeightsInfo, save_weights
 from covidlab.models.segmenter import open_segmenter
-from covidlab.training.lessons import LESSONS
+from covidlab.training.lessons import kept_runs, unpack
 from covidlab.training.runs import read_run
 
 MEMORY = 2**25  # bytes: each whole file here is of some kilobytes, which a zip may stretch a thousandfold
@@ -68,7 +68,8 @@ def whole(tmp_path_factory):
     options = {"widths": [2, 3]}
     info = WeightsInfo("light_unet", 32, 0.5, "a test", options)
     save_weights(folder / "some.weights.h5", MODELS["light_unet"](**options), info)
-    shutil.copytree(LESSONS / "light-u-net", folder / "run")
+    name, kept = next(iter(kept_runs().items()))
+    unpack(name, kept, folder / "run")
     (folder / "patients.csv").write_text("case,patient\na,1\nb,1\n")
     series, run = (sorted((folder / name).glob(ending)) for name, ending in (("series", "*.dcm"), ("run", "*.json")))
     return {

@@ -18,6 +18,7 @@ from studies.lessons import LONG
 from studies.spread import RECIPES
 from tools.notebook_guards import all_text
 from tools.prose import (
+    LESSONS,
     RESULTS,
     ROOT,
     Claim,
@@ -25,7 +26,6 @@ from tools.prose import (
     history,
     known,
     lesson,
-    lesson_scores,
     output,
     read_page,
     table,
@@ -319,7 +319,7 @@ def leads(notebook: NotebookNode) -> list[float]:
 
 def chosen_thresholds() -> list[float]:
     """Of the three networks."""
-    return [lesson_scores(run)["threshold"] for run in THREE]
+    return [LESSONS[run]["scores"]["threshold"] for run in THREE]
 
 
 def specks(notebook: NotebookNode) -> list[float]:

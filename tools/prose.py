@@ -22,7 +22,7 @@ from tools.notebook_guards import all_text, code_cells
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "studies" / "results"
-LESSONS = ROOT / "covidlab" / "weights" / "lessons"
+LESSONS = json.loads((ROOT / "covidlab" / "weights" / "lessons" / "runs.json").read_text(encoding="utf-8"))
 Source = Callable[[NotebookNode], list[float]]
 DECIMALS = re.compile(r"(?<![\w.])\d[\d,]*\.\d{2,}(?!\w)")
 WORDS = {"two": 2, "three": 3, "ten": 10}
@@ -49,13 +49,7 @@ def read_page(name: str | Path) -> list[dict[str, str]]:
 
 def history(run: str) -> list[dict[str, float]]:
     """The epochs of a network that comes along."""
-    lines = (LESSONS / run / "history.csv").read_text().splitlines()
-    return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(lines)]
-
-
-def lesson_scores(run: str) -> dict:
-    """What scores.json says of a network that comes along."""
-    return json.loads((LESSONS / run / "scores.json").read_text())
+    return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(LESSONS[run]["history"])]
 
 
 def known(*numbers: float) -> Source:
@@ -77,7 +71,7 @@ def output(pattern: str) -> Source:
 
 def lesson(run: str, score: str, *parts: str) -> Source:
     """A score of a network that comes along, on some parts, as it is printed."""
-    scores = lesson_scores(run)["parts"]
+    scores = LESSONS[run]["scores"]["parts"]
     return known(*(round(scores[part][score], 2) for part in parts))
 
 
