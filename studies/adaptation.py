@@ -13,13 +13,9 @@ from covidlab.training.recipe import Recipe
 
 
 def adaptation_curve(
-    segmenter: Segmenter,
-    cache: SliceCache,
-    slices: np.ndarray,
-    numbers: Sequence[int],
-    seed: int = 0,
+    segmenter: Segmenter, cache: SliceCache, slices: np.ndarray, numbers: Sequence[int], seed: int = 0,
     recipe: Recipe = RECIPE,
-) -> dict[int, Counts]:
+) -> dict[int, Counts]:  # fmt: skip
     """Counts by number of annotated slices, of which 0 is the network as it is.
 
     The segmenter has never seen the patient, whose slices lie at the positions `slices`; its threshold, and how small

@@ -6,14 +6,7 @@ from pathlib import Path
 
 from covidlab import commands, tables
 from covidlab.cli import LARGEST_SEED
-from covidlab.commands import (
-    config_of,
-    print_runs,
-    repeatable,
-    run_cohort,
-    run_of,
-    write_table,
-)
+from covidlab.commands import config_of, print_runs, repeatable, run_cohort, run_of, write_table
 from covidlab.data.cohorts import open_cohort
 from covidlab.data.slices import grid_spacing, open_slice_cache
 from covidlab.errors import CovidlabError
@@ -24,7 +17,7 @@ from covidlab.training.runs import read_run, write_json
 from studies import figures, folds, questions, runtimes
 from studies.adaptation import adaptation_curve, adaptation_rows
 from studies.report import report_rows, report_run
-from studies.tables import over_seeds, side_by_side, summary, summary_over_seeds
+from studies.tables import over_seeds, summary, summary_over_seeds
 
 
 def reproduce(options) -> None:
@@ -38,8 +31,7 @@ def reproduce(options) -> None:
     for seed in seeds:
         place = folder if len(seeds) == 1 else folder / f"seed{seed}"
         by_seed[seed] = runs = {
-            name: run_of(replace(config, seed=seed), cache, folder)
-            for name, config in configs.items()
+            name: run_of(replace(config, seed=seed), cache, folder) for name, config in configs.items()
         }
         print_runs(runs)
         write_json(place / "scores.json", summary(runs))
@@ -96,20 +88,16 @@ def _evaluate_fully(options, named) -> None:
     cohort = run_cohort(options.data, config)
     cache = open_slice_cache(cohort, config.grid)
     spacings = {case.name: grid_spacing(case, config.grid) for case in cohort.cases}
-    reports = {}
-    for name, run in named.items():
-        reports[name] = report_run(run, cache, spacings)
+    reports = {name: report_run(run, cache, spacings) for name, run in named.items()}
     if options.table:
-        seeds = [run.config.seed for run in named.values()]
-        note = "The test part of each run, at the threshold that its validation part chose."
-        rows = side_by_side(reports)
-        if len(set(seeds)) > 1:
-            by_model = {}
-            for name, run in named.items():
-                by_model.setdefault(run.config.model, []).append(reports[name])
-            rows, note = over_seeds(by_model), f"{note} Mean of the seeds, in brackets the range."
-        source = provenance_of(options, config, seeds)
-        tables.write_table(options.table, "The test part, judged in every way", rows, note, **source)
+        by_model = {}
+        for name, run in named.items():
+            by_model.setdefault(run.config.model, []).append(reports[name])
+        note = "The test part of each run, at the threshold that its validation part chose. Mean of the seeds, in "
+        note += "brackets the range."
+        source = provenance_of(options, config, [run.config.seed for run in named.values()])
+        title = "The test part, judged in every way"
+        tables.write_table(options.table, title, over_seeds(by_model), note, **source)
     if options.json:
         print(json.dumps(reports if len(reports) > 1 else next(iter(reports.values())), indent=2))
         return
@@ -117,8 +105,6 @@ def _evaluate_fully(options, named) -> None:
         print(f"{name}: {found['setting']}, threshold {found['threshold']:g}\n{found['leak']}\n")
         print(tables.markdown(report_rows(found)))
         print(f"\n{named[name].folder / 'evaluation.json'}, {named[name].folder / 'slices.csv'}\n")
-    if options.table:
-        print(f"{options.table}.md")
 
 
 def study(options) -> int:
@@ -132,8 +118,7 @@ def study(options) -> int:
     cohort = open_cohort(options.data, options.profile, options.cases)
     folder = options.out or Path("runs") / f"{cohort.name}-{options.protocol}-study" / options.name
     base, cache = config_of(options, options.model, cohort), open_slice_cache(cohort, GRIDS[options.profile])
-    rows = questions.run_variants(variants, base, cache, folder, seeds)
-    table = questions.study_table(rows)
+    table = questions.study_table(questions.run_variants(variants, base, cache, folder, seeds))
     note = (
         f"Paper, {study.paper}. Each variant: {options.model} unless it says otherwise, {base.recipe.updates:,} "
         "updates. Pooled over all pixels of a part; mean of the seeds, in brackets the range."

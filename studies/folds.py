@@ -65,21 +65,14 @@ def held_out_summary(table: SliceTable) -> dict:
     "positives_only", the scores without negative slices; "slice_specificity", the share of those that stay empty. What
     is not defined is None.
     """
-    volumes = volume_scores(table)
-    interval = patient_interval(table)
+    volumes, interval = volume_scores(table), patient_interval(table)
     known = [score for score in volumes.values() if not np.isnan(score)]
-    more: Mapping = {
-        "f1_low": interval.low, "f1_high": interval.high, "volume_mean": float(np.mean(known)) if known else np.nan,
+    return rounded({
+        **table.pooled().scores(), "f1_interval": [interval.low, interval.high], "per_volume": volumes,
+        "volume_mean": float(np.mean(known)) if known else np.nan,
         "slice_specificity": negative_slices(table).left_empty,
-    }  # fmt: skip
-    more = rounded(more)
-    return {
-        **rounded(table.pooled().scores()),
-        "f1_interval": [more.pop("f1_low"), more.pop("f1_high")],
-        "per_volume": rounded(volumes),
-        **more,
-        "positives_only": rounded(table[table.positive].pooled().scores()),
-    }
+        "positives_only": table[table.positive].pooled().scores(),
+    })  # fmt: skip
 
 
 def read_recipes(folders: Sequence[Path]) -> list[tuple[str, dict]]:

@@ -80,15 +80,6 @@ STUDIES = {
 }
 
 
-@dataclass(frozen=True)
-class Row:
-    """One run of a study."""
-
-    variant: str
-    seed: int
-    run: Run
-
-
 def find_study(name: str) -> Study:
     """The study of a name; a `CovidlabError` if there is none."""
     if name not in STUDIES:
@@ -111,33 +102,27 @@ def change(config: Config, changes: Mapping) -> Config:
 
 
 def run_variants(
-    variants: Mapping[str, Mapping],
-    base: Config,
-    cache: SliceCache,
-    folder: Path,
-    seeds: Sequence[int],
-) -> list[Row]:
+    variants: Mapping[str, Mapping], base: Config, cache: SliceCache, folder: Path, seeds: Sequence[int]
+) -> dict[str, list[Run]]:
     """Run every variant of a study on every seed, each in a folder of its own; what is finished is read, what was
     interrupted goes on."""
-    rows = []
-    for label, changes in variants.items():
-        for seed in seeds:
-            config = replace(change(base, changes), seed=seed)
-            rows.append(Row(label, seed, run_experiment(config, cache, folder / label.replace(" ", "-"))))
-    return rows
+    return {
+        label: [
+            run_experiment(replace(change(base, changes), seed=seed), cache, folder / label.replace(" ", "-"))
+            for seed in seeds
+        ]
+        for label, changes in variants.items()
+    }
 
 
-def study_table(rows: Sequence[Row]) -> list[dict[str, str]]:
+def study_table(found: Mapping[str, Sequence[Run]]) -> list[dict[str, str]]:
     """A line for each variant and part, as column -> text: the paper's four scores, mean of the seeds with the range.
 
     Scores are pooled over all pixels of a part, negative slices included.
     """
-    lines = []
-    for label in dict.fromkeys(row.variant for row in rows):
-        runs = [row.run for row in rows if row.variant == label]
-        for part in PARTS:
-            line = {"variant": label, "part": part}
-            for score in PAPER_SCORES:
-                line[score] = mean_and_range([run.scores[part][score] for run in runs])
-            lines.append(line)
-    return lines
+    return [
+        {"variant": label, "part": part}
+        | {score: mean_and_range([run.scores[part][score] for run in runs]) for score in PAPER_SCORES}
+        for label, runs in found.items()
+        for part in PARTS
+    ]

@@ -1,4 +1,4 @@
-"""Several finished runs side by side and over seeds: as tables, and as the numbers that `reproduce` writes."""
+"""Several finished runs side by side, over seeds: as a table, and as the numbers that `reproduce` writes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ import numpy as np
 from covidlab.tables import mean_and_range
 from covidlab.training.recipe import GRIDS
 from covidlab.training.runs import Run, rounded
-from studies.report import border_labels, report_rows
+from studies.report import border_labels
 
 
 def over_seeds(reports: Mapping[str, Sequence[dict]], part: str = "test") -> list[dict[str, str]]:
@@ -55,17 +55,6 @@ def _numbers(values: dict, unit: str | None) -> dict[str, float | None]:
         borders = values["borders"][unit]
         numbers |= dict(zip(border_labels(unit), (borders["nsd_mean"], borders["hd95_quartiles"][1])))
     return numbers
-
-
-def side_by_side(reports: Mapping[str, dict], part: str = "test") -> list[dict[str, str]]:
-    """One part of several reports as a table, a column a run; only what all of them measured."""
-    columns = {name: {row[""]: row[part] for row in report_rows(found)} for name, found in reports.items()}
-    first = next(iter(columns.values()))
-    return [
-        {"measure": what, **{name: column[what] for name, column in columns.items()}}
-        for what in first
-        if all(what in column for column in columns.values())
-    ]
 
 
 def summary(runs: Mapping[str, Run]) -> dict:

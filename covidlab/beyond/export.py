@@ -107,11 +107,6 @@ def missing_packages(*imports: str) -> list[str]:
     return [name.replace("_", "-") for name in imports if find_spec(name) is None]
 
 
-def install(packages: Sequence[str]) -> str:
-    """The command that installs packages."""
-    return f"pip install {' '.join(packages)}"
-
-
 def check_target(path: Path, int8: bool) -> None:
     """Refuse a file that cannot be written here, before any work is done.
 
@@ -122,7 +117,8 @@ def check_target(path: Path, int8: bool) -> None:
     if int8 and path.suffix == ".onnx":
         raise CovidlabError(path, "int8 asked of ONNX", "int8 as LiteRT", "end the name in .tflite")
     if missing := missing_packages(*FORMATS[path.suffix].needs):
-        raise CovidlabError("export", f"no package {' and no '.join(missing)}", "the extra `export`", install(missing))
+        install = f"pip install {' '.join(missing)}"
+        raise CovidlabError("export", f"no package {' and no '.join(missing)}", "the extra `export`", install)
 
 
 def export_model(
@@ -132,8 +128,8 @@ def export_model(
 
     - `model`, keras.Model: float32 (batch, height, width, 1) in 0..1 -> probabilities (batch, height, width, 1).
     - `path`, Path: ends in .onnx or .tflite. Written only if the check passes.
-    - `slices`, float32 array (n, size, size, 1) in 0..1: what the model is used on: all of them calibrate int8, the
-      first eight are checked. Their size becomes the file's.
+    - `slices`, float32 array (n, size, size, 1) in 0..1: what the model is used on: all of them calibrate int8, up to
+      eight, evenly spaced, are checked. Their size becomes the file's.
     - `int8`, bool: weights and feature maps as 8-bit whole numbers, by LiteRT's post-training quantisation (Keras' own
       `quantize` leaves convolutions as they are), after `balance_skips`. What goes in and comes out stays float32.
     - `info`, WeightsInfo: what the model's weights file knows. An ONNX file carries it, and is then enough to predict.
@@ -146,7 +142,7 @@ def export_model(
         _convert(balance_skips(model, slices) if int8 else model, scratch, slices, int8)
         if info and path.suffix == ".onnx":
             _describe(scratch, replace(info, grid=slices.shape[1]))
-        run, checked = open_exported(scratch), slices[:8]
+        run, checked = open_exported(scratch), slices[:: -(-len(slices) // 8)]
         found = np.concatenate([run(slice_[None]) for slice_ in checked])
         expected = np.concatenate([model(slice_[None], training=False).numpy() for slice_ in checked])
         difference = float(np.abs(found - expected).max())
@@ -223,15 +219,10 @@ def balance_skips(model: keras.Model, slices: np.ndarray) -> keras.Model:
 
 
 def calibration_slices(cache: SliceCache) -> np.ndarray:
-    """Up to 32 slices of a cohort to calibrate and check with: with and without lesion in turns, from all over it.
+    """Slices of a cohort to calibrate and check with, from all over it: 16 with lesion, then 16 without, if so many.
 
     float32 (n, size, size, 1) in 0..1.
     """
-    groups = [
-        group[np.linspace(0, len(group) - 1, min(16, len(group))).astype(int)]
-        for group in (np.flatnonzero(cache.positive), np.flatnonzero(~cache.positive))
-    ]
-    shared = min(map(len, groups))
-    in_turns = np.stack([group[:shared] for group in groups], axis=1).ravel()
-    chosen = np.concatenate([in_turns, *(group[shared:] for group in groups)])
-    return cache.images[chosen][..., None].astype(np.float32) / 255
+    groups = np.flatnonzero(cache.positive), np.flatnonzero(~cache.positive)
+    chosen = [group[np.linspace(0, len(group) - 1, min(16, len(group))).astype(int)] for group in groups]
+    return cache.images[np.concatenate(chosen)][..., None].astype(np.float32) / 255

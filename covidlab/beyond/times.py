@@ -38,8 +38,7 @@ class ModelFacts:
     model: str  # With the width where it has one: "fcn8s, width 0.25"
     parameters: int
     gflop: float  # For one slice; see `gflop_per_slice`
-    bytes: int  # Of its .weights.h5 file: as shipped, and as a checkpoint of a compiled model with Adam
-    bytes_with_optimiser: int
+    bytes: int  # Of its .weights.h5 file
     exported_bytes: Mapping[str, int]  # Of the ONNX and LiteRT files
 
 
@@ -52,8 +51,8 @@ class FormTime:
     threads: int
     cold: float  # Seconds from the built model, or from the exported file, to the first answer
     seconds: Spread  # Of one slice after that, NumPy array in, NumPy array out
-    multiple: float  # Median over the rounds of that time over TensorFlow's matrix product in the same round
-    share: float  # Of the peak: the model's GFLOP in that time, over those of the faster of the two matrix products
+    multiple: float  # Median over the rounds of that time over the matrix product in the same round
+    share: float  # Of the peak: the model's GFLOP in that time, over those of the matrix product
 
 
 @dataclass(frozen=True)
@@ -67,8 +66,7 @@ class Timing:
     size: int  # Pixels a side
     rounds: int
     models: tuple[ModelFacts, ...]
-    # By threads, then library: the matrix product through TensorFlow and through NumPy
-    products: Mapping[int, Mapping[str, Spread]]
+    products: Mapping[int, Spread]  # By threads: the matrix product, through TensorFlow
     times: tuple[FormTime, ...]
     missing: Mapping[str, str]  # Why a form was not measured
 
@@ -83,17 +81,15 @@ class Timing:
     @property
     def setting(self) -> str:
         """What the times are to be read with: how they were taken, the machine's yardstick, the models' sizes."""
-        side = f"{PRODUCT_SIDE} x {PRODUCT_SIDE} product"
         heads = {"model.onnx": "ONNX", "model.tflite": "LiteRT", "int8.tflite": "LiteRT int8"}
         products = [
-            {"threads": threads, **{f"{side}, {library}, s": spread.text() for library, spread in products.items()},
-             "peak, GFLOP/s": f"{peak_gflops(products):.0f}"}
-            for threads, products in self.products.items()
+            {"threads": threads, f"{PRODUCT_SIDE} x {PRODUCT_SIDE} product, s": product.text(),
+             "peak, GFLOP/s": f"{peak_gflops(product):.0f}"}
+            for threads, product in self.products.items()
         ]  # fmt: skip
         sizes = [
             {"model": model.model, "parameters": f"{model.parameters:,}", "GFLOP": f"{model.gflop:.2f}",
              "weights, MB": f"{model.bytes / 1e6:.2f}",
-             "with optimiser, MB": f"{model.bytes_with_optimiser / 1e6:.2f}",
              **{f"{heads[name]}, MB": f"{size / 1e6:.2f}" for name, size in model.exported_bytes.items()}}
             for model in self.models
         ]  # fmt: skip
@@ -117,6 +113,6 @@ class Timing:
         ]  # fmt: skip
 
 
-def peak_gflops(products: Mapping[str, Spread]) -> float:
-    """What the machine reaches: operations a second of the faster product, in units of 10^9."""
-    return PRODUCT_GFLOP / min(spread.median for spread in products.values())
+def peak_gflops(product: Spread) -> float:
+    """What the machine reaches: operations a second of the matrix product, in units of 10^9."""
+    return PRODUCT_GFLOP / product.median

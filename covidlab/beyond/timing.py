@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from covidlab._tensorflow import keras, tf
-from covidlab.beyond.export import FORMATS, Runner, export_model, install, missing_packages, open_exported
+from covidlab.beyond.export import FORMATS, Runner, export_model, missing_packages, open_exported
 from covidlab.beyond.times import PRODUCT_SIDE, FormTime, ModelFacts, Spread, Timing, peak_gflops
 from covidlab.errors import CovidlabError
 from covidlab.models import MODELS
@@ -94,8 +94,8 @@ def time_models(
     `forms` are names in `known`.
     """
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    absent = {form: missing_packages(*known[form].needs) for form in forms}
-    missing = {form: f"not installed: {install(packages)}" for form, packages in absent.items() if packages}
+    absent = {form: " ".join(missing_packages(*known[form].needs)) for form in forms}
+    missing = {form: f"not installed: pip install {packages}" for form, packages in absent.items() if packages}
     measured = {form: known[form] for form in forms if form not in missing}
     # Models to make, then a process a number of threads: rough, but it moves.
     total, facts, times, products = len(models) + len(threads) * rounds, {}, [], {}
@@ -110,11 +110,11 @@ def time_models(
                 found.append(seconds)
                 progress(done, total, f"{number} threads")
             by_key = {key: np.array([seconds[key] for seconds in found]) for key in found[0]}
-            unit = by_key["TensorFlow"]
-            products[number] = {library: Spread.of(by_key[library]) for library in ("TensorFlow", "NumPy")}
+            unit = by_key.pop("product")
+            products[number] = Spread.of(unit)
             peak = peak_gflops(products[number])
-            for name, form in cold:
-                fact, taken = facts[name], by_key[name, form]
+            for (name, form), taken in by_key.items():
+                fact = facts[name]
                 multiple, share = float(np.median(taken / unit)), float(fact.gflop / np.median(taken) / peak)
                 times.append(FormTime(fact.model, form, number, cold[name, form], Spread.of(taken), multiple, share))
     times.sort(key=lambda row: [fact.model for fact in facts.values()].index(row.model))
@@ -127,20 +127,15 @@ def _prepare(folder: Path, name: str, options: Mapping, size: int, forms: Mappin
     """Make a model with fresh weights, and its files; what is true of it anywhere."""
     folder.mkdir()
     model = MODELS[name](**options)
-    weights, full = folder / "plain.weights.h5", folder / "full.weights.h5"
+    weights = folder / "plain.weights.h5"
     save_weights(weights, model, WeightsInfo(name, size, 0.5, "nothing", options))
-    # Of a compiled model: what a plain `save_weights` of a trained model leaves on disk.
-    model.compile(keras.optimizers.Adam())
-    model.optimizer.build(model.trainable_variables)
-    model.save_weights(full)
     noise = np.random.default_rng(0).random((2, size, size, 1), dtype=np.float32)
     sizes = {
         file: export_model(model, folder / file, noise, int8=file.startswith("int8")).bytes
         for file in dict.fromkeys(form.file for form in forms.values() if form.file)
     }
     label = f"{name}, width {options['width']:g}" if "width" in options else name
-    gflop = gflop_per_slice(model, size)
-    return ModelFacts(label, model.count_params(), gflop, weights.stat().st_size, full.stat().st_size, sizes)
+    return ModelFacts(label, model.count_params(), gflop_per_slice(model, size), weights.stat().st_size, sizes)
 
 
 def _from_own_process(threads: int, rounds: int, *job) -> Iterator[dict]:
@@ -148,15 +143,7 @@ def _from_own_process(threads: int, rounds: int, *job) -> Iterator[dict]:
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_measure, args=(sender, threads, rounds, *job), daemon=True)
-    # NumPy's matrix product has threads of its own, which only its environment sets.
-    limits = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-    kept = dict(os.environ)
-    os.environ.update(dict.fromkeys(limits, str(threads)))
-    try:
-        process.start()
-    finally:
-        os.environ.clear()
-        os.environ.update(kept)
+    process.start()
     sender.close()  # ours; so a process that dies ends the wait
     try:
         for _ in range(1 + rounds):
@@ -177,18 +164,19 @@ def _measure(
 ) -> None:  # fmt: skip
     """What the process of one number of threads does.
 
-    Sends the cold times by (model, form); then, a round at a time, these times, and the products' by library.
+    Sends the cold times by (model, form); then, a round at a time, these times, and that of the "product".
     """
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     tf.config.set_visible_devices([], "GPU")
     random = np.random.default_rng(0)
     slice_ = random.random((1, size, size, 1), dtype=np.float32)
-    matrix = random.random((product_side, product_side), dtype=np.float32)
-    tensor = tf.constant(matrix)
-    products = {"TensorFlow": lambda: tf.linalg.matmul(tensor, tensor).numpy(), "NumPy": lambda: matrix @ matrix}
-    for product in products.values():
-        product()
+    matrix = tf.constant(random.random((product_side, product_side), dtype=np.float32))
+
+    def product() -> None:
+        tf.linalg.matmul(matrix, matrix).numpy()
+
+    product()
     calls, cold = {}, {}
     for name, (form, how) in itertools.product(models, forms.items()):
         subject = folder / name / (how.file or "plain.weights.h5")
@@ -201,7 +189,7 @@ def _measure(
     sender.send(cold)
     order = list(calls)
     for round_ in range(rounds):
-        seconds = {library: _timed(product) for library, product in products.items()}
+        seconds = {"product": _timed(product)}
         # Each round starts with another form, so that none always follows the same neighbour.
         first = round_ % len(order)
         for key in order[first:] + order[:first]:

@@ -59,8 +59,6 @@ class Reach:
     """What one place of a layer's output sees."""
 
     layer: str
-    kernel: int  # Pixels a side of the layer's own window, and how far it moves; both on the map that the layer takes
-    step: int
     field: int  # Pixels a side of the slice that can change one place of its output: the receptive field
     stride: int  # Pixels of the slice between one place and the next
 
@@ -83,29 +81,30 @@ def reach_after(windows: Sequence[tuple[int, int]]) -> tuple[int, int]:
 
 
 def reaches(model: keras.Model, last: str) -> tuple[Reach, ...]:
-    """The reach of each convolution and pooling of a functional model, on the way from the slice to the layer `last`.
+    """The reach of each convolution and pooling of a functional model, on the way from the slice to the one named last.
 
-    `ValueError` if the model has no such layer, or two ways lead to it, or one that grows.
+    `ValueError` if the model has none of that name, or two ways lead to it, or one that grows.
 
     >>> from covidlab.models.cnn import patch_cnn
     >>> reaches(patch_cnn(), "probability")[-1].field
     11
     """
-    maker = {id(operation.output): operation for operation in model.operations}
-    way, layer = [], model.get_layer(last)
-    while not isinstance(layer, layers.InputLayer):
-        if isinstance(layer.input, list):
-            raise ValueError(f"several ways lead to {layer.name}; end before it")
-        way.insert(0, layer)
-        layer = maker[id(layer.input)]
+    stages = {stage.name: stage for stage in stages_of(model)}
+    if last not in stages:
+        raise ValueError(f"no convolution or pooling {last}")
+    way = [stages[last]]
+    while way[0].inputs:
+        if len(way[0].inputs) > 1:
+            raise ValueError(f"several ways lead to {way[0].name}; end before it")
+        way.insert(0, stages[way[0].inputs[0]])
     found, windows = [], []
-    for layer in way:
-        if isinstance(layer, layers.Conv2DTranspose):
-            raise ValueError(f"{layer.name} makes its map larger; end before it")
-        if isinstance(layer, layers.Conv2D | layers.MaxPooling2D):
-            kernel = layer.kernel_size if isinstance(layer, layers.Conv2D) else layer.pool_size
-            windows.append((kernel[0], layer.strides[0]))
-            found.append(Reach(layer.name, *windows[-1], *reach_after(windows)))
+    for stage in way:
+        layer = model.get_layer(stage.name)
+        if stage.kind == "transposed convolution":
+            raise ValueError(f"{stage.name} makes its map larger; end before it")
+        kernel = layer.kernel_size if stage.kind == "convolution" else layer.pool_size
+        windows.append((kernel[0], layer.strides[0]))
+        found.append(Reach(stage.name, *reach_after(windows)))
     return tuple(found)
 
 

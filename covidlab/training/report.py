@@ -21,21 +21,11 @@ NEARLY_EMPTY = 2
 def judge_weights(segmenter: Segmenter, cache: SliceCache) -> tuple[SliceTable, SliceTable]:
     """What weights get right and wrong on every slice of a cohort, such as one that their training never saw: the
     network alone, slice by slice, and what is left of it inside the lungs of each scan, as `covidlab predict` marks."""
-    marked = mark_slices(segmenter, cache)
-    near = np.empty_like(marked)
-    for case in np.unique(cache.cases):
-        rows = cache.case(case)
-        near[rows] = lung_mask(cache.images[rows]).near
-    return count_marked(cache, marked), count_marked(cache, marked & near)
-
-
-def mark_slices(segmenter: Segmenter, cache: SliceCache) -> np.ndarray:
-    """What is marked on every slice, bool (slices, size, size), case after case."""
-    marked = np.empty(cache.images.shape, bool)
+    marked, near = np.empty((2, *cache.images.shape), bool)
     for case in track(list(dict.fromkeys(cache.cases.tolist())), "predicting"):
         rows = cache.case(case)
-        marked[rows] = segmenter.mask(cache.images[rows])
-    return marked
+        marked[rows], near[rows] = segmenter.mask(cache.images[rows]), lung_mask(cache.images[rows]).near
+    return count_marked(cache, marked), count_marked(cache, marked & near)
 
 
 def count_marked(cache: SliceCache, marked: np.ndarray) -> SliceTable:

@@ -83,12 +83,12 @@ def test_a_target_that_cannot_be_is_refused_and_a_missing_package_named_with_wha
         export.check_target(tmp_path / "m.tflite", int8=False)
 
 
-def test_calibration_takes_slices_with_and_without_lesion_in_turns(cache):
+def test_calibration_takes_slices_with_and_without_lesion(cache):
     slices = export.calibration_slices(cache)  # of 24 with lesion and 12 without, 16 and all 12
     assert slices.shape == (28, cache.size, cache.size, 1) and slices.dtype == np.float32 and slices.max() <= 1
     known = {image.tobytes(): positive for image, positive in zip(cache.images, cache.positive)}
     found = [known[np.rint(slice_ * 255).astype(np.uint8).tobytes()] for slice_ in slices]
-    assert found == [True, False] * 12 + [True] * 4
+    assert found == [True] * 16 + [False] * 12
 
 
 def test_balanced_skips_leave_the_function_and_narrow_the_gap_between_the_joined_maps():

@@ -44,11 +44,10 @@ def test_all_threads_are_the_processors_of_this_process_and_none_is_measured_twi
 
 
 def by_hand():
-    products = {"TensorFlow": Spread(0.5, 0.5, 0.6), "NumPy": Spread(0.4, 0.4, 0.4)}
     return Timing(
         "a machine", "tensorflow 2", 0.1, 630, 10,
-        (ModelFacts("nano_unet", 121_089, 1.81, 580_000, 1_570_000, {"model.onnx": 490_000}),),
-        {2: products},
+        (ModelFacts("nano_unet", 121_089, 1.81, 580_000, {"model.onnx": 490_000}),),
+        {2: Spread(0.4, 0.4, 0.5)},
         (FormTime("nano_unet", "compiled call", 2, 0.25, Spread(0.009, 0.01, 0.0115), 0.02, 0.527),),
         {"LiteRT": "not installed: pip install ai-edge-litert"},
     )  # fmt: skip
@@ -56,11 +55,11 @@ def by_hand():
 
 def test_the_tables_hold_what_was_measured_and_name_what_was_not():
     assert Spread.of([5, 1, 3, 2, 4]) == Spread(2, 3, 4)
-    assert peak_gflops(by_hand().products[2]) == pytest.approx(2 * 4096**3 / 0.4e9), "of the faster product"
+    assert peak_gflops(by_hand().products[2]) == pytest.approx(2 * 4096**3 / 0.4e9)
     lines = [*by_hand().setting.splitlines(), *markdown(by_hand().time_rows()).splitlines()]
-    assert "| 2 | 0.500 (0.500-0.600) | 0.400 (0.400-0.400) | 344 |" in lines
+    assert "| 2 | 0.400 (0.400-0.500) | 344 |" in lines
     assert "| nano_unet | compiled call | 2 | 0.25 | 10.0 (9.0-11.5) | 0.020 | 53% |" in lines
-    assert "| nano_unet | 121,089 | 1.81 | 0.58 | 1.57 | 0.49 |" in lines
+    assert "| nano_unet | 121,089 | 1.81 | 0.58 | 0.49 |" in lines
     assert "Not measured: LiteRT (not installed: pip install ai-edge-litert)." in lines
     tables = [line for line in lines if line.startswith("|")]
     for start in (0, 3, 6):
@@ -70,14 +69,13 @@ def test_the_tables_hold_what_was_measured_and_name_what_was_not():
 def test_models_are_timed_in_a_process_of_their_own_in_the_wanted_forms_that_are_installed(monkeypatch):
     monkeypatch.setattr(timing, "missing_packages", lambda *imports: list(imports))
     monkeypatch.setattr(timing, "PRODUCT_SIDE", 64)
-    before = dict(os.environ)
     forms = ("compiled call", "LiteRT")
     found = timing.time_models({"nano_unet": {"widths": (2, 3)}}, 20, [1], 2, forms)
     assert [(row.model, row.form, row.threads) for row in found.times] == [("nano_unet", "compiled call", 1)]
     assert found.missing == {"LiteRT": "not installed: pip install ai_edge_litert"}
     assert all(0 < row.seconds.low <= row.seconds.median <= row.seconds.high for row in found.times)
-    assert 0 < found.models[0].bytes < found.models[0].bytes_with_optimiser and not found.models[0].exported_bytes
-    assert set(found.bars(1)["nano_unet"]) == {"compiled call"} and dict(os.environ) == before
+    assert found.models[0].bytes > 0 and not found.models[0].exported_bytes
+    assert set(found.bars(1)["nano_unet"]) == {"compiled call"}
 
 
 def test_multiples_and_shares_follow_from_each_rounds_own_product(monkeypatch):
@@ -85,8 +83,8 @@ def test_multiples_and_shares_follow_from_each_rounds_own_product(monkeypatch):
 
     def measured(*job):
         yield {key: 1.5}
-        yield {"TensorFlow": 1.0, "NumPy": 2.0, key: 0.5}
-        yield {"TensorFlow": 3.0, "NumPy": 2.0, key: 0.3}
+        yield {"product": 1.0, key: 0.5}
+        yield {"product": 3.0, key: 0.3}
 
     monkeypatch.setattr(timing, "_from_own_process", measured)  # the test above has the real one
     found = timing.time_models({"light_unet": {"widths": (2, 3)}}, 16, [1, 2], 2, ("compiled call",))

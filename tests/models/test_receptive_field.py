@@ -20,12 +20,12 @@ def test_vgg16_as_it_is_known():
     way = {reach.layer: reach for reach in reaches(fcn8s(width=1 / 64), "score_fc7")}
     assert [way[f"pool{k}"].field for k in range(1, 6)] == [6, 16, 44, 100, 212]
     assert [way[f"pool{k}"].stride for k in range(1, 6)] == [2, 4, 8, 16, 32]
-    assert way["fc6"] == Reach("fc6", 7, 1, 404, 32)
+    assert way["fc6"] == Reach("fc6", 404, 32)
     assert way["score_fc7"].field == 404
 
 
 def test_the_patch_network_sees_its_window_and_no_more():
-    assert reaches(patch_cnn(), "probability")[-1] == Reach("probability", 1, 1, 11, 1)
+    assert reaches(patch_cnn(), "probability")[-1] == Reach("probability", 11, 1)
 
 
 def test_the_field_is_what_can_change_one_place():

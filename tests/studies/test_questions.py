@@ -34,11 +34,12 @@ def test_a_study_runs_each_variant_on_each_seed_in_a_folder_of_its_own(monkeypat
 
     monkeypatch.setattr(questions, "run_experiment", run)
     variants = {"two": {}, "one more": {"options": {"widths": (3, 4, 5)}}}
-    rows = run_variants(variants, BASE, None, tmp_path, [0, 1])
-    assert [(row.variant, row.seed) for row in rows] == [("two", 0), ("two", 1), ("one more", 0), ("one more", 1)]
-    assert [row.run.folder.name for row in rows] == ["two", "two", "one-more", "one-more"]
-    assert [row.run.config.seed for row in rows] == [0, 1, 0, 1]
-    table = study_table(rows)
+    found = run_variants(variants, BASE, None, tmp_path, [0, 1])
+    assert list(found) == ["two", "one more"]
+    runs = [run for some in found.values() for run in some]
+    assert [run.folder.name for run in runs] == ["two", "two", "one-more", "one-more"]
+    assert [run.config.seed for run in runs] == [0, 1, 0, 1]
+    table = study_table(found)
     assert [(line["variant"], line["part"]) for line in table] == [
         (variant, part) for variant in variants for part in PARTS
     ]
