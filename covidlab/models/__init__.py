@@ -8,6 +8,6 @@ from covidlab.models.fcn8s import Bilinear, carry_weights, fcn8s, layer_weights
 from covidlab.models.patch_cnn import classifier_in, patch_cnn
 from covidlab.models.segment import predict_file
 from covidlab.models.segmenter import Segmenter, open_segmenter, predict_slices
-from covidlab.models.stages import gflop_per_slice, reach_after, reaches
+from covidlab.models.stages import gflop_per_slice, reaches, stages_of
 from covidlab.models.unet import light_unet, nano_unet
 from covidlab.models.weights_file import MODELS, WeightsInfo, save_weights
