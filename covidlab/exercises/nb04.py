@@ -8,7 +8,7 @@ from covidlab.exercises.checking import Function, Number
 
 
 def _field(windows):
-    # As `models.reach_after` does; that module brings TensorFlow, which takes seconds.
+    # As `models.stages.reach_after` does; that module brings TensorFlow, which takes seconds.
     field = 1
     for kernel, stride in reversed(windows):
         field = (field - 1) * stride + kernel

@@ -12,7 +12,7 @@ _HOME = {
     "classifier_in": "cnn", "patch_cnn": "cnn", "light_unet": "unet", "nano_unet": "unet",
     "MODELS": "networks", "save_weights": "networks", "WeightsInfo": "weights_file",
     "Segmenter": "segmenter", "open_segmenter": "segmenter", "predict_slices": "segmenter", "predict_file": "segment",
-    "gflop_per_slice": "stages", "reach_after": "stages", "reaches": "stages",
+    "gflop_per_slice": "stages", "reaches": "stages", "stages_of": "stages",
 }  # fmt: skip
 __all__ = list(_HOME)
 

@@ -2,7 +2,7 @@
 
 from covidlab.plots.data import detail_figure, planes_figure, split_figure
 from covidlab.plots.network import topology_figure
-from covidlab.plots.scores import compare_scores_figure, history_figure, precision_recall_figure, scores_figure
+from covidlab.plots.scores import history_figure, precision_recall_figure, scores_figure
 from covidlab.plots.slices import (
     draw_slice,
     models_figure,
