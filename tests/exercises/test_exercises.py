@@ -60,7 +60,6 @@ SAID = [
     ("fourth_layer", 2593 * 63, "kernel pixels times maps in"),
     ("bottleneck_field", 8, "layer by layer"),
     ("bottleneck_weights", 9 * 256, "multiply"),
-    ("empty_mask_accuracy", 0.9903, "all slices"),
     ("convolution_gflop", 0.118, "multiply"),
     ("prior_shift", lambda *g: exercises.check_prior_shift.right(*g).round(3), "Right"),
     ("prior_shift", lambda p, used, trained: p**2, "in slices with a fraction of"),
