@@ -12,7 +12,6 @@ from covidlab.exercises.nb03 import check_fourth_layer, check_prior_shift
 from covidlab.exercises.nb04 import check_bottleneck_field, check_receptive_field, check_stamp
 from covidlab.exercises.nb05 import check_area_of_scores, check_bottleneck_weights, check_f1
 from covidlab.exercises.nb06 import (
-    check_empty_mask_accuracy,
     check_recalibrated,
     check_soft_dice,
     check_threshold_for_recall,

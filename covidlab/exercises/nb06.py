@@ -1,28 +1,10 @@
-"""The exercises of notebook 06: accuracy, luck, soft Dice, mixtures, thresholds."""
+"""The exercises of notebook 06: luck, soft Dice, mixtures, thresholds."""
 
 import numpy as np
 
 from covidlab.evaluation.counts import Counts
 from covidlab.exercises.checking import Function, Number
 from covidlab.exercises.nb03 import odds, shifted
-
-check_empty_mask_accuracy = Number(
-    asked="The accuracy, a share, of an empty mask on a slice of which 20 % is lesion.",
-    right=0.8,
-    tolerance=0.002,  # the accuracy over all slices may be rounded, and stays apart from 0.999
-    praise="four pixels in five are healthy, and it calls all of them so.",
-    otherwise="which pixels does an empty mask get right, and what share of the slice are they?",
-    mistakes={
-        "that is the share of pixels it gets wrong.": 0.2,
-        "that is the share of pixels it gets wrong, and in percent.": 20,
-        "that is in percent. Give a share between 0 and 1.": 80,
-        "that is its recall. Accuracy counts the healthy pixels too.": 0,
-        "that is the slice with the smallest lesion, 0.1 %. The question is about the largest.": 0.999,
-        "that is the accuracy over all slices of the notebook. The question is about a very full one.": 0.99,
-        "an empty mask does not guess: it calls every pixel healthy.": 0.5,
-        "that would be a slice without lesion.": 1,
-    },
-)
 
 _random = np.random.default_rng(6)
 # Two slices with very different amounts of lesion, so that pooling shows.

@@ -52,7 +52,6 @@ SAID = [
     ("haze_window", ("-500", "700"), "plain number"),
     ("haze_window", (-500, ...), "Not yet"),
     ("fourth_layer", (165, 952), "plain number"),
-    ("empty_mask_accuracy", 0.9903, "all slices"),
     ("prior_shift", lambda *g: exercises.check_prior_shift.right(*g).round(3), "Right"),
     ("prior_shift", lambda p, used, trained: p**2, "in slices with a fraction of"),
     ("prior_shift", lambda p, used, trained: 1.0 if p == 1 else p, "take one number"),
