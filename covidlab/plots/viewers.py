@@ -5,6 +5,7 @@ show them; every control takes the keyboard. A lesson must not depend on a viewe
 picture with its alt text, which is there without a kernel.
 """
 
+import base64
 import html
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +38,14 @@ COLOURS = "green: found, pink: missed, yellow: marked falsely"
 LABEL_STYLE = {"description_width": "150px"}
 SLIDER_LAYOUT = {"width": "480px"}
 
+# Where a viewer is alive, its still picture and the caption, the two outputs before it, would show the same twice. The
+# rule travels with the widget, which no file keeps, and hits JupyterLab and Notebook 7 alone: elsewhere both are seen.
+ALIVE = "covidlab-viewer"
+HIDE_THE_STILL = "".join(
+    f"<style>.jp-OutputArea-child:has({after} .jp-OutputArea-child .{ALIVE}) {{ display: none }}</style>"
+    for after in ("+", "+ .jp-OutputArea-child +")
+)
+
 # Even steps of the logit: a trained network's probabilities crowd at both ends.
 THRESHOLDS = expit(np.arange(-4, 8.01, 0.25))
 
@@ -51,12 +60,11 @@ class Viewer:
     # Not ipywidgets.interactive_output: nbval takes what is drawn in it for outputs of the cell, which are not stored.
     def __init__(self, name: str, draw: Callable[..., tuple[Figure, str]], controls: Mapping[str, Any]):
         self.name, self.draw, self.controls = name, draw, controls
-        # No value yet: the text form of a widget would otherwise hold bytes that differ from version to version.
-        # At its own size: stretched over a wide page, it would push the words out of sight.
-        natural = ipywidgets.Layout(align_self="flex-start", max_width="100%")
-        self.picture = ipywidgets.Image(format="png", layout=natural)
         self.readout = ipywidgets.HTML()
-        self.box = ipywidgets.VBox([ipywidgets.VBox(list(controls.values())), self.readout, self.picture])
+        self.picture = ipywidgets.HTML()  # not ipywidgets.Image, which knows no alt text
+        hider = ipywidgets.HTML(HIDE_THE_STILL, layout=ipywidgets.Layout(display="none"))
+        self.box = ipywidgets.VBox([ipywidgets.VBox(list(controls.values())), self.readout, self.picture, hider])
+        self.box.add_class(ALIVE)
         for control in controls.values():
             control.observe(self._follow, names="value")
 
@@ -75,7 +83,9 @@ class Viewer:
         except Exception as error:
             self.readout.value = f"<b>This viewer failed:</b> {html.escape(f'{type(error).__name__}: {error}')}"
             raise
-        self.picture.value, self.readout.value = png.getvalue(), html.escape(words)
+        words, data = html.escape(words), base64.b64encode(png.getvalue()).decode()
+        self.picture.value = f'<img alt="{words}" decoding="sync" src="data:image/png;base64,{data}">'
+        self.readout.value = words
 
     def show(self, alt: str) -> None:
         """Put the viewer into a notebook, under a still picture of how it starts, with `alt` as text and caption.
