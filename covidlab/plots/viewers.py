@@ -38,13 +38,12 @@ COLOURS = "green: found, pink: missed, yellow: marked falsely"
 LABEL_STYLE = {"description_width": "150px"}
 SLIDER_LAYOUT = {"width": "480px"}
 
-# Where a viewer is alive, its still picture and the caption, the two outputs before it, would show the same twice. The
-# rule travels with the widget, which no file keeps, and hits JupyterLab and Notebook 7 alone: elsewhere both are seen.
+# Where a viewer is alive, its still picture and the caption (the two outputs before it) would show the same twice. This
+# rule comes with the widget, which no file keeps, and knows JupyterLab and Notebook 7; elsewhere both are seen.
 ALIVE = "covidlab-viewer"
-HIDE_THE_STILL = "".join(
-    f"<style>.jp-OutputArea-child:has({after} .jp-OutputArea-child .{ALIVE}) {{ display: none }}</style>"
-    for after in ("+", "+ .jp-OutputArea-child +")
-)
+HIDE_THE_STILL = (
+    "<style>.jp-OutputArea-child:has(+ * .{0}), .jp-OutputArea-child:has(+ * + * .{0}) {{display: none}}</style>"
+).format(ALIVE)
 
 # Even steps of the logit: a trained network's probabilities crowd at both ends.
 THRESHOLDS = expit(np.arange(-4, 8.01, 0.25))
@@ -62,8 +61,7 @@ class Viewer:
         self.name, self.draw, self.controls = name, draw, controls
         self.readout = ipywidgets.HTML()
         self.picture = ipywidgets.HTML()  # not ipywidgets.Image, which knows no alt text
-        hider = ipywidgets.HTML(HIDE_THE_STILL, layout=ipywidgets.Layout(display="none"))
-        self.box = ipywidgets.VBox([ipywidgets.VBox(list(controls.values())), self.readout, self.picture, hider])
+        self.box = ipywidgets.VBox([ipywidgets.VBox(list(controls.values())), self.readout, self.picture])
         self.box.add_class(ALIVE)
         for control in controls.values():
             control.observe(self._follow, names="value")
@@ -84,11 +82,15 @@ class Viewer:
             self.readout.value = f"<b>This viewer failed:</b> {html.escape(f'{type(error).__name__}: {error}')}"
             raise
         words, data = html.escape(words), base64.b64encode(png.getvalue()).decode()
-        self.picture.value = f'<img alt="{words}" decoding="sync" src="data:image/png;base64,{data}">'
+        # As wide as the page at most, and drawn at once: a slice that vanishes between two steps of a slider flickers.
+        look = 'decoding="sync" style="max-width: 100%"'
+        self.picture.value = f'{HIDE_THE_STILL}<img alt="{words}" {look} src="data:image/png;base64,{data}">'
         self.readout.value = words
 
     def show(self, alt: str) -> None:
-        """Put the viewer into a notebook, under a still picture of how it starts, with `alt` as text and caption.
+        """Put the viewer into a notebook, after a still picture of how it starts, with `alt` as text and caption.
+
+        The still is for readers without a kernel; the live viewer hides it.
 
         Every control is moved to both its ends and back, so that a fault there fails the cell now.
         """
