@@ -41,9 +41,8 @@ SLIDER_LAYOUT = {"width": "480px"}
 # Where a viewer is alive, its still picture and the caption (the two outputs before it) would show the same twice. This
 # rule comes with the widget, which no file keeps, and knows JupyterLab and Notebook 7; elsewhere both are seen.
 ALIVE = "covidlab-viewer"
-HIDE_THE_STILL = (
-    "<style>.jp-OutputArea-child:has(+ * .{0}), .jp-OutputArea-child:has(+ * + * .{0}) {{display: none}}</style>"
-).format(ALIVE)
+_BEFORE_IT = f".jp-OutputArea-child:has(+ * .{ALIVE}), .jp-OutputArea-child:has(+ * + * .{ALIVE})"
+HIDE_THE_STILL = f"<style>{_BEFORE_IT} {{display: none}}</style>"
 
 # Even steps of the logit: a trained network's probabilities crowd at both ends.
 THRESHOLDS = expit(np.arange(-4, 8.01, 0.25))
@@ -88,9 +87,9 @@ class Viewer:
         self.readout.value = words
 
     def show(self, alt: str) -> None:
-        """Put the viewer into a notebook, after a still picture of how it starts, with `alt` as text and caption.
+        """Put the viewer into a notebook, and before it, for readers without a kernel, a still picture of its start.
 
-        The still is for readers without a kernel; the live viewer hides it.
+        `alt` is the still picture's text and caption.
 
         Every control is moved to both its ends and back, so that a fault there fails the cell now.
         """
