@@ -1,4 +1,4 @@
-"""`make html`: a page holds the words of each picture and keeps folded what is; nbconvert's own template does neither."""
+"""`make html`: a page has the words of each picture and keeps folded what is, unlike nbconvert's own template."""
 
 from pathlib import Path
 
