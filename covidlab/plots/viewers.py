@@ -196,7 +196,7 @@ def threshold_viewer(
         right.set_xticks(ticks, map(str, ticks))
         right.set_xticks((), minor=True)
         right.set_title(f"scores, {scope}", fontsize=9)
-        right.legend(frameon=False, fontsize=7, loc="upper center", bbox_to_anchor=(0.45, -0.33), ncols=3)
+        right.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.45, -0.33), ncols=3)
         right.set_position([0.56, 0.36, 0.41, 0.52])  # curves fill it: the legend lies below
         marked = f"{title}, threshold {threshold:.4g}: {np.count_nonzero(found)} pixels marked here"
         return figure, f"{marked}; {scope}: {_scores(counts[step])}; {COLOURS}; {WINDOW_SENTENCE}."
@@ -258,15 +258,18 @@ def _check_shapes(arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def _panels(number: int, box: Box) -> tuple[Figure, Sequence[Axes]]:
-    """Panels for a part of a slice, at fixed places: a layout engine would take longer than the drawing."""
+    """Panels for a part of a slice, four as 2 x 2. Their places are fixed: a layout engine would take longer."""
     height, width = (at.stop - at.start for at in box)
-    side = min(5.0, PAGE / number)  # inches
+    columns = number if number < 4 else 2
+    rows = -(-number // columns)
+    side = min(5.0, PAGE / columns)  # inches
     title = 0.3
     tall = side * height / width + title
-    figure = Figure(figsize=(side * number, tall))
-    edge = 0.02 / number
-    places = [(k / number + edge / 2, 0.005, 1 / number - edge, 1 - title / tall) for k in range(number)]
-    return figure, [figure.add_axes(place) for place in places]
+    figure = Figure(figsize=(side * columns, tall * rows))
+    edge = 0.02 / columns
+    panel = 1 / columns - edge, (1 - title / tall) / rows
+    corners = [(k % columns / columns + edge / 2, 1.005 - (k // columns + 1) / rows) for k in range(number)]
+    return figure, [figure.add_axes((*corner, *panel)) for corner in corners]
 
 
 def _ends(control) -> tuple:
