@@ -44,6 +44,7 @@ Both set up .venv first, so there is nothing to run before them; only the first 
   make setup       only the set-up: .venv from requirements.lock, each file checked against its hash
   make reproduce   train, score and print the paper's table
   make notebooks   run every notebook again, in order, and store what it shows (when you changed one)
+  make html        every notebook as a web page, in html/, with the figures' alt text
   make student     copies of the notebooks without solutions and outputs, in student/ (for teachers)
   make address     REPO=owner/name: write the repository's address into every badge and link
   make lock        resolve requirements.lock again (when you changed pyproject.toml)
@@ -79,7 +80,7 @@ On Debian or Ubuntu: apt install python3-venv (or python3-pip), then run make ag
 endef
 export NO_VENV
 
-.PHONY: help setup lab test test-colab test-processors notebooks course-table reproduce student address lock clean FORCE
+.PHONY: help setup lab test test-colab test-processors notebooks html course-table reproduce student address lock clean FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -160,6 +161,11 @@ notebooks: setup
 
 reproduce: setup
 	$(PY) -m studies reproduce $(REPRODUCE_FLAGS)
+
+# Plain nbconvert drops alt text.
+html: setup
+	$(PY) -m nbconvert --to html --template covidlab --TemplateExporter.extra_template_basedirs=tools/templates \
+		--output-dir html $(NOTEBOOKS)
 
 course-table: setup
 	$(ON_PHANTOM) $(PY) -m tools.course_table --measure $(TABLE_FLAGS)

@@ -147,6 +147,15 @@ def pictures_without_words(notebook: NotebookNode) -> list[str]:
     return faults
 
 
+def pictures_not_shown(notebook: NotebookNode) -> list[str]:
+    """A figure that a cell draws and nobody sees, because the line that shows it was lost."""
+    return [
+        f"code cell {number} draws a figure and does not show it"
+        for number, cell in enumerate(code_cells(notebook), start=1)
+        if re.search(r"^figure\b.* = ", cell.source, re.MULTILINE) and ".show(" not in cell.source
+    ]
+
+
 def real_patients(notebook: NotebookNode) -> list[str]:
     """Stored outputs of anything but the phantom: runs on real data belong in a temporary copy."""
     faults, cohorts = [], []
@@ -236,6 +245,7 @@ GUARDS = (
     opt_outs,
     other_kernels,
     pictures_without_words,
+    pictures_not_shown,
     real_patients,
     long_outputs,
     machine_paths,

@@ -1,8 +1,10 @@
-"""Copies of the notebooks for students: no solutions, no outputs. For teachers: `make student`.
+"""Copies of the notebooks for students, in which nothing tells an answer unasked. For teachers: `make student`.
 
-A solution is a code cell with the tag `solution`. Its copy is a cell with one comment line, so that the notebook still
-runs from top to bottom. Folded hints stay; folded text solutions go, because everybody unfolds them, and so does the
-Colab badge, which opens the notebook with the solutions: put your own where your students find theirs.
+Solutions go, as cells (those with the tag `solution`) and as folded text; one cell is left to answer each exercise in.
+Outputs go. What the course says after a question is folded: it carries on the lesson, and stands one click away, as
+the answer itself does, which running the cell gives. So is the code of a figure that answers a question: its caption
+tells what is to be seen. Folded hints stay. The Colab badge goes, which opens the notebook with the solutions: put your
+own where your students find theirs.
 """
 
 import argparse
@@ -22,29 +24,67 @@ ANSWER = "# Your answer"
 
 BADGE = re.compile(r"\[!\[Open in Colab\][^\n]*\n*")
 
-FOLDED = re.compile(
+SOLUTION = re.compile(
     r"<details>\s*<summary>\s*(?:Solution|What it shows)\s*</summary>.*?</details>\s*", re.DOTALL | re.IGNORECASE
 )
 
+EXERCISE = re.compile(r"\*\*Exercise")
+
+# Where the reader is asked to say something before the next cell is run.
+QUESTION = re.compile(r"\*\*(?:Predict|Question|Exercise)")
+
+# Where an answer ends: a heading, the next question, anything folded already.
+END_OF_ANSWER = re.compile(r"^#{2,}\s|^<details>|^\*\*(?:Discuss|Summary)", re.MULTILINE)
+
+FOLD = "<details><summary>What to see there (for after you have guessed and looked)</summary>\n\n{}\n\n</details>\n\n"
+
 
 def student_copy(notebook: NotebookNode) -> NotebookNode:
-    """A copy without solutions and outputs; the notebook itself is left as it is.
-
-    It has as many cells, in the same order and with the same ids; text cells that held nothing but a folded solution
-    are empty.
-    """
+    """A copy that tells no answer unasked; the notebook itself is left as it is, and cells keep order and ids."""
     from nbstripout import strip_output
 
     student = copy.deepcopy(notebook)
+    kept, asked, answered, looked = [], False, True, False
     for cell in student.cells:
+        if cell.cell_type == "markdown":
+            text = BADGE.sub("", SOLUTION.sub("", cell.source)).strip()
+            if looked:
+                text, asked, looked = _fold_answer(text), False, False
+            asked = asked or bool(QUESTION.search(text))
+            answered = answered and not EXERCISE.search(text)
+            cell.source = text
+            if text:
+                kept.append(cell)
+            continue
         if TAG in cell.metadata.get("tags", ()):
-            cell.source = ANSWER
-            for folded in ("jupyter", "cellView"):  # in the course it is, by JupyterLab and by Colab
-                cell.metadata.pop(folded, None)
-            cell.metadata["tags"] = [tag for tag in cell.metadata["tags"] if tag != TAG]
-        elif cell.cell_type == "markdown":
-            cell.source = BADGE.sub("", FOLDED.sub("", cell.source)).rstrip()
+            if answered:
+                continue
+            _make_answer_cell(cell)
+        elif asked and ".show(" in cell.source:
+            cell.metadata["jupyter"] = {**cell.metadata.get("jupyter", {}), "source_hidden": True}
+        answered, looked = True, asked
+        kept.append(cell)
+    student.cells = kept
     return strip_output(student, keep_output=False, keep_count=False, keep_id=True)
+
+
+def _make_answer_cell(cell: NotebookNode) -> None:
+    """An empty cell where the solution was, open in JupyterLab and in Colab."""
+    cell.source = ANSWER
+    for folded in ("jupyter", "cellView"):
+        cell.metadata.pop(folded, None)
+    cell.metadata["tags"] = [tag for tag in cell.metadata["tags"] if tag != TAG]
+
+
+def _fold_answer(text: str) -> str:
+    """Text after a question: folded up to the next heading or question, whose whole paragraph stays open."""
+    end = END_OF_ANSWER.search(text)
+    answer = text[: end.start()] if end else text
+    if question := QUESTION.search(answer):
+        start = answer.rfind("\n\n", 0, question.start()) + 2
+        answer = answer[: start if start > 1 else question.start()]
+    rest = text[len(answer) :]
+    return (FOLD.format(answer.strip()) + rest).strip() if answer.strip() else text
 
 
 def write_student_copies(notebooks: list[Path], folder: Path) -> list[Path]:

@@ -5,6 +5,7 @@ show them; every control takes the keyboard. A lesson must not depend on a viewe
 picture with its alt text, which is there without a kernel.
 """
 
+import base64
 import html
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +38,12 @@ COLOURS = "green: found, pink: missed, yellow: marked falsely"
 LABEL_STYLE = {"description_width": "150px"}
 SLIDER_LAYOUT = {"width": "480px"}
 
+# Where a viewer is alive, its still picture and the caption (the two outputs before it) would show the same twice. This
+# rule comes with the widget, which no file keeps, and knows JupyterLab and Notebook 7; elsewhere both are seen.
+ALIVE = "covidlab-viewer"
+_BEFORE_IT = f".jp-OutputArea-child:has(+ * .{ALIVE}), .jp-OutputArea-child:has(+ * + * .{ALIVE})"
+HIDE_THE_STILL = f"<style>{_BEFORE_IT} {{display: none}}</style>"
+
 # Even steps of the logit: a trained network's probabilities crowd at both ends.
 THRESHOLDS = expit(np.arange(-4, 8.01, 0.25))
 
@@ -51,12 +58,10 @@ class Viewer:
     # Not ipywidgets.interactive_output: nbval takes what is drawn in it for outputs of the cell, which are not stored.
     def __init__(self, name: str, draw: Callable[..., tuple[Figure, str]], controls: Mapping[str, Any]):
         self.name, self.draw, self.controls = name, draw, controls
-        # No value yet: the text form of a widget would otherwise hold bytes that differ from version to version.
-        # At its own size: stretched over a wide page, it would push the words out of sight.
-        natural = ipywidgets.Layout(align_self="flex-start", max_width="100%")
-        self.picture = ipywidgets.Image(format="png", layout=natural)
         self.readout = ipywidgets.HTML()
+        self.picture = ipywidgets.HTML()  # not ipywidgets.Image, which knows no alt text
         self.box = ipywidgets.VBox([ipywidgets.VBox(list(controls.values())), self.readout, self.picture])
+        self.box.add_class(ALIVE)
         for control in controls.values():
             control.observe(self._follow, names="value")
 
@@ -75,10 +80,16 @@ class Viewer:
         except Exception as error:
             self.readout.value = f"<b>This viewer failed:</b> {html.escape(f'{type(error).__name__}: {error}')}"
             raise
-        self.picture.value, self.readout.value = png.getvalue(), html.escape(words)
+        words, data = html.escape(words), base64.b64encode(png.getvalue()).decode()
+        # As wide as the page at most, and drawn at once: a slice that vanishes between two steps of a slider flickers.
+        look = 'decoding="sync" style="max-width: 100%"'
+        self.picture.value = f'{HIDE_THE_STILL}<img alt="{words}" {look} src="data:image/png;base64,{data}">'
+        self.readout.value = words
 
     def show(self, alt: str) -> None:
-        """Put the viewer into a notebook, under a still picture of how it starts, with `alt` as text and caption.
+        """Put the viewer into a notebook, and before it, for readers without a kernel, a still picture of its start.
+
+        `alt` is the still picture's text and caption.
 
         Every control is moved to both its ends and back, so that a fault there fails the cell now.
         """
@@ -185,7 +196,7 @@ def threshold_viewer(
         right.set_xticks(ticks, map(str, ticks))
         right.set_xticks((), minor=True)
         right.set_title(f"scores, {scope}", fontsize=9)
-        right.legend(frameon=False, fontsize=7, loc="upper center", bbox_to_anchor=(0.45, -0.33), ncols=3)
+        right.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.45, -0.33), ncols=3)
         right.set_position([0.56, 0.36, 0.41, 0.52])  # curves fill it: the legend lies below
         marked = f"{title}, threshold {threshold:.4g}: {np.count_nonzero(found)} pixels marked here"
         return figure, f"{marked}; {scope}: {_scores(counts[step])}; {COLOURS}; {WINDOW_SENTENCE}."
@@ -247,15 +258,18 @@ def _check_shapes(arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def _panels(number: int, box: Box) -> tuple[Figure, Sequence[Axes]]:
-    """Panels for a part of a slice, at fixed places: a layout engine would take longer than the drawing."""
+    """Panels for a part of a slice, four as 2 x 2. Their places are fixed: a layout engine would take longer."""
     height, width = (at.stop - at.start for at in box)
-    side = min(5.0, PAGE / number)  # inches
+    columns = number if number < 4 else 2
+    rows = -(-number // columns)
+    side = min(5.0, PAGE / columns)  # inches
     title = 0.3
     tall = side * height / width + title
-    figure = Figure(figsize=(side * number, tall))
-    edge = 0.02 / number
-    places = [(k / number + edge / 2, 0.005, 1 / number - edge, 1 - title / tall) for k in range(number)]
-    return figure, [figure.add_axes(place) for place in places]
+    figure = Figure(figsize=(side * columns, tall * rows))
+    edge = 0.02 / columns
+    panel = 1 / columns - edge, (1 - title / tall) / rows
+    corners = [(k % columns / columns + edge / 2, 1.005 - (k // columns + 1) / rows) for k in range(number)]
+    return figure, [figure.add_axes((*corner, *panel)) for corner in corners]
 
 
 def _ends(control) -> tuple:

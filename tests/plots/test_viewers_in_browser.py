@@ -47,10 +47,10 @@ KERNEL_ANSWERS = """fetch('/api/sessions').then(answer => answer.json()).then(se
     && session.kernel.execution_state === 'idle'))"""
 ALL_RUN = """[...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]
     .every(prompt => /\\[\\d+\\]/.test(prompt.textContent))"""
-READOUT = "[...document.querySelectorAll('.jupyter-widgets.widget-html')].at(-1)?.innerText"
+READOUT = "document.querySelector('.jupyter-widgets.widget-html')?.innerText.trim()"
 # The dots themselves, because the address of a picture changes with every redraw.
 PICTURE = """(() => {
-    const image = document.querySelector('img.widget-image');
+    const image = document.querySelector('.jupyter-widgets img');
     if (!image || !image.complete || !image.naturalWidth) return null;
     const canvas = document.createElement('canvas');
     canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
@@ -112,7 +112,9 @@ def test_a_slider_moved_by_keyboard_changes_picture_and_number(run_all, tmp_path
     page = run_all("sound")
     assert "F1 1.00" in page.ask(READOUT)
     before = page.ask(PICTURE)
-    assert page.ask("document.querySelector('.jp-RenderedImage img').naturalWidth") > 100  # the still picture
+    still = "document.querySelector('.jp-RenderedImage img')"
+    assert page.ask(f"{still}.naturalWidth > 100 && {still}.getClientRects().length") == 0  # there, and hidden
+    assert page.ask("document.querySelector('.jupyter-widgets img').alt") == page.ask(READOUT)
     assert page.ask("document.querySelector('.noUi-handle').tabIndex") == 0  # Tab reaches it
     page.ask("document.querySelector('.noUi-handle').focus()")
     page.press("ArrowRight")

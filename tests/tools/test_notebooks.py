@@ -112,6 +112,7 @@ PLANTED = [
     ("pictures_without_words", "another caption", outputs(picture(), printed("A slice.\n"), number=2)),
     ("pictures_without_words", "html", outputs(new_output("display_data", data={"text/html": "<img src='x' alt=''>"}))),
     ("pictures_without_words", "prose", lambda notebook: notebook.cells[1].update(source="## 1\n\n![](x.png)")),
+    ("pictures_not_shown", "the last line lost", source("figure, axes = new_figure()\naxes.plot(x)")),
     ("real_patients", "a real case under a picture", outputs(
         picture(), printed(f"{ALT} radiopaedia_4_85506_1, z = 20\n"), number=2
     )),
@@ -144,6 +145,7 @@ HARMLESS = [
     # Alt text may stand beside the picture's kind, too.
     lambda notebook: cell(notebook, 2).outputs[0].update(metadata=nbformat.from_dict({"alt": ALT})),
     tags("nbval-ignore-output"),
+    source("figure = draw()\nplots.show(figure, alt=...)"),
     source("x = 1\n" * 25),
 ]
 

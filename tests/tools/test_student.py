@@ -1,6 +1,7 @@
 """Student copies: the solutions are gone, and what is left still runs from top to bottom."""
 
 import ast
+import copy
 from pathlib import Path
 
 import nbformat
@@ -13,7 +14,7 @@ from tools.student import ANSWER, main, student_copy, write_student_copies
 
 # Cells may hold what only IPython understands: `%pip`, `!git`.
 as_python = TransformerManager().transform_cell
-EXERCISE = """**1.** Add.
+EXERCISE = """**Exercise 1.** Add.
 
 <details><summary>Hint</summary>
 
@@ -46,25 +47,53 @@ def notebook():
 
 def test_solutions_outputs_and_the_badge_go_and_the_rest_stays_and_runs(notebook, capsys):
     before = nbformat.writes(notebook)
-    text, stub, solution, last = student_copy(notebook).cells
+    text, stub, last = student_copy(notebook).cells
     assert text.source == EXERCISE.replace("<details><summary>Solution</summary>\n\nForty-two.\n\n</details>\n\n", "")
     assert (stub.source, last.source) == ("answer = ...", "print(answer)")
-    assert solution.source == ANSWER
-    assert solution.metadata == {"tags": ["other"]}  # not folded any more
-    assert [(cell.execution_count, cell.outputs) for cell in (stub, solution, last)] == [(None, [])] * 3
+    assert [(cell.execution_count, cell.outputs) for cell in (stub, last)] == [(None, [])] * 2
     assert nbformat.writes(notebook) == before
-    copy = student_copy(notebook)
-    nbformat.validate(copy)
-    exec("\n".join(cell.source for cell in copy.cells if cell.cell_type == "code"), {})
+    student = student_copy(notebook)
+    nbformat.validate(student)
+    exec("\n".join(cell.source for cell in student.cells if cell.cell_type == "code"), {})
     assert capsys.readouterr().out == "Ellipsis\n"
     badge = "[![Open in Colab](https://badge.svg)](https://colab.example/01_x.ipynb)\n\n# Add\n\n![a sum](sum.png)"
     assert student_copy(new_notebook(cells=[new_markdown_cell(badge)])).cells[0].source == "# Add\n\n![a sum](sum.png)"
 
 
+def test_one_cell_is_left_to_answer_in_even_where_the_exercise_has_none(notebook):
+    del notebook.cells[1]
+    notebook.cells.insert(1, copy.deepcopy(notebook.cells[1]))  # two solution cells, and nothing before them
+    text, answer, last = student_copy(notebook).cells
+    assert (answer.source, last.source) == (ANSWER, "print(answer)")
+    assert answer.metadata == {"tags": ["other"]}  # not folded any more
+
+
+def test_what_follows_a_question_is_folded_and_so_is_a_caption_that_tells_it():
+    cells = [
+        new_markdown_cell("Say how many hills.\n\n**Predict** their number."),
+        new_code_cell("hills = count()"),
+        new_code_cell('plots.show(figure, "Three hills.")'),
+        new_markdown_cell("They are three.\n\n- air\n- lung\n\nA band is next. **Predict** its F1.\n\n## Bands"),
+        new_code_cell('print("F1")'),
+        new_markdown_cell("Low. **Predict** again."),
+        new_code_cell("again()"),
+        new_markdown_cell("## Summary\n\nThree hills."),
+        new_code_cell('plots.show(figure, "No question asks for this.")'),
+    ]
+    copy_of = student_copy(new_notebook(cells=cells)).cells
+    assert [cell.metadata.get("jupyter") for cell in copy_of] == [None, None, {"source_hidden": True}, *[None] * 6]
+    first, answer, third, last = (cell.source for cell in copy_of if cell.cell_type == "markdown")
+    folded, rest = answer.split("</details>\n\n")
+    assert folded.startswith("<details>") and folded.endswith("They are three.\n\n- air\n- lung\n\n")
+    assert rest == "A band is next. **Predict** its F1.\n\n## Bands"
+    assert third.startswith("<details>") and third.endswith("</details>\n\n**Predict** again.")
+    assert (first, last) == (cells[0].source, cells[7].source)
+
+
 def test_copies_are_written_elsewhere_and_never_over_the_notebook(notebook, tmp_path, capsys):
     nbformat.write(notebook, tmp_path / "a.ipynb")
     assert main([str(tmp_path / "a.ipynb"), "-o", str(tmp_path / "new" / "student")]) == 0
-    assert nbformat.read(tmp_path / "new" / "student" / "a.ipynb", as_version=4).cells[2].source == ANSWER
+    assert "40 + 2" not in (tmp_path / "new" / "student" / "a.ipynb").read_text()
     assert "40 + 2" in (tmp_path / "a.ipynb").read_text()
 
     path = tmp_path / "a.ipynb"
