@@ -33,7 +33,8 @@ def _add_reproduce(command) -> None:
         goes_on=True,
     )  # fmt: skip
     run_options(add, "runs, tables and figures (default: runs/DATA-PROTOCOL)")
-    add("--models", type=some_of(NETWORKS), default="light_unet", help=f"comma-separated: {', '.join(NETWORKS)} (default: "
+    known = ", ".join(NETWORKS)
+    add("--models", type=some_of(NETWORKS), default="light_unet", help=f"comma-separated: {known} (default: "
         "light_unet); fcn8s has a quarter of its published width in the lesson profile")  # fmt: skip
     add("--seeds", metavar="A,B", help="several, instead of --seed; with protocol patient 0,1,2,3 hold every patient "
         "of four or more out once; seeds beyond go around again, and the answers are averaged")  # fmt: skip
