@@ -101,6 +101,9 @@ def train(options) -> None:
 def score(options) -> None:
     """Score weights on a cohort, case by case."""
     from covidlab.models.segmenter import open_segmenter
+    from covidlab.models.weights_file import read_info
+
+    read_info(find_weights(options.weights))  # what is wrong with them is said before TensorFlow's seconds
     from covidlab.training import report
 
     segmenter = open_segmenter(options.weights)

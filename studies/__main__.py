@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from covidlab.cli import MODELS, new_parser, run_command, run_options, seed_int, some_of, time_options
+from covidlab.cli import new_parser, run_command, run_options, seed_int, some_of, time_options
+from covidlab.weights import NETWORKS
 
 DESCRIPTION = """\
 The runs behind the course's numbers. Teaching material, not a medical device.
@@ -32,7 +33,7 @@ def _add_reproduce(command) -> None:
         goes_on=True,
     )  # fmt: skip
     run_options(add, "runs, tables and figures (default: runs/DATA-PROTOCOL)")
-    add("--models", type=some_of(MODELS), default="light_unet", help=f"comma-separated: {', '.join(MODELS)} (default: "
+    add("--models", type=some_of(NETWORKS), default="light_unet", help=f"comma-separated: {', '.join(NETWORKS)} (default: "
         "light_unet); fcn8s has a quarter of its published width in the lesson profile")  # fmt: skip
     add("--seeds", metavar="A,B", help="several, instead of --seed; with protocol patient 0,1,2,3 hold every patient "
         "of four or more out once; seeds beyond go around again, and the answers are averaged")  # fmt: skip

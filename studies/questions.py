@@ -72,6 +72,18 @@ STUDIES = {
         "II.A.2: the U-Net concatenates where FCN-8s adds",
         {join: {"options": {"join": join}} for join in ("concatenate", "sum")},
     ),
+    "symmetry": Study(
+        "Does the way up need as many feature maps as the way down?",
+        "II.A.2: the U-Net is symmetric, with a large number of feature maps in the upsampling path",
+        {  # the last has 123,233 weights, the first 121,089: it does not fall behind for want of weights
+            "symmetric": {"model": "nano_unet", "options": {}},
+            "half up": {"model": "nano_unet", "options": {"up_widths": (4, 8, 16)}},
+            "a quarter up": {"model": "nano_unet", "options": {"up_widths": (2, 4, 8)}},
+            "a quarter up and wider down": {
+                "model": "nano_unet", "options": {"widths": (10, 20, 40, 80), "up_widths": (2, 4, 8)}
+            },
+        },
+    ),
     "borders": Study(
         "What do wrong borders in the annotations of the training slices do?",
         "III.B: man-made annotations are prone to errors on boundaries",

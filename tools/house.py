@@ -24,7 +24,7 @@ def wing_of(module: str) -> str:
         return package
     if (ROOT / "covidlab" / name).is_dir() and name != "weights":
         return name
-    return "cli" if name in ("cli", "commands", "__main__") else "nano" if name == "nano" else GROUND
+    return "cli" if name in ("cli", "commands", "cluster", "__main__") else "nano" if name == "nano" else GROUND
 
 
 def wings() -> list[str]:

@@ -18,5 +18,5 @@ from covidlab.exercises.nb06 import (
     check_told_apart_by_luck,
 )
 from covidlab.exercises.nb07 import check_caught, check_patient_interval, check_without_specks
-from covidlab.exercises.nb08 import check_convolution_gflop
-from covidlab.exercises.nb09 import check_int8_megabytes, check_scored_slices
+from covidlab.exercises.nb08 import check_convolution_gflop, check_int8_megabytes
+from covidlab.exercises.nb09 import check_scored_slices

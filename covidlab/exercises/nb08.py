@@ -1,4 +1,4 @@
-"""The exercises of notebook 08: GFLOP."""
+"""The exercises of notebook 08: GFLOP, 8 bits."""
 
 from covidlab.exercises.checking import Number
 
@@ -23,5 +23,25 @@ check_convolution_gflop = Number(
         "that is one row of places. The map has 640 rows.": _GFLOP / 640,
         "that is in operations. A GFLOP is 10^9 of them.": _GFLOP * 1e9,
         "that is in MFLOP. A GFLOP is 10^9 operations.": _GFLOP * 1e3,
+    },
+)
+
+_WEIGHTS = 486_441
+
+check_int8_megabytes = Number(
+    asked="The size of the light U-Net's 486,441 weights alone as 8-bit numbers, in megabytes (10^6 bytes).",
+    right=_WEIGHTS / 1e6,
+    tolerance=0.03,
+    praise="one byte a weight. The file adds names and scales, and keeps biases in 32 bits.",
+    otherwise="count the weights, then ask how many bytes one of them takes.",
+    mistakes={
+        "that is 4 bytes a weight. Eight bits are one byte.": 4 * _WEIGHTS / 1e6,
+        "that is 8 bytes a weight. Eight bits are one byte.": 8 * _WEIGHTS / 1e6,
+        "that is 2 bytes a weight. Eight bits are one byte.": 2 * _WEIGHTS / 1e6,
+        "that is half a byte a weight. Eight bits are one byte.": _WEIGHTS / 2e6,
+        "that is one bit a weight. Here each has eight, and eight bits are one byte.": _WEIGHTS / 8e6,
+        "that is in units of 2^20 bytes. Here a megabyte is a million bytes.": _WEIGHTS / 2**20,
+        "that is in kilobytes. A megabyte is a million bytes.": _WEIGHTS / 1e3,
+        "that is in bytes. A megabyte is a million bytes.": _WEIGHTS,
     },
 )

@@ -18,7 +18,7 @@ JOINS = {"concatenate": layers.Concatenate, "sum": layers.Add}
 
 def light_unet(
     widths: Sequence[int] = (8, 16, 32, 64, 128), dropout: float = 0.3, join: str = "concatenate", stride: int = 1,
-    normalised: bool = False, name: str = "light_unet",
+    up_widths: Sequence[int] | None = None, normalised: bool = False, name: str = "light_unet",
 ) -> keras.Model:
     """Build the light U-Net, with fresh weights.
 
@@ -26,6 +26,8 @@ def light_unet(
     - `dropout`, float in 0..1: share of bottleneck features dropped in training; the paper names no rate.
     - `join`, "concatenate" or "sum": how a skip meets what comes up. The sum, as in FCN-8s, is here to be compared.
     - `stride`, int: of the first convolution, and of the last: see `nano_unet`.
+    - `up_widths`, sequence of int or None: feature maps of each level on the way up, without the bottleneck; None for
+      as many as on the way down, the symmetry of the paper. Others are here to be compared.
     - `normalised`, bool: whether batch normalisation follows every convolution but the last: how it trains, see
       `models.normalised`.
 
@@ -40,6 +42,9 @@ def light_unet(
     if join not in JOINS:
         raise ValueError(f"join must be one of {', '.join(JOINS)}; found {join!r}")
     *levels, deepest = widths
+    rising = levels if up_widths is None else list(up_widths)
+    if len(rising) != len(levels) or (join == "sum" and rising != levels):
+        raise ValueError(f"the way up has {len(levels)} levels, as wide as the way down for a sum; found {rising}")
     slices = keras.Input((None, None, 1), name="slice")
     x = PadToMultiple(stride * 2 ** len(levels), name="pad")(slices)
     # Lung comes to lie near 0 and soft tissue near 2: inputs about 0 and of size 1 train faster than 0..1.
@@ -51,7 +56,7 @@ def light_unet(
         x = layers.MaxPooling2D(name=f"pool{depth}")(x)
     x = _two_convolutions(x, deepest, "bottleneck", normalised=True)
     x = layers.Dropout(dropout, name="bottleneck_dropout")(x)
-    for depth, width in reversed(list(enumerate(levels))):
+    for depth, width in reversed(list(enumerate(rising))):
         x = layers.Conv2DTranspose(width, 2, strides=2, name=f"up{depth}_grow")(x)
         x = JOINS[join](name=f"up{depth}_skip")([x, skips[depth]])
         x = _two_convolutions(x, width, f"up{depth}", normalised)

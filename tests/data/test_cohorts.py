@@ -124,6 +124,8 @@ def test_a_folder_that_is_nearly_one_of_cases_is_told_what_is_missing(tmp_path):
     shutil.rmtree(tmp_path / "data" / "mine" / "masks")
     with pytest.raises(CovidlabError, match="only the folder of masks is missing: put it beside images"):
         read_cohort(tmp_path / "data" / "mine")
+    with pytest.raises(CovidlabError, match="a scan without a mask is looked at by its name, .*a.nii"):
+        read_cohort(tmp_path / "data" / "mine" / "images")
 
 
 def test_a_mask_without_the_affine_that_its_scan_has_is_a_finding(tmp_path):

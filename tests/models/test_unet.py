@@ -8,7 +8,7 @@ from covidlab.models.stages import gflop_per_slice
 from covidlab.models.weights_file import WeightsInfo
 
 
-def parameters_by_hand(widths):
+def parameters_by_hand(widths, up_widths=None):
     """What the course counts on paper: a 3 x 3 convolution has 9 in out + out parameters."""
 
     def convolution(inputs, outputs):
@@ -19,16 +19,23 @@ def parameters_by_hand(widths):
     down = sum(convolution(inputs[k], width) + convolution(width, width) for k, width in enumerate(levels))
     # The bottleneck has no bias, but four numbers a channel from each batch normalisation.
     bottleneck = 9 * levels[-1] * deepest + 9 * deepest * deepest + 2 * 4 * deepest
-    up = 0
-    for above, width in zip([*levels[1:], deepest], levels):
-        up += 4 * above * width + width + convolution(2 * width, width) + convolution(width, width)
-    return down + bottleneck + up + levels[0] + 1
+    up, rising = 0, up_widths or levels
+    for above, width, skip in zip([*rising[1:], deepest], rising, levels):
+        up += 4 * above * width + width + convolution(skip + width, width) + convolution(width, width)
+    return down + bottleneck + up + rising[0] + 1
 
 
 def test_parameters_equal_the_count_by_hand():
     for widths in ((8, 16, 32, 64, 128), (3, 5, 7)):
         assert light_unet(widths=widths).count_params() == parameters_by_hand(widths)
     assert parameters_by_hand((8, 16, 32, 64, 128)) == 486_441
+
+
+def test_the_way_up_may_be_narrower_where_skips_concatenate():
+    assert light_unet((4, 8, 16), up_widths=(2, 3)).count_params() == parameters_by_hand((4, 8, 16), (2, 3))
+    for wrong in ({"up_widths": (2,)}, {"up_widths": (2, 3), "join": "sum"}):
+        with pytest.raises(ValueError, match="the way up has 2 levels"):
+            light_unet((4, 8, 16), **wrong)
 
 
 def test_probabilities_have_the_slices_own_size():
