@@ -295,10 +295,10 @@ IMBALANCE = [
           output(r"^cross-entropy +at one half F1 [\d.]+, at the chosen [\d.]+ F1 ([\d.]+)"),
           lambda said, true: said[0] == true[0] / 2),
     Claim(r"With two pixels (\d+) % of the smallest are lost", output(r"lesions from +1 px .* (\d+)%$")),
-    Claim(r"a network has a test F1 of ([\d.]+)\.", study("study-borders.md", "0 px"),
+    Claim(r"a network has a test F1 of ([\d.]+)\.", study("studies.md#borders", "0 px"),
           lambda said, true: said[0] == round(true[0], 2)),
     Claim(r"Fifty slices reach ([\d.]+)",
-          study("study-annotated.md", "50"), lambda said, true: said[0] == round(true[0], 2)),
+          study("studies.md#annotated", "50"), lambda said, true: said[0] == round(true[0], 2)),
 ]  # fmt: skip
 
 FULL_GFLOP = output(r"^FCN-8s, full width +([\d.]+) GFLOP, at least")
@@ -447,7 +447,7 @@ BEYOND = [
           lambda said, true: said == [round(true[k] - true[k + 1], 3) for k in (0, 2)]),
     Claim(r"\| ([\d.]+) against ([\d.]+) on real slices, by slice",
           together(SLICE_F1, table("models.md", "f1", variant="fcn8s", part="test"))),
-    Claim(r"50 slices lose ([\d.]+) \| ([\d.]+) with 50, ([\d.]+) with all", study("study-annotated.md", "50", "400"),
+    Claim(r"50 slices lose ([\d.]+) \| ([\d.]+) with 50, ([\d.]+) with all", study("studies.md#annotated", "50", "400"),
           lambda said, true: said == [round(true[1] - true[0], 2), *true]),
     Claim(r"\| ([\d.]+) with a quarter of the weights", table("models.md", "f1", variant="nano_unet", part="test")),
     Claim(r"\| ([\d.]+) to ([\d.]+) s a slice on an ordinary PC", SECONDS),

@@ -1,11 +1,10 @@
 """The viewers: numbers counted by hand, pictures looked at through their pixels, widgets that never fail unseen."""
 
 import base64
-import io
 
 import numpy as np
 import pytest
-from matplotlib.image import imread
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from covidlab.data.intensities import HIGHEST_HU, LOWEST_HU
 from covidlab.plots.slices import LUNG_WINDOW
@@ -15,8 +14,10 @@ from covidlab.plots.viewers import Viewer, patch_picker, slice_viewer, threshold
 GREY = 60  # of all slices here; in the lung window a stored value keeps its grey
 ALT = "A slice with a lesion outlined."
 
-# Two slices of 16 x 16; the second has a lesion of 4 x 4, of which the model marks half, and as much beside it.
+# Two slices of 16 x 16; the second has a bright pixel, and a lesion of 4 x 4, of which the model marks half, and as
+# much beside it.
 IMAGES = np.full((2, 16, 16), GREY, np.uint8)
+IMAGES[1, 9, 3] = 160
 MASKS = np.zeros_like(IMAGES)
 MASKS[1, 4:8, 4:8] = 1
 MARKED = {"U-Net": np.roll(MASKS, 2, axis=2)}
@@ -41,10 +42,14 @@ ALL = pytest.mark.parametrize("make", [leaf, slide, pick])
 def drawn(viewer, **moved):
     """The pixels of what a viewer draws, and its words."""
     figure, words = viewer.draw(**{**{name: control.value for name, control in viewer.controls.items()}, **moved})
-    png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=90)
-    png.seek(0)
-    return (imread(png)[..., :3] * 255).round().astype(int), words
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].astype(int), words
+
+
+def panels(viewer, **moved):
+    """The pixels of both panels of a viewer, without the titles above them: 0.3 inches at 100 dpi."""
+    return np.hsplit(drawn(viewer, **moved)[0][30:], 2)
 
 
 def amount(pixels, colour):
@@ -75,19 +80,34 @@ def test_the_words_tell_slice_window_and_scores_and_never_nan():
 
 
 def test_the_overlay_has_the_courses_colours_and_can_be_taken_away():
-    (on, _), (off, words) = drawn(leaf()), drawn(leaf(), overlay=False)
+    (on, _), (off, words), (healthy, _) = drawn(leaf()), drawn(leaf(), overlay=False), drawn(leaf(), number=0)
     for colour in (REFERENCE, FOUND, MISSED, FALSE):
-        assert amount(on, colour) > 0 == amount(off, colour)
+        assert amount(on, colour) > 0 == amount(off, colour) == amount(healthy, colour)
     assert "U-Net" not in words and "reference" not in words
     assert on.shape == off.shape  # the picture must not jump when masks come and go
 
 
-def test_the_window_is_that_of_the_sliders_and_at_first_the_one_that_slices_are_kept_in():
+@pytest.mark.parametrize(
+    ("make", "sliders"),
+    [
+        (leaf, {"number": 0, "level": -1100, "width": 300}),
+        (slide, {"step": -1}),
+        (pick, {"row": 6, "column": 6}),
+    ],
+)
+def test_each_slider_changes_each_panel_and_not_its_title_alone(make, sliders):
+    bare = {name: False for name in ("overlay", "answer") if name in make().controls}  # masks would move, too
+    before = panels(make(), **bare)
+    for name, value in sliders.items():
+        same = [(old == new).all() for old, new in zip(before, panels(make(), **bare, **{name: value}), strict=True)]
+        assert same == [False, False], name
+
+
+def test_the_window_is_at_first_the_one_that_slices_are_kept_in():
     level, width = LUNG_WINDOW
     assert (level - width / 2, level + width / 2) == (LOWEST_HU, HIGHEST_HU) == (-1250, 250)
     slider = leaf().controls["level"]
     assert (slider.min, slider.max, slider.value) == (-1250, 250, level)
-    assert (drawn(leaf(), level=-1100, width=300)[0] != drawn(leaf())[0]).any()
 
 
 def test_a_threshold_moves_the_mask_and_its_scores_pool_all_slices():

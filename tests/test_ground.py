@@ -1,12 +1,21 @@
+"""The ground: files written whole, progress that is told, and examples in docstrings that are true."""
+
+import doctest
+import importlib
 import os
+import pkgutil
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
+import covidlab
+from covidlab import progress
 from covidlab.errors import CovidlabError
 from covidlab.files import SCRATCH, whole_file
+from covidlab.progress import progress_bar, track
 
 
 def test_a_file_is_new_when_the_block_ends_and_not_before(tmp_path):
@@ -76,3 +85,30 @@ def test_two_processes_that_write_one_file_do_not_collide(tmp_path):
         writer.communicate("\n")
         assert writer.returncode == 0 and path.read_text() == 1000 * letter
     assert os.listdir(tmp_path) == [path.name]
+
+
+def test_a_log_gets_a_line_a_tenth_and_none_for_short_work(capsys, monkeypatch):
+    list(track(range(50), "quick"))
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(progress, "SHORT", -1)
+    list(track([SimpleNamespace(name=f"case {k}") for k in range(50)], "slow"))
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 11 and lines[0] == "slow: 0/50 case 0" and lines[-1] == "slow: 50/50"
+
+
+def test_a_notebook_shows_the_same_words_whatever_there_was_to_do(monkeypatch):
+    shown = []
+    monkeypatch.setattr(progress, "_in_notebook", lambda: True)
+    monkeypatch.setattr("IPython.display.publish_display_data", lambda data, **more: shown.append(data["text/plain"]))
+    list(track((), "reading"))
+    list(track(range(3), "reading"))
+    with progress_bar("training") as show:
+        show(1, 2, "loss 0.5")
+    assert shown == ["[progress bar: reading]"] * 2 + ["[progress bar: training]"]
+
+
+def test_examples_give_what_they_say():
+    names = [one.name for one in pkgutil.walk_packages(covidlab.__path__, "covidlab.") if "__main__" not in one.name]
+    done = {name: doctest.testmod(importlib.import_module(name)) for name in names}
+    assert sum(one.attempted for one in done.values()) > 20
+    assert [name for name, one in done.items() if one.failed] == []
