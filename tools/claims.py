@@ -283,10 +283,10 @@ IMBALANCE = [
           lambda said, true: said == [40 * len(CONTEST), 40 * (len(RECIPES) - len(CONTEST))]
           and all(low > middle / 2 for low, middle in zip(true[::3], true[1::3]))),
     Claim(" ".join(rf"\| {words} \| (\d+) of 10 \| ([\d.]+) \|" for words in COLLAPSED),
-          together(*(table("collapse.md", column, variant=variant)
+          together(*(table("studies.md#collapse", column, variant=variant)
                      for variant in COLLAPSED.values() for column in ("below 0.35", "median")))),
     Claim(r"Of ten seeds, (\d) against (\d) may still be luck; the medians, ([\d.]+) against ([\d.]+),",
-          together(*(table("collapse.md", column, variant=variant)
+          together(*(table("studies.md#collapse", column, variant=variant)
                      for column in ("below 0.35", "median") for variant in ("normalised", "as it was")))),
     Claim(" ".join(rf"\| {words} \| ([\d.]+) \| ([\d.]+) \|" for words in STUDIED),
           together(*(seeds(f"losses/{loss}") for loss in STUDIED.values())),
@@ -393,7 +393,7 @@ ONE = (
 ADAPTED = output(rf"{ONE}\n(?:\[progress.*\n)?\n?{ONE}")
 SEEDS = together(*(table("patient-seeds.md", "F1", recipe=row["recipe"])
                    for row in read_page("patient-seeds.md")))  # fmt: skip
-GAIN = {number: table("adaptation.md", f"{number} slices", patient="mean gain") for number in (2, 8)}
+GAIN = {number: table("held-out.md#adaptation", f"{number} slices", patient="mean gain") for number in (2, 8)}
 
 
 def recipes(column: str, *names: str) -> Source:

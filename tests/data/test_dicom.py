@@ -185,15 +185,15 @@ def test_a_scan_is_a_file_or_a_folder_of_slices(tmp_path, voxels):
 
 def test_a_zipped_series_is_read_whatever_its_folders_and_refused_under_its_own_name(tmp_path, voxels):
     folder = write_series(tmp_path / "series", voxels)
-    with zipfile.ZipFile(tmp_path / "scan.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(tmp_path / "scan.ZIP", "w", zipfile.ZIP_DEFLATED) as archive:
         for k, file in enumerate(sorted(folder.iterdir())):
             archive.write(file, f"../disc{k % 2}/{k // 2}.dcm")  # names come twice, and none may leave the folder
         archive.writestr("README.txt", "how to open this")
-    volume, plain = read_scan(tmp_path / "scan.zip"), read_series(folder)
+    volume, plain = read_scan(tmp_path / "scan.ZIP"), read_series(folder)
     np.testing.assert_array_equal(volume.voxels, plain.voxels)
     np.testing.assert_array_equal(volume.affine, plain.affine)
-    assert volume.path == tmp_path / "scan.zip" and not (tmp_path / "disc0").exists()
-    (tmp_path / "cut.zip").write_bytes((tmp_path / "scan.zip").read_bytes()[:-60])
+    assert volume.path == tmp_path / "scan.ZIP" and not (tmp_path / "disc0").exists()
+    (tmp_path / "cut.zip").write_bytes((tmp_path / "scan.ZIP").read_bytes()[:-60])
     with zipfile.ZipFile(tmp_path / "text.zip", "w") as archive:
         archive.writestr("README.txt", "no scan")
     for name, words in (("cut.zip", "an archive that cannot be unpacked"), ("text.zip", "no CT slice in DICOM")):

@@ -67,6 +67,7 @@ SAID = [
     ("f1", lambda r, p: exercises.check_f1.right(r, p) if r.any() else np.nan, "nan for a reference without"),
     ("f1", lambda r, p: exercises.check_f1.right(r, p) if (r | p).any() else None, "returns nothing for two masks"),
     ("f1", lambda r, p: 2 * int((r & p).sum()) / (int(r.sum()) + int(p.sum())), "ZeroDivisionError"),
+    ("f1", lambda r, p: exercises.check_f1.right(~r, ~p), "the F1 of the background"),
     ("soft_dice", lambda r, p: r & p, "multiply instead of `&`"),
     ("soft_dice", lambda r, p: 1 - 2 * sum(r * p) / (sum(r) + sum(p)), "shape (10, 10) instead of one number"),
     ("told_apart_by_luck", 0.33, "Right"),
