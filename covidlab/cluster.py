@@ -19,7 +19,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from covidlab.errors import CovidlabError, reason
+from covidlab.errors import CovidlabError, reason, refused
 from covidlab.models.segment import predict_file
 from covidlab.models.segmenter import Segmenter, open_segmenter
 from covidlab.progress import progress_bar
@@ -27,7 +27,9 @@ from covidlab.weights import find_weights
 
 MANIFEST = "manifest.jsonl"  # in the folder of the masks
 TRIES = 3  # workers that a scan may cost before it is set apart
-AHEAD = 1000  # scans that the scheduler knows of at once: more than workers, and no more memory for a million scans
+# Of the scheduler. No worker has a second scan waiting: each that it has when it dies counts as one that killed it.
+RULES = {"allowed-failures": TRIES - 1, "worker-saturation": 1.0}
+AHEAD = 1000  # scans that the scheduler knows of at once, whatever their number
 
 
 def predict_many(
@@ -37,15 +39,15 @@ def predict_many(
     """Segment scans on workers, and yield what became of each, as the manifest says it, in the order they end.
 
     - `pairs`: (scan, mask) files, as `covidlab.models.segment.scan_pairs` gives them.
-    - `manifest`, Path: a line a scan is added to it: scan, mask, digest of scan and weights, state ("done", "kept" or
-      "failed"), and of a mask slices, voxels, ml, findings and seconds, of a failure the error.
+    - `manifest`, Path: a line a scan is added to it: scan, mask, digest of scan and weights, state ("done" or "failed";
+      "kept" is yielded, not written), of a mask slices, voxels, ml, findings and seconds, of a failure the error.
     - `weights`, str: a file or a shipped name; loaded once a worker.
-    - `workers`, int: processes to start on this machine; they share its cores.
-    - `scheduler`, str: the address of a Dask scheduler whose workers see the same folders; instead of `workers`.
+    - `workers`, int: processes to start here, which share the cores; or `scheduler`, str: the address of a Dask
+      scheduler whose workers see the same folders.
 
     Masks are written whole or not at all. A scan that fails, or has cost `TRIES` workers, does not stop the others.
-    Raises a CovidlabError if distributed is not installed, the scheduler does not answer or goes away, weights cannot
-    be read, or the manifest cannot be written or is another process's at the moment.
+    Raises a CovidlabError for distributed not installed, no scheduler (any more), weights that cannot be read, and a
+    manifest that cannot be written or is another process's.
     """
     named = find_weights(weights).absolute()
     open_segmenter(named, quick=True)  # what is wrong with them is said once, here
@@ -53,13 +55,13 @@ def predict_many(
         from dask.system import CPU_COUNT  # those that this process may use, not all that the machine has
         from distributed import as_completed
 
-        threads = max(1, CPU_COUNT // workers) if workers else 1
         known, left, futures = read_manifest(manifest), iter(pairs), {}
+        threads = max(1, CPU_COUNT // (workers or CPU_COUNT))
 
         def submit(scan: Path, mask: Path):
             scan, mask = scan.absolute(), mask.absolute()  # not resolved: a link's own name says what a scan is
-            asked = (scan, mask, named, threads, overlay, known.pop(str(scan), None))
-            futures[future := client.submit(segment_one, *asked, pure=False)] = scan
+            task = (segment_one, scan, mask, named, threads, overlay, known.pop(str(scan), None))
+            futures[future := client.submit(*task, pure=False)] = scan
             return future
 
         ended = as_completed(submit(*pair) for pair in islice(left, AHEAD))
@@ -90,8 +92,7 @@ def segment_one(scan: Path, mask: Path, weights: Path, threads: int, overlay: bo
     try:
         told["digest"] = _digest(scan, weights)
         same = known and known["state"] == "done" and known.get("digest") == told["digest"]
-        # A machine that lost its power leaves names of files without content.
-        if same and all(file.is_file() and file.stat().st_size for file in files):
+        if same and all(file.is_file() and file.stat().st_size for file in files):  # a power cut leaves empty ones
             return known | told | {"state": "kept"}
         done = predict_file(scan, mask, _segmenter(weights, threads), look)
     except CovidlabError as error:
@@ -141,8 +142,8 @@ def _refusing(manifest: Path) -> Iterator:
         found, remedy = "a folder of masks that another process is at work on", "wait until it ends, or change -o"
         raise CovidlabError(manifest.parent, found, "one at a time", remedy) from error
     except OSError as error:
-        found, expected = f"a place that cannot be written ({reason(error)})", "room in a folder with write permission"
-        raise CovidlabError(manifest, found, expected, "free space, or choose another -o, then go on") from error
+        found, remedy = f"a place that cannot be written ({reason(error)})", "free space, or change -o, then go on"
+        raise CovidlabError(manifest, found, "room in a folder with write permission", remedy) from error
 
 
 @contextmanager
@@ -151,16 +152,19 @@ def _client(workers: int, scheduler: str) -> Iterator:
     if find_spec("distributed") is None:
         raise CovidlabError("--workers", "no package distributed", "the extra `cluster`", "pip install distributed")
     import dask
-    from distributed import Client, LocalCluster
+    from distributed import Client, LocalCluster, Status
+    from tornado.ioloop import PeriodicCallback
 
-    # No worker has a second scan waiting: each that it has when it dies counts as one that killed it.
-    config = {"distributed.scheduler.allowed-failures": TRIES - 1, "distributed.scheduler.worker-saturation": 1.0}
-    with dask.config.set(config):
+    def keep_up():  # Dask gives up a worker that dies, or takes long, while it starts
+        for name in [name for name, one in here.workers.items() if one.status in (Status.closed, Status.failed)]:
+            del here.workers[name]
+        here.scale(workers)
+
+    with dask.config.set({f"distributed.scheduler.{key}": value for key, value in RULES.items()}):
         if not scheduler:
-            with (
-                LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=50) as here,
-                Client(here) as client,
-            ):
+            with LocalCluster(0, 1, silence_logs=50, dashboard_address=None) as here, Client(here) as client:
+                here.scale(workers)
+                here.loop.add_callback(PeriodicCallback(keep_up, 5000).start)
                 yield client
             return
         try:
@@ -181,10 +185,6 @@ def _digest(scan: Path, weights: Path) -> str:
     """Of a scan's content, or of all files of its folder, and of the weights."""
     digest = hashlib.sha256()
     for path in [*(sorted(filter(Path.is_file, scan.glob("[!.]*"))) if scan.is_dir() else [scan]), weights]:
-        try:
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-        except OSError as error:
-            found = f"a file that cannot be read ({reason(error)})"
-            raise CovidlabError(path, found, "a scan", "see that it is there and may be read") from error
+        with refused(CovidlabError, path, "no file to read", "a scan", "see that it is there"), path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()

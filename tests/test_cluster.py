@@ -80,6 +80,30 @@ def test_a_scan_that_kills_its_workers_is_set_apart_and_costs_no_other_one(scans
     assert [line[6] for line in (scans / "tries.txt").read_text().splitlines()] == ["0", *cluster.TRIES * "1", "2"]
 
 
+def tells_who(scan, *_):
+    return {"scan": str(scan), "state": "done", "pid": os.getpid()}
+
+
+def test_a_worker_that_is_killed_while_it_starts_is_replaced(scans, tmp_path, monkeypatch):
+    import psutil
+
+    monkeypatch.setattr(cluster, "segment_one", tells_who)
+    monkeypatch.setattr(cluster, "AHEAD", 1)
+    pairs = [(path, tmp_path / "mask.nii.gz") for path in sorted(scans.iterdir())]
+    workers = set()
+    for told in cluster.predict_many(pairs, tmp_path / cluster.MANIFEST, "phantom", workers=1):
+        workers.add(told["pid"])
+        if len(workers) == 1:
+            os.kill(told["pid"], signal.SIGKILL)
+            new = []
+            while not new:
+                new = [one for one in psutil.Process().children() if "spawn_main" in " ".join(one.cmdline())
+                       and one.pid not in workers]  # fmt: skip
+            new[0].kill()
+            workers.add(new[0].pid)
+    assert len(workers) == 3
+
+
 def test_a_scan_done_without_a_picture_is_done_again_for_one(scans, tmp_path):
     asked = (scans / "chest_0.nii.gz", tmp_path / "mask.nii.gz", find_weights("phantom"), 1)
     told, states = None, []
