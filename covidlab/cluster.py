@@ -2,28 +2,34 @@
 
 The engine is `dask.distributed` (the extra `cluster`): it starts workers, shares tasks out, starts a worker anew that
 died and gives its scan to another. What is ours is small: the task, and the manifest, a line of JSON a scan. Run again,
-the command goes on where it was: a scan that is done, and unchanged, is not done again.
+the command goes on where it was: a scan that is done, and unchanged, is not done again (docs/scaling.md).
 """
 
+import errno
 import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from functools import lru_cache
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
-from covidlab.errors import CovidlabError, reason
+from filelock import FileLock, Timeout
+
+from covidlab.errors import CovidlabError, reason, refused
 from covidlab.models.segment import predict_file
 from covidlab.models.segmenter import Segmenter, open_segmenter
-from covidlab.plots.overlay import draw_overlay
 from covidlab.progress import progress_bar
 from covidlab.weights import find_weights
 
 MANIFEST = "manifest.jsonl"  # in the folder of the masks
 TRIES = 3  # workers that a scan may cost before it is set apart
+# Of the scheduler. No worker has a second scan waiting: each that it has when it dies counts as one that killed it.
+RULES = {"allowed-failures": TRIES - 1, "worker-saturation": 1.0}
+AHEAD = 1000  # scans that the scheduler knows of at once, whatever their number
 
 
 def predict_many(
@@ -33,33 +39,43 @@ def predict_many(
     """Segment scans on workers, and yield what became of each, as the manifest says it, in the order they end.
 
     - `pairs`: (scan, mask) files, as `covidlab.models.segment.scan_pairs` gives them.
-    - `manifest`, Path: a line a scan is added to it: scan, mask, digest of scan and weights, state ("done", "kept" or
-      "failed"), and of a mask slices, voxels, ml, findings and seconds, of a failure the error.
+    - `manifest`, Path: a line a scan is added to it: scan, mask, digest of scan and weights, state ("done" or "failed";
+      "kept" is yielded, not written), of a mask slices, voxels, ml, findings and seconds, of a failure the error.
     - `weights`, str: a file or a shipped name; loaded once a worker.
-    - `workers`, int: processes to start on this machine; they share its cores.
-    - `scheduler`, str: the address of a Dask scheduler whose workers see the same folders; instead of `workers`.
+    - `workers`, int: processes to start here, which share the cores; or `scheduler`, str: the address of a Dask
+      scheduler whose workers see the same folders.
 
     Masks are written whole or not at all. A scan that fails, or has cost `TRIES` workers, does not stop the others.
-    Raises a CovidlabError if distributed is not installed, the scheduler does not answer, or weights cannot be read.
+    Raises a CovidlabError for distributed not installed, no scheduler (any more), weights that cannot be read, and a
+    manifest that cannot be written or is another process's.
     """
-    named = find_weights(weights).resolve()
+    named = find_weights(weights).absolute()
     open_segmenter(named, quick=True)  # what is wrong with them is said once, here
-    known = read_manifest(manifest)
-    threads = max(1, (os.cpu_count() or 1) // workers) if workers else 1
-    with _client(workers, scheduler) as client, _appended(manifest) as add, progress_bar("segmenting") as show:
+    with _appended(manifest) as add, _client(workers, scheduler) as client, progress_bar("segmenting") as show:
+        from dask.system import CPU_COUNT  # those that this process may use, not all that the machine has
         from distributed import as_completed
 
-        futures = {
-            client.submit(segment_one, scan.resolve(), mask.resolve(), named, threads, overlay,
-                          known.get(str(scan.resolve())), pure=False, retries=0): (scan, mask)
-            for scan, mask in pairs
-        }  # fmt: skip
-        for number, future in enumerate(as_completed(futures), start=1):
-            scan, mask = futures[future]
-            if (error := future.exception()) is None:
+        known, left, futures = read_manifest(manifest), iter(pairs), {}
+        threads = max(1, CPU_COUNT // (workers or CPU_COUNT))
+
+        def submit(scan: Path, mask: Path):
+            scan, mask = scan.absolute(), mask.absolute()  # not resolved: a link's own name says what a scan is
+            task = (segment_one, scan, mask, named, threads, overlay, known.pop(str(scan), None))
+            futures[future := client.submit(*task, pure=False)] = scan
+            return future
+
+        ended = as_completed(submit(*pair) for pair in islice(left, AHEAD))
+        for number, future in enumerate(ended, start=1):
+            ended.update(submit(*pair) for pair in islice(left, 1))
+            scan = futures.pop(future)
+            try:
                 told = future.result()
-            else:  # of the engine: such as workers that died over this scan
-                told = {"scan": str(scan.resolve()), "state": "failed", "error": f"{scan}: {reason(error)}"}
+            except Exception as error:  # of the engine: such as workers that died over this scan
+                if future.cancelled():
+                    found, remedy = "no scheduler any more", "start it, and give the same command again: it goes on"
+                    raise CovidlabError(scheduler or "--workers", found, "it until the end", remedy) from error
+                told = {"scan": str(scan), "state": "failed", "error": f"{scan}: {reason(error)}"}
+            future.release()  # or Dask would do all scans again that a dying worker had done
             show(number, len(pairs), scan.name)
             if told["state"] != "kept":
                 add(told)
@@ -68,47 +84,66 @@ def predict_many(
 
 def segment_one(scan: Path, mask: Path, weights: Path, threads: int, overlay: bool, known: dict | None) -> dict:
     """One task: what the manifest says of a scan after it, in JSON's own types."""
-    told = {"scan": str(scan), "mask": str(mask)}
+    told, files, look = {"scan": str(scan), "mask": str(mask)}, [mask], None
+    if overlay:
+        from covidlab.plots.overlay import draw_overlay, overlay_path  # a third of what a worker takes to start
+
+        files, look = [mask, overlay_path(mask)], draw_overlay
     try:
         told["digest"] = _digest(scan, weights)
-        if known and known["state"] == "done" and known.get("digest") == told["digest"] and mask.exists():
-            return known | {"state": "kept"}
-        done = predict_file(scan, mask, _segmenter(weights, threads), draw_overlay if overlay else None)
+        same = known and known["state"] == "done" and known.get("digest") == told["digest"]
+        if same and all(file.is_file() and file.stat().st_size for file in files):  # a power cut leaves empty ones
+            return known | told | {"state": "kept"}
+        done = predict_file(scan, mask, _segmenter(weights, threads), look)
     except CovidlabError as error:
         return told | {"state": "failed", "error": str(error)}
     return told | {"state": "done"} | json.loads(json.dumps(asdict(done), default=str)) | told
 
 
 def read_manifest(path: Path) -> dict[str, dict]:
-    """The last that a manifest says of each scan, by its path; empty if there is none. A line cut short by a kill, or
-    changed since, counts for nothing: its scan is done again."""
+    """The last that a manifest says of each scan, by its path; empty if there is none. A line cut short, or changed
+    since, counts for nothing: its scan is done again."""
     found = {}
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else ():
-        try:
-            one = json.loads(line)
-            found[one["scan"]] = one | {"state": str(one["state"])}
-        except (ValueError, TypeError, KeyError):
-            continue
+    with path.open(encoding="utf-8", errors="replace") if path.exists() else nullcontext(()) as lines:
+        for line in lines:
+            with suppress(ValueError, TypeError, KeyError):
+                one = json.loads(line)
+                found[one["scan"]] = one | {"state": str(one["state"])}
     return found
 
 
 @contextmanager
 def _appended(manifest: Path) -> Iterator:
-    """A function that adds a line, and has it on disk before it returns."""
-    try:
+    """A function that adds a line in one write: only a full disk leaves a part of it. Until the block ends no other
+    process may add any."""
+    with _refusing(manifest):
         manifest.parent.mkdir(parents=True, exist_ok=True)
-        with manifest.open("a", encoding="utf-8") as file:
-            if file.tell() and not manifest.read_bytes().endswith(b"\n"):  # of a kill in the middle of a line
-                file.write("\n")
+        lock = FileLock(manifest.with_name(".manifest.lock"), timeout=0, mode=0o666).acquire()
+        file = manifest.open("ab+", buffering=0)
 
-            def add(told: dict) -> None:
-                file.write(json.dumps(told) + "\n")
-                file.flush()
+    def write(line: bytes) -> None:
+        with _refusing(manifest):
+            if file.write(line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-            yield add
+    with lock, file:
+        if file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
+            write(b"" if file.read() == b"\n" else b"\n")  # ends a line that was cut short
+        yield lambda told: write(json.dumps(told).encode() + b"\n")
+
+
+@contextmanager
+def _refusing(manifest: Path) -> Iterator:
+    """What keeps a manifest from being written, told in one line."""
+    try:
+        yield
+    except Timeout as error:
+        found, remedy = "a folder of masks that another process is at work on", "wait until it ends, or change -o"
+        raise CovidlabError(manifest.parent, found, "one at a time", remedy) from error
     except OSError as error:
-        found, expected = f"a place that cannot be written ({reason(error)})", "room in a folder with write permission"
-        raise CovidlabError(manifest, found, expected, "free space, or choose another -o, then go on") from error
+        found, remedy = f"a place that cannot be written ({reason(error)})", "free space, or change -o, then go on"
+        raise CovidlabError(manifest, found, "room in a folder with write permission", remedy) from error
 
 
 @contextmanager
@@ -117,14 +152,19 @@ def _client(workers: int, scheduler: str) -> Iterator:
     if find_spec("distributed") is None:
         raise CovidlabError("--workers", "no package distributed", "the extra `cluster`", "pip install distributed")
     import dask
-    from distributed import Client, LocalCluster
+    from distributed import Client, LocalCluster, Status
+    from tornado.ioloop import PeriodicCallback
 
-    with dask.config.set({"distributed.scheduler.allowed-failures": TRIES - 1}):
+    def keep_up():  # Dask gives up a worker that dies, or takes long, while it starts
+        for name in [name for name, one in here.workers.items() if one.status in (Status.closed, Status.failed)]:
+            del here.workers[name]
+        here.scale(workers)
+
+    with dask.config.set({f"distributed.scheduler.{key}": value for key, value in RULES.items()}):
         if not scheduler:
-            with (
-                LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=50) as here,
-                Client(here) as client,
-            ):
+            with LocalCluster(0, 1, silence_logs=50, dashboard_address=None) as here, Client(here) as client:
+                here.scale(workers)
+                here.loop.add_callback(PeriodicCallback(keep_up, 5000).start)
                 yield client
             return
         try:
@@ -144,11 +184,7 @@ def _segmenter(weights: Path, threads: int) -> Segmenter:
 def _digest(scan: Path, weights: Path) -> str:
     """Of a scan's content, or of all files of its folder, and of the weights."""
     digest = hashlib.sha256()
-    for path in [*(sorted(scan.glob("[!.]*")) if scan.is_dir() else [scan]), weights]:
-        try:
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-        except OSError as error:
-            found = f"a file that cannot be read ({reason(error)})"
-            raise CovidlabError(path, found, "a scan", "see that it is there and may be read") from error
+    for path in [*(sorted(filter(Path.is_file, scan.glob("[!.]*"))) if scan.is_dir() else [scan]), weights]:
+        with refused(CovidlabError, path, "no file to read", "a scan", "see that it is there"), path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()

@@ -175,6 +175,7 @@ def predict_on_workers(options) -> int:
 
     if options.scan.is_file() or is_single_scan(options.scan):
         raise CovidlabError(options.scan, "one scan", "a folder of scans for workers", "leave --workers out")
+    options.goes_on = True
     pairs, counts = scan_pairs(options.scan, options.out), dict.fromkeys(("done", "kept", "failed"), 0)
     manifest = options.out / cluster.MANIFEST
     asked = (options.weights, options.workers or 0, options.scheduler or "", options.overlay)

@@ -64,8 +64,8 @@ def predict_file(scan: Path, mask: Path, segmenter: Segmenter, look: Look | None
 def predict_all(source: Path, target: Path, segmenter: Segmenter, look: Look | None = None) -> Iterator[Prediction]:
     """Segment one file into a file, or every scan of a folder into a folder.
 
-    - `source`, Path: a NIfTI file, a folder of them, or a folder with the DICOM slices of one series. A folder with
-      both is the series where the target is a file.
+    - `source`, Path: a NIfTI file, a folder of them, or a folder with the DICOM slices of one series, or of such
+      folders. A folder with NIfTI files and slices is the series where the target is a file.
     - `target`, Path: a file name ending in .nii or .nii.gz for one scan, or in .dcm for a DICOM segmentation beside a
       series; a folder for several, made if missing.
     - `segmenter`, Segmenter
@@ -123,12 +123,15 @@ def scan_pairs(source: Path, target: Path) -> list[tuple[Path, Path]]:
 
 
 def _scans_in(folder: Path) -> list[Path]:
-    """The NIfTI files of a folder; None where something else in it may be a series."""
+    """The NIfTI files of a folder, or else its folders of DICOM slices; none where something else in it may be a
+    series."""
     # An ending in capitals is not left out: reading such a file says what to do about it.
     scans = sorted(path for path in folder.iterdir() if path.name.lower().endswith(EXTENSIONS) and path.name[0] != ".")
     inside = next((folder / name for name in IMAGE_FOLDERS if (folder / name).is_dir()), None)
     if not scans and inside:
         raise CovidlabError(folder, "a cohort with scans and masks", "a folder of scans", f"name {inside}")
+    if not scans:
+        scans = [path for path in sorted(folder.glob("[!.]*")) if path.is_dir() and holds_slices(path)]
     if not any(path.is_file() or path in scans for path in folder.iterdir()):
         inside = first_folder_of_files(folder)
         remedy = f"name the folder that holds them{f', such as {inside}' if inside else ''}"
