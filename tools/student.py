@@ -33,8 +33,13 @@ EXERCISE = re.compile(r"\*\*Exercise")
 # Where the reader is asked to say something before the next cell is run.
 QUESTION = re.compile(r"\*\*(?:Predict|Question|Exercise)")
 
-# Where an answer ends: a heading, the next question, anything folded already.
-END_OF_ANSWER = re.compile(r"^#{2,}\s|^<details>|^\*\*(?:Discuss|Summary)", re.MULTILINE)
+# Where an answer ends: a heading, the next question, anything folded already; a paragraph, no item of a list, that
+# brings a new word in bold or a formula, and one that says what to do now.
+END_OF_ANSWER = re.compile(
+    r"^#{2,}\s|^<details>|^(?![-*|\d])(?=(?:.+\n)*?.*(?:\*\*|\$))|^\*\*"
+    r"|^(?:Try|Leaf|Move|Look|Now|Next|Run|Take|Train|Drag|Open|Pick)\b",
+    re.MULTILINE,
+)
 
 FOLD = "<details><summary>What to see there (for after you have guessed and looked)</summary>\n\n{}\n\n</details>\n\n"
 
@@ -77,12 +82,12 @@ def _make_answer_cell(cell: NotebookNode) -> None:
 
 
 def _fold_answer(text: str) -> str:
-    """Text after a question: folded up to the next heading or question, whose whole paragraph stays open."""
-    end = END_OF_ANSWER.search(text)
-    answer = text[: end.start()] if end else text
-    if question := QUESTION.search(answer):
-        start = answer.rfind("\n\n", 0, question.start()) + 2
-        answer = answer[: start if start > 1 else question.start()]
+    """Text after a question: what answers it is folded, up to the paragraph that goes on to something else."""
+    starts = [0, *(block.end() for block in re.finditer(r"\n\n", text))]
+    ends = [start for start in starts if END_OF_ANSWER.match(text, start)]
+    answer = text[: ends[0]] if ends else text
+    if not answer and (question := QUESTION.search(text.partition("\n\n")[0])):  # the answer, and at once the next one
+        answer = text[: question.start()]
     rest = text[len(answer) :]
     return (FOLD.format(answer.strip()) + rest).strip() if answer.strip() else text
 

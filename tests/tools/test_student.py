@@ -77,17 +77,19 @@ def test_what_follows_a_question_is_folded_and_so_is_a_caption_that_tells_it():
         new_code_cell('print("F1")'),
         new_markdown_cell("Low. **Predict** again."),
         new_code_cell("again()"),
+        new_markdown_cell("Higher.\n\nA **slope** is what rises.\n\nTry it with two."),
         new_markdown_cell("## Summary\n\nThree hills."),
         new_code_cell('plots.show(figure, "No question asks for this.")'),
     ]
     copy_of = student_copy(new_notebook(cells=cells)).cells
-    assert [cell.metadata.get("jupyter") for cell in copy_of] == [None, None, {"source_hidden": True}, *[None] * 6]
-    first, answer, third, last = (cell.source for cell in copy_of if cell.cell_type == "markdown")
+    assert [cell.metadata.get("jupyter") for cell in copy_of] == [None, None, {"source_hidden": True}, *[None] * 7]
+    first, answer, third, fourth, last = (cell.source for cell in copy_of if cell.cell_type == "markdown")
     folded, rest = answer.split("</details>\n\n")
     assert folded.startswith("<details>") and folded.endswith("They are three.\n\n- air\n- lung\n\n")
     assert rest == "A band is next. **Predict** its F1.\n\n## Bands"
     assert third.startswith("<details>") and third.endswith("</details>\n\n**Predict** again.")
-    assert (first, last) == (cells[0].source, cells[7].source)
+    assert fourth.endswith("\n\nHigher.\n\n</details>\n\nA **slope** is what rises.\n\nTry it with two.")
+    assert (first, last) == (cells[0].source, cells[8].source)
 
 
 def test_copies_are_written_elsewhere_and_never_over_the_notebook(notebook, tmp_path, capsys):
