@@ -101,8 +101,7 @@ def segment_one(scan: Path, mask: Path, weights: Path, threads: int, overlay: bo
 
 
 def read_manifest(path: Path) -> dict[str, dict]:
-    """The last that a manifest says of each scan, by its path; empty if there is none. A line cut short, or changed
-    since, counts for nothing: its scan is done again."""
+    """The last that a manifest says of each scan, by its path. A line cut short or changed since counts for nothing."""
     found = {}
     with path.open(encoding="utf-8", errors="replace") if path.exists() else nullcontext(()) as lines:
         for line in lines:
@@ -114,8 +113,7 @@ def read_manifest(path: Path) -> dict[str, dict]:
 
 @contextmanager
 def _appended(manifest: Path) -> Iterator:
-    """A function that adds a line in one write: only a full disk leaves a part of it. Until the block ends no other
-    process may add any."""
+    """A function that adds a line, in one write; no other process may add any until the block ends."""
     with _refusing(manifest):
         manifest.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(manifest.with_name(".manifest.lock"), timeout=0, mode=0o666).acquire()
@@ -127,7 +125,7 @@ def _appended(manifest: Path) -> Iterator:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with lock, file:
-        if file.seek(0, os.SEEK_END):
+        if file.tell():
             file.seek(-1, os.SEEK_END)
             write(b"" if file.read() == b"\n" else b"\n")  # ends a line that was cut short
         yield lambda told: write(json.dumps(told).encode() + b"\n")
@@ -162,7 +160,8 @@ def _client(workers: int, scheduler: str) -> Iterator:
 
     with dask.config.set({f"distributed.scheduler.{key}": value for key, value in RULES.items()}):
         if not scheduler:
-            with LocalCluster(0, 1, silence_logs=50, dashboard_address=None) as here, Client(here) as client:
+            quiet = {"dashboard_address": None, "silence_logs": 50}
+            with LocalCluster(n_workers=0, threads_per_worker=1, **quiet) as here, Client(here) as client:
                 here.scale(workers)
                 here.loop.add_callback(PeriodicCallback(keep_up, 5000).start)
                 yield client
