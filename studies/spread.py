@@ -33,8 +33,11 @@ TRAININGS = ROOT / "studies" / "results" / "runs" / "spread.csv"
 STARTS = 10
 # What a reader trains beside the long runs that come along.
 SHORT = 300
+# As many updates of positive slices as "positive only" gets: does what negative slices cost lie in these, or in them?
+MATCHED = replace(CONTEST["as many negative"], recipe=replace(CONTEST["as many negative"].recipe, updates=360))
 RECIPES = {
     **CONTEST,
+    "as many negative, 360 updates": MATCHED,
     "nano U-Net by slice": lesson("nano_unet", SHORT, "slice"),
     "nano U-Net by patient": lesson("nano_unet", SHORT),
     **{

