@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter
-from nbformat.v4 import new_code_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tools.house import imports, wings
 
@@ -92,3 +92,9 @@ def test_folded_code_and_outputs_are_folded_on_the_page_and_others_are_open():
     page = page_of(new_code_cell("print(42)", outputs=shown), solution)
     folds = [(fold.summary.text, "6 * 7" in fold.text, "42" in fold.text) for fold in page.select("details")]
     assert folds == [("Solution", True, False), ("What it shows", False, True)]
+
+
+def test_a_page_links_to_the_next_page_and_elsewhere_to_notebooks():
+    links = "[next](01_x.ipynb#a) [there](https://x.example/01_x.ipynb) [map](../docs/paper-map.md)"
+    found = [link["href"] for link in page_of(new_markdown_cell(links)).select(".jp-RenderedHTMLCommon a")]
+    assert found == ["01_x.html#a", "https://x.example/01_x.ipynb", "../docs/paper-map.md"]
