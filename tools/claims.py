@@ -208,11 +208,11 @@ UNET = [
           together(output(r"^phantom_04 alone would choose the threshold ([\d.]+)"), output(r"^threshold ([\d.]+)$"),
                    output(r"^phantom_06 alone would choose the threshold ([\d.]+)")),
           lambda said, true: said == true[:2] and true[2] > 0.95),
-    Claim(r"Of the false pixels less than half do, and as many lie on slices without any lesion",
-          output(r"^false pixels: (\d+)% as near to a lesion, (\d+)% on slices without any"),
+    Claim(r"Less than half of the false pixels lie as near to a lesion, and as many lie on slices without any lesion",
+          output(r"^false pixels: (\d+)% in the two rings around a lesion, (\d+)% on slices without any"),
           lambda _, true: max(true) < 50 and abs(true[0] - true[1]) < 3),
     Claim(r"\| (\d+) % of them do, but so do (\d+) % of all lesion pixels",
-          output(r"border: (\d+)% of the missed pixels, (\d+)% of all lesion pixels")),
+          output(r"next ring: (\d+)% of the missed pixels, (\d+)% of all lesion pixels")),
     Claim(r"a quarter of the weights has F1 ([\d.]+), and the light U-Net ([\d.]+) ",
           together(table("models.md", "f1", variant="nano_unet", part="test"), SLICE_F1)),
 ]  # fmt: skip
@@ -220,6 +220,7 @@ UNET = [
 POSITIVE, NEGATIVE, PLAIN, WEIGHTED = CONTEST = (
     "positive only", "as many negative", "cross-entropy", "weighted cross-entropy",
 )  # fmt: skip
+MATCHED = "as many negative, 360 updates"
 COPY = output(r"^copying: F1 ([\d.]+), negative slices left empty ([\d.]+)")
 
 
@@ -260,15 +261,17 @@ IMBALANCE = [
         for sentence in (r"negative slices left empty tells the two apart at a glance",
                          r"F1 lies close together; far fewer negative slices left empty")
     ),
-    Claim(r"marks something on many of them; one that .* leaves nearly all of them empty",
-          spread("left_empty", POSITIVE, NEGATIVE), lambda _, true: true[1] < 0.75 and true[4] > 0.85),
+    Claim(r"never saw a negative slice marks something on many of them; a stricter threshold",
+          spread("left_empty", POSITIVE, MATCHED), lambda _, true: true[1] < 0.75 and true[4] > 0.85),
+    Claim(r"With as many positive slices to learn from, nothing is left of the difference in F1",
+          spread("test_f1", POSITIVE, MATCHED), lambda _, true: true[4] > true[1]),
     *(
         Claim(sentence, together(COPY, spread("test_f1", POSITIVE, NEGATIVE)), above_copy)
-        for sentence in (r"most of the second, but not one of them by as much as 0\.1",
+        for sentence in (r"end above the copy's F1, but not one of them by as much as 0\.1",
                          r"most trainings end little above copying the nearest slice's mask, F1 ([\d.]+)")
     ),
     Claim(r"leaves seven in ten of them empty, fewer than a mere copy, and the second leaves all",
-          together(COPY, output(r"^positive only .* left empty ([\d.]+)\nas many negative .* left empty ([\d.]+)$")),
+          together(COPY, output(r"^positive only .* left empty ([\d.]+) .*\nas many negative .* left empty ([\d.]+) ")),
           lambda _, true: round(true[2], 1) == 0.7 and true[2] < true[1] and true[3] == 1),
     *(
         Claim(sentence, together(ahead("test_f1", PLAIN, NEGATIVE), ahead("test_f1", NEGATIVE, WEIGHTED)),
@@ -280,7 +283,7 @@ IMBALANCE = [
     Claim(r"But the ranges overlap: one training of each would not have told you",
           spread("test_f1", NEGATIVE, PLAIN, WEIGHTED), lambda _, true: max(true[0::3]) < min(true[2::3])),
     Claim(r"None of the (\d+) trainings above ended so, nor of (\d+) more", spread("validation_f1", *RECIPES),
-          lambda said, true: said == [40 * len(CONTEST), 40 * (len(RECIPES) - len(CONTEST))]
+          lambda said, true: said == [40 * len(CONTEST), 40 * (len(RECIPES) - len(CONTEST) - 1) + 10]
           and all(low > middle / 2 for low, middle in zip(true[::3], true[1::3]))),
     Claim(" ".join(rf"\| {words} \| (\d+) of 10 \| ([\d.]+) \|" for words in COLLAPSED),
           together(*(table("studies.md#collapse", column, variant=variant)
@@ -295,10 +298,9 @@ IMBALANCE = [
           output(r"^cross-entropy +at one half F1 [\d.]+, at the chosen [\d.]+ F1 ([\d.]+)"),
           lambda said, true: said[0] == true[0] / 2),
     Claim(r"With two pixels (\d+) % of the smallest are lost", output(r"lesions from +1 px .* (\d+)%$")),
-    Claim(r"a network has a test F1 of ([\d.]+)\.", study("studies.md#borders", "0 px"),
-          lambda said, true: said[0] == round(true[0], 2)),
-    Claim(r"Fifty slices reach ([\d.]+)",
-          study("studies.md#annotated", "50"), lambda said, true: said[0] == round(true[0], 2)),
+    Claim(r"the two tie, ([\d.]+) and ([\d.]+) with the sum, ([\d.]+) and ([\d.]+) with cross-entropy",
+          together(seeds("losses/cross-entropy-and-dice"), seeds("losses/cross-entropy")),
+          lambda said, true: said == true and abs(sum(true[:2]) - sum(true[2:])) < 0.01),
 ]  # fmt: skip
 
 FULL_GFLOP = output(r"^FCN-8s, full width +([\d.]+) GFLOP, at least")
@@ -342,7 +344,7 @@ EVALUATION = [
     Claim(r"Pooled F1 gains ([\d.]+) at most, .*? rise from ([\d.]+) to ([\d.]+)\.", specks,
           lambda said, true: said == [round(max(true[::2]) - min(true[::2]), 2), true[1], true[-1]]),
     Claim(r"the patch CNN draws its border as well as the U-Net: .*? FCN-8s stays the lowest even there",
-          together(*(output(rf"^{name} +NSD at 2 px: .* or more, on these ([\d.]+)$")
+          together(*(output(rf"^{name} +NSD at 2 px: .* on those of all three ([\d.]+)$")
                      for name in ("patch CNN", "U-Net", "FCN-8s"))),
           lambda _, true: abs(true[0] - true[1]) < 0.02 and true[2] < min(true[:2]) - 0.1),
     *(

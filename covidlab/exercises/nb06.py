@@ -1,10 +1,9 @@
-"""The exercises of notebook 06: luck, soft Dice, mixtures, thresholds."""
+"""The exercises of notebook 06: luck, soft Dice, thresholds."""
 
 import numpy as np
 
 from covidlab.evaluation.counts import Counts
 from covidlab.exercises.checking import Function, Number
-from covidlab.exercises.nb03 import odds, shifted
 
 _random = np.random.default_rng(6)
 # Two slices with very different amounts of lesion, so that pooling shows.
@@ -55,30 +54,6 @@ check_told_apart_by_luck = Number(
         "with one training each some recipe is always on top. Here there are two each.": 1,
     },
 )
-
-_MIXED = np.linspace(0.05, 0.95, 10)
-
-check_recalibrated = Function(
-    asked="A function (probability, learnt, true) -> probabilities where a fraction `true` is lesion, not `learnt`.",
-    right=shifted,
-    inputs=[(_MIXED, 0.5, 0.01), (_MIXED, 0.3, 0.05), (_MIXED, 0.02, 0.2)],
-    edges={"for a probability of 1, which stays 1. Its odds are infinite: write it without.": (np.ones(1), 0.5, 0.01)},
-    praise="the same evidence, under another mixture.",
-    otherwise="{0:.2f}, learnt at a fraction of {1:g}, must become {right:.3f} at {2:g}; yours becomes {found:.3f}.",
-    mistakes={
-        "that goes the other way, from the true mixture to the one that was learnt.": lambda p, s, t: shifted(p, t, s),
-        "that multiplies probabilities by a ratio of fractions. Take odds on both sides.":
-            [lambda p, s, t: p * t / s, lambda p, s, t: np.minimum(p * t / s, 1)],
-        "those are odds. Make probabilities of them: odds / (1 + odds).": lambda *g: odds(shifted(*g)),
-        "that is right for a mixture of half and half only. Use `learnt`.": lambda p, s, t: shifted(p, 0.5, t),
-        "that forgets the true mixture: it gives odds of what the pixel itself says.":
-            lambda p, s, t: shifted(p, s, 0.5),
-        "the odds of a mixture are s / (1 - s), and not s itself.":
-            lambda p, s, t: shifted(p, s / (1 + s), t / (1 + t)),
-        "that gives back what came in.": lambda p, *_: p,
-        "that is a logit. Make a probability of it.": lambda *g: np.log(odds(shifted(*g))),
-    },
-)  # fmt: skip
 
 _THRESHOLDS = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
 _COUNTS = [Counts(tp, fp, 100 - tp, 8900 - fp) for tp, fp in zip([100, 90, 80, 60, 10], [900, 200, 60, 20, 0])]

@@ -163,7 +163,7 @@ def outline_figure(
         draw_slice(axes, slice_, title)
         outline(axes, mask, colour, style)
         view(axes, whole)
-    figure.suptitle(WINDOW_SENTENCE, fontsize=8)
+    figure.supxlabel(WINDOW_SENTENCE, fontsize=8)  # above, it would read as the middle panel's title
     return figure
 
 

@@ -31,13 +31,6 @@ def split(p, t):
     return np.flatnonzero(~np.isin(p, t)), np.flatnonzero(np.isin(p, t))
 
 
-def mixture(p, learnt, true):
-    """As odds, the other way to write it."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        odds = p / (1 - p) / (learnt / (1 - learnt)) * (true / (1 - true))
-        return odds / (1 + odds)
-
-
 def in_place(masks):
     masks *= 2
     return exercises.check_positive_fraction.right(masks // 2)
@@ -72,8 +65,6 @@ SAID = [
     ("soft_dice", lambda r, p: 1 - 2 * sum(r * p) / (sum(r) + sum(p)), "shape (10, 10) instead of one number"),
     ("told_apart_by_luck", 0.33, "Right"),
     ("area_of_scores", 1.25, "Right"),
-    ("recalibrated", mixture, "gives nan for a probability"),
-    ("recalibrated", lambda p, *_: p / 2, "must become 0.054 at 0.01; yours becomes 0.425."),
     ("scored_slices", lambda s, a, gap: s[missing], "NameError"),  # noqa: F821
     ("patient_split", lambda p, t: split(p, t)[::-1], "changed places"),
     ("patient_split", lambda p, t: (range(11), split(p, t)[1]), "patients 1, 4 stand on both sides"),
