@@ -14,7 +14,7 @@ from covidlab.data.cohorts import open_cohort
 from covidlab.data.scans import is_single_scan
 from covidlab.data.slices import open_slice_cache
 from covidlab.errors import CovidlabError
-from covidlab.weights import SHIPPED, find_weights, licence_of
+from covidlab.weights import DEFAULT, SHIPPED, find_weights, licence_of
 
 
 def phantom(options) -> None:
@@ -39,6 +39,9 @@ def inspect(options) -> int:
     """Look at a cohort or a scan; 2 if a file cannot be used."""
     from covidlab.data import inspection
 
+    if options.folder not in (None, "phantom") and not Path(options.folder).expanduser().exists():
+        expected = "a cohort's folder, a .nii or .nii.gz file, or a folder or .zip of DICOM slices"
+        raise CovidlabError(options.folder, "nothing of that name", expected, "check the path")
     if options.folder and is_single_scan(Path(options.folder)):
         report = inspection.inspect_scan(Path(options.folder))
     else:
@@ -103,12 +106,11 @@ def score(options) -> None:
     from covidlab.models.segmenter import open_segmenter
     from covidlab.models.weights_file import read_info
 
-    read_info(find_weights(options.weights))  # what is wrong with them is said before TensorFlow's seconds
+    info = read_info(find_weights(options.weights))  # what is wrong with these is said before TensorFlow's seconds
+    cohort = open_cohort(options.data, cases=options.cases)
     from covidlab.training import report
 
     segmenter = open_segmenter(options.weights)
-    info = segmenter.info
-    cohort = open_cohort(options.data, cases=options.cases)
     cache = open_slice_cache(cohort, info.grid)
     seen = [case.name for case in cohort.cases if info.has_seen(case.name, case.patient)]
     alone, within = report.judge_weights(segmenter, cache)
@@ -146,9 +148,12 @@ def predict(options) -> int | None:
     predictions = segment.predict_all(options.scan, options.out, segmenter, look)
     if options.json:
         for done in predictions:
-            print(json.dumps(asdict(done) | {"weights": asdict(info), "licence": licence}, default=str), flush=True)
+            about = {key: value for key, value in asdict(info).items() if key != "seen"}
+            drawn = {"overlay": overlay.overlay_path(done.mask) if options.overlay else None}
+            print(json.dumps(asdict(done) | drawn | {"weights": about, "licence": licence}, default=str), flush=True)
         return
-    print(f"{info.model}, {info.grid} px, threshold {info.threshold:g}, trained on {info.trained_on}")
+    on = info.trained_on.split(", also trained on ")[0].split(", from weights of ")[0]  # --json tells all of it
+    print(f"{options.weights or DEFAULT}: {info.model}, {info.grid} px, threshold {info.threshold:g}, trained on {on}")
     if licence:
         print(f"weights: {licence}; teaching material, not a medical device")
     for done in predictions:
@@ -213,17 +218,22 @@ def time(options, known=None) -> None:
 
 def export(options) -> None:
     """Write a model in another form."""
+    from covidlab.models.weights_file import read_info
+
+    read_info(find_weights(options.weights))  # this, too, before TensorFlow's seconds
+    if options.int8 and options.out.suffix == ".onnx":
+        raise CovidlabError(options.out, "int8 asked of ONNX", "int8 as LiteRT", "end the name in .tflite")
+    cohort = None if Path(options.weights).is_dir() else open_cohort(options.data)
     from covidlab.beyond import export
     from covidlab.evaluation.counts import count
     from covidlab.models.segmenter import open_segmenter
     from covidlab.training import runs
 
-    run = runs.read_run(Path(options.weights)) if Path(options.weights).is_dir() else None
+    run = None if cohort else runs.read_run(Path(options.weights))
     segmenter = run.segmenter if run else open_segmenter(options.weights)
     info = segmenter.info
     export.check_target(options.out, options.int8)
-    cache = open_slice_cache(run_cohort(options.data, run.config) if run else open_cohort(options.data),
-                             options.size or info.grid)  # fmt: skip
+    cache = open_slice_cache(cohort or run_cohort(options.data, run.config), options.size or info.grid)
     slices = export.calibration_slices(cache)
     done = export.export_model(segmenter.network, options.out, slices, options.int8, info)
     print(f"{done.path}: {done.form}, {done.bytes / 1e6:.2f} MB, takes float32 {(1, *slices.shape[1:])} in 0..1")

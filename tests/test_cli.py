@@ -40,6 +40,10 @@ def test_inspect_reports_cases_patients_and_totals(capsys, cohort_folder):
 def test_inspect_looks_at_one_scan_without_a_mask(capsys, cohort_folder, tmp_path):
     status, out, _ = run(capsys, "inspect", cohort_folder / "images" / "someone_else.nii.gz")
     assert status == 0 and "someone_else" in out and "no mask" in out and f"{SLICES} slices" in out
+    scan = next((cohort_folder / "images").glob("radiopaedia_10_*"))
+    report = json.loads(run(capsys, "inspect", scan, "--json")[1])
+    assert report["cases"][0]["patient"] == "10", "as in its cohort"
+    assert report["totals"]["positive_slices"] is None is report["cases"][0]["positive_slices"]
     (tmp_path / "series").mkdir()
     (tmp_path / "series" / "notes.txt").write_text("no slice")
     status, _, err = run(capsys, "inspect", tmp_path / "series")
@@ -103,10 +107,13 @@ def test_predict_says_what_share_of_each_lung_is_marked(capsys, tmp_path):
     options = ("predict", tmp_path / "chest.nii.gz", "-o", tmp_path / "mask.nii.gz", "--weights", "phantom")
     status, out, _ = run(capsys, *options)
     assert status == 0 and "note: WARNING: the right lung is not found" in out
+    assert out.startswith("phantom: light_unet, 128 px, threshold 0.2, trained on phantom-lesson, ")
     (line,) = (line for line in out.splitlines() if "involvement" in line)
     assert re.fullmatch(r"  lung involvement, the share that is marked: left lung \d+\.\d%", line)
-    status, out, _ = run(capsys, *options, "--json")
+    status, out, _ = run(capsys, *options, "--json", "--overlay")
     told = json.loads(out)
+    assert told["overlay"] == str(tmp_path / "mask.png") and "seen" not in told["weights"]
+    assert told["seconds"] == round(told["seconds"], 2)
     assert status == 0 and list(told["involvement"]) == ["left"] and told["weights"]["threshold"] == 0.2
     assert told["mask"] == str(options[3]) and told["slices"] == 24 and told["seen"] is False and told["seconds"] > 0
     assert told["millilitres"] == told["positive_voxels"] * 31.25 / 1000 and "right lung" in told["findings"][-1]
@@ -116,9 +123,13 @@ def test_predict_says_what_share_of_each_lung_is_marked(capsys, tmp_path):
     "arguments, words",
     [
         (("inspect", "absent"), "absent: found nothing of that name"),
+        (("inspect", "absent"), "a .nii or .nii.gz file, or a folder or .zip of DICOM slices"),
+        (("predict", __file__, "-o", "m.nii.gz"), "or a folder or .zip of DICOM slices"),
+        (("predict", __file__, "-o", "m.png"), "or .dcm for a DICOM series"),
         (("predict", "absent.nii.gz", "-o", "m.nii.gz"), "absent.nii.gz: found no such file"),
         (("predict", __file__, "-o", "m.png"), "add .nii.gz to -o"),
         (("score", "--weights", "nonsense"), "light_unet, nano_unet, phantom"),
+        (("score", "--weights", "."), "a folder that is no run"),
     ],
 )
 def test_what_the_user_got_wrong_is_one_line_and_status_2(capsys, tmp_path, arguments, words):
@@ -232,6 +243,15 @@ def test_importing_the_package_and_predicting_is_quick_because_tensorflow_stays_
         import sys
         from covidlab import cli, commands, data, evaluation, exercises, models, phantom, plots
         assert cli.main(["predict", {str(scan)!r}, "-o", {str(tmp_path / "mask.nii.gz")!r}, "--overlay"]) == 0
+        for words in (
+            ["score", "--data", {str(tmp_path)!r}], ["export", "nosuch", "-o", "m.onnx"],
+            ["export", "phantom", "-o", "m.onnx", "--int8"], ["export", "phantom", "-o", "m.onnx", "--data", "absent"],
+        ):
+            assert cli.main(words) == 2
+        try:
+            cli.main(["export", "phantom", "-o", "m.pt"])
+        except SystemExit as end:
+            assert end.code == 2
         assert not {{"tensorflow", "keras"}} & set(sys.modules)
     """
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -38,6 +38,10 @@ ACQUISITION = (
     "SliceThickness", "ContrastBolusAgent", "PixelSpacing",
 )  # fmt: skip
 
+# What a segmentation repeats of its slices: each must have all of it, and only what is no UID may be empty.
+NAMES = ("SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID", "SOPInstanceUID", "PatientID", "PatientName",
+         "PatientBirthDate", "PatientSex", "StudyID", "StudyDate", "StudyTime", "AccessionNumber")  # fmt: skip
+
 DEFLATED = b"1.2.840.10008.1.2.1.99"  # how such a file says that it is zipped as a whole, to any size
 
 # How far a slice may lie from where even spacing puts it: in pixels along rows and columns, and in slices.
@@ -119,8 +123,8 @@ def _geometry(folder: Path, slices: list, findings: list[str]) -> tuple[np.ndarr
 def write_series(folder: Path, volume: Volume) -> list[Path]:
     """Write a scan as a plain CT series, one file a slice, as a scanner would: for lessons and tests, not for archives.
 
-    HU are rounded to whole numbers; where the scan has no spacing, a voxel is a cube of 1 mm. The folder is made if
-    missing. Returns the files, from feet to head. Raises a VolumeError if pydicom is not installed.
+    HU are rounded to whole numbers; without spacing a voxel is a cube of 1 mm; UIDs are new, patient and dates empty.
+    The folder is made if missing. Returns the files, feet to head. Raises a VolumeError if pydicom is not installed.
     """
     pydicom = _pydicom(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -132,14 +136,15 @@ def write_series(folder: Path, volume: Volume) -> list[Path]:
     steps, first = nib.affines.to_matvec(affine)
     distances = np.linalg.norm(steps, axis=0)
     up, down, across = (steps / distances).T
-    uid, paths = pydicom.uid.generate_uid(), []
+    one, paths = pydicom.Dataset(), []
+    for name in NAMES:
+        setattr(one, name, pydicom.uid.generate_uid() if name.endswith("UID") else "")
+    one.Modality, one.SOPClassUID, one.RescaleSlope, one.RescaleIntercept = "CT", pydicom.uid.CTImageStorage, 1, 0
+    one.PixelSpacing = [f"{distance:.8g}" for distance in distances[1:]]
+    one.ImageOrientationPatient = [f"{side:.8g}" for side in (*across, *down)]
     for k, pixels in enumerate(_as_int16(volume.to_display(volume.hounsfield()))):
-        one = pydicom.Dataset()
-        one.Modality, one.SeriesInstanceUID, one.SOPClassUID = "CT", uid, pydicom.uid.CTImageStorage
-        one.PixelSpacing = [f"{distance:.8g}" for distance in distances[1:]]
-        one.ImageOrientationPatient = [f"{side:.8g}" for side in (*across, *down)]
+        one.SOPInstanceUID = pydicom.uid.generate_uid()
         one.ImagePositionPatient = [f"{side:.8g}" for side in first + k * distances[0] * up]
-        one.RescaleSlope, one.RescaleIntercept = 1, 0
         one.set_pixel_data(pixels, "MONOCHROME2", bits_stored=16)
         paths.append(folder / f"slice-{k:04d}.dcm")
         one.save_as(paths[-1], enforce_file_format=True)

@@ -46,6 +46,7 @@ def fetch_record(folder: Path) -> Path:
 def _downloaded(path: Path, sha256: str) -> Path:
     url = f"{BASE_URL}/{path.name}?download=1"
     downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=2**18)
+    pooch.get_logger().setLevel("WARNING")  # what fails is told below, in one line
     known = {path.name: f"sha256:{sha256}"}
     record = pooch.create(path.parent, "", registry=known, urls={path.name: url}, retry_if_failed=2)
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from covidlab.data.cohorts import Case, Cohort
-from covidlab.data.folders import case_name
+from covidlab.data.folders import case_name, patient_of
 from covidlab.data.masks import read_mask_with_findings
 from covidlab.data.scans import read_scan
 from covidlab.data.volumes import Volume, read_volume
@@ -57,13 +57,14 @@ class CohortReport:
     cases: tuple[CaseReport, ...]
 
     @property
-    def totals(self) -> dict[str, int]:
-        """Cases, patients, slices and positive slices."""
+    def totals(self) -> dict[str, int | None]:
+        """Cases, patients, slices and positive slices; these are None where there is no mask."""
+        positive = [case.positive_slices for case in self.cases if case.positive_slices is not None]
         return {
             "cases": len(self.cases),
             "patients": len({case.patient for case in self.cases}),
             "slices": sum(case.slices for case in self.cases),
-            "positive_slices": sum(case.positive_slices or 0 for case in self.cases),
+            "positive_slices": sum(positive) if positive else None,
         }
 
     @property
@@ -88,7 +89,7 @@ class CohortReport:
         for patient, names in self.repeated_patients.items():
             lines.append(f"  patient {patient} was scanned {len(names)} times ({', '.join(names)}): keep them together")
         summary = "{cases} cases of {patients} patients, {slices} slices, {positive_slices} of them positive"
-        if all(case.positive_slices is None for case in self.cases):
+        if self.totals["positive_slices"] is None:
             summary = "1 scan, {slices} slices, no mask"
         return "\n".join([*lines, "", summary.format(**self.totals)])
 
@@ -106,11 +107,11 @@ def inspect_cohort(cohort: Cohort) -> CohortReport:
 def inspect_scan(path: Path) -> CohortReport:
     """Read one scan without a mask: a NIfTI file, or a folder with the DICOM slices of one series.
 
-    The report is of one case, named as the file or folder; nothing of who the patient is. Raises a VolumeError if the
-    scan cannot be read.
+    The report is of one case, named as the file or folder; the patient is the one that this name says, as in a cohort.
+    Raises a VolumeError if the scan cannot be read.
     """
     name = case_name(path)
-    return CohortReport(str(path), (_report(name, name, read_scan(path)),))
+    return CohortReport(str(path), (_report(name, patient_of(name), read_scan(path)),))
 
 
 def _inspect_case(case: Case) -> CaseReport:

@@ -33,6 +33,8 @@ def read_scan(path: Path) -> Volume:
         raise VolumeError(path, "one DICOM file", SERIES, f"name its folder, {path.parent}")
     if path.is_file() and path.suffix.lower() == ".zip":
         return _read_zipped(path)
+    if path.is_file():
+        raise VolumeError(path, "a file of another kind", "NIfTI, or a folder or .zip of DICOM slices", "convert it")
     return read_series(path) if path.is_dir() else read_volume(path)
 
 

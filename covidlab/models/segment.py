@@ -8,7 +8,7 @@ from time import perf_counter
 import numpy as np
 
 from covidlab.data.dicom import holds_slices
-from covidlab.data.dicom_seg import write_segmentation
+from covidlab.data.dicom_seg import slices_to_name, write_segmentation
 from covidlab.data.folders import EXTENSIONS, IMAGE_FOLDERS, case_name, first_folder_of_files, is_nifti, patient_of
 from covidlab.data.masks import write_mask
 from covidlab.data.scans import read_scan
@@ -44,6 +44,8 @@ def predict_file(scan: Path, mask: Path, segmenter: Segmenter, look: Look | None
 
     Raises VolumeError: if the scan cannot be read or the mask cannot be written; no partial file is left.
     """
+    if mask.suffix == ".dcm":
+        slices_to_name(mask, scan)  # what they lack is said before the network runs
     start, volume, name = perf_counter(), read_scan(scan), case_name(scan)
     found, lungs = segmenter.predict(volume)
     if mask.suffix == ".dcm":
@@ -56,8 +58,8 @@ def predict_file(scan: Path, mask: Path, segmenter: Segmenter, look: Look | None
     millilitres = by_slice.sum() * np.prod(volume.spacing) / 1000 if volume.spacing else None
     return Prediction(
         scan, mask, len(by_slice), int(np.count_nonzero(by_slice)), int(by_slice.sum()), millilitres,
-        lungs.involvement(found), segmenter.info.has_seen(name, patient_of(name)), perf_counter() - start,
-        volume.findings + lungs.findings,
+        lungs.involvement(found), segmenter.info.has_seen(name, patient_of(name)),
+        round(perf_counter() - start, 2), volume.findings + lungs.findings,
     )  # fmt: skip
 
 
@@ -112,7 +114,7 @@ def scan_pairs(source: Path, target: Path) -> list[tuple[Path, Path]]:
     if scans and to_a_file:
         raise CovidlabError(target, f"a file name for {len(scans)} scans", "a folder", "leave the extension out of -o")
     if not scans and not to_a_file:
-        raise CovidlabError(target, "a name without .nii or .nii.gz", "the name of a NIfTI file", "add .nii.gz to -o")
+        raise CovidlabError(target, "another kind of name", "NIfTI, or .dcm for a DICOM series", "add .nii.gz to -o")
     pairs = {} if scans else {target: source}
     for scan in scans:
         if (twin := pairs.setdefault(target / f"{case_name(scan)}.nii.gz", scan)) != scan:

@@ -51,7 +51,9 @@ def read_info(path: Path) -> WeightsInfo:
     if not path.is_file():
         raise CovidlabError(path, "no such file", expected, remedy)
     kind, text_in = ("ONNX", _text_in_onnx) if path.suffix == ".onnx" else ("HDF5", _text_in_hdf5)
-    with refused(CovidlabError, path, f"no readable {kind} file", expected, remedy):
+    with refused(CovidlabError, path, f"no readable {kind} file", expected, remedy), path.open("rb") as file:
+        if kind == "HDF5" and file.read(4) != b"\x89HDF":  # of which HDF5's own words tell a user nothing
+            raise CovidlabError(path, "no readable HDF5 file", expected, remedy)
         text = text_in(path)
     if text is None:
         raise CovidlabError(path, f"an {kind} file without covidlab's description", expected, remedy)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from covidlab.errors import CovidlabError
+
 NETWORKS = ("patch_cnn", "fcn8s", "light_unet", "nano_unet")  # what weights may be of; `covidlab.models` builds them
 FOLDER = Path(__file__).parent
 SHIPPED = {
@@ -14,12 +16,14 @@ BEST = "best.weights.h5"  # of a run
 
 
 def find_weights(named: str | Path | None = None) -> Path:
-    """The file that is meant: a shipped one by its name, any other by its path or by the folder of its run.
+    """The file that is meant: a shipped one by its name, any other by its path or by its run's folder, no other folder.
 
     >>> find_weights("phantom").name, find_weights("runs/x/best.weights.h5").name
     ('light_unet_phantom_128.weights.h5', 'best.weights.h5')
     """
     path = SHIPPED.get(str(named or DEFAULT)) or Path(named)
+    if path.is_dir() and not (path / BEST).is_file():
+        raise CovidlabError(path, "a folder that is no run", f"{BEST} in it", "name a run's folder, or a weights file")
     return path / BEST if path.is_dir() else path
 
 

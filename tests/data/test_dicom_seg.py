@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from covidlab.cli import main
-from covidlab.data.dicom import read_series
+from covidlab.data.dicom import read_series, write_series
 from covidlab.data.dicom_seg import write_segmentation
 from covidlab.errors import VolumeError
+from covidlab.models.segment import predict_file
 from tests.chest import chest
 
 pydicom = pytest.importorskip("pydicom")
@@ -103,4 +104,21 @@ def test_slices_without_a_study_are_refused_and_leave_no_file(tmp_path):
         one.save_as(path)
     with pytest.raises(VolumeError, match="lack what a segmentation names .*StudyInstanceUID"):
         write_segmentation(tmp_path / "mask.dcm", np.zeros((COLUMNS, ROWS, SLICES), bool), series, "a test")
+    with pytest.raises(VolumeError, match=r"\(no StudyInstanceUID\)"):
+        predict_file(series, tmp_path / "mask.dcm", segmenter=None)  # no network is asked
     assert not (tmp_path / "mask.dcm").exists()
+
+
+def test_a_series_of_ours_takes_a_segmentation_and_an_empty_one_is_written_without_a_word(tmp_path, caplog):
+    first = write_slices(tmp_path / "first", [1, 0, 0], [0, 1, 0], np.array([0, 0, 4.0]), PIXELS)
+    series = tmp_path / "series"
+    slices = [pydicom.dcmread(path) for path in write_series(series, read_series(first))]
+    assert (
+        len({one.SOPInstanceUID for one in slices})
+        == len({one.file_meta.MediaStorageSOPInstanceUID for one in slices})
+        == SLICES
+    )
+    assert len({one.StudyInstanceUID for one in slices}) == 1 and not any(one.PatientName for one in slices)
+    write_segmentation(tmp_path / "mask.dcm", np.zeros((COLUMNS, ROWS, SLICES), bool), series, "a test")
+    one = pydicom.dcmread(tmp_path / "mask.dcm")
+    assert one.StudyInstanceUID == slices[0].StudyInstanceUID and not one.pixel_array.any() and not caplog.records

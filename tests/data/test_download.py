@@ -75,12 +75,13 @@ def test_a_full_disk_is_not_taken_for_the_network(server, tmp_path, monkeypatch)
         download.fetch_record(tmp_path)
 
 
-def test_offline_says_what_to_put_where_and_uses_it(server, tmp_path, monkeypatch):
+def test_offline_says_what_to_put_where_and_uses_it(server, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(download, "BASE_URL", "http://127.0.0.1:9")
     with pytest.raises(CovidlabError) as caught:
         download.fetch_record(tmp_path)
     needed = {"scans.zip", download.ARCHIVES["scans"], download.DOI, f"into {tmp_path}", "again"}
     assert all(word in str(caught.value) for word in needed) and "\n" not in str(caught.value)
+    assert not [one for one in caplog.records if one.name == "pooch"], "pooch's own words before ours"
     (tmp_path / "scans.zip").write_bytes(SCANS)
     assert (download.fetch_record(tmp_path) / "scans" / "two.nii.gz").read_bytes() == b"2"
 

@@ -45,7 +45,7 @@ def test_what_is_no_weights_file_is_refused(tmp_path):
     light_unet(widths=(2, 3)).save_weights(tmp_path / "foreign.weights.h5")
     for name, found in [
         ("absent", "no such file; expected"),
-        ("text", "no readable HDF5 file"),
+        ("text", "no readable HDF5 file; expected"),
         ("foreign", "an HDF5 file without covidlab's description"),
     ]:
         with pytest.raises(CovidlabError, match=f"{name}.weights.h5: found {found}"):
@@ -139,6 +139,8 @@ def test_on_onnx_runtime_shipped_weights_mark_the_same_pixels_and_are_the_same_i
 
 def test_weights_are_named_or_a_path(tmp_path):
     assert find_weights() == SHIPPED["light_unet"]
+    with pytest.raises(CovidlabError, match="a folder that is no run"):
+        find_weights(tmp_path)
     assert find_weights(tmp_path / "phantom") == tmp_path / "phantom" and licence_of(tmp_path) is None
 
 
