@@ -14,11 +14,12 @@ from covidlab.files import whole_file
 
 
 def processor() -> str:
-    """The name of this machine's processor."""
+    """This machine's processor: its name and, as clouds call several models alike, the numbers of family and model."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
+        said = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        return f"{said['model name']} (family {said['cpu family']}, model {said['model']})"
+    except (OSError, KeyError):
         return platform.processor() or platform.machine()
 
 

@@ -410,6 +410,9 @@ def recipes(column: str, *names: str) -> Source:
 WAYS_UP = together(*(seeds(f"symmetry/{name}") for name in
                      ("symmetric", "half-up", "a-quarter-up", "a-quarter-up-and-wider-down")))  # fmt: skip
 BEYOND = [
+    Claim(r"and score ([\d.]+) where those scored ([\d.]+)\.",
+          together(output(r"^mirror False .* F1 ([\d.]+) .*\nmirror True"),
+                   lesson("light-u-net", "f1", "test"))),
     Claim(r"the network is worse on phantom_08 by ([\d.]+): more is lost there than was won", ADAPTED,
           lambda said, true: said[0] == -true[3] > true[1]),
     Claim(r"Fitted to phantom_08, it is worse on phantom_03, by ([\d.]+)\.", ADAPTED,

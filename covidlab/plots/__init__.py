@@ -11,5 +11,15 @@ from covidlab.plots.slices import (
     slice_comparison,
     uncertainty_figure,
 )
-from covidlab.plots.style import FALSE, FOUND, MISSED, MODEL_COLOURS, PREDICTION, REFERENCE, new_figure, show
+from covidlab.plots.style import (
+    FALSE,
+    FOUND,
+    MISSED,
+    MODEL_COLOURS,
+    PREDICTION,
+    REFERENCE,
+    legend_below,
+    new_figure,
+    show,
+)
 from covidlab.plots.viewers import patch_picker, slice_viewer, threshold_viewer

@@ -7,7 +7,7 @@ import numpy as np
 from covidlab.data.folders import case_name
 from covidlab.data.volumes import Volume
 from covidlab.plots.slices import outline_figure
-from covidlab.plots.style import PREDICTION, legend_below, save
+from covidlab.plots.style import save
 
 OVERLAID = 6  # slices of a scan in its overlay picture
 
@@ -38,9 +38,8 @@ def draw_overlay(mask: Path, volume: Volume, marked: np.ndarray) -> None:
     """
     shown = overlaid_slices(np.count_nonzero(marked, axis=(1, 2)))
     titles = [f"slice {k} of {len(marked)}" for k in shown]
-    figure = outline_figure(volume.slices(shown), marked[shown], titles, PREDICTION, "--")
+    figure = outline_figure(volume.slices(shown), marked[shown], titles, of="prediction")
     for axes in figure.axes[: len(shown)]:
         for x, side in ((0.02, "R"), (0.95, "L")):  # the patient's right is on the left
             axes.text(x, 0.92, side, color="white", fontsize=11, transform=axes.transAxes)
-    legend_below(figure, {"prediction": PREDICTION})
     save(figure, overlay_path(mask))

@@ -151,10 +151,9 @@ def _draw_whole(axes: Axes, slice_, reference, marked, whole: Box, title: str) -
     return near
 
 
-def outline_figure(
-    slices: np.ndarray, masks: np.ndarray, titles: Sequence[str], colour: str = REFERENCE, style: str = "-"
-) -> Figure:
-    """Slices with the outline of their masks, three in a row."""
+def outline_figure(slices: np.ndarray, masks: np.ndarray, titles: Sequence[str], of: str = "reference") -> Figure:
+    """Slices with the outline of their masks, three in a row: `of` the "reference" or of a "prediction"."""
+    colour, style = {"reference": (REFERENCE, "-"), "prediction": (PREDICTION, "--")}[of]
     whole, columns = body_box(slices), min(len(slices), 3)
     figure, grid = framed(-(-len(slices) // columns), columns, whole)
     for axes in grid.flat[len(slices) :]:
@@ -163,7 +162,7 @@ def outline_figure(
         draw_slice(axes, slice_, title)
         outline(axes, mask, colour, style)
         view(axes, whole)
-    figure.supxlabel(WINDOW_SENTENCE, fontsize=8)  # above, it would read as the middle panel's title
+    legend_below(figure, {f"{of}; {WINDOW_SENTENCE}": colour})  # above, it would be a title of the middle slice
     return figure
 
 
@@ -171,29 +170,27 @@ def uncertainty_figure(
     slices: np.ndarray, references: np.ndarray, means: np.ndarray, deviations: np.ndarray, threshold: float,
     titles: Sequence[str],
 ) -> Figure:
-    """Rows of a slice with its reference; then, enlarged, the mean of many predictions, their spread, and errors.
+    """Rows of a slice, enlarged: the errors of the mean of many predictions, and where these spread.
 
     `means` and `deviations` are floats in 0..1; from `threshold` on a mean is called lesion. Standard deviations lie
     over the slice, from 0.01 on.
     """
     whole = body_box(slices)
-    figure, grid = framed(len(slices), 4, whole)
+    figure, grid = framed(len(slices), 2, whole)
     for axes, slice_, reference, mean, deviation, title in zip(grid, slices, references, means, deviations, titles):
-        near = _draw_whole(axes[0], slice_, reference, (reference > 0) | (mean >= threshold), whole, title)
-        probability = axes[1].imshow(mean, cmap="magma", vmin=0, vmax=1, interpolation="nearest")
-        axes[1].set_title("mean probability", fontsize=9)
-        axes[1].set_axis_off()
-        draw_slice(axes[2], slice_, "standard deviation")
+        found = mean >= threshold
+        draw_slice(axes[0], slice_, title)
+        tint_errors(axes[0], reference, found)
+        draw_slice(axes[1], slice_, "standard deviation")
         # 0.5 is the most that numbers in 0..1 can spread; a tenth of that is rare.
         rare = np.ma.masked_less(deviation, 0.01)
-        doubt = axes[2].imshow(rare, cmap="plasma", vmin=0, vmax=0.05, interpolation="nearest")
-        draw_slice(axes[3], slice_, "found, missed, false")
-        tint_errors(axes[3], reference, mean >= threshold)
-        for panel in axes[1:]:
-            view(panel, near)
-    figure.colorbar(probability, ax=grid[:, 1], location="bottom", shrink=0.8, fraction=0.05)
-    figure.colorbar(doubt, ax=grid[:, 2], location="bottom", shrink=0.8, fraction=0.05, extend="max")
-    return _told(figure, {"reference": REFERENCE, **OUTCOMES})
+        doubt = axes[1].imshow(rare, cmap="plasma", vmin=0, vmax=0.05, interpolation="nearest")
+        for panel in axes:
+            view(panel, detail_box((reference > 0) | found, whole))
+    figure.set_figheight(figure.get_figheight() + 1.2)  # room for the bar
+    label = "standard deviation"
+    figure.colorbar(doubt, ax=grid, label=label, location="bottom", shrink=0.5, fraction=0.05, extend="max")
+    return _told(figure, OUTCOMES)
 
 
 def _told(figure: Figure, colours: dict[str, str]) -> Figure:

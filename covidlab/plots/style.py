@@ -61,10 +61,11 @@ def new_figure(columns: int, rows: int, width: float, height: float):
     return figure, grid
 
 
-def legend_below(figure: Figure, colours: dict[str, str]) -> None:
-    """A row of names with their colours, under all panels."""
+def legend_below(figure: Figure, colours: dict[str, str], at: tuple[float, float] | None = None) -> None:
+    """A row of names with their colours: under all panels, or with its foot `at` a place in fractions of the figure."""
     handles = [Patch(color=colour, label=name) for name, colour in colours.items()]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8, frameon=False)
+    look = {"ncols": len(handles), "fontsize": 8, "frameon": False}
+    figure.legend(handles=handles, loc="outside lower center", bbox_to_anchor=at, **look)
 
 
 def names_as_they_are(figure: Figure) -> None:

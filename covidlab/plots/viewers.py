@@ -23,6 +23,7 @@ from covidlab.data.patches import slice_patches
 from covidlab.evaluation.counts import Counts, count, count_at
 from covidlab.plots.slices import (
     LUNG_WINDOW,
+    OUTCOMES,
     WINDOW_SENTENCE,
     Box,
     body_box,
@@ -31,7 +32,7 @@ from covidlab.plots.slices import (
     tint_errors,
     view,
 )
-from covidlab.plots.style import PAGE, PREDICTION, REFERENCE, names_as_they_are, show
+from covidlab.plots.style import PAGE, PREDICTION, REFERENCE, legend_below, names_as_they_are, show
 
 COLOURS = "green: found, pink: missed, yellow: marked falsely"
 
@@ -191,13 +192,15 @@ def threshold_viewer(
         right.axvline(chosen, color="0.5", linewidth=1, linestyle="--", label="chosen on validation")
         right.axvline(threshold, color=PREDICTION, linewidth=2, label="threshold shown")
         right.set_xscale("logit", one_half="0.5")
-        right.set(xlim=(thresholds[0], thresholds[-1]), ylim=(0, 1.02), xlabel="threshold", yticks=(0, 0.5, 1))
+        right.set(xlim=(thresholds[0], thresholds[-1]), ylim=(0, 1.02), yticks=(0, 0.5, 1))
+        right.set_xlabel("threshold, stretched towards 0 and 1")
         ticks = (0.02, 0.1, 0.5, 0.9, 0.99, 0.999)
         right.set_xticks(ticks, map(str, ticks))
         right.set_xticks((), minor=True)
         right.set_title(f"scores, {scope}", fontsize=9)
-        right.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.45, -0.33), ncols=3)
-        right.set_position([0.56, 0.36, 0.41, 0.52])  # curves fill it: the legend lies below
+        right.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.45, -0.3), ncols=3)
+        right.set_position([0.56, 0.42, 0.41, 0.48])  # curves fill it: the legends lie below
+        legend_below(figure, OUTCOMES, (0.76, 0))
         marked = f"{title}, threshold {threshold:.4g}: {np.count_nonzero(found)} pixels marked here"
         return figure, f"{marked}; {scope}: {_scores(counts[step])}; {COLOURS}; {WINDOW_SENTENCE}."
 
