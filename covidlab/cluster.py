@@ -1,35 +1,37 @@
 """Thousands of scans at once, through faults: a task a scan on Dask's workers, and a manifest of what is done.
 
-The engine is `dask.distributed` (the extra `cluster`): it starts workers, shares tasks out, starts a worker anew that
-died and gives its scan to another. What is ours is small: the task, and the manifest, a line of JSON a scan. Run again,
-the command goes on where it was: a scan that is done, and unchanged, is not done again (docs/scaling.md).
+The engine is `dask.distributed` (the extra `cluster`), which replaces workers that die. Ours are the task and the
+manifest, a line of JSON a scan, by which the command, given again, goes on where it was (docs/scaling.md).
 """
 
-import errno
 import hashlib
 import json
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from functools import lru_cache
 from importlib.util import find_spec
 from itertools import islice
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from covidlab.errors import CovidlabError, reason, refused
 from covidlab.models.segment import predict_file
-from covidlab.models.segmenter import Segmenter, open_segmenter
+from covidlab.models.segmenter import open_segmenter
 from covidlab.progress import progress_bar
 from covidlab.weights import find_weights
 
 MANIFEST = "manifest.jsonl"  # in the folder of the masks
 TRIES = 3  # workers that a scan may cost before it is set apart
 # Of the scheduler. No worker has a second scan waiting: each that it has when it dies counts as one that killed it.
-RULES = {"allowed-failures": TRIES - 1, "worker-saturation": 1.0}
+RULES = {"allowed-failures": TRIES - 1, "worker-saturation": 1.0, "http.routes": []}
+_open_once = lru_cache(maxsize=1)(open_segmenter)  # a worker's
 AHEAD = 1000  # scans that the scheduler knows of at once, whatever their number
+ANSWER = 10  # seconds that a scheduler has to answer
 
 
 def predict_many(
@@ -94,7 +96,7 @@ def segment_one(scan: Path, mask: Path, weights: Path, threads: int, overlay: bo
         same = known and known["state"] == "done" and known.get("digest") == told["digest"]
         if same and all(file.is_file() and file.stat().st_size for file in files):  # a power cut leaves empty ones
             return known | told | {"state": "kept"}
-        done = predict_file(scan, mask, _segmenter(weights, threads), look)
+        done = predict_file(scan, mask, _open_once(weights, quick=True, threads=threads), look)
     except CovidlabError as error:
         return told | {"state": "failed", "error": str(error)}
     return told | {"state": "done"} | json.loads(json.dumps(asdict(done), default=str)) | told
@@ -122,7 +124,7 @@ def _appended(manifest: Path) -> Iterator:
     def write(line: bytes) -> None:
         with _refusing(manifest):
             if file.write(line) < len(line):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                raise OSError("No space left on device")
 
     with lock, file:
         if file.tell():
@@ -160,14 +162,16 @@ def _client(workers: int, scheduler: str) -> Iterator:
 
     with dask.config.set({f"distributed.scheduler.{key}": value for key, value in RULES.items()}):
         if not scheduler:
-            quiet = {"dashboard_address": None, "silence_logs": 50}
-            with LocalCluster(n_workers=0, threads_per_worker=1, **quiet) as here, Client(here) as client:
+            web = {"dashboard_address": "127.0.0.1:0", "scheduler_kwargs": {"dashboard": False}}  # cannot be left out
+            with nullcontext() if os.name == "nt" else _deaf():
+                here = LocalCluster(n_workers=0, threads_per_worker=1, silence_logs=50, **web)
+            with here, Client(here) as client:
                 here.scale(workers)
                 here.loop.add_callback(PeriodicCallback(keep_up, 5000).start)
                 yield client
             return
         try:
-            client = Client(scheduler, timeout=10)
+            client = Client(scheduler, timeout=ANSWER)
         except (OSError, ValueError) as error:
             found, remedy = f"no answer ({reason(error)})", "start one with `dask scheduler`, or use --workers"
             raise CovidlabError(scheduler, found, "the address of a Dask scheduler", remedy) from error
@@ -175,9 +179,15 @@ def _client(workers: int, scheduler: str) -> Iterator:
             yield client
 
 
-@lru_cache(maxsize=1)
-def _segmenter(weights: Path, threads: int) -> Segmenter:
-    return open_segmenter(weights, quick=True, threads=threads)
+@contextmanager
+def _deaf() -> Iterator:
+    """Threads started in the block, and their processes, do not hear Ctrl-C: who hears it ends them."""
+    resource_tracker.ensure_running()  # started later, it would take the mask off
+    kept = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, kept)
 
 
 def _digest(scan: Path, weights: Path) -> str:

@@ -181,11 +181,12 @@ def predict_on_workers(options) -> int:
     if options.scan.is_file() or is_single_scan(options.scan):
         raise CovidlabError(options.scan, "one scan", "a folder of scans for workers", "leave --workers out")
     options.goes_on = True
-    pairs, counts = scan_pairs(options.scan, options.out), dict.fromkeys(("done", "kept", "failed"), 0)
+    pairs, counts, seen = scan_pairs(options.scan, options.out), dict.fromkeys(("done", "kept", "failed"), 0), 0
     manifest = options.out / cluster.MANIFEST
     asked = (options.weights, options.workers or 0, options.scheduler or "", options.overlay)
     for told in cluster.predict_many(pairs, manifest, *asked):
         counts[told["state"]] += 1
+        seen += told.get("seen", False)
         if options.json:
             print(json.dumps(told), flush=True)
         if told["state"] == "failed":
@@ -193,6 +194,9 @@ def predict_on_workers(options) -> int:
     if not options.json:
         print(f"{len(pairs)} scans: {counts['done']} segmented, {counts['kept']} were done before, "
               f"{counts['failed']} failed; {manifest} has a line for each")  # fmt: skip
+        if seen:
+            print(f"CAUTION: by their names these weights were trained or chosen on the patients of {seen} of "
+                  f"{len(pairs)} scans; on new ones expect worse")  # fmt: skip
     return 2 if counts["failed"] else 0
 
 

@@ -2,7 +2,10 @@ import json
 import os
 import resource
 import signal
+import subprocess
+import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -85,9 +88,16 @@ def tells_who(scan, *_):
     return {"scan": str(scan), "state": "done", "pid": os.getpid()}
 
 
-def test_a_worker_that_is_killed_while_it_starts_is_replaced(scans, tmp_path, monkeypatch):
+def worker_processes():
     import psutil
 
+    for process in psutil.Process().children():
+        with suppress(psutil.Error):  # it ends just now
+            if "spawn_main" in " ".join(process.cmdline()):
+                yield process
+
+
+def test_a_worker_that_is_killed_while_it_starts_is_replaced(scans, tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "segment_one", tells_who)
     monkeypatch.setattr(cluster, "AHEAD", 1)
     pairs = [(path, tmp_path / "mask.nii.gz") for path in sorted(scans.iterdir())]
@@ -98,11 +108,25 @@ def test_a_worker_that_is_killed_while_it_starts_is_replaced(scans, tmp_path, mo
             os.kill(told["pid"], signal.SIGKILL)
             new = []
             while not new:
-                new = [one for one in psutil.Process().children() if "spawn_main" in " ".join(one.cmdline())
-                       and one.pid not in workers]  # fmt: skip
+                time.sleep(0.01)
+                new = [one for one in worker_processes() if one.pid not in workers]
             new[0].kill()
             workers.add(new[0].pid)
     assert len(workers) == 3
+
+
+def test_an_interrupt_costs_one_line_and_the_server_says_nothing(scans, tmp_path):
+    for number in range(30):  # more than it can do before it is told
+        os.link(scans / "chest_0.nii.gz", scans / f"more_{number}.nii.gz")
+    manifest = tmp_path / "masks" / cluster.MANIFEST
+    command = [sys.executable, "-m", "covidlab", "predict", scans, "-o", manifest.parent, "--weights", "phantom"]
+    with subprocess.Popen([*command, "--workers", "1"], stderr=subprocess.PIPE, text=True, process_group=0) as run:
+        while run.poll() is None and not (manifest.exists() and manifest.stat().st_size):
+            time.sleep(0.01)
+        os.killpg(run.pid, signal.SIGINT)  # as a terminal's Ctrl-C: to the workers, too
+        lines = [line for line in run.communicate()[1].splitlines() if not line.startswith("segmenting: ")]
+    assert lines == ["covidlab: interrupted; give the same command again and it goes on from there"]
+    assert run.returncode == 130
 
 
 def test_a_scan_done_without_a_picture_is_done_again_for_one(scans, tmp_path):
@@ -154,7 +178,8 @@ def test_a_scheduler_that_goes_away_ends_the_run_and_blames_no_scan(scans, tmp_p
     assert {one["state"] for one in cluster.read_manifest(manifest).values()} == {"done"}
 
 
-def test_a_scheduler_that_does_not_answer_and_one_scan_are_told(scans, tmp_path, capsys):
+def test_a_scheduler_that_does_not_answer_and_one_scan_are_told(scans, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(cluster, "ANSWER", 1)
     assert predict(scans, tmp_path / "masks", "--scheduler", "tcp://127.0.0.1:9") == 2
     assert "tcp://127.0.0.1:9: found no answer" in capsys.readouterr().err
     assert predict(scans / "chest_0.nii.gz", tmp_path / "mask.nii.gz", "--workers", "2") == 2
