@@ -147,8 +147,8 @@ def predict(options) -> int | None:
     look = overlay.draw_overlay if options.overlay else None
     predictions = segment.predict_all(options.scan, options.out, segmenter, look)
     if options.json:
+        about = {key: value for key, value in asdict(info).items() if key != "seen"}
         for done in predictions:
-            about = {key: value for key, value in asdict(info).items() if key != "seen"}
             drawn = {"overlay": overlay.overlay_path(done.mask) if options.overlay else None}
             print(json.dumps(asdict(done) | drawn | {"weights": about, "licence": licence}, default=str), flush=True)
         return
