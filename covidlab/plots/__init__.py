@@ -16,10 +16,11 @@ from covidlab.plots.style import (
     FOUND,
     MISSED,
     MODEL_COLOURS,
+    PART_COLOURS,
     PREDICTION,
     REFERENCE,
     legend_below,
     new_figure,
     show,
 )
-from covidlab.plots.viewers import patch_picker, slice_viewer, threshold_viewer
+from covidlab.plots.viewers import Viewer, patch_picker, slice_viewer, threshold_viewer
