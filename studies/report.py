@@ -14,8 +14,7 @@ from covidlab.evaluation.detection import detection, run_detection
 from covidlab.evaluation.patients import patient_interval
 from covidlab.evaluation.slices import SliceTable, negative_slices, quartiles, volume_scores
 from covidlab.files import whole_file
-from covidlab.progress import track
-from covidlab.training.report import count_marked, interval_ends
+from covidlab.training.report import case_by_case, count_marked, interval_ends
 from covidlab.training.runs import Run, rounded, write_json
 
 # Of NSD: 3 mm is what the record's benchmark takes, yet never less than two pixels of a slice. Otherwise a shift by one
@@ -48,10 +47,7 @@ def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None) ->
     Raises CovidlabError: if the cohort's masks are not those that the run was scored with.
     """
     split, spacings = run.config.split(cache), spacings or {}
-    marked, segmenter = np.empty(cache.images.shape, bool), run.segmenter
-    for case in track(list(dict.fromkeys(cache.cases.tolist())), "predicting"):
-        rows = cache.case(case)
-        marked[rows] = segmenter.mask(cache.images[rows])
+    marked = case_by_case(cache, run.segmenter.mask)
     table = count_marked(cache, marked)
     for part in PARTS:
         # The reference does not depend on the machine, so its pixels tell whether this is the run's own cohort.
