@@ -10,15 +10,15 @@ from covidlab.training.runs import Run, rounded
 from studies.report import border_labels
 
 
-def over_seeds(reports: Mapping[str, Sequence[dict]], part: str = "test") -> list[dict[str, str]]:
-    """One part of several reports of each model, a seed each, as a table: mean of the seeds, in brackets the range.
+def over_seeds(reports: Mapping[str, Sequence[dict]]) -> list[dict[str, str]]:
+    """The test part of several reports of each model, a seed each, as a table: mean of the seeds, in brackets range.
 
     Borders only where all were measured in one unit. A seed for which something is not defined, as an infinite HD95,
     is left out of that mean.
     """
-    units = {unit for found in reports.values() for one in found for unit in one["parts"][part]["borders"]}
+    units = {unit for found in reports.values() for one in found for unit in one["parts"]["test"]["borders"]}
     [unit] = units if len(units) == 1 else [None]
-    columns = {name: [_numbers(one["parts"][part], unit) for one in found] for name, found in reports.items()}
+    columns = {name: [_numbers(one["parts"]["test"], unit) for one in found] for name, found in reports.items()}
 
     def cell(seeds: Sequence[dict], label: str) -> str:
         values = [np.nan if one[label] is None else one[label] for one in seeds]
