@@ -36,6 +36,9 @@ LOSSES = ("cross_entropy", "weighted_cross_entropy", "focal", "dice", "tversky",
 # NumPy's global generator, which Keras seeds too, takes no more.
 LARGEST_SEED = 2**32 - 1
 LAYOUT = "a folder with COVID-19-CT-Seg_20cases/ (or images/) and Infection_Mask/ (or masks/), files of the same names"
+SCORES = """\
+Scores are pooled over all pixels of a part. The slice protocol is the paper's and leaks between
+neighbouring slices; the patient protocol says how a model does on a new patient."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -185,9 +188,7 @@ def _add_inspect(command) -> None:
 def _add_train(command) -> None:
     add = command(
         "train", "train one model and score it on train, validation and test",
-        "Give the same command again after an interruption: it goes on from the last epoch.\n"
-        "Scores are pooled over all pixels of a part. The slice protocol is the paper's and leaks between\n"
-        "neighbouring slices; the patient protocol says how a model does on a new patient.",
+        f"Give the same command again after an interruption: it goes on from the last epoch.\n{SCORES}",
         goes_on=True,
     )  # fmt: skip
     run_options(add, "a folder of runs; each has one of its own in it, named by what it was asked (default: runs)")

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from covidlab.cli import new_parser, run_command, run_options, seed_int, some_of, time_options
+from covidlab.cli import SCORES, new_parser, run_command, run_options, seed_int, some_of, time_options
 from covidlab.weights import NETWORKS
 
 DESCRIPTION = """\
@@ -27,10 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _add_reproduce(command) -> None:
     add = command(
-        "reproduce", "the paper's experiment: train the models, score them, write scores.json",
-        "Scores are pooled over all pixels of a part. The slice protocol is the paper's and leaks between\n"
-        "neighbouring slices; the patient protocol says how a model does on a new patient.",
-        goes_on=True,
+        "reproduce", "the paper's experiment: train the models, score them, write scores.json", SCORES, goes_on=True,
     )  # fmt: skip
     run_options(add, "runs, tables and figures (default: runs/DATA-PROTOCOL)")
     known = ", ".join(NETWORKS)

@@ -10,15 +10,15 @@ from covidlab.training.runs import Run, rounded
 from studies.report import border_labels
 
 
-def over_seeds(reports: Mapping[str, Sequence[dict]], part: str = "test") -> list[dict[str, str]]:
-    """One part of several reports of each model, a seed each, as a table: mean of the seeds, in brackets the range.
+def over_seeds(reports: Mapping[str, Sequence[dict]]) -> list[dict[str, str]]:
+    """The test part of several reports of each model, a seed each, as a table: mean of the seeds, in brackets range.
 
     Borders only where all were measured in one unit. A seed for which something is not defined, as an infinite HD95,
     is left out of that mean.
     """
-    units = {unit for found in reports.values() for one in found for unit in one["parts"][part]["borders"]}
+    units = {unit for found in reports.values() for one in found for unit in one["parts"]["test"]["borders"]}
     [unit] = units if len(units) == 1 else [None]
-    columns = {name: [_numbers(one["parts"][part], unit) for one in found] for name, found in reports.items()}
+    columns = {name: [_numbers(one["parts"]["test"], unit) for one in found] for name, found in reports.items()}
 
     def cell(seeds: Sequence[dict], label: str) -> str:
         values = [np.nan if one[label] is None else one[label] for one in seeds]
@@ -37,7 +37,7 @@ DIGITS = {
 
 def _numbers(values: dict, unit: str | None) -> dict[str, float | None]:
     """What of a part can be averaged; what stands as an interval or a count in one run's table is a number here."""
-    slices, runs, negative, outlines = (values[name] for name in ("detection", "runs", "negative_slices", "outlines"))
+    slices, negative, outlines = (values[name] for name in ("detection", "negative_slices", "outlines"))
     noticed, positive = slices["slices"]["tp"], slices["slices"]["tp"] + slices["slices"]["fn"]
     numbers = {name: values["pooled"][name] for name in ("precision", "recall", "accuracy")} | {
         "F1, pooled": values["pooled"]["f1"],
@@ -46,7 +46,6 @@ def _numbers(values: dict, unit: str | None) -> dict[str, float | None]:
         "negative slices left empty": negative["left_empty"],
         "false pixels on a negative slice": negative["false_pixels"],
         "share of positive slices noticed": noticed / positive if positive else None,
-        "share of runs of positive slices noticed": runs["noticed"] / runs["runs"] if runs["runs"] else None,
         "marked area / reference area": outlines["area"],
         "share of misses within 1 px of the border": outlines["missed_at_border"],
         "roughness of outlines / reference's": outlines["roughness"],
