@@ -17,9 +17,8 @@ from itertools import islice
 from multiprocessing import resource_tracker
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from covidlab.errors import CovidlabError, reason, refused
+from covidlab.errors import CovidlabError, reason, refused, writable
+from covidlab.files import claim
 from covidlab.models.segment import predict_file
 from covidlab.models.segmenter import open_segmenter
 from covidlab.progress import progress_bar
@@ -116,34 +115,21 @@ def read_manifest(path: Path) -> dict[str, dict]:
 @contextmanager
 def _appended(manifest: Path) -> Iterator:
     """A function that adds a line, in one write; no other process may add any until the block ends."""
-    with _refusing(manifest):
-        manifest.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(manifest.with_name(".manifest.lock"), timeout=0, mode=0o666).acquire()
-        file = manifest.open("ab+", buffering=0)
 
     def write(line: bytes) -> None:
-        with _refusing(manifest):
+        with writable(manifest, remedy):
             if file.write(line) < len(line):
                 raise OSError("No space left on device")
 
+    remedy = "free space, or change -o, then go on"
+    lock = claim(manifest.with_name(".manifest.lock"))
+    with writable(manifest, remedy):
+        file = manifest.open("ab+", buffering=0)
     with lock, file:
         if file.tell():
             file.seek(-1, os.SEEK_END)
             write(b"" if file.read() == b"\n" else b"\n")  # ends a line that was cut short
         yield lambda told: write(json.dumps(told).encode() + b"\n")
-
-
-@contextmanager
-def _refusing(manifest: Path) -> Iterator:
-    """What keeps a manifest from being written, told in one line."""
-    try:
-        yield
-    except Timeout as error:
-        found, remedy = "a folder of masks that another process is at work on", "wait until it ends, or change -o"
-        raise CovidlabError(manifest.parent, found, "one at a time", remedy) from error
-    except OSError as error:
-        found, remedy = f"a place that cannot be written ({reason(error)})", "free space, or change -o, then go on"
-        raise CovidlabError(manifest, found, "room in a folder with write permission", remedy) from error
 
 
 @contextmanager

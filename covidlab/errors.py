@@ -44,5 +44,15 @@ def refused(kind: type[CovidlabError], subject: str | PathLike, found: str, expe
         raise kind(subject, f"{found} ({reason(error)})", expected, remedy) from error
 
 
+@contextmanager
+def writable(place: str | PathLike, remedy: str = "free space, or choose another folder") -> Iterator[None]:
+    """Whatever the system raises of a place that is written to becomes one error, which names the place."""
+    try:
+        yield
+    except OSError as error:
+        found = f"a place that cannot be written ({reason(error)})"
+        raise CovidlabError(place, found, "room in a folder with write permission", remedy) from error
+
+
 class VolumeError(CovidlabError):
     """A file that cannot be read as a CT volume or as a mask, or a mask that cannot be written."""

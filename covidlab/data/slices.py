@@ -21,7 +21,7 @@ from covidlab.data.folders import data_home
 from covidlab.data.grid import GridFit
 from covidlab.data.masks import read_mask
 from covidlab.data.volumes import read_volume
-from covidlab.errors import CovidlabError, VolumeError, reason, refused
+from covidlab.errors import CovidlabError, VolumeError, refused, writable
 from covidlab.files import SCRATCH, remove_scratch
 from covidlab.progress import track
 
@@ -76,7 +76,7 @@ def open_slice_cache(cohort: Cohort, size: int = 128, root: Path | None = None) 
     """
     root = root or data_home() / "cache"
     folder = root / f"{cohort.name}-{size}-{_content_key(cohort, size)[:16]}"
-    try:
+    with writable(root, "free space there, or set COVIDLAB_HOME to another folder"):
         if folder.exists():
             list(track((), TITLE.format(size)))  # a notebook shows the same, whether there was anything to do or not
         else:
@@ -85,12 +85,8 @@ def open_slice_cache(cohort: Cohort, size: int = 128, root: Path | None = None) 
             with FileLock(f"{folder}.lock", mode=0o666):
                 if not folder.exists():  # whoever waited for the lock finds the work done
                     _build(cohort, size, folder)
+    with refused(CovidlabError, folder, "a cache that cannot be read", "a whole one", "remove it: it is built anew"):
         return _load(folder, cohort.name)
-    except OSError as error:
-        raise CovidlabError(
-            root, f"a folder that cannot be written, or read ({reason(error)})", "room for the slice cache",
-            "free space or permissions there, or set COVIDLAB_HOME to another folder",
-        ) from error  # fmt: skip
 
 
 def grid_spacing(case: Case, size: int) -> tuple[float, float, float] | None:

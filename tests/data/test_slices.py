@@ -108,5 +108,5 @@ def test_a_cache_that_cannot_be_read_is_named(cohort, tmp_path):
     # For whoever runs tests as root no mode forbids reading; a folder in a file's place does for everybody.
     (folder / "slices.csv").unlink()
     (folder / "slices.csv").mkdir()
-    with pytest.raises(CovidlabError, match=r"found a folder that cannot be written, or read \(Is a directory\)"):
+    with pytest.raises(CovidlabError, match=r"found a cache that cannot be read \(Is a directory\).*remove it"):
         open_slice_cache(cohort, SIDE, tmp_path / "cache")
