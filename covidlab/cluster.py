@@ -12,12 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from functools import lru_cache
-from importlib.util import find_spec
 from itertools import islice
 from multiprocessing import resource_tracker
 from pathlib import Path
 
-from covidlab.errors import CovidlabError, reason, refused, writable
+from covidlab.errors import CovidlabError, reason, refused, require, writable
 from covidlab.files import claim
 from covidlab.models.segment import predict_file
 from covidlab.models.segmenter import open_segmenter
@@ -50,6 +49,7 @@ def predict_many(
     Raises a CovidlabError for distributed not installed, no scheduler (any more), weights that cannot be read, and a
     manifest that cannot be written or is another process's.
     """
+    require("--workers", "cluster", "distributed")
     named = find_weights(weights).absolute()
     open_segmenter(named, quick=True)  # what is wrong with them is said once, here
     with _appended(manifest) as add, _client(workers, scheduler) as client, progress_bar("segmenting") as show:
@@ -135,8 +135,6 @@ def _appended(manifest: Path) -> Iterator:
 @contextmanager
 def _client(workers: int, scheduler: str) -> Iterator:
     """A client of the scheduler named, or of workers started here that end with the block."""
-    if find_spec("distributed") is None:
-        raise CovidlabError("--workers", "no package distributed", "the extra `cluster`", "pip install distributed")
     import dask
     from distributed import Client, LocalCluster, Status
     from tornado.ioloop import PeriodicCallback

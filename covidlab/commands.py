@@ -135,17 +135,15 @@ def predict(options) -> int | None:
     from covidlab.models import segment
     from covidlab.models.segmenter import open_segmenter
 
-    if not options.scan.exists():  # before anything slow
-        expected = "a scan, or a folder of scans or DICOM slices"
-        raise CovidlabError(options.scan, "no such file", expected, "check the name")
+    pairs = segment.scan_pairs(options.scan, options.out)  # before anything slow
     if options.workers or options.scheduler:
-        return predict_on_workers(options)
+        return predict_on_workers(options, pairs)
     segmenter = open_segmenter(options.weights, quick=True)
     info, licence = segmenter.info, licence_of(find_weights(options.weights))
     if options.overlay:
         from covidlab.plots import overlay
     look = overlay.draw_overlay if options.overlay else None
-    predictions = segment.predict_all(options.scan, options.out, segmenter, look)
+    predictions = segment.predict_all(pairs, segmenter, look)
     if options.json:
         about = {key: value for key, value in asdict(info).items() if key != "seen"}
         for done in predictions:
@@ -173,15 +171,14 @@ def predict(options) -> int | None:
             print(f"  note: {finding}")
 
 
-def predict_on_workers(options) -> int:
+def predict_on_workers(options, pairs) -> int:
     """Segment the scans of a folder on workers; 2 if any has no mask now."""
     from covidlab import cluster
-    from covidlab.models.segment import scan_pairs
 
     if options.scan.is_file() or is_single_scan(options.scan):
         raise CovidlabError(options.scan, "one scan", "a folder of scans for workers", "leave --workers out")
     options.goes_on = True
-    pairs, counts, seen = scan_pairs(options.scan, options.out), dict.fromkeys(("done", "kept", "failed"), 0), 0
+    counts, seen = dict.fromkeys(("done", "kept", "failed"), 0), 0
     manifest = options.out / cluster.MANIFEST
     asked = (options.weights, options.workers or 0, options.scheduler or "", options.overlay)
     for told in cluster.predict_many(pairs, manifest, *asked):

@@ -7,6 +7,7 @@ line prints that line and exits with status 2; anything else that escapes is a b
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from os import PathLike
 
 
@@ -52,6 +53,18 @@ def writable(place: str | PathLike, remedy: str = "free space, or choose another
     except OSError as error:
         found = f"a place that cannot be written ({reason(error)})"
         raise CovidlabError(place, found, "room in a folder with write permission", remedy) from error
+
+
+def missing_packages(*imports: str) -> list[str]:
+    """Which of some packages are not installed, by the names that pip knows; none is imported."""
+    return [name.replace("_", "-") for name in imports if find_spec(name) is None]
+
+
+def require(subject: str | PathLike, extra: str, *imports: str) -> None:
+    """Refuse what an optional extra is needed for, before any work is done; the error names what is not installed."""
+    if missing := missing_packages(*imports):
+        found, remedy = f"no package {' and no '.join(missing)}", f"pip install {' '.join(missing)}"
+        raise CovidlabError(subject, found, f"the extra `{extra}`", remedy)
 
 
 class VolumeError(CovidlabError):

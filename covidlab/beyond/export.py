@@ -11,14 +11,13 @@ import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from covidlab._tensorflow import keras, quiet, tf
 from covidlab.data.slices import SliceCache
-from covidlab.errors import CovidlabError
+from covidlab.errors import CovidlabError, require
 from covidlab.files import whole_file
 from covidlab.models.onnx_network import OnnxNetwork
 from covidlab.models.weights_file import ATTRIBUTE, WeightsInfo
@@ -102,11 +101,6 @@ class Exported:
     slices: int  # How many were checked
 
 
-def missing_packages(*imports: str) -> list[str]:
-    """Which of the packages that export needs are not installed, by the names pip knows."""
-    return [name.replace("_", "-") for name in imports if find_spec(name) is None]
-
-
 def check_target(path: Path, int8: bool) -> None:
     """Refuse a file that cannot be written here, before any work is done.
 
@@ -116,9 +110,7 @@ def check_target(path: Path, int8: bool) -> None:
         raise CovidlabError(path, "a name of another kind", f"an ending {' or '.join(FORMATS)}", "add one to -o")
     if int8 and path.suffix == ".onnx":
         raise CovidlabError(path, "int8 asked of ONNX", "int8 as LiteRT", "end the name in .tflite")
-    if missing := missing_packages(*FORMATS[path.suffix].needs):
-        install = f"pip install {' '.join(missing)}"
-        raise CovidlabError("export", f"no package {' and no '.join(missing)}", "the extra `export`", install)
+    require(path, "export", *FORMATS[path.suffix].needs)
 
 
 def export_model(

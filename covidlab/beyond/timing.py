@@ -23,9 +23,9 @@ from pathlib import Path
 import numpy as np
 
 from covidlab._tensorflow import keras, tf
-from covidlab.beyond.export import FORMATS, Runner, export_model, missing_packages, open_exported
+from covidlab.beyond.export import FORMATS, Runner, export_model, open_exported
 from covidlab.beyond.times import PRODUCT_SIDE, FormTime, ModelFacts, Spread, Timing, peak_gflops
-from covidlab.errors import CovidlabError
+from covidlab.errors import CovidlabError, missing_packages
 from covidlab.models import MODELS
 from covidlab.models.networks import save_weights
 from covidlab.models.segmenter import open_segmenter

@@ -14,7 +14,7 @@ import numpy as np
 
 from covidlab.data.folders import first_folder_of_files, is_nifti
 from covidlab.data.volumes import Volume, as_volume, check_size
-from covidlab.errors import VolumeError, refused
+from covidlab.errors import VolumeError, refused, require
 
 SERIES = "a folder with the .dcm slices of one CT series"
 CONVERT = "convert the series to NIfTI with dcm2niix and name that file"
@@ -126,7 +126,9 @@ def write_series(folder: Path, volume: Volume) -> list[Path]:
     HU are rounded to whole numbers; without spacing a voxel is a cube of 1 mm; UIDs are new, patient and dates empty.
     The folder is made if missing. Returns the files, feet to head. Raises a VolumeError if pydicom is not installed.
     """
-    pydicom = _pydicom(folder)
+    require(folder, "dicom", "pydicom")
+    import pydicom
+
     folder.mkdir(parents=True, exist_ok=True)
     affine = np.eye(4)[[2, 1, 0, 3]]
     if volume.spacing is not None:  # from a displayed voxel to DICOM's mm, by way of the stored one
@@ -149,16 +151,6 @@ def write_series(folder: Path, volume: Volume) -> list[Path]:
         paths.append(folder / f"slice-{k:04d}.dcm")
         one.save_as(paths[-1], enforce_file_format=True)
     return paths
-
-
-def _pydicom(folder: Path):
-    """pydicom, which is an extra."""
-    try:
-        import pydicom
-    except ImportError as error:
-        remedy = "pip install pydicom, or convert the series to NIfTI"
-        raise VolumeError(folder, "DICOM, and no pydicom to read or write it", SERIES, remedy) from error
-    return pydicom
 
 
 def _largest_series(folder: Path) -> tuple[list, list[str]]:
@@ -193,7 +185,10 @@ def _largest_series(folder: Path) -> tuple[list, list[str]]:
 
 def _ct_slices(folder: Path) -> tuple[list, list[str]]:
     """The CT slices of a folder, pydicom's data sets, and of each that cannot be used its name and what it lacks."""
-    pydicom, slices, left_out = _pydicom(folder), [], []
+    require(folder, "dicom", "pydicom")
+    import pydicom
+
+    slices, left_out = [], []
     for path in _slice_files(folder):
         lacking = "has no readable header"  # what pydicom raises depends on where a file is damaged
         with suppress(VolumeError), refused(VolumeError, path, lacking, SERIES, CONVERT):

@@ -3,23 +3,20 @@
 Needs highdicom, the extra `seg`. Where each frame lies is copied from the slice it was drawn on, never computed.
 """
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from covidlab import __version__
 from covidlab.data.dicom import NAMES, ordered_slices
-from covidlab.errors import VolumeError, refused
+from covidlab.errors import VolumeError, refused, require
 from covidlab.files import whole_file
 
 
 def slices_to_name(path: Path, series: Path) -> tuple[list, np.ndarray]:
     """The slices of a series that a segmentation in `path` would name, and their affine; a VolumeError as
     `write_segmentation` raises it, before a network has run in vain."""
-    if find_spec("highdicom") is None:
-        remedy = "pip install highdicom, or end -o in .nii.gz"
-        raise VolumeError(path, "a DICOM segmentation asked, and no highdicom to write it", "it", remedy)
+    require(path, "seg", "highdicom")
     slices, affine, _ = ordered_slices(series)
     for name in NAMES:
         if any(name not in one or name.endswith("UID") and not one.get(name) for one in slices):

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from covidlab.data.dicom import SERIES, holds_slices, is_dicom, read_series
 from covidlab.data.folders import EXTENSIONS, cohorts_in, halves, is_nifti
 from covidlab.data.volumes import LARGEST, Volume, read_volume
-from covidlab.errors import VolumeError, refused
+from covidlab.errors import CovidlabError, VolumeError, refused
 
 
 def is_single_scan(path: Path) -> bool:
@@ -52,5 +52,5 @@ def _read_zipped(path: Path) -> Volume:
                     shutil.copyfileobj(packed, file)
         try:
             return replace(read_series(Path(folder)), path=path)
-        except VolumeError as error:
+        except CovidlabError as error:
             raise VolumeError(path, *error.told) from error

@@ -1,3 +1,4 @@
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -5,8 +6,8 @@ import pytest
 
 from covidlab._tensorflow import keras
 from covidlab.beyond import export
-from covidlab.beyond.export import FORMATS, missing_packages
-from covidlab.errors import CovidlabError
+from covidlab.beyond.export import FORMATS
+from covidlab.errors import CovidlabError, missing_packages
 from covidlab.models import Segmenter, WeightsInfo, fcn8s, light_unet, nano_unet, open_segmenter
 from covidlab.models.cnn import dense_patch_cnn
 
@@ -78,7 +79,7 @@ def test_a_target_that_cannot_be_is_refused_and_a_missing_package_named_with_wha
     for name, int8, words in (("m.pb", False, "ending .onnx or .tflite"), ("m.onnx", True, ".tflite")):
         with pytest.raises(CovidlabError, match=words):
             export.check_target(tmp_path / name, int8)
-    monkeypatch.setattr(export, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
     with pytest.raises(CovidlabError, match="no package ai-edge-litert.*pip install ai-edge-litert"):
         export.check_target(tmp_path / "m.tflite", int8=False)
 
