@@ -219,11 +219,11 @@ def time(options, known=None) -> None:
 
 def export(options) -> None:
     """Write a model in another form."""
+    from covidlab.models.exported import check_target, open_exported, predict_exported
     from covidlab.models.weights_file import read_info
 
+    check_target(options.out, options.int8)
     read_info(find_weights(options.weights))  # this, too, before TensorFlow's seconds
-    if options.int8 and options.out.suffix == ".onnx":
-        raise CovidlabError(options.out, "int8 asked of ONNX", "int8 as LiteRT", "end the name in .tflite")
     cohort = None if Path(options.weights).is_dir() else open_cohort(options.data)
     from covidlab.beyond import export
     from covidlab.evaluation.counts import count
@@ -233,7 +233,6 @@ def export(options) -> None:
     run = None if cohort else runs.read_run(Path(options.weights))
     segmenter = run.segmenter if run else open_segmenter(options.weights)
     info = segmenter.info
-    export.check_target(options.out, options.int8)
     cache = open_slice_cache(cohort or run_cohort(options.data, run.config), options.size or info.grid)
     slices = export.calibration_slices(cache)
     done = export.export_model(segmenter.network, options.out, slices, options.int8, info)
@@ -244,7 +243,7 @@ def export(options) -> None:
     )
     if run and done.size == info.grid:
         test = run.config.split(cache).test
-        found = export.predict_exported(export.open_exported(done.path), cache.images[test])
+        found = predict_exported(open_exported(done.path), cache.images[test])
         f1 = count(cache.masks[test], segmenter.mark(found)).f1
         print(f"  {run.config.sentence}: F1 on test {run.counts['test'].f1:.4f} in Keras, {f1:.4f} in the file")
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from covidlab._tensorflow import quiet
-from covidlab.beyond.export import Runner
 from covidlab.beyond.timing import FORMS, Form
 from covidlab.data.grid import GridFit
 from covidlab.data.lungs import lung_mask
 from covidlab.data.scans import read_scan
+from covidlab.models.exported import Runner
 from covidlab.models.segment import predict_file
 from covidlab.models.segmenter import Segmenter
 

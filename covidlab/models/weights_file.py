@@ -13,7 +13,7 @@ from pathlib import Path
 from covidlab.data.folders import patient_of
 from covidlab.errors import CovidlabError, refused
 from covidlab.files import from_json
-from covidlab.models.onnx_network import OnnxNetwork
+from covidlab.models.exported import OnnxNetwork
 from covidlab.weights import NETWORKS, SHIPPED
 
 ATTRIBUTE = "covidlab"  # under which a file carries its description
