@@ -10,12 +10,11 @@ from covidlab.data.slices import SliceCache
 from covidlab.data.splits import PARTS
 from covidlab.errors import CovidlabError
 from covidlab.evaluation.borders import border_shares, surface_scores
-from covidlab.evaluation.detection import detection, run_detection
+from covidlab.evaluation.detection import detection
 from covidlab.evaluation.patients import patient_interval
 from covidlab.evaluation.slices import SliceTable, negative_slices, quartiles, volume_scores
 from covidlab.files import whole_file
-from covidlab.progress import track
-from covidlab.training.report import count_marked, interval_ends
+from covidlab.training.report import case_by_case, count_marked, interval_ends
 from covidlab.training.runs import Run, rounded, write_json
 
 # Of NSD: 3 mm is what the record's benchmark takes, yet never less than two pixels of a slice. Otherwise a shift by one
@@ -42,16 +41,13 @@ def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None) ->
       that are missing are measured in pixels of the grid.
 
     Returns dict: "setting", and under "parts" for each part: pooled scores, the interval over patients, F1 of volumes
-    and of slices with quartiles, negative slices, detection by slice and by run, borders by unit, outlines. What is not
+    and of slices with quartiles, negative slices, detection by slice, borders by unit, outlines. What is not
     defined is None, and so is an infinite HD95.
 
     Raises CovidlabError: if the cohort's masks are not those that the run was scored with.
     """
     split, spacings = run.config.split(cache), spacings or {}
-    marked, segmenter = np.empty(cache.images.shape, bool), run.segmenter
-    for case in track(list(dict.fromkeys(cache.cases.tolist())), "predicting"):
-        rows = cache.case(case)
-        marked[rows] = segmenter.mask(cache.images[rows])
+    marked = case_by_case(cache, run.segmenter.mask)
     table = count_marked(cache, marked)
     for part in PARTS:
         # The reference does not depend on the machine, so its pixels tell whether this is the run's own cohort.
@@ -96,7 +92,6 @@ def _judge(table: SliceTable, which: np.ndarray) -> dict:
         "f1_by_positive_slice_quartiles": quartiles(part.f1),
         "negative_slices": asdict(negative_slices(part)),
         "detection": asdict(detection(table, inside)),
-        "runs": asdict(run_detection(table, inside)),
     }
 
 
@@ -161,7 +156,7 @@ def border_labels(unit: str) -> tuple[str, str]:
 def _column(values: dict, units: Sequence[str], in_space: bool) -> dict[str, str]:
     """A part's values as text, by what they are."""
     interval, negative, found = values["f1_interval"], values["negative_slices"], values["detection"]
-    runs, outlines, volumes = values["runs"], values["outlines"], values["volume_borders_in_mm"].values()
+    outlines, volumes = values["outlines"], values["volume_borders_in_mm"].values()
     column = {name: _number(values["pooled"][name]) for name in ("precision", "recall", "accuracy")} | {
         "F1, pooled (95 % over patients)": f"{_number(interval['score'])} ({interval_ends(interval)})",
         "F1 of a volume, median (quartiles)": _spread(values["f1_by_volume_quartiles"]),
@@ -170,8 +165,6 @@ def _column(values: dict, units: Sequence[str], in_space: bool) -> dict[str, str
         "false pixels on a negative slice": _number(negative["false_pixels"], 1),
         "positive slices noticed": f"{found['slices']['tp']} of {found['slices']['tp'] + found['slices']['fn']}",
         "missed ones with a noticed neighbour": f"{found['caught_by_neighbour']} of {found['missed']}",
-        "runs of positive slices noticed": f"{runs['noticed']} of {runs['runs']}",
-        "runs with a found slice next to each": f"{runs['covered']} of {runs['runs']}",
     }
     for unit in units:
         nsd, hd95 = border_labels(unit)

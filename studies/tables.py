@@ -37,7 +37,7 @@ DIGITS = {
 
 def _numbers(values: dict, unit: str | None) -> dict[str, float | None]:
     """What of a part can be averaged; what stands as an interval or a count in one run's table is a number here."""
-    slices, runs, negative, outlines = (values[name] for name in ("detection", "runs", "negative_slices", "outlines"))
+    slices, negative, outlines = (values[name] for name in ("detection", "negative_slices", "outlines"))
     noticed, positive = slices["slices"]["tp"], slices["slices"]["tp"] + slices["slices"]["fn"]
     numbers = {name: values["pooled"][name] for name in ("precision", "recall", "accuracy")} | {
         "F1, pooled": values["pooled"]["f1"],
@@ -46,7 +46,6 @@ def _numbers(values: dict, unit: str | None) -> dict[str, float | None]:
         "negative slices left empty": negative["left_empty"],
         "false pixels on a negative slice": negative["false_pixels"],
         "share of positive slices noticed": noticed / positive if positive else None,
-        "share of runs of positive slices noticed": runs["noticed"] / runs["runs"] if runs["runs"] else None,
         "marked area / reference area": outlines["area"],
         "share of misses within 1 px of the border": outlines["missed_at_border"],
         "roughness of outlines / reference's": outlines["roughness"],

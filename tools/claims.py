@@ -14,10 +14,9 @@ from covidlab.data.intensities import HIGHEST_HU, LOWEST_HU
 from covidlab.tables import read_table
 from covidlab.training.recipe import recipe_for
 from studies.lessons import LONG
-from studies.spread import RECIPES
+from studies.spread import RECIPES, TRAININGS
 from tools.notebook_guards import all_text
 from tools.prose import (
-    RESULTS,
     ROOT,
     Claim,
     Source,
@@ -66,11 +65,16 @@ def study(page: str, *variants: str) -> Source:
 
 def trainings(column: str, recipe: str) -> np.ndarray:
     """Where all trainings of a recipe ended."""
-    rows = read_table(RESULTS / "runs" / "spread.csv")
+    rows = read_table(TRAININGS)
     ends = np.array([float(row[column]) for row in rows if row["recipe"] == recipe])
     if not len(ends):
-        raise LookupError(f"spread.csv has no training of {recipe}")
+        raise LookupError(f"{TRAININGS.name} has no training of {recipe}")
     return ends
+
+
+def number_of(*recipes: str) -> int:
+    """How many trainings of some recipes there are."""
+    return sum(len(trainings("validation_f1", name)) for name in recipes)
 
 
 def spread(column: str, *recipes: str) -> Source:
@@ -92,7 +96,7 @@ def ahead(column: str, first: str, second: str) -> Source:
     """From how many first weights the first recipe ends above the second, by how much at least and at most."""
 
     def read(_: NotebookNode) -> list[float]:
-        rows = read_table(RESULTS / "runs" / "spread.csv")
+        rows = read_table(TRAININGS)
         starts = list(dict.fromkeys(row["start"] for row in rows))
         one, other = (
             [np.mean([float(row[column]) for row in rows if (row["recipe"], row["start"]) == (name, start)])
@@ -286,7 +290,7 @@ IMBALANCE = [
     Claim(r"But the ranges overlap: one training of each would not have told you",
           spread("test_f1", NEGATIVE, PLAIN, WEIGHTED), lambda _, true: max(true[0::3]) < min(true[2::3])),
     Claim(r"None of the (\d+) trainings above ended so, nor of (\d+) more", spread("validation_f1", *RECIPES),
-          lambda said, true: said == [40 * len(CONTEST), 40 * (len(RECIPES) - len(CONTEST) - 1) + 10]
+          lambda said, true: said == [number_of(*CONTEST), number_of(*RECIPES) - number_of(*CONTEST)]
           and all(low > middle / 2 for low, middle in zip(true[::3], true[1::3]))),
     Claim(" ".join(rf"\| {words} \| (\d+) of 10 \| ([\d.]+) \|" for words in COLLAPSED),
           together(*(table("studies.md#collapse", column, variant=variant)

@@ -5,6 +5,7 @@ Needs pydicom, the extra `dicom`. Enhanced multi-frame files and segmentations a
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -63,7 +64,9 @@ def read_series(folder: Path) -> Volume:
     Raises a VolumeError if pydicom is not installed; if there is no CT slice; if slices are missing, cut off within
     their pixels, or compressed in a way that cannot be read here.
     """
-    slices, affine, findings = ordered_slices(folder)
+    slices, findings = _largest_series(folder)
+    affine, order = _geometry(folder, slices, findings)
+    slices = [slices[k] for k in order]
     check_size(folder, (slices[0].Columns, slices[0].Rows, len(slices)), 2)
     voxels = np.stack([_hounsfield(one) for one in slices], axis=-1)
     image = nib.Nifti1Image(voxels, affine)
@@ -74,15 +77,7 @@ def read_series(folder: Path) -> Volume:
     if not np.allclose(image.get_qform() @ corner, affine @ corner, atol=0.1):
         image.set_qform(None, 0)
         findings.append("the gantry was tilted, so the stack is sheared: only the sform of its mask says where it lies")
-    return as_volume(folder, image.header, affine, voxels, findings)
-
-
-def ordered_slices(folder: Path) -> tuple[list, np.ndarray, list[str]]:
-    """The slices that `read_series` reads, pydicom's data sets in the order of the volume's last axis; the affine in mm
-    to RAS+; findings. Raises as `read_series` does, but for their pixels."""
-    slices, findings = _largest_series(folder)
-    affine, order = _geometry(folder, slices, findings)
-    return [slices[k] for k in order], affine, findings
+    return replace(as_volume(folder, image.header, affine, voxels, findings), series=tuple(slices))
 
 
 def _geometry(folder: Path, slices: list, findings: list[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -275,13 +270,14 @@ def _lacking(one) -> str:
 
 
 def _hounsfield(one) -> np.ndarray:
-    """int16 (column, row) of one slice."""
+    """int16 (column, row) of one slice, which gives its pixels away."""
     implicit, _ = one.original_encoding
     # Old archives leave it out; pydicom has seen how it is written.
     one.file_meta.setdefault("TransferSyntaxUID", "1.2.840.10008.1.2" if implicit else "1.2.840.10008.1.2.1")
     with refused(VolumeError, one.filename, "pixels that cannot be unpacked", SERIES, CONVERT):
         hu = one.pixel_array.astype(np.float32) * float(one.get("RescaleSlope") or 1)
         hu += float(one.get("RescaleIntercept") or 0)
+        del one.PixelData
         if hu.ndim != 2:
             raise ValueError(f"an array {hu.shape} for one slice")
         if np.count_nonzero(np.abs(hu) <= 32768) < 0.99 * hu.size:  # metal may lie beyond, no slice

@@ -8,50 +8,48 @@ from pathlib import Path
 import numpy as np
 
 from covidlab import __version__
-from covidlab.data.dicom import NAMES, ordered_slices
+from covidlab.data.dicom import NAMES
+from covidlab.data.volumes import Volume
 from covidlab.errors import VolumeError, refused, require
 from covidlab.files import whole_file
 
 
-def slices_to_name(path: Path, series: Path) -> tuple[list, np.ndarray]:
-    """The slices of a series that a segmentation in `path` would name, and their affine; a VolumeError as
-    `write_segmentation` raises it, before a network has run in vain."""
+def check_names(path: Path, scan: Volume) -> None:
+    """A VolumeError as `write_segmentation` raises it of a scan, before a network has run in vain."""
     require(path, "seg", "highdicom")
-    slices, affine, _ = ordered_slices(series)
     for name in NAMES:
-        if any(name not in one or name.endswith("UID") and not one.get(name) for one in slices):
+        if any(name not in one or name.endswith("UID") and not one.get(name) for one in scan.series):
             found, remedy = f"slices that lack what a segmentation names (no {name})", "export the series with its tags"
-            raise VolumeError(series, found, "patient, study and instance", f"{remedy}, or end -o in .nii.gz")
-    return slices, affine
+            raise VolumeError(scan.path, found, "patient, study and instance", f"{remedy}, or end -o in .nii.gz")
 
 
-def write_segmentation(path: Path, mask: np.ndarray, series: Path, drawn_by: str) -> None:
+def write_segmentation(path: Path, mask: np.ndarray, like: Volume, drawn_by: str) -> None:
     """Write a mask as one DICOM file, whole or not at all.
 
     - `path`, Path: ends in .dcm; its folder is made if missing.
-    - `mask`, bool (column, row, slice), as `covidlab.data.dicom.read_series` stores the scan; slices without lesion
-      are left out of the file, unless none has any.
-    - `series`, Path: the folder that was read. As archives need it, the file names the patient and study of its
-      slices: whoever passes it on passes that on.
+    - `mask`, bool (column, row, slice), in the stored order of its scan; slices without lesion are left out of the
+      file, unless none has any.
+    - `like`, Volume: the scan, as `covidlab.data.dicom.read_series` read it. As archives need it, the file names the
+      patient and study of its slices: whoever passes it on passes that on.
     - `drawn_by`, str: the network, in words.
 
     Raises a VolumeError if highdicom is not installed, or if the slices lack what names patient and study.
     """
-    slices, affine = slices_to_name(path, series)
+    check_names(path, like)
     import highdicom
     from pydicom.sr.codedict import codes
 
-    for one in slices:
-        one.SliceThickness = one.get("SliceThickness") or f"{np.linalg.norm(affine[:3, 2]):.8g}"
+    for one in like.series:
+        one.SliceThickness = one.get("SliceThickness") or f"{np.linalg.norm(like.affine[:3, 2]):.8g}"
     algorithm = highdicom.AlgorithmIdentificationSequence(
         drawn_by, codes.DCM.ArtificialIntelligence, __version__, source="covidlab"
     )
     lesion = highdicom.seg.SegmentDescription(
         1, "infected area", codes.SCT.MorphologicallyAbnormalStructure, codes.SCT.Lesion, "AUTOMATIC", algorithm
     )
-    with refused(VolumeError, series, "slices that highdicom refuses", "slices of one study", "end -o in .nii.gz"):
+    with refused(VolumeError, like.path, "slices that highdicom refuses", "slices of one study", "end -o in .nii.gz"):
         made = highdicom.seg.Segmentation(
-            slices, mask.transpose(2, 1, 0), "BINARY", [lesion], highdicom.UID(), 300, highdicom.UID(), 1,
+            like.series, mask.transpose(2, 1, 0), "BINARY", [lesion], highdicom.UID(), 300, highdicom.UID(), 1,
             "covidlab", "covidlab", __version__, "0", series_description="infected area, not for diagnosis",
             omit_empty_frames=bool(mask.any()),
         )  # fmt: skip

@@ -42,6 +42,8 @@ class Volume:
     intensities: Intensities
     orientation: Orientation
     findings: tuple[str, ...]  # Everything odd about the file, in plain sentences
+    # Of a DICOM series pydicom's data sets without their pixels, in the order of the last axis
+    series: tuple = ()
 
     @property
     def slice_axis(self) -> int:

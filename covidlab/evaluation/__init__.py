@@ -1,7 +1,7 @@
 """How good a mask is: counts of pixels, slices, borders, patients. NumPy and SciPy only."""
 
 from covidlab.evaluation.borders import border_shares, single_lesions, surface_scores
-from covidlab.evaluation.counts import PAPER_SCORES, Counts, count, count_at
-from covidlab.evaluation.detection import detection, run_detection
+from covidlab.evaluation.counts import PAPER_SCORES, Counts, count
+from covidlab.evaluation.detection import detection
 from covidlab.evaluation.patients import patient_interval, reliability
 from covidlab.evaluation.slices import negative_slices, quartiles, slice_table, volume_scores

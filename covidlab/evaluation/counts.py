@@ -22,8 +22,8 @@ class Counts:
     """How many pixels a prediction got right and wrong against the reference.
 
     A score whose denominator is zero is NaN, never 0 or 1 by accident: an empty reference has no recall, an empty
-    prediction has no precision, and where both are empty there is no F1 either. Judge negative slices by
-    `specificity`, which is always defined there.
+    prediction has no precision, and where both are empty there is no F1 either: negative slices are judged by
+    `negative_slices`.
 
     >>> half = Counts(tp=1, fp=1, fn=1, tn=1)
     >>> half.precision, half.recall, half.f1, half.accuracy
@@ -54,11 +54,6 @@ class Counts:
     def recall(self) -> float:
         """Share of the lesion pixels that were found: tp / (tp + fn). Also called sensitivity."""
         return _ratio(self.tp, self.tp + self.fn)
-
-    @property
-    def specificity(self) -> float:
-        """Share of the healthy pixels that were left alone: tn / (tn + fp)."""
-        return _ratio(self.tn, self.tn + self.fp)
 
     @property
     def accuracy(self) -> float:

@@ -8,7 +8,7 @@ from time import perf_counter
 import numpy as np
 
 from covidlab.data.dicom import holds_slices
-from covidlab.data.dicom_seg import slices_to_name, write_segmentation
+from covidlab.data.dicom_seg import check_names, write_segmentation
 from covidlab.data.folders import EXTENSIONS, IMAGE_FOLDERS, case_name, first_folder_of_files, is_nifti, patient_of
 from covidlab.data.masks import write_mask
 from covidlab.data.scans import read_scan
@@ -44,12 +44,12 @@ def predict_file(scan: Path, mask: Path, segmenter: Segmenter, look: Look | None
 
     Raises VolumeError: if the scan cannot be read or the mask cannot be written; no partial file is left.
     """
-    if mask.suffix == ".dcm":
-        slices_to_name(mask, scan)  # what they lack is said before the network runs
     start, volume, name = perf_counter(), read_scan(scan), case_name(scan)
+    if mask.suffix == ".dcm":
+        check_names(mask, volume)  # what its slices lack is said before the network runs
     found, lungs = segmenter.predict(volume)
     if mask.suffix == ".dcm":
-        write_segmentation(mask, volume.from_display(found), scan, segmenter.info.model)
+        write_segmentation(mask, volume.from_display(found), volume, segmenter.info.model)
     else:
         write_mask(mask, volume.from_display(found), like=volume)
     by_slice = np.count_nonzero(found, axis=(1, 2))

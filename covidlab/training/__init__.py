@@ -1,6 +1,6 @@
 """From slices to a trained network: recipe, batches, losses, thresholds, and runs that are kept."""
 
-from covidlab.training.batches import disturb_borders, training_batches, undersample
+from covidlab.training.batches import disturb_borders, undersample
 from covidlab.training.comparison import read_test_slices, typical_slices, worst_slices
 from covidlab.training.lessons import beside_ours, lesson_run
 from covidlab.training.losses import LOSSES

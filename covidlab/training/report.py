@@ -1,6 +1,6 @@
 """What weights get right on a cohort, case by case, as `covidlab score` prints it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -21,11 +21,17 @@ NEARLY_EMPTY = 2
 def judge_weights(segmenter: Segmenter, cache: SliceCache) -> tuple[SliceTable, SliceTable]:
     """What weights get right and wrong on every slice of a cohort, such as one that their training never saw: the
     network alone, slice by slice, and what is left of it inside the lungs of each scan, as `covidlab predict` marks."""
-    marked, near = np.empty((2, *cache.images.shape), bool)
-    for case in track(list(dict.fromkeys(cache.cases.tolist())), "predicting"):
-        rows = cache.case(case)
-        marked[rows], near[rows] = segmenter.mask(cache.images[rows]), lung_mask(cache.images[rows]).near
+    marked, near = case_by_case(cache, segmenter.mask), case_by_case(cache, lambda slices: lung_mask(slices).near)
     return count_marked(cache, marked), count_marked(cache, marked & near)
+
+
+def case_by_case(cache: SliceCache, judge: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """What a function of a case's slices says of them, bool of their shape, for a whole cohort."""
+    found = np.empty(cache.images.shape, bool)
+    for case in track(list(dict.fromkeys(cache.cases.tolist())), "judging"):
+        rows = cache.case(case)
+        found[rows] = judge(cache.images[rows])
+    return found
 
 
 def count_marked(cache: SliceCache, marked: np.ndarray) -> SliceTable:

@@ -79,7 +79,7 @@ def test_a_lesion_lies_where_its_slices_say_in_every_order_of_axes(tmp_path):
         mask = np.zeros(volume.voxels.shape, bool)
         for x, y, z in expected:
             mask[tuple(np.rint(to_stored @ [-x, -y, z, 1])[:3].astype(int))] = True
-        write_segmentation(tmp_path / f"{number}.dcm", mask, series, "a test")
+        write_segmentation(tmp_path / f"{number}.dcm", mask, volume, "a test")
         found = places(tmp_path / f"{number}.dcm")
         assert len(found) == len(LESION)
         np.testing.assert_allclose(found.mean(axis=0), np.mean(expected, axis=0), atol=0.01)
@@ -103,7 +103,9 @@ def test_slices_without_a_study_are_refused_and_leave_no_file(tmp_path):
         del one.StudyInstanceUID
         one.save_as(path)
     with pytest.raises(VolumeError, match="lack what a segmentation names .*StudyInstanceUID"):
-        write_segmentation(tmp_path / "mask.dcm", np.zeros((COLUMNS, ROWS, SLICES), bool), series, "a test")
+        write_segmentation(
+            tmp_path / "mask.dcm", np.zeros((COLUMNS, ROWS, SLICES), bool), read_series(series), "a test"
+        )
     with pytest.raises(VolumeError, match=r"\(no StudyInstanceUID\)"):
         predict_file(series, tmp_path / "mask.dcm", segmenter=None)  # no network is asked
     assert not (tmp_path / "mask.dcm").exists()
@@ -119,6 +121,6 @@ def test_a_series_of_ours_takes_a_segmentation_and_an_empty_one_is_written_witho
         == SLICES
     )
     assert len({one.StudyInstanceUID for one in slices}) == 1 and not any(one.PatientName for one in slices)
-    write_segmentation(tmp_path / "mask.dcm", np.zeros((COLUMNS, ROWS, SLICES), bool), series, "a test")
+    write_segmentation(tmp_path / "mask.dcm", np.zeros((COLUMNS, ROWS, SLICES), bool), read_series(series), "a test")
     one = pydicom.dcmread(tmp_path / "mask.dcm")
     assert one.StudyInstanceUID == slices[0].StudyInstanceUID and not one.pixel_array.any() and not caplog.records

@@ -19,7 +19,6 @@ def test_scores_of_a_case_counted_by_hand():
     assert found.accuracy == 17 / 20
     assert found.f1 == pytest.approx(8 / 11)
     assert found.iou == 4 / 7
-    assert found.specificity == 13 / 14
 
 
 def test_count_compares_pixel_by_pixel():
@@ -31,10 +30,10 @@ def test_count_compares_pixel_by_pixel():
 def test_an_empty_reference_has_no_recall_and_no_f1_unless_something_is_marked():
     both_empty = count(np.zeros((2, 2), bool), np.zeros((2, 2), bool))
     assert math.isnan(both_empty.recall) and math.isnan(both_empty.f1) and math.isnan(both_empty.precision)
-    assert both_empty.specificity == both_empty.accuracy == 1 and math.isnan(Counts().accuracy)
+    assert both_empty.accuracy == 1 and math.isnan(Counts().accuracy)
     assert count(np.zeros(0, int), np.zeros(0, int)) == Counts()
     marked = count(np.zeros((2, 2), bool), np.array([[1, 0], [0, 0]], bool))
-    assert math.isnan(marked.recall) and marked.f1 == 0 and marked.precision == 0 and marked.specificity == 3 / 4
+    assert math.isnan(marked.recall) and marked.f1 == 0 and marked.precision == 0
 
 
 def test_probabilities_labels_and_masks_of_two_shapes_are_refused():

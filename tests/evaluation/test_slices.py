@@ -1,13 +1,12 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import calibration
 from sklearn import metrics as oracle
 
 from covidlab.evaluation.counts import Counts, count, count_at
-from covidlab.evaluation.detection import detection, lesion_runs, run_detection
+from covidlab.evaluation.detection import detection
 from covidlab.evaluation.patients import patient_interval, reliability
 from covidlab.evaluation.slices import SliceTable, negative_slices, quartiles, slice_table, volume_scores
 
@@ -79,42 +78,6 @@ def test_only_judged_slices_count_but_all_serve_as_neighbours():
 def test_the_neighbour_in_another_case_is_no_neighbour():
     cases_in_a_row = table([0, 0, 0, 0, 5, 0], [0] * 6, [0, 0, 0, 3, 0, 0])
     assert detection(cases_in_a_row, reach=3).caught_by_neighbour == 0
-
-
-def test_runs_of_consecutive_slices():
-    assert [run.tolist() for run in lesion_runs(KNOWN)] == [[0, 1, 2], [5]]
-    shuffled = np.array([3, 1, 5, 0, 2, 4])
-    assert [run.tolist() for run in lesion_runs(KNOWN[shuffled])] == [[3, 1, 4], [2]]
-    holed = KNOWN[np.array([0, 2, 5])]  # slice 1 is not there, so 0 and 2 do not follow each other
-    assert len(lesion_runs(holed)) == 3
-    assert lesion_runs(KNOWN[[3]]) == []
-
-
-def test_a_run_is_noticed_by_one_slice_and_covered_by_neighbours_of_all():
-    seen = run_detection(KNOWN)
-    assert (seen.runs, seen.noticed, seen.covered, seen.longest_miss) == (2, 2, 1, 2)
-    assert run_detection(KNOWN, reach=2).covered == 2
-    assert run_detection(KNOWN, reach=0).covered == 1
-    never = run_detection(table([0] * 6, [1] * 6, [3] * 6), reach=9)
-    assert (never.runs, never.noticed, never.covered, never.longest_miss) == (2, 0, 0, 4)
-    judged = np.array([False, True, False, False, False, False])
-    assert (run_detection(KNOWN, judged).runs, run_detection(KNOWN, judged).noticed) == (1, 1)
-    nothing = run_detection(KNOWN[[3]])
-    assert (nothing.runs, nothing.longest_miss) == (0, 0)
-
-
-@given(hnp.arrays(bool, 6), hnp.arrays(bool, 6), st.integers(0, 4))
-def test_a_run_is_covered_when_each_missed_slice_of_it_has_a_found_neighbour(positive, found, reach):
-    slices = table(positive * found * 2, [0] * 6, positive * ~found * 3)
-    place = {(case, z): k for k, (case, z) in enumerate(zip(CASES, Z))}
-
-    def caught(k, run):
-        near = (place.get((CASES[k], Z[k] + step)) for step in range(-reach, reach + 1))
-        return any(other in run and found[other] for other in near if other is not None)
-
-    runs = [run.tolist() for run in lesion_runs(slices)]
-    assert sorted(sum(runs, [])) == np.flatnonzero(positive).tolist()
-    assert run_detection(slices, reach=reach).covered == sum(all(caught(k, run) for k in run) for run in runs)
 
 
 def test_an_interval_over_patients_holds_the_score_and_widens_with_what_sets_them_apart():
