@@ -178,6 +178,6 @@ def _digest(scan: Path, weights: Path) -> str:
     """Of a scan's content, or of all files of its folder, and of the weights."""
     digest = hashlib.sha256()
     for path in [*(sorted(filter(Path.is_file, scan.glob("[!.]*"))) if scan.is_dir() else [scan]), weights]:
-        with refused(CovidlabError, path, "no file to read", "a scan", "see that it is there"), path.open("rb") as file:
+        with refused(path, "no file to read", "a scan", "see that it is there"), path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()

@@ -30,9 +30,9 @@ def reason(error: Exception) -> str:
 
 
 @contextmanager
-def refused(kind: type[CovidlabError], subject: str | PathLike, found: str, expected: str, remedy: str) -> Iterator:
-    """Whatever other people's readers raise of a damaged file, which nobody knows, becomes one error of a kind; their
-    warnings are dropped. Only reading belongs into the block: a bug of ours would be called a damaged file."""
+def refused(subject: str | PathLike, found: str, expected: str, remedy: str) -> Iterator:
+    """Whatever other people's readers raise of a damaged file, which nobody knows, becomes one error; their warnings
+    are dropped. Only reading belongs into the block: a bug of ours would be called a damaged file."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -40,9 +40,9 @@ def refused(kind: type[CovidlabError], subject: str | PathLike, found: str, expe
     except CovidlabError:
         raise
     except PermissionError as error:
-        raise kind(subject, "a file that may not be opened", expected, "ask its owner for leave to read it") from error
+        raise CovidlabError(subject, "a file that may not be opened", expected, "ask its owner for leave") from error
     except Exception as error:
-        raise kind(subject, f"{found} ({reason(error)})", expected, remedy) from error
+        raise CovidlabError(subject, f"{found} ({reason(error)})", expected, remedy) from error
 
 
 @contextmanager
@@ -65,7 +65,3 @@ def require(subject: str | PathLike, extra: str, *imports: str) -> None:
     if missing := missing_packages(*imports):
         found, remedy = f"no package {' and no '.join(missing)}", f"pip install {' '.join(missing)}"
         raise CovidlabError(subject, found, f"the extra `{extra}`", remedy)
-
-
-class VolumeError(CovidlabError):
-    """A file that cannot be read as a CT volume or as a mask, or a mask that cannot be written."""

@@ -42,7 +42,7 @@ def predict_file(scan: Path, mask: Path, segmenter: Segmenter, look: Look | None
     """Segment one scan inside its lungs and write the mask beside its geometry: same shape, affine and header codes.
     Then `look`.
 
-    Raises VolumeError: if the scan cannot be read or the mask cannot be written; no partial file is left.
+    Raises CovidlabError: if the scan cannot be read or the mask cannot be written; no partial file is left.
     """
     start, volume, name = perf_counter(), read_scan(scan), case_name(scan)
     if mask.suffix == ".dcm":
