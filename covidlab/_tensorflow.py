@@ -11,9 +11,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 
-from covidlab.errors import CovidlabError
+from covidlab.errors import CovidlabError, require
 
 
 @contextmanager
@@ -47,11 +46,7 @@ if platform.machine().lower() in ("x86_64", "amd64"):
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
 
-if missing := [name for name in ("tensorflow", "keras") if find_spec(name) is None]:
-    raise CovidlabError(
-        "covidlab", f"no package {' and no '.join(missing)}", "the extra `train`, which this needs",
-        f"pip install {' '.join(missing)}",
-    )  # fmt: skip
+require("covidlab", "train", "tensorflow", "keras")
 
 with quiet():
     import keras

@@ -105,7 +105,6 @@ seed_int = _kind(int, lambda number: 0 <= number <= LARGEST_SEED, f"a whole numb
 width = _kind(float, lambda number: 0 < number <= 1, "a number above 0 and at most 1")
 rate = _kind(float, lambda number: 0 < number < 1, "a number between 0 and 1")
 strength = _kind(float, lambda number: 0 <= number <= 4, "a number from 0, none, to 4")
-exported = _kind(Path, lambda path: path.suffix in (".onnx", ".tflite"), "a name that ends in .onnx or .tflite")
 ratio = _kind(
     lambda text: None if text == "all" else float(text),
     lambda number: number is None or 0 <= number < float("inf"), "a number of 0 or more, or `all`",
@@ -247,7 +246,7 @@ def _add_export(command) -> None:
         "  covidlab export RUN -o model.tflite --int8    its test part is scored in both forms",
     )  # fmt: skip
     add("weights", metavar="WEIGHTS", help="best.weights.h5 of a run, the run's folder, or a shipped name")
-    add("-o", "--out", required=True, type=exported, metavar="FILE", help="ends in .onnx or .tflite")
+    add("-o", "--out", required=True, type=Path, metavar="FILE", help="ends in .onnx or .tflite")
     add("--int8", action="store_true", help="whole numbers of 8 bits inside; LiteRT only")
     add("--size", help="pixels a side of the slices it takes (default: the grid that the weights were trained on)")
     add("--data", help="cohort to check and calibrate with (default: $COVIDLAB_DATA, else the phantom)")

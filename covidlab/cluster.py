@@ -12,14 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from functools import lru_cache
-from importlib.util import find_spec
 from itertools import islice
 from multiprocessing import resource_tracker
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from covidlab.errors import CovidlabError, reason, refused
+from covidlab.errors import CovidlabError, reason, refused, require, writable
+from covidlab.files import claim
 from covidlab.models.segment import predict_file
 from covidlab.models.segmenter import open_segmenter
 from covidlab.progress import progress_bar
@@ -57,6 +55,7 @@ def predict_many(
     Raises a CovidlabError for distributed not installed, no scheduler (any more), weights that cannot be read, and a
     manifest that cannot be written or is another process's.
     """
+    require("--workers", "cluster", "distributed")
     named = find_weights(weights).absolute()
     open_segmenter(named, quick=True)  # what is wrong with them is said once, here
     with _appended(manifest) as add, _client(workers, scheduler) as client, progress_bar("segmenting") as show:
@@ -122,16 +121,16 @@ def read_manifest(path: Path) -> dict[str, dict]:
 @contextmanager
 def _appended(manifest: Path) -> Iterator:
     """A function that adds a line, in one write; no other process may add any until the block ends."""
-    with _refusing(manifest):
-        manifest.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(manifest.with_name(".manifest.lock"), timeout=0, mode=0o666).acquire()
-        file = manifest.open("ab+", buffering=0)
 
     def write(line: bytes) -> None:
-        with _refusing(manifest):
+        with writable(manifest, remedy):
             if file.write(line) < len(line):
                 raise OSError("No space left on device")
 
+    remedy = "free space, or change -o, then go on"
+    lock = claim(manifest.with_name(".manifest.lock"))
+    with writable(manifest, remedy):
+        file = manifest.open("ab+", buffering=0)
     with lock, file:
         if file.tell():
             file.seek(-1, os.SEEK_END)
@@ -140,23 +139,8 @@ def _appended(manifest: Path) -> Iterator:
 
 
 @contextmanager
-def _refusing(manifest: Path) -> Iterator:
-    """What keeps a manifest from being written, told in one line."""
-    try:
-        yield
-    except Timeout as error:
-        found, remedy = "a folder of masks that another process is at work on", "wait until it ends, or change -o"
-        raise CovidlabError(manifest.parent, found, "one at a time", remedy) from error
-    except OSError as error:
-        found, remedy = f"a place that cannot be written ({reason(error)})", "free space, or change -o, then go on"
-        raise CovidlabError(manifest, found, "room in a folder with write permission", remedy) from error
-
-
-@contextmanager
 def _client(workers: int, scheduler: str) -> Iterator:
     """A client of the scheduler named, or of workers started here that end with the block."""
-    if find_spec("distributed") is None:
-        raise CovidlabError("--workers", "no package distributed", "the extra `cluster`", "pip install distributed")
     import dask
     from distributed import Client, LocalCluster, Status
     from tornado.ioloop import PeriodicCallback
@@ -200,6 +184,6 @@ def _digest(scan: Path, weights: Path) -> str:
     """Of a scan's content, or of all files of its folder, and of the weights."""
     digest = hashlib.sha256()
     for path in [*(sorted(filter(Path.is_file, scan.glob("[!.]*"))) if scan.is_dir() else [scan]), weights]:
-        with refused(CovidlabError, path, "no file to read", "a scan", "see that it is there"), path.open("rb") as file:
+        with refused(path, "no file to read", "a scan", "see that it is there"), path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()

@@ -135,17 +135,15 @@ def predict(options) -> int | None:
     from covidlab.models import segment
     from covidlab.models.segmenter import open_segmenter
 
-    if not options.scan.exists():  # before anything slow
-        expected = "a scan, or a folder of scans or DICOM slices"
-        raise CovidlabError(options.scan, "no such file", expected, "check the name")
+    pairs = segment.scan_pairs(options.scan, options.out)  # before anything slow
     if options.workers or options.scheduler:
-        return predict_on_workers(options)
+        return predict_on_workers(options, pairs)
     segmenter = open_segmenter(options.weights, quick=True)
     info, licence = segmenter.info, licence_of(find_weights(options.weights))
     if options.overlay:
         from covidlab.plots import overlay
     look = overlay.draw_overlay if options.overlay else None
-    predictions = segment.predict_all(options.scan, options.out, segmenter, look)
+    predictions = segment.predict_all(pairs, segmenter, look)
     if options.json:
         about = {key: value for key, value in asdict(info).items() if key != "seen"}
         for done in predictions:
@@ -173,15 +171,14 @@ def predict(options) -> int | None:
             print(f"  note: {finding}")
 
 
-def predict_on_workers(options) -> int:
+def predict_on_workers(options, pairs) -> int:
     """Segment the scans of a folder on workers; 2 if any has no mask now."""
     from covidlab import cluster
-    from covidlab.models.segment import scan_pairs
 
     if options.scan.is_file() or is_single_scan(options.scan):
         raise CovidlabError(options.scan, "one scan", "a folder of scans for workers", "leave --workers out")
     options.goes_on = True
-    pairs, counts, seen = scan_pairs(options.scan, options.out), dict.fromkeys(("done", "kept", "failed"), 0), 0
+    counts, seen = dict.fromkeys(("done", "kept", "failed"), 0), 0
     manifest = options.out / cluster.MANIFEST
     asked = (options.weights, options.workers or 0, options.scheduler or "", options.overlay)
     for told in cluster.predict_many(pairs, manifest, *asked):
@@ -222,11 +219,11 @@ def time(options, known=None) -> None:
 
 def export(options) -> None:
     """Write a model in another form."""
+    from covidlab.models.exported import check_target, open_exported, predict_exported
     from covidlab.models.weights_file import read_info
 
+    check_target(options.out, options.int8)
     read_info(find_weights(options.weights))  # this, too, before TensorFlow's seconds
-    if options.int8 and options.out.suffix == ".onnx":
-        raise CovidlabError(options.out, "int8 asked of ONNX", "int8 as LiteRT", "end the name in .tflite")
     cohort = None if Path(options.weights).is_dir() else open_cohort(options.data)
     from covidlab.beyond import export
     from covidlab.evaluation.counts import count
@@ -236,7 +233,6 @@ def export(options) -> None:
     run = None if cohort else runs.read_run(Path(options.weights))
     segmenter = run.segmenter if run else open_segmenter(options.weights)
     info = segmenter.info
-    export.check_target(options.out, options.int8)
     cache = open_slice_cache(cohort or run_cohort(options.data, run.config), options.size or info.grid)
     slices = export.calibration_slices(cache)
     done = export.export_model(segmenter.network, options.out, slices, options.int8, info)
@@ -247,7 +243,7 @@ def export(options) -> None:
     )
     if run and done.size == info.grid:
         test = run.config.split(cache).test
-        found = export.predict_exported(export.open_exported(done.path), cache.images[test])
+        found = predict_exported(open_exported(done.path), cache.images[test])
         f1 = count(cache.masks[test], segmenter.mark(found)).f1
         print(f"  {run.config.sentence}: F1 on test {run.counts['test'].f1:.4f} in Keras, {f1:.4f} in the file")
 

@@ -7,6 +7,7 @@ line prints that line and exits with status 2; anything else that escapes is a b
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from os import PathLike
 
 
@@ -29,9 +30,9 @@ def reason(error: Exception) -> str:
 
 
 @contextmanager
-def refused(kind: type[CovidlabError], subject: str | PathLike, found: str, expected: str, remedy: str) -> Iterator:
-    """Whatever other people's readers raise of a damaged file, which nobody knows, becomes one error of a kind; their
-    warnings are dropped. Only reading belongs into the block: a bug of ours would be called a damaged file."""
+def refused(subject: str | PathLike, found: str, expected: str, remedy: str) -> Iterator:
+    """Whatever other people's readers raise of a damaged file, which nobody knows, becomes one error; their warnings
+    are dropped. Only reading belongs into the block: a bug of ours would be called a damaged file."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -39,10 +40,28 @@ def refused(kind: type[CovidlabError], subject: str | PathLike, found: str, expe
     except CovidlabError:
         raise
     except PermissionError as error:
-        raise kind(subject, "a file that may not be opened", expected, "ask its owner for leave to read it") from error
+        raise CovidlabError(subject, "a file that may not be opened", expected, "ask its owner for leave") from error
     except Exception as error:
-        raise kind(subject, f"{found} ({reason(error)})", expected, remedy) from error
+        raise CovidlabError(subject, f"{found} ({reason(error)})", expected, remedy) from error
 
 
-class VolumeError(CovidlabError):
-    """A file that cannot be read as a CT volume or as a mask, or a mask that cannot be written."""
+@contextmanager
+def writable(place: str | PathLike, remedy: str = "free space, or choose another folder") -> Iterator[None]:
+    """Whatever the system raises of a place that is written to becomes one error, which names the place."""
+    try:
+        yield
+    except OSError as error:
+        found = f"a place that cannot be written ({reason(error)})"
+        raise CovidlabError(place, found, "room in a folder with write permission", remedy) from error
+
+
+def missing_packages(*imports: str) -> list[str]:
+    """Which of some packages are not installed, by the names that pip knows; none is imported."""
+    return [name.replace("_", "-") for name in imports if find_spec(name) is None]
+
+
+def require(subject: str | PathLike, extra: str, *imports: str) -> None:
+    """Refuse what an optional extra is needed for, before any work is done; the error names what is not installed."""
+    if missing := missing_packages(*imports):
+        found, remedy = f"no package {' and no '.join(missing)}", f"pip install {' '.join(missing)}"
+        raise CovidlabError(subject, found, f"the extra `{extra}`", remedy)

@@ -1,17 +1,19 @@
-"""A file that is there whole or as it was before, and a dataclass out of the JSON in one."""
+"""A file that is there whole or as it was before, a folder for one process, and a dataclass out of JSON."""
 
 import os
 import secrets
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from covidlab.errors import CovidlabError, reason
+from filelock import FileLock, Timeout
+
+from covidlab.errors import CovidlabError, writable
 
 SCRATCH = ".covidlab-"  # how the name of what is being written begins
 DAY = 24 * 60 * 60  # seconds
@@ -28,20 +30,26 @@ def whole_file(path: Path) -> Iterator[Path]:
     # A process number would not do: two machines may share the folder, and two threads share the number.
     scratch = path.with_name(f"{SCRATCH}{secrets.token_hex(4)}-{path.name}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        remove_scratch(path.parent)
-        yield scratch
-        os.replace(scratch, path)
-    except OSError as error:
-        raise CovidlabError(
-            path,
-            f"a place that cannot be written ({reason(error)})",
-            "room for a file in a folder with write permission",
-            "free space, or choose another folder",
-        ) from error
+        with writable(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            remove_scratch(path.parent)
+            yield scratch
+            os.replace(scratch, path)
     finally:
         with suppress(OSError):  # most often there is nothing left to remove
             scratch.unlink()
+
+
+def claim(lock: Path) -> AbstractContextManager:
+    """Keep other processes out of a folder, which is made if missing, as long as a `with` block lasts: two would write
+    the same files. A CovidlabError says that one is at work in it, or that it cannot be written."""
+    with writable(lock.parent):
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return FileLock(lock, timeout=0, mode=0o666).acquire()  # not private: others may share the folder
+        except Timeout as error:
+            found, remedy = "a folder that another process is at work on", "when it has ended give the command again"
+            raise CovidlabError(lock.parent, found, "one at a time", remedy) from error
 
 
 @cache

@@ -65,7 +65,7 @@ def write_table(stem: Path, title: str, rows: Sequence[Mapping[str, str]], note:
 
 def read_table(path: Path) -> list[dict[str, str]]:
     """The rows, column to text, of a .csv that `write_table` wrote; a CovidlabError if there is none, or no row."""
-    with refused(CovidlabError, path, "no table", "a .csv under studies/results/", "look into that folder"):
+    with refused(path, "no table", "a .csv under studies/results/", "look into that folder"):
         rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
     if not rows:
         raise CovidlabError(path, "a table without a row", "a line of column names and rows", "write it again")

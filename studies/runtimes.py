@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from covidlab._tensorflow import quiet
-from covidlab.beyond.export import Runner
 from covidlab.beyond.timing import FORMS, Form
 from covidlab.data.grid import GridFit
 from covidlab.data.lungs import lung_mask
 from covidlab.data.scans import read_scan
+from covidlab.models.exported import Runner
 from covidlab.models.segment import predict_file
 from covidlab.models.segmenter import Segmenter
 
@@ -65,7 +65,7 @@ class VolumeTime:
 
 def volume_time(scan: Path, segmenter: Segmenter, rounds: int = 5) -> VolumeTime:
     """Segment a scan, a NIfTI file or a folder with one DICOM series, file to file, and in turns run the model alone
-    on its slices. A `VolumeError` if the scan cannot be read."""
+    on its slices. A `CovidlabError` if the scan cannot be read."""
     volume = read_scan(scan)
     fit = GridFit.of(volume, segmenter.info.grid)
     on_grid = fit.to_grid(volume.slices())

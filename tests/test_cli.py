@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,14 +12,14 @@ import numpy as np
 import pytest
 
 from covidlab import cli
-from covidlab.beyond.export import missing_packages
 from covidlab.cli import _parser, main
 from covidlab.commands import config_of
+from covidlab.errors import missing_packages
 from covidlab.models import MODELS
 from covidlab.tables import read_table
 from covidlab.training import LOSSES
 from covidlab.training.recipe import GRIDS, OPTIONS, recipe_for
-from covidlab.weights import NETWORKS
+from covidlab.weights import NETWORKS, find_weights
 from tests.chest import chest, write_chest
 from tests.conftest import SLICES, run_main, write_scan
 
@@ -236,22 +237,33 @@ def test_a_folder_that_may_not_be_opened_is_one_line(capsys, cohort_folder, monk
     assert status == 2 and str(cohort_folder) in err and "may not be opened" in err and err.count("\n") == 1
 
 
-def test_importing_the_package_and_predicting_is_quick_because_tensorflow_stays_out(tmp_path):
-    scan = tmp_path / "chest.nii.gz"
+def test_predicting_needs_no_tensorflow_and_what_is_wrong_or_missing_is_told_before_its_seconds(tmp_path):
+    scan, series = tmp_path / "scans" / "chest.nii.gz", tmp_path / "series"
+    for folder in (scan.parent, series):
+        folder.mkdir()
     write_chest(scan, chest()[0])  # without lungs no network would be asked
+    (series / "slice").write_bytes(b"\x02\x00")  # as a DICOM file begins
+    alone = shutil.copy(find_weights("phantom"), tmp_path)  # without the ONNX file beside them
     code = f"""if True:
-        import sys
+        import contextlib, io, sys
         from covidlab import cli, commands, data, evaluation, exercises, models, phantom, plots
         assert cli.main(["predict", {str(scan)!r}, "-o", {str(tmp_path / "mask.nii.gz")!r}, "--overlay"]) == 0
-        for words in (
-            ["score", "--data", {str(tmp_path)!r}], ["export", "nosuch", "-o", "m.onnx"],
-            ["export", "phantom", "-o", "m.onnx", "--int8"], ["export", "phantom", "-o", "m.onnx", "--data", "absent"],
+        sys.modules |= dict.fromkeys(("highdicom", "pydicom", "distributed", "ai_edge_litert"))  # as if not installed
+        alone = ["--weights", {alone!r}]
+        for words, told in (
+            (["score", "--data", {str(tmp_path)!r}], "a folder Infection_Mask"),
+            (["predict", {str(series)!r}, "-o", "m.nii.gz", *alone], "no package pydicom"),
+            (["predict", {str(series)!r}, "-o", "m.dcm", *alone], "no package highdicom"),
+            (["predict", {str(scan.parent)!r}, "-o", "masks", "--workers", "1", *alone], "no package distributed"),
+            (["export", "nosuch", "-o", "m.onnx"], "nosuch: found no such file"),
+            (["export", "phantom", "-o", "m.onnx", "--int8"], "int8 asked of ONNX"),
+            (["export", "phantom", "-o", "m.onnx", "--data", "absent"], "absent"),
+            (["export", "phantom", "-o", "m.pt"], "m.pt: found a name of another kind"),
+            (["export", "phantom", "-o", "m.tflite"], "no package ai-edge-litert"),
         ):
-            assert cli.main(words) == 2
-        try:
-            cli.main(["export", "phantom", "-o", "m.pt"])
-        except SystemExit as end:
-            assert end.code == 2
+            with contextlib.redirect_stderr(io.StringIO()) as said:
+                assert cli.main(words) == 2
+            assert told in said.getvalue(), said.getvalue()
         assert not {{"tensorflow", "keras"}} & set(sys.modules)
     """
     subprocess.run([sys.executable, "-c", code], check=True)

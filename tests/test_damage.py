@@ -17,7 +17,7 @@ from covidlab.data.folders import named_patients
 from covidlab.data.scans import read_scan
 from covidlab.errors import CovidlabError
 from covidlab.models import MODELS, WeightsInfo, save_weights
-from covidlab.models.onnx_network import OnnxNetwork
+from covidlab.models.exported import OnnxNetwork
 from covidlab.models.segmenter import open_segmenter
 from covidlab.training.lessons import kept_runs, unpack
 from covidlab.training.runs import read_run

@@ -2,6 +2,7 @@
 
 from covidlab.beyond.adaptation import adapt, spread_slices
 from covidlab.beyond.doubt import error_ranking, predict_passes
-from covidlab.beyond.export import calibration_slices, export_model, open_exported, predict_exported
+from covidlab.beyond.export import calibration_slices, export_model
 from covidlab.beyond.times import peak_gflops
 from covidlab.beyond.timing import resolve_threads, time_models
+from covidlab.models.exported import open_exported, predict_exported

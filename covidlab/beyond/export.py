@@ -1,17 +1,12 @@
 """A model as a file that runs without Keras: ONNX and LiteRT, checked against the model it was made from.
 
-The packages that write and run such files are the optional extra `export`; nothing here imports them before they
-are needed. An exported file takes one slice of one fixed size: that is what runtimes are fastest at. An ONNX file
-carries what the weights file knows, too, and `covidlab predict` takes it; LiteRT's knows nothing of windows, grids or
-thresholds.
+What such files are and what runs them is `covidlab.models.exported`. An ONNX file carries what the weights file knows,
+too, and `covidlab predict` takes it; LiteRT's knows nothing of windows, grids or thresholds.
 """
 
 import json
-import os
 import warnings
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -20,73 +15,11 @@ from covidlab._tensorflow import keras, quiet, tf
 from covidlab.data.slices import SliceCache
 from covidlab.errors import CovidlabError
 from covidlab.files import whole_file
-from covidlab.models.onnx_network import OnnxNetwork
+from covidlab.models.exported import FORMATS, check_target, open_exported
 from covidlab.models.weights_file import ATTRIBUTE, WeightsInfo
 
 # What float32 arithmetic in another order may change; a wrong conversion changes far more.
 LARGEST_DIFFERENCE = 1e-4
-
-# One slice, float32 (1, size, size, 1) in 0..1 -> its probabilities, (1, size, size, 1).
-Runner = Callable[[np.ndarray], np.ndarray]
-
-
-# --- running a file
-
-
-def _open_onnxruntime(path: Path, threads: int) -> Runner:
-    return OnnxNetwork.open(path, threads).run
-
-
-def _open_litert(path: Path, threads: int) -> Runner:
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(model_path=str(path), num_threads=threads or os.cpu_count())
-    interpreter.allocate_tensors()
-    given, answer = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
-
-    def run(slice_: np.ndarray) -> np.ndarray:
-        interpreter.set_tensor(given, slice_)
-        interpreter.invoke()
-        return interpreter.get_tensor(answer)
-
-    return run
-
-
-@dataclass(frozen=True)
-class Format:
-    """A kind of exported file."""
-
-    name: str
-    keras: str  # What `model.export` calls it
-    needs: tuple[str, ...]  # What writes and runs it, by import names
-    open: Callable[[Path, int], Runner]
-
-
-# By the ending of a file's name.
-FORMATS = {
-    ".onnx": Format("ONNX", "onnx", ("tf2onnx", "onnxruntime"), _open_onnxruntime),
-    ".tflite": Format("LiteRT", "litert", ("ai_edge_litert",), _open_litert),
-}
-
-
-def open_exported(path: Path, threads: int = 0) -> Runner:
-    """An exported file as a function of one slice, float32 (1, size, size, 1) in 0..1 -> float32 probabilities.
-
-    `path` ends in .onnx or .tflite; 0 threads leaves their number to the runtime.
-    """
-    with quiet():
-        return FORMATS[path.suffix].open(path, threads)
-
-
-def predict_exported(run: Runner, slices: Sequence[np.ndarray]) -> np.ndarray:
-    """Probabilities of an opened file for slices on its grid, as `models.predict_slices` gives a model's.
-
-    uint8 (n, size, size) -> float32 (n, size, size) in 0..1.
-    """
-    return np.stack([run(slice_[None, ..., None].astype(np.float32) / 255)[0, ..., 0] for slice_ in slices])
-
-
-# --- writing a file
 
 
 @dataclass(frozen=True)
@@ -100,25 +33,6 @@ class Exported:
     largest_difference: float  # Between its probabilities and the Keras model's, over all pixels of the slices checked
     changed: float  # Share of those pixels that the threshold then calls otherwise
     slices: int  # How many were checked
-
-
-def missing_packages(*imports: str) -> list[str]:
-    """Which of the packages that export needs are not installed, by the names pip knows."""
-    return [name.replace("_", "-") for name in imports if find_spec(name) is None]
-
-
-def check_target(path: Path, int8: bool) -> None:
-    """Refuse a file that cannot be written here, before any work is done.
-
-    Raises `CovidlabError` if the name has another ending, int8 is asked of ONNX, or a package is missing.
-    """
-    if path.suffix not in FORMATS:
-        raise CovidlabError(path, "a name of another kind", f"an ending {' or '.join(FORMATS)}", "add one to -o")
-    if int8 and path.suffix == ".onnx":
-        raise CovidlabError(path, "int8 asked of ONNX", "int8 as LiteRT", "end the name in .tflite")
-    if missing := missing_packages(*FORMATS[path.suffix].needs):
-        install = f"pip install {' '.join(missing)}"
-        raise CovidlabError("export", f"no package {' and no '.join(missing)}", "the extra `export`", install)
 
 
 def export_model(

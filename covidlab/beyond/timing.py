@@ -23,10 +23,11 @@ from pathlib import Path
 import numpy as np
 
 from covidlab._tensorflow import keras, tf
-from covidlab.beyond.export import FORMATS, Runner, export_model, missing_packages, open_exported
+from covidlab.beyond.export import export_model
 from covidlab.beyond.times import PRODUCT_SIDE, FormTime, ModelFacts, Spread, Timing, peak_gflops
-from covidlab.errors import CovidlabError
+from covidlab.errors import CovidlabError, missing_packages
 from covidlab.models import MODELS
+from covidlab.models.exported import FORMATS, Runner, open_exported
 from covidlab.models.networks import save_weights
 from covidlab.models.segmenter import open_segmenter
 from covidlab.models.stages import gflop_per_slice

@@ -15,7 +15,7 @@ import numpy as np
 
 from covidlab.data.folders import first_folder_of_files, is_nifti
 from covidlab.data.volumes import Volume, as_volume, check_size
-from covidlab.errors import VolumeError, refused
+from covidlab.errors import CovidlabError, refused, require
 
 SERIES = "a folder with the .dcm slices of one CT series"
 CONVERT = "convert the series to NIfTI with dcm2niix and name that file"
@@ -61,7 +61,7 @@ def read_series(folder: Path) -> Volume:
     many slices were left out because they are cut off or do not say where they lie. The volume is in HU, stored as
     NIfTI would be: (column, row, slice), with an affine in mm to RAS+.
 
-    Raises a VolumeError if pydicom is not installed; if there is no CT slice; if slices are missing, cut off within
+    Raises a CovidlabError if pydicom is not installed; if there is no CT slice; if slices are missing, cut off within
     their pixels, or compressed in a way that cannot be read here.
     """
     slices, findings = _largest_series(folder)
@@ -85,7 +85,7 @@ def _geometry(folder: Path, slices: list, findings: list[str]) -> tuple[np.ndarr
     evenly along a line."""
 
     def refusal(found: str, expected="evenly spaced slices, each once", remedy="export the whole series again"):
-        return VolumeError(folder, "; ".join([found, *findings]), expected, remedy)
+        return CovidlabError(folder, "; ".join([found, *findings]), expected, remedy)
 
     first = slices[0]
     if len(sizes := _alike(slices, ["PixelSpacing"])) > 1:
@@ -119,9 +119,11 @@ def write_series(folder: Path, volume: Volume) -> list[Path]:
     """Write a scan as a plain CT series, one file a slice, as a scanner would: for lessons and tests, not for archives.
 
     HU are rounded to whole numbers; without spacing a voxel is a cube of 1 mm; UIDs are new, patient and dates empty.
-    The folder is made if missing. Returns the files, feet to head. Raises a VolumeError if pydicom is not installed.
+    The folder is made if missing. Returns the files, feet to head. Raises a CovidlabError if pydicom is not installed.
     """
-    pydicom = _pydicom(folder)
+    require(folder, "dicom", "pydicom")
+    import pydicom
+
     folder.mkdir(parents=True, exist_ok=True)
     affine = np.eye(4)[[2, 1, 0, 3]]
     if volume.spacing is not None:  # from a displayed voxel to DICOM's mm, by way of the stored one
@@ -146,16 +148,6 @@ def write_series(folder: Path, volume: Volume) -> list[Path]:
     return paths
 
 
-def _pydicom(folder: Path):
-    """pydicom, which is an extra."""
-    try:
-        import pydicom
-    except ImportError as error:
-        remedy = "pip install pydicom, or convert the series to NIfTI"
-        raise VolumeError(folder, "DICOM, and no pydicom to read or write it", SERIES, remedy) from error
-    return pydicom
-
-
 def _largest_series(folder: Path) -> tuple[list, list[str]]:
     """The slices of the series, or of the acquisition in it, with most of them, and findings."""
     slices, left_out = _ct_slices(folder)
@@ -173,7 +165,7 @@ def _largest_series(folder: Path) -> tuple[list, list[str]]:
     if not largest:
         inside = first_folder_of_files(folder)
         remedy = f"name the folder of the slices{f', such as {inside}' if inside else ''}, or {CONVERT}"
-        raise VolumeError(folder, "; ".join(["no CT slice in DICOM", *findings]), SERIES, remedy)
+        raise CovidlabError(folder, "; ".join(["no CT slice in DICOM", *findings]), SERIES, remedy)
     if len(stacks) > 1:
         kind = "series" if len(series) > 1 else "acquisitions in one series"
         firsts = [stack[0] for stack in stacks]
@@ -188,10 +180,13 @@ def _largest_series(folder: Path) -> tuple[list, list[str]]:
 
 def _ct_slices(folder: Path) -> tuple[list, list[str]]:
     """The CT slices of a folder, pydicom's data sets, and of each that cannot be used its name and what it lacks."""
-    pydicom, slices, left_out = _pydicom(folder), [], []
+    require(folder, "dicom", "pydicom")
+    import pydicom
+
+    slices, left_out = [], []
     for path in _slice_files(folder):
         lacking = "has no readable header"  # what pydicom raises depends on where a file is damaged
-        with suppress(VolumeError), refused(VolumeError, path, lacking, SERIES, CONVERT):
+        with suppress(CovidlabError), refused(path, lacking, SERIES, CONVERT):
             content = path.read_bytes()  # from a file pydicom would ask for as many bytes as a damaged one claims
             one = pydicom.dcmread(BytesIO(content if DEFLATED not in content else b""), force=True)
             one.filename, one.buffer = str(path), None
@@ -279,7 +274,7 @@ def _hounsfield(one) -> np.ndarray:
     implicit, _ = one.original_encoding
     # Old archives leave it out; pydicom has seen how it is written.
     one.file_meta.setdefault("TransferSyntaxUID", "1.2.840.10008.1.2" if implicit else "1.2.840.10008.1.2.1")
-    with refused(VolumeError, one.filename, "pixels that cannot be unpacked", SERIES, CONVERT):
+    with refused(one.filename, "pixels that cannot be unpacked", SERIES, CONVERT):
         hu = one.pixel_array.astype(np.float32) * float(one.get("RescaleSlope") or 1)
         hu += float(one.get("RescaleIntercept") or 0)
         del one.PixelData
@@ -287,7 +282,7 @@ def _hounsfield(one) -> np.ndarray:
             raise ValueError(f"an array {hu.shape} for one slice")
         if np.count_nonzero(np.abs(hu) <= 32768) < 0.99 * hu.size:  # metal may lie beyond, no slice
             found, remedy = f"HU from {hu.min():g} to {hu.max():g}", "correct its RescaleSlope and RescaleIntercept"
-            raise VolumeError(one.filename, found, "HU that 16 bits hold", remedy)
+            raise CovidlabError(one.filename, found, "HU that 16 bits hold", remedy)
         return _as_int16(hu).T
 
 

@@ -3,7 +3,6 @@
 Needs highdicom, the extra `seg`. Where each frame lies is copied from the slice it was drawn on, never computed.
 """
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +10,17 @@ import numpy as np
 from covidlab import __version__
 from covidlab.data.dicom import NAMES
 from covidlab.data.volumes import Volume
-from covidlab.errors import VolumeError, refused
+from covidlab.errors import CovidlabError, refused, require
 from covidlab.files import whole_file
 
 
 def check_names(path: Path, scan: Volume) -> None:
-    """A VolumeError as `write_segmentation` raises it of a scan, before a network has run in vain."""
-    if find_spec("highdicom") is None:
-        remedy = "pip install highdicom, or end -o in .nii.gz"
-        raise VolumeError(path, "a DICOM segmentation asked, and no highdicom to write it", "it", remedy)
+    """A CovidlabError as `write_segmentation` raises it of a scan, before a network has run in vain."""
+    require(path, "seg", "highdicom")
     for name in NAMES:
         if any(name not in one or name.endswith("UID") and not one.get(name) for one in scan.series):
             found, remedy = f"slices that lack what a segmentation names (no {name})", "export the series with its tags"
-            raise VolumeError(scan.path, found, "patient, study and instance", f"{remedy}, or end -o in .nii.gz")
+            raise CovidlabError(scan.path, found, "patient, study and instance", f"{remedy}, or end -o in .nii.gz")
 
 
 def write_segmentation(path: Path, mask: np.ndarray, like: Volume, drawn_by: str) -> None:
@@ -36,7 +33,7 @@ def write_segmentation(path: Path, mask: np.ndarray, like: Volume, drawn_by: str
       patient and study of its slices: whoever passes it on passes that on.
     - `drawn_by`, str: the network, in words.
 
-    Raises a VolumeError if highdicom is not installed, or if the slices lack what names patient and study.
+    Raises a CovidlabError if highdicom is not installed, or if the slices lack what names patient and study.
     """
     check_names(path, like)
     import highdicom
@@ -50,7 +47,7 @@ def write_segmentation(path: Path, mask: np.ndarray, like: Volume, drawn_by: str
     lesion = highdicom.seg.SegmentDescription(
         1, "infected area", codes.SCT.MorphologicallyAbnormalStructure, codes.SCT.Lesion, "AUTOMATIC", algorithm
     )
-    with refused(VolumeError, like.path, "slices that highdicom refuses", "slices of one study", "end -o in .nii.gz"):
+    with refused(like.path, "slices that highdicom refuses", "slices of one study", "end -o in .nii.gz"):
         made = highdicom.seg.Segmentation(
             like.series, mask.transpose(2, 1, 0), "BINARY", [lesion], highdicom.UID(), 300, highdicom.UID(), 1,
             "covidlab", "covidlab", __version__, "0", series_description="infected area, not for diagnosis",

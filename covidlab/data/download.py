@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import pooch
 from filelock import FileLock
 
-from covidlab.errors import CovidlabError, reason
+from covidlab.errors import CovidlabError, writable
 
 DOI = "10.5281/zenodo.3757476"
 BASE_URL = "https://zenodo.org/records/3757476/files"
@@ -31,15 +31,12 @@ def fetch_record(folder: Path) -> Path:
     What is there already is kept, and a zip that was put there by hand is used. Raises a CovidlabError, which says
     what to put where by hand, if the network fails, a hash differs or the disk is full.
     """
-    try:
+    with writable(folder, "free space for about 4 GB, or name another folder with --out"):
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".fetch.lock"):
             for name, sha256 in ARCHIVES.items():
                 if not (folder / name).is_dir():
                     _extract(_downloaded(folder / f"{name}.zip", sha256), folder / name)
-    except OSError as error:
-        found, remedy = f"a folder that cannot be written ({reason(error)})", "free space, or name another"
-        raise CovidlabError(folder, found, "about 4 GB of room", f"{remedy} folder with --out") from error
     return folder
 
 

@@ -141,7 +141,7 @@ def named_patients(path: Path, names: Collection[str]) -> dict[str, str]:
     if not path.exists():
         return {}
     with (
-        refused(CovidlabError, path, "no UTF-8 text", "a table as CSV in UTF-8", "save it as that"),
+        refused(path, "no UTF-8 text", "a table as CSV in UTF-8", "save it as that"),
         path.open(newline="", encoding="utf-8-sig") as file,  # Excel puts a mark before UTF-8
     ):
         table = csv.DictReader(file)

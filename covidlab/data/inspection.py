@@ -16,7 +16,7 @@ from covidlab.data.folders import case_name, patient_of
 from covidlab.data.masks import read_mask_with_findings
 from covidlab.data.scans import read_scan
 from covidlab.data.volumes import Volume, read_volume
-from covidlab.errors import VolumeError
+from covidlab.errors import CovidlabError
 from covidlab.progress import track
 
 HEADER = ("case", "patient", "shape", "dtype", "intensities", "spacing mm", "slices", "positive")
@@ -108,7 +108,7 @@ def inspect_scan(path: Path) -> CohortReport:
     """Read one scan without a mask: a NIfTI file, or a folder with the DICOM slices of one series.
 
     The report is of one case, named as the file or folder; the patient is the one that this name says, as in a cohort.
-    Raises a VolumeError if the scan cannot be read.
+    Raises a CovidlabError if the scan cannot be read.
     """
     name = case_name(path)
     return CohortReport(str(path), (_report(name, patient_of(name), read_scan(path)),))
@@ -118,7 +118,7 @@ def _inspect_case(case: Case) -> CaseReport:
     try:
         volume = read_volume(case.image)
         mask, findings = read_mask_with_findings(case.mask, like=volume)
-    except VolumeError as error:
+    except CovidlabError as error:
         return CaseReport(case.name, case.patient, findings=(str(error),), usable=False)
     positive = int(np.count_nonzero(volume.to_display(mask).any(axis=(1, 2))))
     findings = [f"mask: {finding}" for finding in findings]

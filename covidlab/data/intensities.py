@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from covidlab.errors import VolumeError
+from covidlab.errors import CovidlabError
 
 # The record's window: its uint8 files hold [-1250, 250] HU as 0..255, and so do all slices of the course.
 LOWEST_HU, HIGHEST_HU = -1250.0, 250.0
@@ -68,11 +68,11 @@ def window(slices: np.ndarray, level: float, width: float) -> np.ndarray:
 
 
 def meaning_of(path: Path, voxels: np.ndarray) -> Intensities:
-    """What a file's numbers mean, by their range; a VolumeError where they mean nothing known, or are a mask's."""
+    """What a file's numbers mean, by their range; a CovidlabError where they mean nothing known, or are a mask's."""
     low, high = float(voxels.min()), float(voxels.max())
     span = f"{voxels.dtype} from {low:g} to {high:g}"
     if low == high:
-        raise VolumeError(path, f"the same value {low:g} in every voxel", "a picture", "write the scan again")
+        raise CovidlabError(path, f"the same value {low:g} in every voxel", "a picture", "write the scan again")
     if low < -100:
         return Intensities("hu", f"HU: {span}, and neither the record's window nor 0..1 goes below 0")
     if low >= 0 and high <= 255:
@@ -81,12 +81,12 @@ def meaning_of(path: Path, voxels: np.ndarray) -> Intensities:
         few_values = all(len(np.unique(part)) <= 3 for part in (voxels[::5, ::5, ::5], voxels))
         if (whole and high <= 3) or few_values:
             found, remedy = f"a mask: {span}, a few values only", "name the CT volume that the mask belongs to"
-            raise VolumeError(path, found, "a scan", remedy)
+            raise CovidlabError(path, found, "a scan", remedy)
         if whole:  # as floating point, too: what nibabel's get_fdata gives and saves
             return Intensities("record_window", f"record window: {span}, whole numbers within 0..255: [-1250, 250] HU")
         if high <= 1:
             return Intensities("unit", f"unit: {span}, so [-1250, 250] HU as 0..1")
-    raise VolumeError(
+    raise CovidlabError(
         path, f"values of {span}", "HU (air near -1000), the record's 0..255 window, or 0..1",
         "apply the scanner's rescale slope and intercept, so that air is about -1000 and water 0",
     )  # fmt: skip
@@ -112,7 +112,7 @@ def _check_hounsfield(path: Path, voxels: np.ndarray) -> list[str]:
     elif tissue < 0.05 and thinner > 0.1:
         found = f"{thinner:.0%} of the voxels below -1200, padding left out, and hardly any near 0"
     if found:
-        raise VolumeError(
+        raise CovidlabError(
             path, f"values that go below -100 but are no HU: {found}", "air near -1000 and soft tissue near 0 to 60 HU",
             "apply the scanner's rescale slope and intercept, once, to all but the padding",
         )  # fmt: skip
@@ -127,7 +127,7 @@ def _check_hounsfield(path: Path, voxels: np.ndarray) -> list[str]:
 
 
 def check_numbers(path: Path, voxels: np.ndarray, intensities: Intensities) -> list[str]:
-    """What is odd about numbers by what they were taken for; a VolumeError where they surely are no HU.
+    """What is odd about numbers by what they were taken for; a CovidlabError where they surely are no HU.
 
     Of grey values it is soft tissue that lies elsewhere than in the record's window. Fat, muscle and all else above
     -500 HU has a median between 208 and 245 in the record's scans and the phantom's; in [-1000, 400] HU it would be

@@ -9,7 +9,7 @@ import numpy as np
 from covidlab.data.folders import is_nifti
 from covidlab.data.orientation import corners_apart, disbelief, geometry
 from covidlab.data.volumes import Volume, read_nifti, sides
-from covidlab.errors import VolumeError
+from covidlab.errors import CovidlabError
 from covidlab.files import whole_file
 
 # What of a header says where voxels lie; all else of a scan's header may name the patient and is never copied.
@@ -22,8 +22,8 @@ GEOMETRY = (
 def read_mask(path: str | os.PathLike, like: Volume | None = None) -> np.ndarray:
     """Read a mask of infection: uint8 (x, y, z), 0 and 1, in the stored order of its scan, `like`.
 
-    A mask that is stored in another order, by its affine and the scan's, is turned to the scan's. Raises a VolumeError
-    as `read_volume` does; and for another shape or another place than the scan's, or values other than 0 and 1.
+    A mask that is stored in another order, by its affine and the scan's, is turned to the scan's. Raises as
+    `read_volume` does; and for another shape or another place than the scan's, or values other than 0 and 1.
     """
     return read_mask_with_findings(path, like)[0]
 
@@ -42,7 +42,7 @@ def read_mask_with_findings(path: str | os.PathLike, like: Volume | None = None)
         remedy = "write lesion as 1 and everything else as 0"
         if values.max() == 3 and np.isin(values, (0, 1, 2, 3)).all():
             remedy += "; if 1 and 2 are the lungs and 3 is infection, take the record's Infection_Mask instead"
-        raise VolumeError(path, f"a mask with the values {shown}", "only 0 and 1", remedy)
+        raise CovidlabError(path, f"a mask with the values {shown}", "only 0 and 1", remedy)
     return np.rint(voxels).astype(np.uint8), findings
 
 
@@ -60,10 +60,10 @@ def _on_the_scans_voxels(
         findings = ["of scan and mask only one has an affine to believe: they are taken to be stored in the same order"]
     if voxels.shape != like.voxels.shape:
         expected = f"{sides(like.voxels.shape)}, as {like.path.name} has"
-        raise VolumeError(path, f"a mask of shape {sides(shape)}", expected, "pair each scan with its own mask")
+        raise CovidlabError(path, f"a mask of shape {sides(shape)}", expected, "pair each scan with its own mask")
     # Software rounds affines; up to a quarter of a voxel each voxel of the mask still lies on its own.
     if to_scan is not None and (off := np.abs(corners_apart(np.eye(4), to_scan, voxels.shape)).max()) > 0.25:
-        raise VolumeError(
+        raise CovidlabError(
             path, f"a mask ({geometry(affine)}) that by its affine lies up to {off:.1f} voxels beside its scan",
             f"the place of {like.path.name} ({geometry(like.affine)})",
             "pair each scan with its own mask; one drawn on these very voxels is saved with the scan's affine",
@@ -75,15 +75,15 @@ def write_mask(path: str | os.PathLike, mask: np.ndarray, like: Volume) -> None:
     """Write a mask, 0/1 or bool (x, y, z) in the stored order of its scan, `like`, to a name ending in .nii or .nii.gz.
 
     It has the scan's exact affine, shape and header codes, and nothing else of its header; it is written whole or not
-    at all (`covidlab.files`), its folder made if missing. Raises a VolumeError if the mask has another shape than the
+    at all (`covidlab.files`), its folder made if missing. Raises a CovidlabError if the mask has another shape than the
     scan or the name another ending, a CovidlabError if the place cannot be written.
     """
     path = Path(path)
     if mask.shape != like.voxels.shape:
         found, expected = f"a mask of shape {sides(mask.shape)}", sides(like.voxels.shape)
-        raise VolumeError(path, found, expected, "pass them in order")
+        raise CovidlabError(path, found, expected, "pass them in order")
     if not is_nifti(path):
-        raise VolumeError(path, "a name of another kind", "an ending .nii or .nii.gz", "add .nii.gz")
+        raise CovidlabError(path, "a name of another kind", "an ending .nii or .nii.gz", "add .nii.gz")
     header = nib.Nifti1Header()
     for field in GEOMETRY:
         header[field] = like.header[field]

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from covidlab.data.dicom import SERIES, holds_slices, is_dicom, read_series
 from covidlab.data.folders import EXTENSIONS, cohorts_in, halves, is_nifti
 from covidlab.data.volumes import LARGEST, Volume, read_volume
-from covidlab.errors import VolumeError, refused
+from covidlab.errors import CovidlabError, refused
 
 
 def is_single_scan(path: Path) -> bool:
@@ -24,17 +24,17 @@ def is_single_scan(path: Path) -> bool:
 
 
 def read_scan(path: Path) -> Volume:
-    """Read one scan; raises a VolumeError as `read_series` and `covidlab.data.volumes.read_volume` do."""
+    """Read one scan; raises a CovidlabError as `read_series` and `covidlab.data.volumes.read_volume` do."""
     if is_nifti(path):
         return read_volume(path)
     if path.name.lower().endswith(EXTENSIONS):
-        raise VolumeError(path, "an ending in capitals", " or ".join(EXTENSIONS), "rename the file")
+        raise CovidlabError(path, "an ending in capitals", " or ".join(EXTENSIONS), "rename the file")
     if path.is_file() and is_dicom(path):
-        raise VolumeError(path, "one DICOM file", SERIES, f"name its folder, {path.parent}")
+        raise CovidlabError(path, "one DICOM file", SERIES, f"name its folder, {path.parent}")
     if path.is_file() and path.suffix.lower() == ".zip":
         return _read_zipped(path)
     if path.is_file():
-        raise VolumeError(path, "a file of another kind", "NIfTI, or a folder or .zip of DICOM slices", "convert it")
+        raise CovidlabError(path, "a file of another kind", "NIfTI, or a folder or .zip of DICOM slices", "convert it")
     return read_series(path) if path.is_dir() else read_volume(path)
 
 
@@ -42,15 +42,15 @@ def _read_zipped(path: Path) -> Volume:
     """The DICOM series in a zip archive, as viewers and archives give it out."""
     with TemporaryDirectory() as folder:
         found, remedy = "an archive that cannot be unpacked", "unpack it and name the folder"
-        with refused(VolumeError, path, found, SERIES, remedy), zipfile.ZipFile(path) as archive:
+        with refused(path, found, SERIES, remedy), zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
             if (size := sum(member.file_size for member in members)) > LARGEST:  # no more is unpacked than it claims
-                raise VolumeError(path, f"files of {size:,} bytes when unpacked", f"{LARGEST:,} at most", remedy)
+                raise CovidlabError(path, f"files of {size:,} bytes when unpacked", f"{LARGEST:,} at most", remedy)
             # All into one folder, by number: names may come twice, or point out of it.
             for k, member in enumerate(members):
                 with archive.open(member) as packed, Path(folder, f"{k:06d}").open("wb") as file:
                     shutil.copyfileobj(packed, file)
         try:
             return replace(read_series(Path(folder)), path=path)
-        except VolumeError as error:
-            raise VolumeError(path, *error.told) from error
+        except CovidlabError as error:
+            raise CovidlabError(path, *error.told) from error

@@ -21,7 +21,7 @@ from covidlab.data.folders import data_home
 from covidlab.data.grid import GridFit
 from covidlab.data.masks import read_mask
 from covidlab.data.volumes import read_volume
-from covidlab.errors import CovidlabError, VolumeError, reason, refused
+from covidlab.errors import CovidlabError, refused, writable
 from covidlab.files import SCRATCH, remove_scratch
 from covidlab.progress import track
 
@@ -71,12 +71,12 @@ def open_slice_cache(cohort: Cohort, size: int = 128, root: Path | None = None) 
     """Open the cohort's cache on a square grid of `size` pixels a side, building it first where there is none.
 
     `root` is the folder that holds caches; by default ``cache`` under `covidlab.data.folders.data_home`. Raises a
-    VolumeError if a file of the cohort cannot be read, and leaves nothing behind then; a CovidlabError if the cache
-    cannot be written, or read.
+    CovidlabError if a file of the cohort cannot be read, and leaves nothing behind then; if the cache cannot be
+    written, or read.
     """
     root = root or data_home() / "cache"
     folder = root / f"{cohort.name}-{size}-{_content_key(cohort, size)[:16]}"
-    try:
+    with writable(root, "free space there, or set COVIDLAB_HOME to another folder"):
         if folder.exists():
             list(track((), TITLE.format(size)))  # a notebook shows the same, whether there was anything to do or not
         else:
@@ -85,12 +85,8 @@ def open_slice_cache(cohort: Cohort, size: int = 128, root: Path | None = None) 
             with FileLock(f"{folder}.lock", mode=0o666):
                 if not folder.exists():  # whoever waited for the lock finds the work done
                     _build(cohort, size, folder)
+    with refused(folder, "a cache that cannot be read", "a whole one", "remove it: it is built anew"):
         return _load(folder, cohort.name)
-    except OSError as error:
-        raise CovidlabError(
-            root, f"a folder that cannot be written, or read ({reason(error)})", "room for the slice cache",
-            "free space or permissions there, or set COVIDLAB_HOME to another folder",
-        ) from error  # fmt: skip
 
 
 def grid_spacing(case: Case, size: int) -> tuple[float, float, float] | None:
@@ -112,7 +108,7 @@ def _content_key(cohort: Cohort, size: int) -> str:
         digest.update(f"\n{case.name} {case.patient}".encode())
         for path in (case.image, case.mask):
             found, remedy = "a file that cannot be read", "put the file there, or leave the case out with --cases"
-            with refused(VolumeError, path, found, "a NIfTI file", remedy), path.open("rb") as file:
+            with refused(path, found, "a NIfTI file", remedy), path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
 

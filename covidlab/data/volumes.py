@@ -17,7 +17,7 @@ import numpy as np
 from covidlab.data.folders import is_nifti
 from covidlab.data.intensities import Intensities, check_numbers, find_stretched, meaning_of
 from covidlab.data.orientation import Orientation, in_millimetres, orient
-from covidlab.errors import VolumeError, reason, refused
+from covidlab.errors import CovidlabError, reason, refused
 
 NIFTI, AGAIN = "a NIfTI volume, .nii or .nii.gz", "copy or download the file again"
 
@@ -84,8 +84,8 @@ class Volume:
 def read_volume(path: str | os.PathLike) -> Volume:
     """Read a CT volume from .nii or .nii.gz.
 
-    Raises a VolumeError, which names the file, what was found and what to do, if the file is missing, damaged, no NIfTI
-    file, not three-dimensional, or holds values that are neither HU nor the record's window.
+    Raises a CovidlabError if the file is missing, damaged, no NIfTI file, not three-dimensional, or holds values that
+    are neither HU nor the record's window.
     """
     return as_volume(Path(path), *read_nifti(Path(path)))
 
@@ -96,11 +96,11 @@ def as_volume(
     """Decide what voxels (x, y, z) that were read from somewhere mean and how they lie.
 
     The path is for messages, the affine in mm to RAS+; a mask is written with the header, and the findings are what
-    was odd so far. Raises a VolumeError if voxels are missing, or their values are neither HU nor the record's window,
-    or a mask's.
+    was odd so far. Raises a CovidlabError if voxels are missing, or their values are neither HU nor the record's
+    window, or a mask's.
     """
     if bad := np.count_nonzero(~np.isfinite(voxels)):
-        raise VolumeError(
+        raise CovidlabError(
             path, f"{bad} voxels that are NaN or infinite", "a number in every voxel",
             "write the scan again from its source; air is -1000 HU, not NaN",
         )  # fmt: skip
@@ -114,13 +114,13 @@ def as_volume(
 
 def read_nifti(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, list[str]]:
     """Header, affine in mm, voxels (three-dimensional, real numbers) and first findings of a NIfTI file."""
-    with refused(VolumeError, path, "a damaged or cut-off file", f"the whole of {NIFTI}", AGAIN):
+    with refused(path, "a damaged or cut-off file", f"the whole of {NIFTI}", AGAIN):
         if not path.exists():
-            raise VolumeError(path, "no such file", NIFTI, "check the name")
+            raise CovidlabError(path, "no such file", NIFTI, "check the name")
         if path.is_dir():
-            raise VolumeError(path, "a folder", NIFTI, "name one file in it")
+            raise CovidlabError(path, "a folder", NIFTI, "name one file in it")
         if not is_nifti(path):
-            raise VolumeError(path, "a file of another kind by its name", NIFTI, "convert the scan to NIfTI")
+            raise CovidlabError(path, "a file of another kind by its name", NIFTI, "convert the scan to NIfTI")
         try:
             image = _opened(path)
             voxels = np.asanyarray(image.dataobj)
@@ -128,7 +128,7 @@ def read_nifti(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, li
                 voxels = voxels.astype(np.float32)
         except nib.spatialimages.HeaderDataError as error:
             found = f"a header that contradicts itself ({reason(error)})"
-            raise VolumeError(path, found, NIFTI, "correct that field, or write the scan again") from error
+            raise CovidlabError(path, found, NIFTI, "correct that field, or write the scan again") from error
     affine, findings = in_millimetres(image.header, image.affine)
     if voxels.ndim == 4:
         voxels = voxels[..., 0]
@@ -141,7 +141,7 @@ def _opened(path: Path) -> nib.Nifti1Image:
     claims, and that only where the file can hold it."""
     size = path.stat().st_size
     if not size:
-        raise VolumeError(path, "an empty file", NIFTI, AGAIN)
+        raise CovidlabError(path, "an empty file", NIFTI, AGAIN)
     with path.open("rb") as stored:
         zipped = b"\x1f\x8b".startswith(stored.read(2))
         stored.seek(0)
@@ -149,9 +149,9 @@ def _opened(path: Path) -> nib.Nifti1Image:
             start = file.read(HEADER)
             kind, claimed = _claimed(path, start)
             if zipped and path.suffix != ".gz":
-                raise VolumeError(path, "a compressed file named as a plain one", NIFTI, f"rename it to {path.name}.gz")
+                raise CovidlabError(path, "a compressed file named as plain", NIFTI, f"rename it to {path.name}.gz")
             if path.suffix == ".gz" and not zipped:
-                raise VolumeError(path, "a plain file named as compressed", NIFTI, f"rename it to {path.stem}")
+                raise CovidlabError(path, "a plain file named as compressed", NIFTI, f"rename it to {path.stem}")
             if claimed > min(LARGEST, size * (UNZIPPED if zipped else 1)):
                 raise EOFError(f"its header claims {claimed:,} bytes, the file has {size:,}")
             content = start + file.read(claimed + BEHIND - len(start))
@@ -165,27 +165,27 @@ def _claimed(path: Path, start: bytes) -> tuple[type[nib.Nifti1Image], int]:
     kinds = (nib.Nifti1Image, nib.Nifti2Image)
     kind = next((kind for kind in kinds if kind.header_class.may_contain_header(start)), None)
     if not kind:
-        raise VolumeError(path, "no NIfTI header (is it text, or another format?)", NIFTI, AGAIN)
+        raise CovidlabError(path, "no NIfTI header (is it text, or another format?)", NIFTI, AGAIN)
     header = kind.header_class(start[: kind.header_class.template_dtype.itemsize], check=False)
     shape, dtype = header.get_data_shape(), header.get_data_dtype()
     if dtype.kind not in "iufb":
-        raise VolumeError(path, f"voxels of type {dtype}", "one grey value a voxel", "convert it to grey values")
+        raise CovidlabError(path, f"voxels of type {dtype}", "one grey value a voxel", "convert it to grey values")
     if len(shape) != 3 and not (len(shape) == 4 and shape[3] == 1):
         remedy = "stack a scan's slices into one volume" if len(shape) < 3 else "save one volume a file"
         if len(shape) > 3 and sum(side > 1 for side in shape) <= 3:
             axis = "first axis" if shape[0] == 1 else "axes"
             remedy = f"remove the {axis} of length 1, so that x, y, z are left"
-        raise VolumeError(path, f"{len(shape)} dimensions ({sides(shape)})", "three: x, y, z", remedy)
+        raise CovidlabError(path, f"{len(shape)} dimensions ({sides(shape)})", "three: x, y, z", remedy)
     if min(shape) < 1:
-        raise VolumeError(path, f"a volume without voxels ({sides(shape)})", "at least one slice", AGAIN)
+        raise CovidlabError(path, f"a volume without voxels ({sides(shape)})", "at least one slice", AGAIN)
     return kind, max(header.get_data_offset(), 0) + check_size(path, shape, dtype.itemsize)
 
 
 def check_size(path: Path, shape: tuple[int, ...], itemsize: int) -> int:
-    """The bytes of voxels that a header claims; a VolumeError, before anything is allocated, for too many."""
+    """The bytes of voxels that a header claims; a CovidlabError, before anything is allocated, for too many."""
     claimed = math.prod(map(int, shape)) * itemsize
     if claimed > LARGEST:
-        raise VolumeError(path, f"a claim of {sides(shape)} voxels", f"at most {LARGEST >> 30} GiB", "crop the scan")
+        raise CovidlabError(path, f"a claim of {sides(shape)} voxels", f"at most {LARGEST >> 30} GiB", "crop the scan")
     return claimed
 
 
@@ -200,7 +200,7 @@ def _with_a_rotation(path: Path, kind: type[nib.Nifti1Header], content: bytes) -
     if not length > 1:
         return content
     if length > 1.01 and header["qform_code"] > 0 and header["sform_code"] == 0:
-        raise VolumeError(
+        raise CovidlabError(
             path, f"a qform whose quaternion is {length:.4g} long", "a rotation, of length 1 at most",
             "write the scan again with its sform, or with a qform code of 0 if its place does not matter",
         )  # fmt: skip

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from covidlab._tensorflow import keras, tf
-from covidlab.errors import CovidlabError, refused
+from covidlab.errors import refused
 from covidlab.files import whole_file
 from covidlab.models.cnn import dense_patch_cnn
 from covidlab.models.fcn import fcn8s
@@ -38,7 +38,7 @@ def load_network(path: Path, info: WeightsInfo) -> keras.Model:
     Raises CovidlabError if the weights do not fit the network they name.
     """
     found = f"weights that do not fit {info.model}"
-    with refused(CovidlabError, path, found, f"weights of {info.model}", "train again, or name another file"):
+    with refused(path, found, f"weights of {info.model}", "train again, or name another file"):
         network = MODELS[info.model](**info.options)
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")

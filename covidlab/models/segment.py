@@ -13,7 +13,7 @@ from covidlab.data.folders import EXTENSIONS, IMAGE_FOLDERS, case_name, first_fo
 from covidlab.data.masks import write_mask
 from covidlab.data.scans import read_scan
 from covidlab.data.volumes import Volume
-from covidlab.errors import CovidlabError
+from covidlab.errors import CovidlabError, require
 from covidlab.models.segmenter import Segmenter
 from covidlab.progress import track
 
@@ -42,7 +42,7 @@ def predict_file(scan: Path, mask: Path, segmenter: Segmenter, look: Look | None
     """Segment one scan inside its lungs and write the mask beside its geometry: same shape, affine and header codes.
     Then `look`.
 
-    Raises VolumeError: if the scan cannot be read or the mask cannot be written; no partial file is left.
+    Raises CovidlabError: if the scan cannot be read or the mask cannot be written; no partial file is left.
     """
     start, volume, name = perf_counter(), read_scan(scan), case_name(scan)
     if mask.suffix == ".dcm":
@@ -63,20 +63,13 @@ def predict_file(scan: Path, mask: Path, segmenter: Segmenter, look: Look | None
     )  # fmt: skip
 
 
-def predict_all(source: Path, target: Path, segmenter: Segmenter, look: Look | None = None) -> Iterator[Prediction]:
-    """Segment one file into a file, or every scan of a folder into a folder.
+def predict_all(
+    pairs: list[tuple[Path, Path]], segmenter: Segmenter, look: Look | None = None
+) -> Iterator[Prediction]:  # fmt: skip
+    """Segment the scans of `scan_pairs`, each as `predict_file` does.
 
-    - `source`, Path: a NIfTI file, a folder of them, or a folder with the DICOM slices of one series, or of such
-      folders. A folder with NIfTI files and slices is the series where the target is a file.
-    - `target`, Path: a file name ending in .nii or .nii.gz for one scan, or in .dcm for a DICOM segmentation beside a
-      series; a folder for several, made if missing.
-    - `segmenter`, Segmenter
-    - `look`, callable: see `predict_file`.
-
-    Raises CovidlabError: if the folder holds no scan, or the target is the wrong kind of name. A scan of several that
-    cannot be read does not stop the others: the error comes after the last one, and names each.
+    A scan of several that cannot be read does not stop the others: the error comes after the last one, and names each.
     """
-    pairs = scan_pairs(source, target)
     failed = []
     for scan, mask in track(pairs, "segmenting"):
         try:
@@ -91,13 +84,23 @@ def predict_all(source: Path, target: Path, segmenter: Segmenter, look: Look | N
         raise failed[0]
     if failed:
         raise CovidlabError(
-            source, f"{len(failed)} of {len(pairs)} scans that have no mask now", "a mask for each",
+            pairs[0][0].parent, f"{len(failed)} of {len(pairs)} scans that have no mask now", "a mask for each",
             "\n  ".join(["see to these:", *map(str, failed)]).removesuffix("."),
         )  # fmt: skip
 
 
 def scan_pairs(source: Path, target: Path) -> list[tuple[Path, Path]]:
-    """Which scan becomes which mask; raises as `predict_all` before any work."""
+    """Which scan becomes which mask: one file a file, or every scan of a folder one in a folder.
+
+    - `source`, Path: a NIfTI file, a folder of them, or a folder or .zip with the DICOM slices of one series, or a
+      folder of such folders. A folder with NIfTI files and slices is the series where the target is a file.
+    - `target`, Path: a file name ending in .nii or .nii.gz for one scan, or in .dcm for a DICOM segmentation beside a
+      series; a folder for several, made if missing.
+
+    Raises CovidlabError: if there is no scan, the target is the wrong kind of name, or a package is missing for DICOM.
+    """
+    if not source.exists():
+        raise CovidlabError(source, "no such file", "a scan, or a folder of scans or DICOM slices", "check the name")
     scans, to_a_file = _scans_in(source) if source.is_dir() else [], is_nifti(target) or target.suffix == ".dcm"
     if target.suffix == ".dcm" and not (source.is_dir() and holds_slices(source)):
         raise CovidlabError(
@@ -121,6 +124,10 @@ def scan_pairs(source: Path, target: Path) -> list[tuple[Path, Path]]:
             raise CovidlabError(scan, f"{twin.name} too", "one file a scan", "remove one of the two")
     if same := [scan for mask, scan in pairs.items() if scan.resolve() == mask.resolve()]:
         raise CovidlabError(same[0], "the scan itself as the mask to write", "another name or folder", "change -o")
+    if target.suffix == ".dcm":
+        require(target, "seg", "highdicom")
+    if any(scan.is_dir() or scan.suffix.lower() == ".zip" for scan in pairs.values()):
+        require(source, "dicom", "pydicom")
     return [(scan, mask) for mask, scan in pairs.items()]
 
 

@@ -13,7 +13,7 @@ from scipy import ndimage
 from covidlab.data.grid import GridFit
 from covidlab.data.lungs import Lungs, lung_mask
 from covidlab.data.volumes import Volume
-from covidlab.models.onnx_network import OnnxNetwork
+from covidlab.models.exported import OnnxNetwork
 from covidlab.models.weights_file import WeightsInfo, read_info
 from covidlab.weights import find_weights, stem
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from covidlab.data.folders import patient_of
 from covidlab.errors import CovidlabError, refused
 from covidlab.files import from_json
-from covidlab.models.onnx_network import OnnxNetwork
+from covidlab.models.exported import OnnxNetwork
 from covidlab.weights import NETWORKS, SHIPPED
 
 ATTRIBUTE = "covidlab"  # under which a file carries its description
@@ -51,14 +51,14 @@ def read_info(path: Path) -> WeightsInfo:
     if not path.is_file():
         raise CovidlabError(path, "no such file", expected, remedy)
     kind, text_in = ("ONNX", _text_in_onnx) if path.suffix == ".onnx" else ("HDF5", _text_in_hdf5)
-    with refused(CovidlabError, path, f"no readable {kind} file", expected, remedy), path.open("rb") as file:
+    with refused(path, f"no readable {kind} file", expected, remedy), path.open("rb") as file:
         if kind == "HDF5" and file.read(4) != b"\x89HDF":  # of which HDF5's own words tell a user nothing
             raise CovidlabError(path, "no readable HDF5 file", expected, remedy)
         text = text_in(path)
     if text is None:
         raise CovidlabError(path, f"an {kind} file without covidlab's description", expected, remedy)
     found = "a description that is damaged, or of another version of covidlab"
-    with refused(CovidlabError, path, found, expected, f"use that version, or {remedy}"):
+    with refused(path, found, expected, f"use that version, or {remedy}"):
         info = _described(json.loads(text))
     if info.model not in NETWORKS:
         raise CovidlabError(path, f"weights of a model {info.model!r}", f"one of {', '.join(NETWORKS)}", remedy)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import nibabel as nib
 
-from covidlab.errors import CovidlabError, reason
+from covidlab.errors import CovidlabError, writable
 from covidlab.files import SCRATCH, remove_scratch, whole_file
 from covidlab.phantom.scans import ScanPlan, cohort_plans, make_scan
 from covidlab.progress import track
@@ -43,7 +43,7 @@ def write_cohort(folder: Path, profile: str = "lesson", seed: int = 0) -> Path:
     if _standing(folder, identity) == identity:
         list(track((), TITLE))  # a notebook shows the same, whether there was anything to do or not
         return folder
-    try:
+    with writable(folder, "set COVIDLAB_HOME, or --out"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         remove_scratch(folder.parent)
         with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder.parent, ignore_cleanup_errors=True) as drawn:
@@ -51,9 +51,6 @@ def write_cohort(folder: Path, profile: str = "lesson", seed: int = 0) -> Path:
                 Path(drawn, name).mkdir()
             _write_scans(plans, Path(drawn))
             _put_in_place(Path(drawn), folder, identity)
-    except OSError as error:
-        found, expected = f"a place that cannot be written ({reason(error)})", "room in a folder with write permission"
-        raise CovidlabError(folder, found, expected, "set COVIDLAB_HOME, or --out") from error
     return folder
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from covidlab._tensorflow import keras
 from covidlab.data.slices import SliceCache
 from covidlab.data.splits import Split
-from covidlab.errors import CovidlabError, refused
+from covidlab.errors import refused
 from covidlab.files import whole_file
 from covidlab.models.cnn import classifier_in
 from covidlab.models.normalised import fold, settle
@@ -109,7 +109,7 @@ def _resume(learner: keras.Model, recipe: Recipe, folder: Path) -> list[Epoch]:
     """Load the last complete epoch, if there is one, and the history up to it."""
     state, found = folder / STATE, "a training that another version of covidlab began, or a damaged one"
     remedy = "delete this folder, or name another with --out"
-    with refused(CovidlabError, state, found, "one of this version's", remedy):
+    with refused(state, found, "one of this version's", remedy):
         history = read_history(folder / HISTORY)
         if len(history) >= recipe.epochs:
             return history

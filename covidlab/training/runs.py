@@ -17,7 +17,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from covidlab import __version__
 from covidlab._tensorflow import keras
@@ -25,7 +24,7 @@ from covidlab.data.slices import SliceCache
 from covidlab.data.splits import PARTS, Split, leak_sentence
 from covidlab.errors import CovidlabError, reason
 from covidlab.evaluation.counts import Counts
-from covidlab.files import from_json, whole_file
+from covidlab.files import claim, from_json, whole_file
 from covidlab.models.networks import MODELS, save_weights
 from covidlab.models.segmenter import Segmenter, open_segmenter
 from covidlab.models.weights_file import LARGEST_GRID, WeightsInfo
@@ -111,26 +110,11 @@ def run_experiment(config: Config, cache: SliceCache, home: Path) -> Run:
         ) from problem  # fmt: skip
     folder = home / run_name(config, cache)
     if not (folder / "scores.json").exists():  # reading needs no right to write
-        with _claim(folder):
+        with claim(folder / ".run.lock"):
             if not (folder / "scores.json").exists():  # whoever was at work a moment ago may have finished it
                 write_json(folder / "config.json", asked_for(config, cache))
                 _train_and_score(config, cache, split, folder)
     return read_run(folder)
-
-
-def _claim(folder: Path):
-    """Make a run's folder, and keep other processes out of it: two trainings would write the same files."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / ".run.lock", timeout=0, mode=0o666).acquire()
-    except Timeout as problem:
-        raise CovidlabError(
-            folder, "a run that another process is at work on", "one at a time",
-            "wait until it has ended and give the same command again",
-        ) from problem  # fmt: skip
-    except OSError as error:
-        found = f"a folder that cannot be written ({reason(error)})"
-        raise CovidlabError(folder, found, "room for a run", "choose another folder") from error
 
 
 def _train_and_score(config: Config, cache: SliceCache, split: Split, folder: Path) -> None:

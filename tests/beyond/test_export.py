@@ -1,3 +1,4 @@
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -5,10 +6,10 @@ import pytest
 
 from covidlab._tensorflow import keras
 from covidlab.beyond import export
-from covidlab.beyond.export import FORMATS, missing_packages
-from covidlab.errors import CovidlabError
+from covidlab.errors import CovidlabError, missing_packages
 from covidlab.models import Segmenter, WeightsInfo, fcn8s, light_unet, nano_unet, open_segmenter
 from covidlab.models.cnn import dense_patch_cnn
+from covidlab.models.exported import FORMATS, check_target, open_exported, predict_exported
 
 ONNX, LITERT = (
     pytest.mark.skipif(bool(missing_packages(*FORMATS[ending].needs)), reason="the extra `export` is not installed")
@@ -33,7 +34,7 @@ def model():
 def test_a_float_file_gives_what_keras_gives_at_a_size_that_needs_padding(tmp_path, model, slices, name):
     done = export.export_model(model, tmp_path / name, slices)
     assert done.largest_difference < 1e-5 and done.changed == 0 and (done.size, done.slices) == (37, 3)
-    found = export.predict_exported(export.open_exported(tmp_path / name), (slices[..., 0] * 255).astype(np.uint8))
+    found = predict_exported(open_exported(tmp_path / name), (slices[..., 0] * 255).astype(np.uint8))
     expected = model((slices * 255).astype(np.uint8).astype(np.float32) / 255, training=False).numpy()[..., 0]
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert [path.name for path in (tmp_path / name).parent.iterdir()] == [done.path.name]
@@ -62,12 +63,12 @@ def test_int8_is_smaller_and_close(tmp_path, slices):
     small = export.export_model(wide, tmp_path / "int8.tflite", slices, int8=True)
     assert small.bytes < 0.6 * plain.bytes
     assert 0 < small.largest_difference < 0.1
-    assert export.open_exported(small.path)(slices[:1]).dtype == np.float32
+    assert open_exported(small.path)(slices[:1]).dtype == np.float32
 
 
 @ONNX
 def test_a_file_that_does_something_else_is_not_kept(tmp_path, model, slices, monkeypatch):
-    true = export.open_exported
+    true = open_exported
     monkeypatch.setattr(export, "open_exported", lambda path: lambda slice_: true(path)(slice_) + np.float32(2e-4))
     with pytest.raises(CovidlabError, match="differ from Keras by up to 2.0e-04; expected at most 1e-04"):
         export.export_model(model, tmp_path / "m.onnx", slices)
@@ -77,10 +78,10 @@ def test_a_file_that_does_something_else_is_not_kept(tmp_path, model, slices, mo
 def test_a_target_that_cannot_be_is_refused_and_a_missing_package_named_with_what_installs_it(tmp_path, monkeypatch):
     for name, int8, words in (("m.pb", False, "ending .onnx or .tflite"), ("m.onnx", True, ".tflite")):
         with pytest.raises(CovidlabError, match=words):
-            export.check_target(tmp_path / name, int8)
-    monkeypatch.setattr(export, "find_spec", lambda name: None)
+            check_target(tmp_path / name, int8)
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
     with pytest.raises(CovidlabError, match="no package ai-edge-litert.*pip install ai-edge-litert"):
-        export.check_target(tmp_path / "m.tflite", int8=False)
+        check_target(tmp_path / "m.tflite", int8=False)
 
 
 def test_calibration_takes_slices_with_and_without_lesion(cache):

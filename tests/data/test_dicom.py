@@ -11,7 +11,7 @@ from covidlab.data.dicom import write_series as write_volume
 from covidlab.data.masks import write_mask
 from covidlab.data.scans import is_single_scan, read_scan
 from covidlab.data.volumes import read_volume
-from covidlab.errors import VolumeError
+from covidlab.errors import CovidlabError
 
 pydicom = pytest.importorskip("pydicom", reason="the extra `dicom` is not installed")
 
@@ -72,7 +72,7 @@ def test_of_two_series_the_longer_is_read_and_said(tmp_path, voxels):
 def test_a_folder_without_ct_slices_is_refused(tmp_path, voxels):
     (tmp_path / "empty").mkdir()
     for folder in (tmp_path / "empty", write_series(tmp_path / "series", voxels, modality="MR")):
-        with pytest.raises(VolumeError, match="no CT slice in DICOM"):
+        with pytest.raises(CovidlabError, match="no CT slice in DICOM"):
             read_series(folder)
 
 
@@ -96,7 +96,7 @@ def test_slices_that_do_not_say_where_they_lie_are_named_with_what_they_lack(tmp
     for tag, value in (("PixelSpacing", None), ("ImagePositionPatient", ""), ("ImageOrientationPatient", None)):
         folder = write_series(tmp_path / "series", voxels)
         change(files(folder), **{tag: value})
-        with pytest.raises(VolumeError, match=f"no CT slice in DICOM; 6 of 6 files left out.* has no {tag}"):
+        with pytest.raises(CovidlabError, match=f"no CT slice in DICOM; 6 of 6 files left out.* has no {tag}"):
             read_series(folder)
 
 
@@ -107,7 +107,7 @@ def test_slope_and_intercept_give_hounsfield_units_and_empty_ones_are_none(tmp_p
     change(files(folder), RescaleSlope="")
     np.testing.assert_array_equal(read_series(folder).voxels, voxels)
     change(files(folder), RescaleIntercept="")
-    with pytest.raises(VolumeError, match="from 24 to 1724"):
+    with pytest.raises(CovidlabError, match="from 24 to 1724"):
         read_series(folder)
 
 
@@ -131,7 +131,7 @@ def test_a_file_cut_off_anywhere_is_counted_and_named_or_refused(tmp_path, voxel
         np.testing.assert_array_equal(volume.voxels, voxels[:, :, :-1])
         assert volume.findings[0].startswith(f"1 of 3 files left out, cut off or incomplete: {path.name} has no ")
     path.write_bytes(whole[:-1])
-    with pytest.raises(VolumeError, match=f"{path.name}: found pixels that cannot be unpacked"):
+    with pytest.raises(CovidlabError, match=f"{path.name}: found pixels that cannot be unpacked"):
         read_series(folder)
 
 
@@ -139,7 +139,7 @@ def test_a_geometry_that_is_none_is_refused(tmp_path, voxels):
     for tags in ({"PixelSpacing": [0, 2]}, {"ImageOrientationPatient": [0, 0, 0, 0, 1, 0]}):
         folder = write_series(tmp_path / "series", voxels)
         change(files(folder), **tags)
-        with pytest.raises(VolumeError, match="found PixelSpacing.*expected millimetres, and two directions"):
+        with pytest.raises(CovidlabError, match="found PixelSpacing.*expected millimetres, and two directions"):
             read_series(folder)
 
 
@@ -147,7 +147,7 @@ def test_a_gap_says_which_file_was_left_out(tmp_path, voxels):
     folder = write_series(tmp_path / "series", voxels)
     path = files(folder)[2]
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(VolumeError, match=f"distances of 4.00 to 8.00 mm.*1 of 6 files left out.*{path.name}"):
+    with pytest.raises(CovidlabError, match=f"distances of 4.00 to 8.00 mm.*1 of 6 files left out.*{path.name}"):
         read_series(folder)
 
 
@@ -175,10 +175,10 @@ def test_a_scan_is_a_file_or_a_folder_of_slices(tmp_path, voxels):
     nib.save(nib.Nifti1Image(voxels, read_series(folder).affine), scan)
     np.testing.assert_array_equal(read_scan(scan).voxels, voxels)
     scan.rename(tmp_path / "ONE.NII.GZ")
-    with pytest.raises(VolumeError, match="ONE.NII.GZ: found an ending in capitals"):
+    with pytest.raises(CovidlabError, match="ONE.NII.GZ: found an ending in capitals"):
         read_scan(tmp_path / "ONE.NII.GZ")
     scan.mkdir()
-    with pytest.raises(VolumeError, match="found a folder"):
+    with pytest.raises(CovidlabError, match="found a folder"):
         read_scan(scan)
     assert not holds_slices(tmp_path)
 
@@ -197,7 +197,7 @@ def test_a_zipped_series_is_read_whatever_its_folders_and_refused_under_its_own_
     with zipfile.ZipFile(tmp_path / "text.zip", "w") as archive:
         archive.writestr("README.txt", "no scan")
     for name, words in (("cut.zip", "an archive that cannot be unpacked"), ("text.zip", "no CT slice in DICOM")):
-        with pytest.raises(VolumeError, match=words) as refused:
+        with pytest.raises(CovidlabError, match=words) as refused:
             read_scan(tmp_path / name)
         assert str(refused.value).startswith(f"{tmp_path / name}: found ")
 
@@ -282,7 +282,7 @@ def test_slices_that_do_not_follow_each_other_evenly_are_refused(tmp_path, voxel
         ([0, 1.0, 2.1, 3.3, 4.6, 6.0], "distances of 1.00 to 1.40 mm"),  # each a little further than the last
     ):
         place(paths, heights)
-        with pytest.raises(VolumeError, match=words):
+        with pytest.raises(CovidlabError, match=words):
             read_series(folder)
 
 
@@ -291,7 +291,7 @@ def test_slices_beside_their_line_are_refused_and_rounded_places_are_not(tmp_pat
     place(files(folder), [0, 0.6, 1.3, 1.9, 2.5, 3.1])  # 0.625 mm apart, rounded
     assert read_series(folder).voxels.shape == voxels.shape
     place(files(folder)[:3], [0, 0.6, 1.3], shift=1.0)
-    with pytest.raises(VolumeError, match="slices that lie up to .* pixels beside the line"):
+    with pytest.raises(CovidlabError, match="slices that lie up to .* pixels beside the line"):
         read_series(folder)
 
 
@@ -301,7 +301,7 @@ def test_another_pixel_size_within_a_series_is_refused_and_directions_may_be_rou
     change(files(folder)[1::2], ImageOrientationPatient=[1, 0.00006, 0, 0, 1, 0])
     assert read_series(folder).voxels.shape == voxels.shape and not read_series(folder).findings
     change(files(folder)[3:], PixelSpacing=[1, 1])
-    with pytest.raises(VolumeError, match=r"PixelSpacing .2.0, 1.5. in 3 slices and PixelSpacing .1.0, 1.0. in 3"):
+    with pytest.raises(CovidlabError, match=r"PixelSpacing .2.0, 1.5. in 3 slices and PixelSpacing .1.0, 1.0. in 3"):
         read_series(folder)
 
 
@@ -314,7 +314,7 @@ def test_slices_without_the_others_rescaling_are_left_out_and_named(tmp_path, vo
         np.testing.assert_array_equal(volume.voxels, voxels[:, :, :-1])
         assert f"1 of 6 files left out, cut off or incomplete: {last.name} has no {tag}" in volume.findings
         change(files(folder)[2:3], **{tag: None})
-        with pytest.raises(VolumeError, match=f"distances.*2 of 6 files left out.*has no {tag}"):
+        with pytest.raises(CovidlabError, match=f"distances.*2 of 6 files left out.*has no {tag}"):
             read_series(folder)
 
 
@@ -374,7 +374,7 @@ def test_numbers_that_are_none_are_named_with_their_file(tmp_path, voxels):
             one._dict[key] = pydicom.dataelem.RawDataElement(key, "DS", len(value), value, 0, False, True)
             one.save_as(path)
         words = f"6 of 6 files left out.*0.dcm has (no|a) {tag}"
-        with warnings.catch_warnings(), pytest.raises(VolumeError, match=words):
+        with warnings.catch_warnings(), pytest.raises(CovidlabError, match=words):
             warnings.simplefilter("error")  # one line, and none of pydicom's beside it
             read_series(folder)
 
@@ -382,18 +382,18 @@ def test_numbers_that_are_none_are_named_with_their_file(tmp_path, voxels):
 def test_what_is_no_folder_of_single_slices_is_told_what_to_name(tmp_path, voxels, capsys):
     (tmp_path / "study" / "ST0").mkdir(parents=True)
     folder = write_series(tmp_path / "study" / "ST0" / "SE1", voxels)
-    with pytest.raises(VolumeError, match=f"one DICOM file.*name its folder, {folder}"):
+    with pytest.raises(CovidlabError, match=f"one DICOM file.*name its folder, {folder}"):
         read_scan(files(folder)[0])
     assert main(["inspect", str(tmp_path / "study")]) == 2
     assert f"such as {folder}" in capsys.readouterr().err
     for k, path in enumerate(files(folder)):
         change([path], SeriesInstanceUID=f"1.2.{k}")
-    with pytest.raises(VolumeError, match="found one slice; 6 series, which differ in SeriesInstanceUID"):
+    with pytest.raises(CovidlabError, match="found one slice; 6 series, which differ in SeriesInstanceUID"):
         read_series(folder)
     for path in files(folder)[1:]:
         path.unlink()
     change(files(folder), NumberOfFrames=6)
-    with pytest.raises(VolumeError, match="holds 6 frames in one file.*dcm2niix"):
+    with pytest.raises(CovidlabError, match="holds 6 frames in one file.*dcm2niix"):
         read_series(folder)
 
 

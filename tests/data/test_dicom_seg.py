@@ -8,7 +8,7 @@ import pytest
 from covidlab.cli import main
 from covidlab.data.dicom import read_series, write_series
 from covidlab.data.dicom_seg import write_segmentation
-from covidlab.errors import VolumeError
+from covidlab.errors import CovidlabError
 from covidlab.models.segment import predict_file
 from tests.chest import chest
 
@@ -102,11 +102,11 @@ def test_slices_without_a_study_are_refused_and_leave_no_file(tmp_path):
         one = pydicom.dcmread(path)
         del one.StudyInstanceUID
         one.save_as(path)
-    with pytest.raises(VolumeError, match="lack what a segmentation names .*StudyInstanceUID"):
+    with pytest.raises(CovidlabError, match="lack what a segmentation names .*StudyInstanceUID"):
         write_segmentation(
             tmp_path / "mask.dcm", np.zeros((COLUMNS, ROWS, SLICES), bool), read_series(series), "a test"
         )
-    with pytest.raises(VolumeError, match=r"\(no StudyInstanceUID\)"):
+    with pytest.raises(CovidlabError, match=r"\(no StudyInstanceUID\)"):
         predict_file(series, tmp_path / "mask.dcm", segmenter=None)  # no network is asked
     assert not (tmp_path / "mask.dcm").exists()
 

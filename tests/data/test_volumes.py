@@ -12,7 +12,7 @@ from covidlab.data.intensities import unstretch, window
 from covidlab.data.masks import read_mask, read_mask_with_findings, write_mask
 from covidlab.data.orientation import spine_side
 from covidlab.data.volumes import read_volume
-from covidlab.errors import CovidlabError, VolumeError
+from covidlab.errors import CovidlabError
 from covidlab.phantom import scans
 
 
@@ -62,7 +62,7 @@ def in_order(voxels, codes, affine=SCANNER):
 
 
 def refused(path, *words, read=read_volume):
-    with pytest.raises(VolumeError) as caught:
+    with pytest.raises(CovidlabError) as caught:
         read(path)
     message = str(caught.value)
     assert "\n" not in message and path.name in message
@@ -533,7 +533,7 @@ def test_a_damaged_file_is_refused_or_read_as_it_was(tmp_path_factory, data):
         (folder / f"{name}.nii.gz").write_bytes(content)
         try:
             np.testing.assert_array_equal(read_volume(folder / f"{name}.nii.gz").voxels, NOISE)
-        except VolumeError as error:
+        except CovidlabError as error:
             # Of a flipped bit in the header more may be said.
             assert name == "flipped" or "damaged or cut-off" in str(error) or "an empty file" in str(error)
         else:
@@ -617,7 +617,7 @@ def test_a_mask_with_other_values_is_refused_and_the_records_other_mask_is_recog
     refused(save(tmp_path / "a.nii", np.full((4, 4, 2), 255, np.uint8)), "255", "lesion as 1", read=read_mask)
     labels = np.arange(32, dtype=np.uint8).reshape(4, 4, 2) % 4
     refused(save(tmp_path / "b.nii", labels), "0, 1, 2, 3", "Infection_Mask", read=read_mask)
-    with pytest.raises(VolumeError) as caught:  # another set's, where 1 and 2 may both be lesions
+    with pytest.raises(CovidlabError) as caught:  # another set's, where 1 and 2 may both be lesions
         read_mask(save(tmp_path / "b.nii", np.minimum(labels, 2)))
     assert "lungs" not in str(caught.value) and "lesion as 1" in str(caught.value)
     refused(save(tmp_path / "c.nii", np.full((4, 4, 2), np.nan, np.float32)), "nan", read=read_mask)
@@ -628,8 +628,8 @@ def test_a_mask_goes_nowhere_that_cannot_be_written(tmp_path):
     (tmp_path / "blocked").write_text("a file where a folder should be")
     with pytest.raises(CovidlabError, match="cannot be written"):
         write_mask(tmp_path / "blocked" / "mask.nii.gz", np.zeros(volume.voxels.shape), volume)
-    with pytest.raises(VolumeError, match="another kind"):
+    with pytest.raises(CovidlabError, match="another kind"):
         write_mask(tmp_path / "mask.png", np.zeros(volume.voxels.shape), volume)
-    with pytest.raises(VolumeError, match="of shape"):
+    with pytest.raises(CovidlabError, match="of shape"):
         write_mask(tmp_path / "mask.nii", np.zeros((1, 2, 3)), volume)
     assert not (tmp_path / "mask.nii").exists()

@@ -130,7 +130,7 @@ def predict(source, target):
     """What was written, and the error at the end, if there was one."""
     done, error = [], None
     try:
-        for one in segment.predict_all(source, target, segmenter(marks_bright_pixels())):
+        for one in segment.predict_all(segment.scan_pairs(source, target), segmenter(marks_bright_pixels())):
             done.append(one.mask.name)
     except CovidlabError as found:
         error = str(found)

@@ -13,8 +13,8 @@ from covidlab.data.folders import patient_of
 from covidlab.data.slices import open_slice_cache
 from covidlab.errors import CovidlabError
 from covidlab.models import MODELS, light_unet
+from covidlab.models.exported import OnnxNetwork
 from covidlab.models.networks import save_weights
-from covidlab.models.onnx_network import OnnxNetwork
 from covidlab.models.segmenter import Segmenter, open_segmenter
 from covidlab.models.weights_file import WeightsInfo, read_info
 from covidlab.weights import SHIPPED, find_weights, licence_of

@@ -5,7 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from covidlab.beyond.export import export_model, missing_packages
+from covidlab.beyond.export import export_model
+from covidlab.errors import missing_packages
 from covidlab.models import light_unet, nano_unet
 from covidlab.models.segmenter import Segmenter
 from covidlab.models.weights_file import WeightsInfo
