@@ -150,8 +150,8 @@ def predict(options) -> int | None:
             drawn = {"overlay": overlay.overlay_path(done.mask) if options.overlay else None}
             print(json.dumps(asdict(done) | drawn | {"weights": about, "licence": licence}, default=str), flush=True)
         return
-    named = f"{options.weights or DEFAULT}: {info.model}, {info.grid} px, threshold {info.threshold:g}"
-    print(f"{named}, trained on {info.trained_on}")
+    print(f"{options.weights or DEFAULT}: {info.model}, {info.grid} px, threshold {info.threshold:g}")
+    print(f"trained on {info.trained_on}")
     if licence:
         print(f"weights: {licence}; teaching material, not a medical device")
     for done in predictions:
