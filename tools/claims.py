@@ -240,7 +240,7 @@ IMBALANCE = [
           lambda _, true: true[0] > 5),
     Claim(r"The other difference stays", ahead("left_empty", MATCHED, POSITIVE), lambda _, true: true[0] == 10),
     Claim(r"But it leaves only seven in ten negative slices empty, and the second leaves all",
-          output(r"^positive only .* left empty ([\d.]+)\nas many negative .* left empty ([\d.]+)$"),
+          output(r"^positive only +F1 .* left empty ([\d.]+)\nas many negative +F1 .* left empty ([\d.]+)$"),
           lambda _, true: round(true[0], 1) == 0.7 and true[1] == 1),
     *(
         Claim(sentence, together(ahead("test_f1", PLAIN, NEGATIVE), ahead("test_f1", NEGATIVE, WEIGHTED)),
