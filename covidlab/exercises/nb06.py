@@ -1,8 +1,7 @@
-"""The exercises of notebook 06: luck, soft Dice, thresholds."""
+"""The exercises of notebook 06: luck, soft Dice."""
 
 import numpy as np
 
-from covidlab.evaluation.counts import Counts
 from covidlab.exercises.checking import Function, Number
 
 _random = np.random.default_rng(6)
@@ -54,35 +53,3 @@ check_told_apart_by_luck = Number(
         "with one training each some recipe is always on top. Here there are two each.": 1,
     },
 )
-
-_THRESHOLDS = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
-_COUNTS = [Counts(tp, fp, 100 - tp, 8900 - fp) for tp, fp in zip([100, 90, 80, 60, 10], [900, 200, 60, 20, 0])]
-
-
-def _enough(thresholds, counts, wanted, score="recall"):
-    return [threshold for threshold, one in zip(thresholds, counts) if getattr(one, score) >= wanted]
-
-
-check_threshold_for_recall = Function(
-    asked="A function (thresholds, counts, wanted) -> the highest threshold whose recall is at least the wanted one.",
-    right=lambda *given: max(_enough(*given)),
-    # 0.8 is exactly the recall at 0.5. For 0.65 the nearest recall, 0.6, falls short.
-    inputs=[(_THRESHOLDS, _COUNTS, wanted) for wanted in (0.8, 0.65, 0.85)],
-    praise="the highest threshold that still finds enough.",
-    otherwise="for a recall of {2} it gives {found:.3g}; the highest threshold that reaches it is {right:g}.",
-    mistakes={
-        "that is the threshold's place in the list. Return the threshold itself.": lambda *g: len(_enough(*g)) - 1,
-        "at least means that a recall of exactly the wanted one will do.": lambda t, c, r: max(_enough(t, c, r + 1e-9)),
-        "that is the threshold with the nearest recall; it may fall short.":
-            lambda t, c, r: t[np.argmin([abs(one.recall - r) for one in c])],
-        "that reaches the recall, but so does a higher threshold, with fewer false pixels.":
-            lambda *g: min(_enough(*g)),
-        "that is one threshold too far: its recall is less than wanted.": lambda t, c, r: t[len(_enough(t, c, r))],
-        "that is a recall, and none of the thresholds.":
-            [lambda t, c, r: r, lambda t, c, r: min(one.recall for one in c if one.recall >= r)],
-        "recall falls as the threshold rises. Is that precision?":
-            [lambda *g: min(_enough(*g, score="precision")), lambda *g: max(_enough(*g, score="precision"))],
-        "the answer is the same for each recall. Does it use `wanted`?":
-            [lambda t, c, r: t[1], lambda t, c, r: t[2], lambda t, c, r: t[3]],
-    },
-)  # fmt: skip
