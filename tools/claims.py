@@ -145,7 +145,7 @@ DATA = [
                          r"A network scores an F1 of ([\d.]+) by slice, and a lookup table")
     ),
     Claim(r"remember that the best band of grey had (0\.\d+)", best_band),
-    Claim(r"the light U-Net reaches an F1 of ([\d.]+) by slice \(one seed\) and ([\d.]+) by patient", same_recipe),
+    Claim(r"the light U-Net reaches an F1 of ([\d.]+) by slice \(one split\) and ([\d.]+) by patient", same_recipe),
     Claim(r"divides its images: (\d+) % for testing, and of the rest (\d+) % for validation", SPLIT),
 ]  # fmt: skip
 PATCHES = [

@@ -1,4 +1,4 @@
-"""The exercises of notebook 02: what leaks, patients in a split, and what 8 bits cost."""
+"""The exercises of notebook 02: patients in a split, and what leaks."""
 
 from collections.abc import Callable
 
@@ -29,20 +29,6 @@ check_hidden_leak = Number(
             [(first, second) for first in range(1, 8) for second in (8, 9, 10) if (first, second) != (4, 9)],
     },
 )  # fmt: skip
-
-check_coarser_error = Number(
-    asked="The largest error, HU, if CT numbers from -1024 to 3071 are stored in 8 bits and read back.",
-    right=4095 / 255 / 2,
-    tolerance=0.02,
-    praise="half a step of 16 HU. That is the price of a window in which all of a scanner's numbers fit.",
-    otherwise="change the two ends in the lesson's cell, in both lines, and run it.",
-    mistakes={
-        "that is a whole step of grey. Rounding is wrong by half a step at most.": 4095 / 255,
-        "that is the error of the lesson's own window, 1500 HU wide.": 1500 / 255 / 2,
-        "that is a step of the lesson's own window.": 1500 / 255,
-        "that is the width of the window. Divide it by 255 steps.": 4095,
-    },
-)
 
 _PATIENTS = np.array(["1", "1", "1", "10", "10", "4", "4", "1", "7", "4", "10"])
 _HELD_OUT = ["4", "1"]

@@ -37,7 +37,6 @@ def in_place(masks):
 
 
 SAID = [
-    ("coarser_error", 8, "Right"),
     ("positive_fraction", lambda masks: 0.4, "it gives 0.4; 0.173"),
     ("positive_fraction", in_place, CHANGES),
     ("convolution_gflop", 0.47, "Right"),
