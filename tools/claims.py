@@ -399,9 +399,8 @@ def recipes(column: str, *names: str) -> Source:
 WAYS_UP = together(*(seeds(f"symmetry/{name}") for name in
                      ("symmetric", "half-up", "a-quarter-up", "a-quarter-up-and-wider-down")))  # fmt: skip
 BEYOND = [
-    Claim(r"and score ([\d.]+) where those scored ([\d.]+)\.",
-          together(output(r"^mirror False .* F1 ([\d.]+) .*\nmirror True"),
-                   lesson("light-u-net", "f1", "test"))),
+    Claim(r"These weights score ([\d.]+) where those scored ([\d.]+)\.",
+          together(output(r"^F1 on both patients ([\d.]+)$"), lesson("light-u-net", "f1", "test"))),
     Claim(r"the network is worse on phantom_08 by ([\d.]+): more is lost there than was won", ADAPTED,
           lambda said, true: said[0] == -true[3] > true[1]),
     Claim(r"Fitted to phantom_08, it is worse on phantom_03, by ([\d.]+)\.", ADAPTED,
@@ -426,7 +425,7 @@ BEYOND = [
           lambda said, true: said == [*true, round(100 * (true[0] - true[1]))]),
     Claim(r"the phantom alone, and no real slice, reach ([\d.]+) on them",
           table("other-sources.md#phantom-to-real", "f1", case="all, pooled")),
-    Claim(r"by ([\d.]+) in the mean of six patients, while two slices lowered it by ([\d.]+),",
+    Claim(r"by ([\d.]+) in the mean, while two slices lowered it by ([\d.]+),",
           together(GAIN[8], GAIN[2]),
           lambda said, true: said == [true[0], -true[1]]),
     Claim(r"F1 ([\d.]+) by slice and ([\d.]+) by patient with one recipe", same_recipe),
@@ -448,11 +447,8 @@ BEYOND = [
           lambda said, true: said == [round(true[1] - true[0], 2), *true]),
     Claim(r"\| ([\d.]+) with a quarter of the weights", table("models.md", "f1", variant="nano_unet", part="test")),
     Claim(r"\| ([\d.]+) to ([\d.]+) s a slice on an ordinary PC", SECONDS),
-    Claim(r"both trainings end lower: ([\d.]+) and ([\d.]+) for ([\d.]+) and ([\d.]+)\. "
-          r"With a quarter, one has ([\d.]+) and the other hardly learnt \(([\d.]+)\); "
-          r"with as many weights again on the way down, ([\d.]+) and ([\d.]+)\.", WAYS_UP,
-          lambda said, true: said == [*true[2:4], *true[:2], true[5], true[4], *true[6:]]
-          and all(half < whole for whole, half in zip(true[:2], true[2:4]))),
+    Claim(r"Fewer maps on the way up ended lower each time, also with as many weights put elsewhere", WAYS_UP,
+          lambda _, true: max(true[2:]) < min(true[:2])),
     Claim(r"all of them ([\d.]+) and ([\d.]+), half ([\d.]+) and ([\d.]+), .* elsewhere, ([\d.]+) and ([\d.]+);",
           WAYS_UP,
           lambda said, true: said == [*true[:4], *true[6:]]),
