@@ -6,6 +6,6 @@ from covidlab.data.inspection import inspect_cohort
 from covidlab.data.lungs import lung_mask
 from covidlab.data.masks import read_mask
 from covidlab.data.patches import patch_count, sample_places, slice_patches
-from covidlab.data.slices import grid_spacing, open_slice_cache
+from covidlab.data.slices import open_slice_cache
 from covidlab.data.splits import PROTOCOLS, leak_sentence, make_split
 from covidlab.data.volumes import read_volume
