@@ -78,6 +78,27 @@ def spread(column: str, *recipes: str) -> Source:
     return lambda _: [float(end) for name in recipes for end in np.quantile(trainings(column, name), (0, 0.5, 1))]
 
 
+def ends_on_test(recipe: str) -> Source:
+    """How many trainings of a recipe there are, and the lowest and the highest F1 on test, to two digits."""
+
+    def read(_: NotebookNode) -> list[float]:
+        f1 = trainings("test_f1", recipe)
+        return [len(f1), round(float(f1.min()), 2), round(float(f1.max()), 2)]
+
+    return read
+
+
+def by_first_weights(recipe: str) -> Source:
+    """By how much F1 on test differs between trainings of a recipe on one kind of kernel: at least, of all kinds."""
+
+    def read(_: NotebookNode) -> list[float]:
+        rows = [row for row in read_table(RESULTS / "runs" / "spread.csv") if row["recipe"] == recipe]
+        lanes = {row["lane"] for row in rows}
+        return [min(np.ptp([float(row["test_f1"]) for row in rows if row["lane"] == lane]) for lane in lanes)]
+
+    return read
+
+
 def gaps(protocol: str) -> Source:
     """By how much train F1 lies above test F1, at least and at most."""
 
@@ -151,8 +172,16 @@ PATCHES = [
     Claim(r"You cut patches and counted ([\d,]+) of them", known(paper.PATCHES_PER_SLICE)),
     Claim(r"reaches (0\.\d+) on the patients that it learnt from, and (0\.\d+) on the same test",
           lesson("light-u-net", "f1", "train", "test")),
+    Claim(r"in all (\d+) that we ran, from ten sets of first weights, test F1 lay between ([\d.]+) and ([\d.]+)",
+          ends_on_test("patch CNN")),
 ]  # fmt: skip
 FCN = [
+    Claim(r"in (\d+) of them, from ten sets of first weights, test F1 lay anywhere between ([\d.]+) and ([\d.]+)",
+          ends_on_test("FCN-8s")),
+    Claim(r"the first weights alone move test F1 by more than any gain here",
+          together(by_first_weights("FCN-8s"), *(
+              lesson(name, "f1", "train", "validation", "test") for name in ("fcn-32s", "fcn-16s", "fcn-8s"))),
+          lambda _, true: true[0] > max(after - before for before, after in zip(true[1:7], true[4:]))),
     Claim(r"Recall falls from training to test for all three",
           together(*(lesson(name, "recall", "train", "test") for name in ("fcn-32s", "fcn-16s", "fcn-8s"))),
           lambda _, true: all(test < train for train, test in zip(true[::2], true[1::2]))),
