@@ -108,7 +108,7 @@ def test_predict_says_what_share_of_each_lung_is_marked(capsys, tmp_path):
     options = ("predict", tmp_path / "chest.nii.gz", "-o", tmp_path / "mask.nii.gz", "--weights", "phantom")
     status, out, _ = run(capsys, *options)
     assert status == 0 and "note: WARNING: the right lung is not found" in out
-    assert out.startswith("phantom: light_unet, 128 px, threshold 0.2, trained on phantom-lesson, ")
+    assert out.startswith("phantom: light_unet, 128 px, threshold 0.2\ntrained on phantom-lesson, ")
     (line,) = (line for line in out.splitlines() if "involvement" in line)
     assert re.fullmatch(r"  lung involvement, the share that is marked: left lung \d+\.\d%", line)
     status, out, _ = run(capsys, *options, "--json", "--overlay")

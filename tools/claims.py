@@ -96,7 +96,7 @@ def by_first_weights(recipe: str) -> Source:
     """By how much F1 on test differs between trainings of a recipe on one kind of kernel: at least, of all kinds."""
 
     def read(_: NotebookNode) -> list[float]:
-        rows = [row for row in read_table(RESULTS / "runs" / "spread.csv") if row["recipe"] == recipe]
+        rows = [row for row in read_table(TRAININGS) if row["recipe"] == recipe]
         lanes = {row["lane"] for row in rows}
         return [min(np.ptp([float(row["test_f1"]) for row in rows if row["lane"] == lane]) for lane in lanes)]
 
