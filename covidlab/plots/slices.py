@@ -195,6 +195,7 @@ def uncertainty_figure(
 
 def _told(figure: Figure, colours: dict[str, str]) -> Figure:
     """The figure with its window above and its colours below."""
+    figure.set_figheight(figure.get_figheight() + 0.4)  # or both would take their room from the panels
     figure.suptitle(WINDOW_SENTENCE, fontsize=8)
     legend_below(figure, colours)
     return figure
