@@ -9,6 +9,7 @@ LOCK_FLAGS ?=
 REPRODUCE_FLAGS ?=
 LANE_FLAGS ?=
 TABLE_FLAGS ?=
+FUZZ_FLAGS ?=
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -50,6 +51,7 @@ Both set up .venv first, so there is nothing to run before them; only the first 
   make lock        resolve requirements.lock again (when you changed pyproject.toml)
   make test-colab  every notebook once more, on the versions that Colab has (in .venv-colab)
   make test-processors  every notebook on other processors, imitated on this one
+  make fuzz        damaged files of every kind, as many as you like; what is not refused in one line is kept
   make course-table  measure each notebook's time and memory, and write the table into README and 00
   make clean       remove .venv, .venv-colab and caches; data/ and runs/ stay
 
@@ -60,6 +62,7 @@ Choices, written after the command:
   REPRODUCE_FLAGS="--protocol patient --seed 1"
   LOCK_FLAGS=--upgrade             newest versions that the bounds allow, instead of keeping those locked
   TABLE_FLAGS='--machine "2 cores of an AMD EPYC" --only 05'  the machine in words; one notebook instead of all
+  FUZZ_FLAGS="--inputs 200000 --seed 1 --kinds scan,mask"  for make fuzz; without it 20,000 of all kinds
   WORKERS=4                        unit tests side by side
 endef
 export HELP
@@ -80,7 +83,7 @@ On Debian or Ubuntu: apt install python3-venv (or python3-pip), then run make ag
 endef
 export NO_VENV
 
-.PHONY: help setup lab test test-colab test-processors notebooks html course-table reproduce student address lock clean FORCE
+.PHONY: help setup lab test test-colab test-processors notebooks html fuzz course-table reproduce student address lock clean FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -169,6 +172,9 @@ html: setup
 
 course-table: setup
 	$(ON_PHANTOM) $(PY) -m tools.course_table --measure $(TABLE_FLAGS)
+
+fuzz: setup
+	$(ON_PHANTOM) $(PY) -m tools.fuzz $(FUZZ_FLAGS)
 
 student: setup
 	$(PY) -m tools.student --output student $(NOTEBOOKS)

@@ -112,7 +112,7 @@ def read_manifest(path: Path) -> dict[str, dict]:
     found = {}
     with path.open(encoding="utf-8", errors="replace") if path.exists() else nullcontext(()) as lines:
         for line in lines:
-            with suppress(ValueError, TypeError, KeyError):
+            with suppress(ValueError, TypeError, KeyError, RecursionError):
                 one = json.loads(line)
                 found[one["scan"]] = one | {"state": str(one["state"])}
     return found

@@ -20,7 +20,17 @@ class CovidlabError(ValueError):
 
     def __init__(self, subject: str | PathLike, found: str, expected: str, remedy: str):
         self.subject, self.told = str(subject), (found, expected, remedy)
-        super().__init__(f"{subject}: found {found}; expected {expected}; {remedy}.")
+        lines = f"{plain(subject)}: found {plain(found)}; expected {plain(expected)}; {remedy}.".split("\n")
+        super().__init__("\n".join(map(plain, lines)))  # a remedy may list other errors, a line each
+
+
+def plain(text: object) -> str:
+    """Text in which what a terminal would obey, or cannot show, is spelled out: names may come from anybody.
+
+    >>> plain("scan\\33[2J.nii")
+    'scan\\\\x1b[2J.nii'
+    """
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in str(text))
 
 
 def reason(error: Exception) -> str:

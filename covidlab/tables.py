@@ -67,6 +67,8 @@ def read_table(path: Path) -> list[dict[str, str]]:
     """The rows, column to text, of a .csv that `write_table` wrote; a CovidlabError if there is none, or no row."""
     with refused(path, "no table", "a .csv under studies/results/", "look into that folder"):
         rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+        if any(None in (*row, *row.values()) for row in rows):
+            raise ValueError("a line with more cells than names, or fewer")
     if not rows:
         raise CovidlabError(path, "a table without a row", "a line of column names and rows", "write it again")
     return rows
