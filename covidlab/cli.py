@@ -9,13 +9,13 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 
 from covidlab import __version__
-from covidlab.errors import CovidlabError
+from covidlab.errors import CovidlabError, plain
 from covidlab.weights import DEFAULT, NETWORKS, SHIPPED
 
 DESCRIPTION = """\
@@ -52,7 +52,7 @@ def run_command(parser: argparse.ArgumentParser, module: str, arguments: list[st
         try:
             options = parser.parse_args(arguments)
             options.words = [*parser.prog.split(), *(sys.argv[1:] if arguments is None else arguments)]
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), redirect_stdout(_Plain(sys.stdout)):
                 warnings.showwarning = lambda message, *_: print(f"covidlab: {message}", file=sys.stderr)
                 return getattr(import_module(module), options.command)(options) or 0
         except CovidlabError as error:
@@ -72,6 +72,19 @@ def run_command(parser: argparse.ArgumentParser, module: str, arguments: list[st
         for stream in (sys.stdout, sys.stderr):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return 128 + 13  # what a shell says of a program that a closed pipe ended
+
+
+class _Plain:
+    """A stream that names of files, which may come from anybody, reach only as `plain` text."""
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        return self.stream.write("\n".join(map(plain, text.split("\n"))))
+
+    def __getattr__(self, name: str):
+        return getattr(self.stream, name)
 
 
 # --- what an option may be

@@ -12,6 +12,8 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from covidlab.errors import plain
+
 Progress = Callable[[int, int, str], None]  # how many are done, of how many, and a few words on the present one
 Item = TypeVar("Item")
 SHORT = 3  # seconds: shorter work is done before a line about it is read
@@ -25,7 +27,7 @@ def track(items: Collection[Item], title: str) -> Iterator[Item]:
     """
     with progress_bar(title) as show:
         for done, item in enumerate(items):
-            show(done, len(items), str(getattr(item, "name", "")))
+            show(done, len(items), plain(getattr(item, "name", "")))
             yield item
         show(len(items), len(items), "")
 

@@ -38,6 +38,15 @@ def test_inspect_reports_cases_patients_and_totals(capsys, cohort_folder):
     assert "3 cases of 2 patients, 36 slices, 24 of them positive" in out and "keep them together" in out
 
 
+def test_a_name_that_a_terminal_would_obey_is_spelled_out(capsys, tmp_path):
+    image, mask = write_scan(tmp_path, "red\x1b[31m\udcff")
+    assert main(["inspect", str(tmp_path)]) == 0
+    mask.unlink()
+    assert main(["inspect", str(tmp_path)]) == 2
+    for said in capsys.readouterr():
+        assert "red\\x1b[31m\\udcff" in said and said.replace("\n", "").isprintable()
+
+
 def test_inspect_looks_at_one_scan_without_a_mask(capsys, cohort_folder, tmp_path):
     status, out, _ = run(capsys, "inspect", cohort_folder / "images" / "someone_else.nii.gz")
     assert status == 0 and "someone_else" in out and "no mask" in out and f"{SLICES} slices" in out

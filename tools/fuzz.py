@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 import traceback
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -83,7 +84,9 @@ def put(files: Mapping[str, bytes], kind: Kind, folder: Path) -> Path:
 def judged(kind: Kind, path: Path) -> tuple[str, str]:
     """What became of an input, and the words of it that tell one fault from another."""
     try:
-        kind.check(kind.read(path), path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # a stray line that no user understands
+            kind.check(kind.read(path), path)
     except CovidlabError as error:
         said = str(error)
         if isinstance(error.__cause__, MemoryError):

@@ -75,9 +75,10 @@ def disbelief(header: nib.Nifti1Header, affine: np.ndarray) -> str | None:
     """Why an affine cannot be believed; None where it can."""
     if int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0:
         return "sform and qform code 0"
-    if not np.isfinite(affine).all():
+    if not (np.abs(affine) < 1e15).all():  # larger ones, squared, may be infinite
         return "an affine with NaN or infinite numbers"
-    if np.linalg.matrix_rank(affine[:3, :3]) < 3 or np.isnan(nib.io_orientation(affine)).any():
+    flat = np.linalg.matrix_rank(affine[:3, :3]) < 3 or nib.affines.voxel_sizes(affine).min() < 1e-15
+    if flat or np.isnan(nib.io_orientation(affine)).any():
         return "an affine that gives voxels no volume"
     unit = np.allclose(affine, np.eye(4)) and tuple(header.get_zooms()[:3]) == (1.0, 1.0, 1.0)
     # The lowest three bits are the unit of length; 0 is unknown.
