@@ -8,6 +8,7 @@ One process works; where it hangs or dies over an input, the next goes on after 
 
 import argparse
 import faulthandler
+import io
 import json
 import random
 import re
@@ -21,6 +22,7 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -83,22 +85,23 @@ def put(files: Mapping[str, bytes], kind: Kind, folder: Path) -> Path:
 
 def judged(kind: Kind, path: Path) -> tuple[str, str]:
     """What became of an input, and the words of it that tell one fault from another."""
+    aside = io.StringIO()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # a stray line that no user understands
+        with redirect_stdout(aside), redirect_stderr(aside), warnings.catch_warnings():
+            warnings.simplefilter("error")  # it would be a line that no user understands
             kind.check(kind.read(path), path)
     except CovidlabError as error:
         said = str(error)
         if isinstance(error.__cause__, MemoryError):
             return "memory", repr(error.__cause__)
-        if not said.isprintable() or path.name not in said or SECRET in said:
-            return "odd line", repr(said.replace(str(path), path.name))
+        if aside.getvalue() or not said.isprintable() or path.name not in said or SECRET in said:
+            return "odd line", repr(said.replace(str(path), path.name) + aside.getvalue())
         return "refused", re.sub(r"[\d.'\"\\]+\S*", "0", said.split("; expected")[0])[-80:]
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)
         at = ([one for one in frames if TRACED.search(one.filename)] or frames)[-1]
         return "traceback", f"{type(error).__name__} at {Path(at.filename).name}:{at.lineno}: {error!s:.100}"
-    return "read", ""
+    return ("odd line", repr(aside.getvalue())) if aside.getvalue() else ("read", "")
 
 
 def followed(kind: Kind, path: Path, lines: set | None) -> tuple[str, str]:
@@ -163,6 +166,8 @@ def needed(kind: Kind, k: int, edits: tuple[Edit, ...], outcome: str, folder: Pa
 def work(plan: list[tuple[str, int, int]], folder: Path, finds: Path) -> None:
     """Inputs by kind, number and seed, in this process; what becomes of them as lines of JSON on standard output."""
     for name, number, seed in plan:
+        signal.setitimer(signal.ITIMER_PROF, 0)  # the imports of a kind take their time
+        (folder / name).mkdir()
         kind, told, said = KINDS[name](), [], set()
         _limit(memory=True)
         for done, (outcome, words, k, edits) in enumerate(explore(kind, number, seed, folder / name), start=1):

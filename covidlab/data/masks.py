@@ -85,8 +85,9 @@ def write_mask(path: str | os.PathLike, mask: np.ndarray, like: Volume) -> None:
     if not is_nifti(path):
         raise CovidlabError(path, "a name of another kind", "an ending .nii or .nii.gz", "add .nii.gz")
     header = nib.Nifti1Header()
-    for field in GEOMETRY:
-        header[field] = like.header[field]
+    with np.errstate(over="ignore"):  # NIfTI-2's numbers may be too large for NIfTI-1: no place that is believed
+        for field in GEOMETRY:
+            header[field] = like.header[field]
     header.set_data_dtype(np.uint8)
     header["descrip"] = b"covidlab infection mask"
     # The affine is left to the header: passing one would make nibabel set codes that the scan does not have.

@@ -43,7 +43,8 @@ class OnnxNetwork:
         options.intra_op_num_threads = threads
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # beside other work it would starve
         options.log_severity_level = 4  # what cannot be read is told once, by the error
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        here = {"providers": ["CPUExecutionProvider"], "enable_fallback": 0}  # falling back, it would print
+        session = onnxruntime.InferenceSession(path, options, **here)
         return cls(session, session.get_inputs()[0].name)
 
     def run(self, slice_: np.ndarray) -> np.ndarray:
