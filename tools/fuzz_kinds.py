@@ -229,8 +229,9 @@ def _cache() -> Kind:
     return Kind([seed], read, lambda cache, _: cache.images[:].sum() + cache.masks[:].sum() + cache.positive.sum())
 
 
+# Those that load TensorFlow come last.
 KINDS = {
     "scan": _scan, "zipped-scan": _zipped_scan, "gzip": _gzip, "mask": _mask, "series": _series,
-    "zipped-series": _zipped_series, "weights": _weights, "onnx": _onnx, "run": _run, "patients": _patients,
-    "marker": _marker, "manifest": _manifest, "table": _table, "scores": _scores, "cache": _cache,
+    "zipped-series": _zipped_series, "onnx": _onnx, "cache": _cache, "patients": _patients, "marker": _marker,
+    "manifest": _manifest, "table": _table, "run": _run, "scores": _scores, "weights": _weights,
 }  # fmt: skip
