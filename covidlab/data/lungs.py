@@ -3,16 +3,18 @@
 Lesions are what makes it hard: consolidation is as dense as the chest wall, so a lung cut out by its air alone loses
 what the course looks for. The last three steps take it back: from the sides, from above and below, from the back.
 
-All is done on a grid of 128 pixels a side, where a pixel is 2.5 to 4 mm of an adult; no distance has to be known.
+All is done on a grid of 128 pixels a side, where a pixel is 2.5 to 4 mm of an adult; no distance has to be known. A
+body that is small in its field, a child's or one in a wide field of view, is looked at closer, until it fills the grid.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 from skimage.morphology import disk, isotropic_closing
 
-from covidlab.data.grid import GridFit
+from covidlab.data.grid import WHOLE, GridFit
 from covidlab.data.intensities import Intensities
 
 GRID = 128
@@ -20,6 +22,7 @@ DENSEST_AIR = 145  # grey of -400 HU: what is above is tissue, until a scan's ow
 GAS = 0.07  # of the way from air to soft tissue: what is thinner fills windpipe and bowel
 RIGHT, LEFT = 1, 2
 SIDES = {"right": RIGHT, "left": LEFT}  # The patient's
+SMALL = 0.85  # of the field across: a body that fills less is looked at closer; 15 real ones fill 0.88 to 1, median 1
 FAR = 999  # pixels: a wall without a lung before it
 MARGIN = 2  # pixels that a lesion may lie beside the mask: in 15 real scans 0.13 % lie farther, without it 1.8 %
 CUT_OFF = 0.2  # of the body across: less, widest at the field's end, is no chest; 15 real ones have 0.3 to 0.5
@@ -33,6 +36,7 @@ class Lungs:
     sides: np.ndarray  # uint8 (slices, rows, columns): 1 in the patient's right lung, 2 in the left, 0 elsewhere
     near: np.ndarray  # Bool of the same shape: the lungs and `MARGIN` around them, where a lesion may lie
     reason: str  # Why the mask is empty, in a sentence; "" where lungs were found
+    window: tuple[slice, slice] = WHOLE  # The rows and columns that were looked at, for a network to look at, too
 
     @property
     def mask(self) -> np.ndarray:
@@ -70,21 +74,47 @@ def lung_mask(slices: np.ndarray, aspect: float = 1.0) -> Lungs:
     """
     if slices.ndim != 3:
         raise ValueError(f"slices have three axes (slice, row, column); found {slices.ndim}")
-    fit, found = GridFit(GRID, *slices.shape[1:], aspect), np.zeros(slices.shape, np.uint8)
-    scale = Intensities("record_window" if slices.dtype == np.uint8 else "hu", "")
-    grey = np.concatenate([fit.to_grid(scale.windowed(slice_[None])) for slice_ in slices])
-    body, near = body_mask(grey), np.zeros(slices.shape, bool)
+    found, near = np.zeros(slices.shape, np.uint8), np.zeros(slices.shape, bool)
+    fit, grey, body = _on_grid(slices, aspect)
+    if (window := around(body, fit)) != WHOLE:
+        fit, grey, body = _on_grid(slices[:, *window], aspect)
     if not body.any():
-        return Lungs(found, near, "no body in the field: nothing large is denser than air")
+        return Lungs(found, near, "no body in the field: nothing large is denser than air", window)
     lungs = aerated(grey, body)
     if reason := _why_no_lungs(lungs, body):
-        return Lungs(found, near, reason)
+        return Lungs(found, near, reason, window)
     sides = closed(split_sides(lungs, body), body)
     grown = ndimage.binary_dilation(sides > 0, disk(MARGIN)[None])
     for k in np.flatnonzero(grown.any(axis=(1, 2))):
-        right, left, near[k] = fit.from_grid(np.stack([sides[k] == RIGHT, sides[k] == LEFT, grown[k]])) >= 0.5
-        found[k] = np.where(right, RIGHT, LEFT * left)
-    return Lungs(found, near, "")
+        parts = np.stack([sides[k] == RIGHT, sides[k] == LEFT, grown[k]])
+        right, left, near[k, *window] = fit.from_grid(parts) >= 0.5
+        found[k, *window] = np.where(right, RIGHT, LEFT * left)
+    return Lungs(found, near, "", window)
+
+
+def _on_grid(slices: np.ndarray, aspect: float) -> tuple[GridFit, np.ndarray, np.ndarray]:
+    """How slices lie on the grid, their greys there, and the body in them."""
+    fit = GridFit(GRID, *slices.shape[1:], aspect)
+    scale = Intensities("record_window" if slices.dtype == np.uint8 else "hu", "")
+    grey = np.concatenate([fit.to_grid(scale.windowed(slice_[None])) for slice_ in slices])
+    return fit, grey, body_mask(grey)
+
+
+def around(body: np.ndarray, fit: GridFit) -> tuple[slice, slice]:
+    """The rows and columns of a scan, a square as far as it reaches, that a small body fills; all, if it is not small.
+
+    - `body`, bool (slices, rows, columns) on the grid, where the scan lies as `fit` says.
+    """
+    used = [np.flatnonzero(body.any(axis=axes)) for axes in ((0, 2), (0, 1))]
+    across = max(np.ptp(side) + 1 for side in used) if body.any() else GRID
+    if across >= SMALL * GRID:
+        return WHOLE
+    window = []
+    for side, place, covered, pixels in zip(used, fit.place, fit.covered, (fit.height, fit.width)):
+        start = (side[0] + side[-1] + 1 - across) / 2 - place.start
+        ends = np.array([start, start + across]) * pixels / covered
+        window.append(slice(max(math.floor(ends[0]), 0), math.ceil(ends[1])))
+    return tuple(window)
 
 
 def _why_no_lungs(lungs: np.ndarray, body: np.ndarray) -> str:

@@ -98,6 +98,22 @@ def test_other_scales_sizes_and_pixels_have_the_same_lungs(scan):
     assert dice(lung_mask(hu[:, ::2], aspect=2.0).mask, plain[:, ::2]) > 0.95
 
 
+@pytest.mark.parametrize("pad, aspect", (((38, 38, 38, 38), 1.0), ((70, 3, 0, 90), 1.0), ((38, 38, 38, 38), 2.0)))
+def test_a_body_that_is_small_in_its_field_is_looked_at_closer(scan, pad, aspect):
+    above, under, right, left = pad
+    hu = scan[0][:, :: int(aspect)]
+    plain = lung_mask(hu, aspect)
+    assert plain.window == (slice(None), slice(None))
+    small = lung_mask(np.pad(hu, ((0, 0), (above, under), (right, left)), constant_values=-1000), aspect)
+    rows, columns = small.window
+    # As wide as high in millimetres: a body's width, 0.85 of the field at least, of 128 pixels at most.
+    assert 0.85 * 128 <= columns.stop - columns.start <= 130
+    assert (rows.stop - rows.start) * aspect == pytest.approx(columns.stop - columns.start, abs=2 * aspect)
+    inside = np.s_[:, above : above + hu.shape[1], right : right + hu.shape[2]]
+    assert dice(small.mask[inside], plain.mask) > 0.97 and dice(small.near[inside], plain.near) > 0.97
+    assert np.count_nonzero(small.mask) == np.count_nonzero(small.mask[inside])
+
+
 def test_one_slice_will_do():
     hu, truth = chest()
     assert dice(lung_mask(hu[10:11]).mask, truth[10:11] > 0) > 0.97
