@@ -8,7 +8,7 @@ body that is small in its field, a child's or one in a wide field of view, is lo
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import ndimage
@@ -28,6 +28,8 @@ MARGIN = 2  # pixels that a lesion may lie beside the mask: in 15 real scans 0.1
 CUT_OFF = 0.2  # of the body across: less, widest at the field's end, is no chest; 15 real ones have 0.3 to 0.5
 LOPSIDED = 2 / 3  # of the other lung's size: below, something is amiss; of 15 real scans the least is 0.78
 
+THICK = 0.3  # of the body's depth, behind a lung: more is no wall alone; 15 real scans have 0.14 to 0.25
+
 
 @dataclass(frozen=True, eq=False)
 class Lungs:
@@ -36,7 +38,9 @@ class Lungs:
     sides: np.ndarray  # uint8 (slices, rows, columns): 1 in the patient's right lung, 2 in the left, 0 elsewhere
     near: np.ndarray  # Bool of the same shape: the lungs and `MARGIN` around them, where a lesion may lie
     reason: str  # Why the mask is empty, in a sentence; "" where lungs were found
-    window: tuple[slice, slice] = WHOLE  # The rows and columns that were looked at, for a network to look at, too
+    window: tuple[slice, slice] = WHOLE  # Rows and columns that were looked at, for a network to look at, too
+    # Share of the body's depth, 0..1, that lies behind the "right" and the "left" lung, where found
+    walls: dict[str, float] = field(default_factory=dict)
 
     @property
     def mask(self) -> np.ndarray:
@@ -48,13 +52,19 @@ class Lungs:
         """What to know before a mask within these lungs is believed, in sentences."""
         if self.reason:
             return (f"WARNING: {self.reason}: nothing is marked",)
+        found = [
+            f"WARNING: {thick:.0%} of the chest's depth lies behind the {name} lung, where a wall takes some 20 %: "
+            "if fluid or dense lung is there, mask and share lack it"
+            for name, thick in self.walls.items()
+            if thick > THICK
+        ]
         sizes = {name: np.count_nonzero(self.sides == side) for name, side in SIDES.items()}
         small, large = sorted(sizes, key=sizes.get)
-        if (share := sizes[small] / sizes[large]) >= LOPSIDED:
-            return ()
-        found = f"{share:.0%} of the {large} one's size" if share else "not found"
-        why = "if dense lesions or fluid fill it, or it has collapsed, mask and share lack what is in there"
-        return (f"WARNING: the {small} lung is {found}: {why}",)
+        if (share := sizes[small] / sizes[large]) < LOPSIDED:
+            how = f"{share:.0%} of the {large} one's size" if share else "not found"
+            why = "if dense lesions or fluid fill it, or it has collapsed, mask and share lack what is in there"
+            found.append(f"WARNING: the {small} lung is {how}: {why}")
+        return tuple(found)
 
     def involvement(self, marked: np.ndarray) -> dict[str, float]:
         """Share of the patient's "right" and "left" lung, where found, that is marked (bool, as the sides): 0..1."""
@@ -89,7 +99,7 @@ def lung_mask(slices: np.ndarray, aspect: float = 1.0) -> Lungs:
         parts = np.stack([sides[k] == RIGHT, sides[k] == LEFT, grown[k]])
         right, left, near[k, *window] = fit.from_grid(parts) >= 0.5
         found[k, *window] = np.where(right, RIGHT, LEFT * left)
-    return Lungs(found, near, "", window)
+    return Lungs(found, near, "", window, walls_behind(sides, body))
 
 
 def _on_grid(slices: np.ndarray, aspect: float) -> tuple[GridFit, np.ndarray, np.ndarray]:
@@ -146,6 +156,11 @@ def _sizes(parts: np.ndarray) -> np.ndarray:
     return sizes
 
 
+def _widest(parts: np.ndarray, count: int) -> np.ndarray:
+    """Pixels of each labelled part in the slice that has most of them; what is no part, label 0, counts as one."""
+    return np.max([np.bincount(slice_.ravel(), minlength=count + 1) for slice_ in parts], axis=0)
+
+
 def aerated(grey: np.ndarray, body: np.ndarray) -> np.ndarray:
     """The air in the body that is lung's: all but gas, in parts as large as a lung; bool (slice, row, column).
 
@@ -160,13 +175,17 @@ def aerated(grey: np.ndarray, body: np.ndarray) -> np.ndarray:
     light = ndimage.binary_opening(ndimage.binary_erosion(body, disk(2)[None]) & (share < 0.8), opening)
     gas = ndimage.binary_opening(light & (share < GAS), opening)
     parts, count = ndimage.label(light)
-    bowel = np.bincount(parts[gas], minlength=count + 1) > 0.2 * _sizes(parts)
+    across = body.sum(axis=(1, 2)).max()
+    gassy = np.bincount(parts[gas], minlength=count + 1) / np.maximum(_sizes(parts), 1)
+    # Lungs whose walls have gone hold much gas, too, yet they are large, and thicker than gas in most places.
+    thin = (gassy > 0.1) & (_widest(parts, count) > 0.1 * across)
+    thin[thin] = ndimage.median(share, parts, np.flatnonzero(thin)) > 0.03
+    bowel = (gassy > 0.2) & ~thin
     # What is within two pixels of gas looks like lung, for there gas and wall are mixed.
-    lung = light & ~bowel[parts] & ~ndimage.binary_dilation(gas, disk(2)[None])
+    lung = light & (thin[parts] | ~(bowel[parts] | ndimage.binary_dilation(gas, disk(2)[None])))
     parts, count = ndimage.label(ndimage.binary_opening(lung, opening))
     sizes = _sizes(parts)
-    widest = np.max([np.bincount(slice_.ravel(), minlength=count + 1) for slice_ in parts], axis=0)
-    surely = (sizes > 0) & (widest > 0.02 * body.sum(axis=(1, 2)).max())
+    surely = (sizes > 0) & (_widest(parts, count) > 0.02 * across)
     if not surely.any():
         return np.zeros_like(body)
     # A lung full of lesions is in pieces: those of some size that lie in the same slices belong to it.
@@ -203,6 +222,21 @@ def closed(sides: np.ndarray, body: np.ndarray) -> np.ndarray:
     return np.where(sides > 0, sides, taken).astype(np.uint8)
 
 
+def walls_behind(sides: np.ndarray, body: np.ndarray) -> dict[str, float]:
+    """The share of the body's depth that lies behind each lung: in its median column, over all slices."""
+    lungs = {name: sides == side for name, side in SIDES.items()}
+    measured = {name: _wall(lung, body) for name, lung in lungs.items() if lung.any()}
+    return {name: float(np.median(wall[wall < FAR]) / depth) for name, (wall, _, _, depth) in measured.items()}
+
+
+def _wall(lung: np.ndarray, body: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """Pixels from a lung's lowest row to the back, the two rows, each (slice, column), and the body's depth there."""
+    rows = np.arange(lung.shape[1])[None, :, None]
+    lowest, back = (np.where(mask, rows, -1).max(axis=1) for mask in (lung, body))
+    depth = np.median(body.any(axis=2).sum(axis=1)[lung.any(axis=(1, 2))])
+    return np.where(lowest >= 0, back - lowest, FAR), lowest, back, depth
+
+
 def filled(lung: np.ndarray, radius: int = 8) -> np.ndarray:
     """Slice by slice: holes filled, and bays closed that a disc of the radius does not fit into."""
     whole = lung.copy()
@@ -230,8 +264,7 @@ def behind(lung: np.ndarray, body: np.ndarray) -> np.ndarray:
     """
     used = np.flatnonzero(lung.any(axis=(1, 2)))
     rows = np.arange(lung.shape[1])[None, :, None]
-    lowest, back = (np.where(mask, rows, -1).max(axis=1) for mask in (lung, body))
-    wall = np.where(lowest >= 0, back - lowest, FAR)
+    wall, lowest, back, depth = _wall(lung, body)
     thin = ndimage.percentile_filter(wall, 20, size=(3, 5))
     # An opening along z cuts peaks and keeps what rises to an end: at the top it shall, at the foot it shall not.
     thin[np.maximum.accumulate(lowest, axis=0) < 0] = 0
@@ -239,6 +272,5 @@ def behind(lung: np.ndarray, body: np.ndarray) -> np.ndarray:
     thin = np.pad(np.pad(thin, ((0, reach), (0, 0)), constant_values=FAR), ((reach, 0), (0, 0)))
     usual = ndimage.grey_opening(thin, (reach, 1))[reach:-reach]
     missing = wall - usual
-    depth = np.median(body.any(axis=2).sum(axis=1)[used])
     taken = (lowest >= 0) & (missing >= 2) & (missing <= 0.25 * depth)
     return lung | (taken[:, None] & (rows > lowest[:, None]) & (rows <= (back - usual)[:, None]))

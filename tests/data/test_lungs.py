@@ -158,6 +158,28 @@ def test_a_lung_that_is_dense_in_whole_or_half_is_missed_and_that_is_said(lowest
     assert ["the right lung is" in one and told in one for one in findings] == ([True] if told else [])
 
 
+@pytest.mark.parametrize("depth, told", ((0.05, []), (0.4, ["right", "left"])))
+def test_fluid_at_the_back_of_both_lungs_is_missed_and_that_is_said(depth, told):
+    hu, truth = chest()
+    hu[(truth > 0) & (ROWS > 0.72 - 0.44 * depth)] = 10
+    found = lung_mask(hu)
+    assert [side for side, one in zip(("right", "left"), found.findings) if f"behind the {side} lung" in one] == told
+    assert len(found.findings) == len(told) and found.walls.keys() == {"right", "left"}
+    lowest, back = (np.where(mask, ROWS, 0).max(axis=0) for mask in (found.mask.any(axis=0), BODY))
+    behind = np.median((back - lowest)[lowest > 0]) / (np.ptp(ROWS[BODY]) + 1 / 128)
+    assert found.walls == pytest.approx(dict.fromkeys(("right", "left"), behind), abs=0.01)
+
+
+@pytest.mark.parametrize("holes, darker", ((0.3, 0), (0.3, 100), (0.0, 100)))
+def test_lungs_that_are_thin_as_gas_in_many_places_are_no_bowel(scan, holes, darker):
+    hu, lungs, _ = scan
+    hu, core = hu.copy(), ndimage.binary_erosion(lungs, np.ones((1, 3, 3)))
+    hu[core] = np.maximum(hu[core] - darker, -1020)
+    field = ndimage.gaussian_filter(np.random.default_rng(1).normal(size=hu.shape), (1, 1.5, 1.5))
+    hu[core & (field > np.quantile(field[core], 1 - holes))] = -980
+    assert dice(lung_mask(hu).mask, lungs) > 0.9
+
+
 def test_a_belly_whose_scan_takes_in_the_foot_of_the_lungs_is_no_chest():
     hu, _ = chest()
     for z in range(4, 10):  # the dome of the diaphragm, with a crescent of lung behind it
