@@ -11,6 +11,8 @@ from PIL import Image
 
 from covidlab.data.volumes import Volume
 
+WHOLE = (slice(None), slice(None))  # Rows and columns
+
 
 @dataclass(frozen=True)
 class GridFit:
@@ -28,9 +30,9 @@ class GridFit:
     aspect: float = 1.0  # A pixel's height over its width; see `covidlab.data.volumes.Volume.pixel_aspect`
 
     @classmethod
-    def of(cls, volume: Volume, size: int) -> "GridFit":
-        """The place of a scan's slices on a grid of `size` pixels a side."""
-        return cls(size, *volume.to_display(volume.voxels).shape[1:], volume.pixel_aspect)
+    def of(cls, volume: Volume, size: int, window: tuple[slice, slice] = WHOLE) -> "GridFit":
+        """The place of a scan's slices, or of some rows and columns of them, on a grid of `size` pixels a side."""
+        return cls(size, *volume.to_display(volume.voxels)[:, *window].shape[1:], volume.pixel_aspect)
 
     def __post_init__(self):
         if min(self.size, self.height, self.width) < 1:

@@ -81,28 +81,28 @@ class Segmenter:
     def predict(self, volume: Volume) -> tuple[np.ndarray, Lungs]:
         """The mask of a scan on its own pixels, bool (slices, rows, columns) as displayed, and the lungs it lies in.
 
-        Slices are resampled to the grid, inferred, taken back, then thresholded; what is marked farther than a small
-        margin from the lungs is dropped (`covidlab.data.lungs.MARGIN`; not in the paper). A scan in which no lungs are
-        found has an empty mask, and `lungs.findings` says so.
+        Slices, or the part of them that a small body fills, are resampled to the grid, inferred, taken back, then
+        thresholded; what is marked farther than a small margin from the lungs is dropped (`covidlab.data.lungs.MARGIN`;
+        not in the paper). A scan in which no lungs are found has an empty mask, and `lungs.findings` says so.
         """
         lungs = lung_mask(volume.slices(), volume.pixel_aspect)
-        fit, marked = GridFit.of(volume, self.info.grid), np.zeros(lungs.near.shape, bool)
-        for rows, portion in self._on_grid(volume, fit, np.flatnonzero(lungs.near.any(axis=(1, 2)))):
+        fit, marked = GridFit.of(volume, self.info.grid, lungs.window), np.zeros(lungs.near.shape, bool)
+        for rows, portion in self._on_grid(volume, fit, lungs):
             # 0 in spots too small to be marked, so that the threshold alone marks the rest.
             portion = np.where((portion >= self.threshold) & ~self.mark(portion), np.float32(0), portion)
             # Interpolation stays between the values it starts from: a slice below the threshold has nothing to take
             # back.
             reached = portion.max(axis=(1, 2)) >= self.threshold
-            marked[rows[reached]] = fit.from_grid(portion[reached]) >= self.threshold
+            marked[rows[reached], *lungs.window] = fit.from_grid(portion[reached]) >= self.threshold
         return marked & lungs.near, lungs
 
-    def _on_grid(self, volume: Volume, fit: GridFit, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Positions of a few slices among those asked for, and their probabilities; the network works on the next ones
+    def _on_grid(self, volume: Volume, fit: GridFit, lungs: Lungs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Positions of a few slices among those with lungs, and their probabilities; the network works on the next ones
         while these are taken back."""
         with ThreadPoolExecutor(1) as worker:
             ahead = None
-            for portion in portions(rows, PORTION):
-                slices = fit.to_grid(volume.slices(portion))
+            for portion in portions(np.flatnonzero(lungs.near.any(axis=(1, 2))), PORTION):
+                slices = fit.to_grid(volume.slices(portion)[:, *lungs.window])
                 behind, ahead = ahead, (portion, worker.submit(self.probabilities, slices))
                 if behind:
                     yield behind[0], behind[1].result()

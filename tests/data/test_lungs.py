@@ -98,6 +98,22 @@ def test_other_scales_sizes_and_pixels_have_the_same_lungs(scan):
     assert dice(lung_mask(hu[:, ::2], aspect=2.0).mask, plain[:, ::2]) > 0.95
 
 
+@pytest.mark.parametrize("pad, aspect", (((38, 38, 38, 38), 1.0), ((70, 3, 0, 90), 1.0), ((38, 38, 38, 38), 2.0)))
+def test_a_body_that_is_small_in_its_field_is_looked_at_closer(scan, pad, aspect):
+    above, under, right, left = pad
+    hu = scan[0][:, :: int(aspect)]
+    plain = lung_mask(hu, aspect)
+    assert plain.window == (slice(None), slice(None))
+    small = lung_mask(np.pad(hu, ((0, 0), (above, under), (right, left)), constant_values=-1000), aspect)
+    rows, columns = small.window
+    # As wide as high in millimetres: a body's width, 0.85 of the field at least, of 128 pixels at most.
+    assert 0.85 * 128 <= columns.stop - columns.start <= 130
+    assert (rows.stop - rows.start) * aspect == pytest.approx(columns.stop - columns.start, abs=2 * aspect)
+    inside = np.s_[:, above : above + hu.shape[1], right : right + hu.shape[2]]
+    assert dice(small.mask[inside], plain.mask) > 0.97 and dice(small.near[inside], plain.near) > 0.97
+    assert np.count_nonzero(small.mask) == np.count_nonzero(small.mask[inside])
+
+
 def test_one_slice_will_do():
     hu, truth = chest()
     assert dice(lung_mask(hu[10:11]).mask, truth[10:11] > 0) > 0.97
@@ -140,6 +156,28 @@ def test_a_lung_that_is_dense_in_whole_or_half_is_missed_and_that_is_said(lowest
     hu[lowest:20][truth[lowest:20] == 1] = 40
     (*findings,) = lung_mask(hu).findings
     assert ["the right lung is" in one and told in one for one in findings] == ([True] if told else [])
+
+
+@pytest.mark.parametrize("depth, told", ((0.05, []), (0.4, ["right", "left"])))
+def test_fluid_at_the_back_of_both_lungs_is_missed_and_that_is_said(depth, told):
+    hu, truth = chest()
+    hu[(truth > 0) & (ROWS > 0.72 - 0.44 * depth)] = 10
+    found = lung_mask(hu)
+    assert [side for side, one in zip(("right", "left"), found.findings) if f"behind the {side} lung" in one] == told
+    assert len(found.findings) == len(told) and found.walls.keys() == {"right", "left"}
+    lowest, back = (np.where(mask, ROWS, 0).max(axis=0) for mask in (found.mask.any(axis=0), BODY))
+    behind = np.median((back - lowest)[lowest > 0]) / (np.ptp(ROWS[BODY]) + 1 / 128)
+    assert found.walls == pytest.approx(dict.fromkeys(("right", "left"), behind), abs=0.01)
+
+
+@pytest.mark.parametrize("holes, darker", ((0.3, 0), (0.3, 100), (0.0, 100)))
+def test_lungs_that_are_thin_as_gas_in_many_places_are_no_bowel(scan, holes, darker):
+    hu, lungs, _ = scan
+    hu, core = hu.copy(), ndimage.binary_erosion(lungs, np.ones((1, 3, 3)))
+    hu[core] = np.maximum(hu[core] - darker, -1020)
+    field = ndimage.gaussian_filter(np.random.default_rng(1).normal(size=hu.shape), (1, 1.5, 1.5))
+    hu[core & (field > np.quantile(field[core], 1 - holes))] = -980
+    assert dice(lung_mask(hu).mask, lungs) > 0.9
 
 
 def test_a_belly_whose_scan_takes_in_the_foot_of_the_lungs_is_no_chest():

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -5,11 +7,13 @@ import pytest
 from covidlab._tensorflow import keras
 from covidlab.data.grid import GridFit
 from covidlab.data.lungs import Lungs
-from covidlab.data.volumes import read_volume
+from covidlab.data.volumes import as_volume, read_volume
 from covidlab.errors import CovidlabError
-from covidlab.models import light_unet, segment
+from covidlab.evaluation.counts import count
+from covidlab.models import light_unet, open_segmenter, segment
 from covidlab.models.segmenter import Segmenter
 from covidlab.models.weights_file import WeightsInfo
+from covidlab.phantom.scans import cohort_plans, make_scan
 from covidlab.plots import overlay
 from tests.chest import LUNGS, chest, read_display, write_chest
 from tests.conftest import SIDE, marks_bright_pixels
@@ -114,6 +118,19 @@ def test_spots_smaller_than_the_weights_believe_are_not_marked(tmp_path):
     for smallest, believed in ((1, hu == 240), (2, hu == 240), (3, blob)):
         mask = volume.from_display(segmenter(model, smallest=smallest).predict(volume)[0])
         np.testing.assert_array_equal(mask, believed)
+
+
+def test_a_scan_with_more_air_around_it_has_the_same_mask():
+    drawn = make_scan(cohort_plans()[5])
+    wide = tuple(side * 3 // 10 for side in drawn.image.shape[:2])
+    more = np.pad(drawn.image, [(side, side) for side in wide] + [(0, 0)], constant_values=-1000)
+    phantom, masks = open_segmenter("phantom", quick=True), []
+    for voxels in (drawn.image, more):
+        volume = as_volume(Path("scan.nii"), nib.Nifti1Image(voxels, drawn.affine).header, drawn.affine, voxels, [])
+        masks.append(volume.from_display(phantom.predict(volume)[0]))
+    inside = masks[1][wide[0] : -wide[0], wide[1] : -wide[1]]
+    assert count(masks[0], inside).f1 > 0.9 and count(drawn.mask, inside).f1 > 0.85
+    assert np.count_nonzero(inside) == np.count_nonzero(masks[1])
 
 
 @pytest.fixture
