@@ -3,13 +3,14 @@
     python -m studies.calibration phantom --data FOLDER    # into its .weights.h5 and .onnx; a table into results/
     python -m studies.calibration light_unet --data FOLDER --sisters A.weights.h5 B.weights.h5
 
-Weights that have seen nearly all cases are spoken for by sisters: networks of their recipe, each of which judges cases
-that its own training left out. Each scan is judged as it is, then disturbed, so that poor masks are among them.
+Sisters, networks of the same recipe that left other cases out, speak for weights that have seen nearly all. Scans are
+judged as they are, then disturbed, so that poor masks are among them.
 """
 
 import argparse
 import json
-from dataclasses import asdict, dataclass, replace
+from collections import namedtuple
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import h5py
@@ -19,11 +20,8 @@ from scipy.optimize import minimize
 
 from covidlab.beyond.doubt import error_ranking
 from covidlab.beyond.export import describe
-from covidlab.data.cohorts import open_cohort
-from covidlab.data.lungs import lung_mask
-from covidlab.data.slices import open_slice_cache
-from covidlab.evaluation.counts import count
-from covidlab.evaluation.patients import reliability
+from covidlab.data import lung_mask, open_cohort, open_slice_cache
+from covidlab.evaluation import count, reliability
 from covidlab.models.calibration import Calibration, expected_counts
 from covidlab.models.segmenter import open_segmenter
 from covidlab.models.weights_file import ATTRIBUTE, read_info
@@ -43,16 +41,9 @@ MOST = 60, 20  # slices of a scan as it is, and disturbed; of longer ones evenly
 EDGES = np.linspace(-60, 17, 771)  # of logits in bins; float32 knows none larger below a probability of 1
 
 
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """A scan, and what a network that has not seen its patient makes of it inside the lungs."""
-
-    patient: str
-    change: str
-    expected: float  # F1, if the raw probabilities were right
-    f1: float
-    raw: np.ndarray  # float32 (pixels,), as the reference, bool; none of a disturbed scan
-    lesion: np.ndarray
+# What a network makes of a scan of a patient that it has not seen: the F1 if its raw probabilities were right, the real
+# one; of scans as they are the pixels inside the lungs, too: raw probabilities and reference.
+Judged = namedtuple("Judged", "patient change expected f1 raw lesion")
 
 
 def judge(segmenters, cache) -> list[Judged]:
@@ -66,11 +57,11 @@ def judge(segmenters, cache) -> list[Judged]:
             images = change(cache.images[some].astype(np.float32)).clip(0, 255).round().astype(np.uint8)
             lesion = change(cache.masks[some] > 0) if name == "half the size" else cache.masks[some] > 0
             near, raw = lung_mask(images).near, unaware[0].probabilities(images)
-            marked = unaware[0].mark(raw) & near
+            marked, kept = unaware[0].mark(raw) & near, near & (not name)
             inside, total, mask = expected_counts(raw[near], marked[near])
             if mask:
-                kept, f1 = near & (not name), count(lesion, marked).f1
-                found.append(Judged(patient, name, 2 * inside / (total + mask), f1, raw[kept], lesion[kept]))
+                expected, f1 = 2 * inside / (total + mask), count(lesion, marked).f1
+                found.append(Judged(patient, name, expected, f1, raw[kept], lesion[kept]))
     return found
 
 
@@ -82,7 +73,7 @@ def fit_all(scans: list[Judged]) -> Calibration:
 
     def surprise(asked):
         z = np.exp(asked[0]) * (EDGES[1:] + EDGES[:-1]) / 2 + asked[1]
-        return sum((pixels * np.logaddexp(0, sign * z)).sum() for sign, pixels in parts) / len(logit)
+        return sum(pixels @ np.logaddexp(0, sign * z) for sign, pixels in parts) / len(logit)
 
     power, factor = np.exp(minimize(surprise, (-1.0, 0.0), method="Nelder-Mead").x)
     return replace(fit_line(scans), power=round(float(power), 4), factor=round(float(factor), 4))
@@ -90,7 +81,6 @@ def fit_all(scans: list[Judged]) -> Calibration:
 
 def fit_line(scans: list[Judged]) -> Calibration:
     """From expected to real F1, patients alike; the interval is wide enough for patients left out of it (conformal)."""
-    left = []
 
     def line(some):
         names = [one.patient for one in some]
@@ -98,6 +88,7 @@ def fit_line(scans: list[Judged]) -> Calibration:
         slope, best = np.polyfit([one.expected - 1 for one in some], [one.f1 for one in some], 1, w=weights)
         return Calibration(1.0, 1.0, round(float(np.clip(best, 0, 1)), 3), round(max(0.0, float(slope)), 3))
 
+    left = []
     for name in dict.fromkeys(one.patient for one in scans):
         fit = line([one for one in scans if one.patient != name])
         left += [one.f1 - fit.line(one.expected) for one in scans if one.patient == name]
@@ -112,14 +103,15 @@ def left_out(scans: list[Judged]) -> list[dict[str, str]]:
     for name in dict.fromkeys(one.patient for one in scans):
         rest, own = ([one for one in scans if (one.patient == name) == mine] for mine in (False, True))
         fit, median = fit_all(rest), np.median([one.f1 for one in rest])
-        pixels += [(one.raw, fit.probabilities(one.raw), one.lesion) for one in own]
-        for f1, said, change in ((one.f1, fit.line(one.expected), one.change) for one in own):
-            inside = said - fit.f1_below <= f1 <= said + fit.f1_above
-            told.append((not change, f1, said, inside, abs(f1 - said), abs(f1 - median)))
+        for one in own:
+            said = fit.line(one.expected)
+            inside = said - fit.f1_below <= one.f1 <= said + fit.f1_above
+            told.append((not one.change, one.f1, said, inside, abs(one.f1 - said), abs(one.f1 - median)))
+            pixels.append((one.raw, fit.probabilities(one.raw), one.lesion))
     *both, lesion = map(np.concatenate, zip(*pixels))
-    raw, calibrated = (reliability(lesion[some > 0.05], some[some > 0.05]) for some in both)
-    clean, f1, said, inside, error, usual = map(np.array, zip(*told))
-    rows = []
+    found = [reliability(lesion[some > 0.05], some[some > 0.05]) for some in both]
+    raw, calibrated = (f"{one.error:.3f} ({one.pixels.sum():,} pixels)" for one in found)
+    (clean, f1, said, inside, error, usual), rows = map(np.array, zip(*told)), []
     for name, some in {"as they are": clean, "disturbed": ~clean}.items():
         worst = f1[some] <= np.quantile(f1[some], 1 / 3)
         rows.append({
@@ -129,10 +121,7 @@ def left_out(scans: list[Judged]) -> list[dict[str, str]]:
             "AUC of finding the worst third": f"{error_ranking(-said[some], worst):.2f}",
             "mean error of the predicted F1": f"{error[some].mean():.3f}",
             "of the others' median": f"{usual[some].mean():.3f}",
-            **{
-                what: f"{found.error:.3f} ({found.pixels.sum():,} pixels)" if some is clean else ""
-                for what, found in {"ECE": raw, "ECE, calibrated": calibrated}.items()
-            },
+            "ECE": raw if some is clean else "", "ECE, calibrated": calibrated if some is clean else "",
         })  # fmt: skip
     return rows
 
@@ -141,11 +130,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("weights")
     parser.add_argument("--data", required=True)
-    parser.add_argument("--sisters", nargs="*", default=[])
+    parser.add_argument("--sisters", nargs="*")
     options = parser.parse_args()
     cache = open_slice_cache(open_cohort(options.data))
-    segmenters = [open_segmenter(one, quick=True) for one in options.sisters or [options.weights]]
-    scans = judge(segmenters, cache)
+    scans = judge([open_segmenter(one, quick=True) for one in options.sisters or [options.weights]], cache)
     rows, fit, sisters = left_out(scans), fit_all(scans), " --sisters FILES" if options.sisters else ""
     path = find_weights(options.weights)
     info = replace(read_info(path), calibration=fit)

@@ -1,3 +1,5 @@
+import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -5,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from covidlab.cli import main
 from covidlab.data.cohorts import open_cohort
 from covidlab.data.volumes import read_volume
 from covidlab.models.calibration import Calibration, expected_counts
@@ -12,7 +15,7 @@ from covidlab.models.segmenter import Segmenter, open_segmenter
 from covidlab.models.weights_file import WeightsInfo
 from covidlab.weights import SHIPPED
 from tests.chest import chest, write_chest
-from tests.conftest import marks_bright_pixels
+from tests.conftest import marks_bright_pixels, run_main
 
 SOME = Calibration(0.5, 0.25, 0.9, 4.0, 0.3, 0.05)
 
@@ -64,10 +67,18 @@ def test_only_what_lies_in_the_lungs_counts_for_the_predicted_f1(tmp_path):
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_masks_are_bit_for_bit_those_without_calibration_and_shipped_weights_have_one(name):
+def test_masks_are_bit_for_bit_those_without_calibration(name):
     volume, segmenter = read_volume(open_cohort().cases[0].image), open_segmenter(name, quick=True)
     plain = replace(segmenter, info=replace(segmenter.info, calibration=None))
     known = replace(segmenter, info=replace(segmenter.info, calibration=SOME))
     (mask, _, nothing), (same, _, f1) = plain.predict(volume), known.predict(volume)
     assert mask.any() and np.array_equal(mask, same)
     assert nothing is None and f1[1] <= f1[0] <= f1[2]
+
+
+def test_predict_tells_the_f1_to_expect_of_what_it_marks_in_words_and_for_programs(capsys, tmp_path):
+    options = ("predict", open_cohort().cases[0].image, "-o", tmp_path / "mask.nii.gz", "--weights", "phantom")
+    status, out, _ = run_main(main, capsys, *options)
+    (told,) = re.findall(r"^  predicted F1 (\S+) \(90 %: (\S+) to (\S+)\)$", out, re.M)
+    f1, low, high = json.loads(run_main(main, capsys, *options, "--json")[1])["predicted_f1"]
+    assert status == 0 and told == tuple(f"{value:.2f}" for value in (f1, low, high)) and 0 <= low < f1 < high <= 1
