@@ -162,6 +162,8 @@ def predict(options) -> int | None:
         if done.involvement:
             shares = ", ".join(f"{side} lung {share:.1%}" for side, share in done.involvement.items())
             print(f"  lung involvement, the share that is marked: {shares}")
+        if done.predicted_f1:
+            print("  predicted F1 {:.2f} (90 %: {:.2f} to {:.2f})".format(*done.predicted_f1))
         if options.overlay:
             print(f"  drawn: {overlay.overlay_path(done.mask)}")
         if done.seen:

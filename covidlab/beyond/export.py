@@ -55,7 +55,7 @@ def export_model(
     with whole_file(path) as scratch:
         _convert(balance_skips(model, slices) if int8 else model, scratch, slices, int8)
         if info and path.suffix == ".onnx":
-            _describe(scratch, replace(info, grid=slices.shape[1]))
+            describe(scratch, replace(info, grid=slices.shape[1]))
         run, checked = open_exported(scratch), slices[:: -(-len(slices) // 8)]
         found = np.concatenate([run(slice_[None]) for slice_ in checked])
         expected = np.concatenate([model(slice_[None], training=False).numpy() for slice_ in checked])
@@ -94,11 +94,12 @@ def _convert(model: keras.Model, path: Path, slices: np.ndarray, int8: bool) -> 
         logger.setLevel(level)
 
 
-def _describe(path: Path, info: WeightsInfo) -> None:
+def describe(path: Path, info: WeightsInfo) -> None:
+    """Let an ONNX file say what its weights file knows, in place of what it said before."""
     import onnx  # comes with tf2onnx
 
     model = onnx.load(path)
-    model.metadata_props.add(key=ATTRIBUTE, value=json.dumps(asdict(info)))
+    onnx.helper.set_model_props(model, {ATTRIBUTE: json.dumps(asdict(info))})
     onnx.save(model, path)
 
 

@@ -46,6 +46,11 @@ class Reliability:
     share: np.ndarray  # float (bins,); share of its pixels that are lesion
     pixels: np.ndarray  # int (bins,)
 
+    @property
+    def error(self) -> float:
+        """Expected calibration error: how far both lie apart, the mean over all pixels."""
+        return float(np.average(np.abs(self.probability - self.share), weights=self.pixels))
+
 
 def reliability(references: np.ndarray, probabilities: np.ndarray) -> Reliability:
     """Sort pixels, bool or 0/1, into ten bins of equal width by their probability, float in 0..1."""

@@ -33,6 +33,8 @@ class Prediction:
     positive_voxels: int
     millilitres: float | None  # Volume of what is marked; None where the file does not say how large a voxel is
     involvement: dict[str, float]  # Share of the "right" and the "left" lung that is marked, 0..1, of those found
+    # The F1 to expect and the ends of its 90 % interval; None where nothing is marked, or the weights cannot say
+    predicted_f1: tuple[float, ...] | None
     seen: bool  # Whether the weights were trained or chosen on this patient, by the scan's name
     seconds: float  # From opening the scan to the mask written, overlay included
     findings: tuple[str, ...]  # What is odd about the scan and its lungs; see `covidlab.data.volumes` and `lungs`
@@ -47,7 +49,7 @@ def predict_file(scan: Path, mask: Path, segmenter: Segmenter, look: Look | None
     start, volume, name = perf_counter(), read_scan(scan), case_name(scan)
     if mask.suffix == ".dcm":
         check_names(mask, volume)  # what its slices lack is said before the network runs
-    found, lungs = segmenter.predict(volume)
+    found, lungs, f1 = segmenter.predict(volume)
     if mask.suffix == ".dcm":
         write_segmentation(mask, volume.from_display(found), volume, segmenter.info.model)
     else:
@@ -58,7 +60,7 @@ def predict_file(scan: Path, mask: Path, segmenter: Segmenter, look: Look | None
     millilitres = by_slice.sum() * np.prod(volume.spacing) / 1000 if volume.spacing else None
     return Prediction(
         scan, mask, len(by_slice), int(np.count_nonzero(by_slice)), int(by_slice.sum()), millilitres,
-        lungs.involvement(found), segmenter.info.has_seen(name, patient_of(name)),
+        lungs.involvement(found), f1, segmenter.info.has_seen(name, patient_of(name)),
         round(perf_counter() - start, 2), volume.findings + lungs.findings,
     )  # fmt: skip
 

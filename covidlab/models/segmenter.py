@@ -13,6 +13,7 @@ from scipy import ndimage
 from covidlab.data.grid import GridFit
 from covidlab.data.lungs import Lungs, lung_mask
 from covidlab.data.volumes import Volume
+from covidlab.models.calibration import expected_counts
 from covidlab.models.exported import OnnxNetwork
 from covidlab.models.weights_file import WeightsInfo, read_info
 from covidlab.weights import find_weights, stem
@@ -78,23 +79,30 @@ class Segmenter:
         """
         return self.mark(self.probabilities(images))
 
-    def predict(self, volume: Volume) -> tuple[np.ndarray, Lungs]:
-        """The mask of a scan on its own pixels, bool (slices, rows, columns) as displayed, and the lungs it lies in.
+    def predict(self, volume: Volume) -> tuple[np.ndarray, Lungs, tuple[float, ...] | None]:
+        """The mask of a scan on its own pixels, bool (slices, rows, columns) as displayed, the lungs it lies in, and
+        the F1 to expect of it with its 90 % interval: see `Calibration.predicted_f1`.
 
         Slices, or the part of them that a small body fills, are resampled to the grid, inferred, taken back, then
         thresholded; what is marked farther than a small margin from the lungs is dropped (`covidlab.data.lungs.MARGIN`;
-        not in the paper). A scan in which no lungs are found has an empty mask, and `lungs.findings` says so.
+        not in the paper). A scan in which no lungs are found has an empty mask, and `lungs.findings` says so. No F1 is
+        predicted where nothing is marked, or the weights have no calibration.
         """
         lungs = lung_mask(volume.slices(), volume.pixel_aspect)
         fit, marked = GridFit.of(volume, self.info.grid, lungs.window), np.zeros(lungs.near.shape, bool)
+        calibration, counts = self.info.calibration, np.zeros(3)
         for rows, portion in self._on_grid(volume, fit, lungs):
+            spots = self.mark(portion)
+            if calibration:
+                inside = fit.mask_to_grid(lungs.near[rows, *lungs.window]) > 0
+                counts += expected_counts(portion[inside], spots[inside])
             # 0 in spots too small to be marked, so that the threshold alone marks the rest.
-            portion = np.where((portion >= self.threshold) & ~self.mark(portion), np.float32(0), portion)
+            portion = np.where((portion >= self.threshold) & ~spots, np.float32(0), portion)
             # Interpolation stays between the values it starts from: a slice below the threshold has nothing to take
             # back.
             reached = portion.max(axis=(1, 2)) >= self.threshold
             marked[rows[reached], *lungs.window] = fit.from_grid(portion[reached]) >= self.threshold
-        return marked & lungs.near, lungs
+        return marked & lungs.near, lungs, calibration and calibration.predicted_f1(*counts)
 
     def _on_grid(self, volume: Volume, fit: GridFit, lungs: Lungs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Positions of a few slices among those with lungs, and their probabilities; the network works on the next ones

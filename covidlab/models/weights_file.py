@@ -13,6 +13,7 @@ from pathlib import Path
 from covidlab.data.folders import patient_of
 from covidlab.errors import CovidlabError, refused
 from covidlab.files import from_json
+from covidlab.models.calibration import Calibration
 from covidlab.models.exported import OnnxNetwork
 from covidlab.weights import NETWORKS, SHIPPED
 
@@ -34,6 +35,7 @@ class WeightsInfo:
     intensities: str = "[-1250, 250] HU as 0..1"
     mirror: bool = False  # Whether the threshold belongs to the mean of the answers to a slice and its mirror image
     smallest: int = 1  # Pixels of the grid that a marked spot must have, chosen on validation; see `Segmenter.mark`
+    calibration: Calibration | None = None  # How far answers can be believed; None where nobody has measured it
     seen: Sequence[str] = ()  # Cases in training or validation: a score on these says nothing about new patients
 
     def has_seen(self, case: str, patient: str) -> bool:
@@ -82,6 +84,8 @@ def _text_in_onnx(path: Path) -> str | None:
 
 def _described(found: dict) -> WeightsInfo:
     """The description that a file carries; a ValueError where this version cannot take it."""
+    if known := found.get("calibration"):
+        found = found | {"calibration": from_json(Calibration, known)}
     info = from_json(WeightsInfo, found)
     lists = [asked if isinstance(asked, list) else [asked] for asked in info.options.values()]
     numbers = [number for asked in lists for number in asked if isinstance(number, (int, float))]

@@ -1,0 +1,155 @@
+"""How far weights can be believed on patients that they have not seen: measured, fitted, and kept with them.
+
+    python -m studies.calibration phantom --data FOLDER    # into its .weights.h5 and .onnx; a table into results/
+    python -m studies.calibration light_unet --data FOLDER --sisters A.weights.h5 B.weights.h5
+
+Sisters, networks of the same recipe that left other cases out, speak for weights that have seen nearly all. Scans are
+judged as they are, then disturbed, so that poor masks are among them.
+"""
+
+import argparse
+import json
+from collections import namedtuple
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+from scipy import ndimage
+from scipy.optimize import minimize
+
+from covidlab.beyond.doubt import error_ranking
+from covidlab.beyond.export import describe
+from covidlab.data import lung_mask, open_cohort, open_slice_cache
+from covidlab.evaluation import count, reliability
+from covidlab.models.calibration import Calibration, expected_counts
+from covidlab.models.segmenter import open_segmenter
+from covidlab.models.weights_file import ATTRIBUTE, read_info
+from covidlab.progress import track
+from covidlab.tables import markdown, write_table
+from covidlab.weights import find_weights, stem
+
+CHANGES = {  # float32 slices on the grid, of greys or of 0 and 1 -> the same; the last alone moves anything
+    "": lambda x: x,
+    "noise": lambda x: x + np.random.default_rng(0).normal(0, 30, x.shape),
+    "blur": lambda x: ndimage.gaussian_filter(x, (0, 2, 2)),
+    "another window": lambda x: (x - 128) * 1.3 + 128,
+    "brighter": lambda x: x + 20,
+    "half the size": lambda x: np.pad(x[:, ::2, ::2], ((0, 0), (32, 32), (32, 32))),
+}
+MOST = 60, 20  # slices of a scan as it is, and disturbed; of longer ones evenly spaced slices are taken
+EDGES = np.linspace(-60, 17, 771)  # of logits in bins; float32 knows none larger below a probability of 1
+
+
+# What a network makes of a scan of a patient that it has not seen: the F1 if its raw probabilities were right, the real
+# one; of scans as they are the pixels inside the lungs, too: raw probabilities and reference.
+Judged = namedtuple("Judged", "patient change expected f1 raw lesion")
+
+
+def judge(segmenters, cache) -> list[Judged]:
+    """Every case that one of the networks has not seen, by the first such."""
+    found = []
+    for case in track(list(dict.fromkeys(cache.cases.tolist())), "judging"):
+        rows, patient = cache.case(case), str(cache.patients[cache.case(case)[0]])
+        unaware = [one for one in segmenters if not one.info.has_seen(case, patient)]
+        for name, change in CHANGES.items() if unaware else ():
+            some = rows[:: -(-len(rows) // MOST[bool(name)])]
+            images = change(cache.images[some].astype(np.float32)).clip(0, 255).round().astype(np.uint8)
+            lesion = change(cache.masks[some] > 0) if name == "half the size" else cache.masks[some] > 0
+            near, raw = lung_mask(images).near, unaware[0].probabilities(images)
+            marked, kept = unaware[0].mark(raw) & near, near & (not name)
+            inside, total, mask = expected_counts(raw[near], marked[near])
+            if mask:
+                expected, f1 = 2 * inside / (total + mask), count(lesion, marked).f1
+                found.append(Judged(patient, name, expected, f1, raw[kept], lesion[kept]))
+    return found
+
+
+def fit_all(scans: list[Judged]) -> Calibration:
+    """The line of all scans, and power and factor that make the references of those as they are most likely."""
+    raw, lesion = (np.concatenate(part) for part in zip(*((one.raw.astype(float), one.lesion) for one in scans)))
+    logit = np.log(raw.clip(1e-26)) - np.log1p(-raw.clip(max=1 - 1e-7))
+    parts = [(-1, np.histogram(logit[lesion], EDGES)[0]), (1, np.histogram(logit[~lesion], EDGES)[0])]
+
+    def surprise(asked):
+        z = np.exp(asked[0]) * (EDGES[1:] + EDGES[:-1]) / 2 + asked[1]
+        return sum(pixels @ np.logaddexp(0, sign * z) for sign, pixels in parts) / len(logit)
+
+    power, factor = np.exp(minimize(surprise, (-1.0, 0.0), method="Nelder-Mead").x)
+    return replace(fit_line(scans), power=round(float(power), 4), factor=round(float(factor), 4))
+
+
+def fit_line(scans: list[Judged]) -> Calibration:
+    """From expected to real F1, patients alike; the interval is wide enough for patients left out of it (conformal)."""
+
+    def line(some):
+        names = [one.patient for one in some]
+        weights = [names.count(name) ** -0.5 for name in names]
+        slope, best = np.polyfit([one.expected - 1 for one in some], [one.f1 for one in some], 1, w=weights)
+        return Calibration(1.0, 1.0, round(float(np.clip(best, 0, 1)), 3), round(max(0.0, float(slope)), 3))
+
+    left = []
+    for name in dict.fromkeys(one.patient for one in scans):
+        fit = line([one for one in scans if one.patient != name])
+        left += [one.f1 - fit.line(one.expected) for one in scans if one.patient == name]
+    reach = min(1.0, np.ceil((len(left) + 1) * 0.95) / len(left))
+    below, above = (max(0.001, float(side)) for side in np.quantile(left, [1 - reach, reach]) * (-1, 1))
+    return replace(line(scans), f1_below=round(below, 3), f1_above=round(above, 3))
+
+
+def left_out(scans: list[Judged]) -> list[dict[str, str]]:
+    """The table: each patient is told of by what was fitted on the others."""
+    pixels, told = [], []
+    for name in dict.fromkeys(one.patient for one in scans):
+        rest, own = ([one for one in scans if (one.patient == name) == mine] for mine in (False, True))
+        fit, median = fit_all(rest), np.median([one.f1 for one in rest])
+        for one in own:
+            said = fit.line(one.expected)
+            inside = said - fit.f1_below <= one.f1 <= said + fit.f1_above
+            told.append((not one.change, one.f1, said, inside, abs(one.f1 - said), abs(one.f1 - median)))
+            pixels.append((one.raw, fit.probabilities(one.raw), one.lesion))
+    *both, lesion = map(np.concatenate, zip(*pixels))
+    found = [reliability(lesion[some > 0.05], some[some > 0.05]) for some in both]
+    raw, calibrated = (f"{one.error:.3f} ({one.pixels.sum():,} pixels)" for one in found)
+    (clean, f1, said, inside, error, usual), rows = map(np.array, zip(*told)), []
+    for name, some in {"as they are": clean, "disturbed": ~clean}.items():
+        worst = f1[some] <= np.quantile(f1[some], 1 / 3)
+        rows.append({
+            "scans": f"{some.sum()} {name}",
+            "F1: lowest, median, highest": ", ".join(f"{v:.2f}" for v in np.quantile(f1[some], (0, 0.5, 1))),
+            "inside the 90 % interval": f"{inside[some].mean():.2f}",
+            "AUC of finding the worst third": f"{error_ranking(-said[some], worst):.2f}",
+            "mean error of the predicted F1": f"{error[some].mean():.3f}",
+            "of the others' median": f"{usual[some].mean():.3f}",
+            "ECE": raw if some is clean else "", "ECE, calibrated": calibrated if some is clean else "",
+        })  # fmt: skip
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("weights")
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--sisters", nargs="*")
+    options = parser.parse_args()
+    cache = open_slice_cache(open_cohort(options.data))
+    scans = judge([open_segmenter(one, quick=True) for one in options.sisters or [options.weights]], cache)
+    rows, fit, sisters = left_out(scans), fit_all(scans), " --sisters FILES" if options.sisters else ""
+    path = find_weights(options.weights)
+    info = replace(read_info(path), calibration=fit)
+    with h5py.File(path, "a") as file:  # nothing else in it changes, nor in the .onnx
+        file.attrs[ATTRIBUTE] = json.dumps(asdict(info))
+    describe(stem(path).with_name(f"{stem(path).name}.onnx"), info)
+    write_table(
+        Path(__file__).parent / "results" / f"calibration-{options.weights}",
+        f"How far the weights {options.weights} can be believed", rows,
+        f"Inside the lungs; each patient is told of by what was fitted on the others. Kept, fitted on all: {fit}.",
+        command=f"python -m studies.calibration {options.weights} --data FOLDER{sisters}",
+        data=cache.cohort, protocol=f"patient, {len({one.patient for one in scans})} left out once each",
+        grid=f"{cache.size} px", seeds="none: the weights are given",
+    )  # fmt: skip
+    print(f"{markdown(rows)}\n\n{fit}")
+
+
+if __name__ == "__main__":
+    main()
