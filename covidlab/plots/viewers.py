@@ -59,7 +59,7 @@ class Viewer:
     # Not ipywidgets.interactive_output: nbval takes what is drawn in it for outputs of the cell, which are not stored.
     def __init__(self, name: str, draw: Callable[..., tuple[Figure, str]], controls: Mapping[str, Any]):
         self.name, self.draw, self.controls = name, draw, controls
-        self.readout = ipywidgets.HTML()
+        self.readout = ipywidgets.HTML(layout={"min_height": "56px"})  # two lines: or the picture would jump
         self.picture = ipywidgets.HTML()  # not ipywidgets.Image, which knows no alt text
         self.box = ipywidgets.VBox([ipywidgets.VBox(list(controls.values())), self.readout, self.picture])
         self.box.add_class(ALIVE)
@@ -96,7 +96,7 @@ class Viewer:
         """
         from IPython.display import publish_display_data
 
-        show(self.view()[0], alt, "Still picture (the one below moves)")
+        show(self.view()[0], alt, "Still picture (run the cell, and it moves)")
         self._follow()
         for control in self.controls.values():
             start = control.value
@@ -153,7 +153,7 @@ def slice_viewer(
 
     level, width = LUNG_WINDOW
     return Viewer("slice viewer", draw, {
-        "number": _slider("slice", start, 0, len(images) - 1),
+        "number": _slider("position", start, 0, len(images) - 1),
         "level": _slider("window level, HU", level, -1250, 250, 25),
         "width": _slider("window width, HU", width, 50, 3000, 50),
         "overlay": ipywidgets.Checkbox(value=True, description="show masks", style=LABEL_STYLE),
@@ -234,6 +234,7 @@ def patch_picker(image: np.ndarray, reference: np.ndarray, row: int, column: int
         outline(left, reference, REFERENCE)
         # Pixel centres lie at whole numbers, so a pixel reaches half a unit to each side.
         left.add_patch(Rectangle((column - half - 0.5, row - half - 0.5), size, size, fill=False, color=PREDICTION))
+        view(left, square)  # or a square that reaches beyond the slice would shrink it
         patch, lesion = patches[row, column], lesions[row, column]
         draw_slice(right, patch, f"the patch, {size} x {size} pixels")
         right.add_patch(Rectangle((half - 0.5, half - 0.5), 1, 1, fill=False, color=PREDICTION, linewidth=2))

@@ -183,7 +183,7 @@ def test_a_still_picture_comes_first_and_two_runs_store_the_same_words(make, pub
     still, caption, live, *second = published
     assert still[1]["image/png"]["alt"] == ALT
     assert base64.b64decode(still[0]["image/png"]).startswith(b"\x89PNG")
-    assert caption[0]["text/markdown"] == f"*Still picture (the one below moves): {ALT}*"
+    assert caption[0]["text/markdown"] == f"*Still picture (run the cell, and it moves): {ALT}*"
     assert live[0]["application/vnd.jupyter.widget-view+json"]["version_major"] == 2
     assert live[0]["text/plain"] == f"[{viewer.name}: run this notebook to move it]"
     assert [one["text/plain"] for one, _ in (still, caption, live)] == [one["text/plain"] for one, _ in second]

@@ -127,7 +127,7 @@ def test_the_readme_says_what_luck_gave():
         for kept in ("best", "last")
     )
     assert "three sets of seeds, gives {}, {} and {}.".format(*best) in said
-    assert "(`--keep-last`, at the tag `studies-2026-11`), it gives {}, {} and {};".format(*last) in said
+    assert "(`--keep-last`, at commit fa9d3bb), it gives {}, {} and {};".format(*last) in said
     assert f"the mean of the three networks' answers {best[3]} and {last[3]} (" in said
     counts = read_table(RESULTS / "runs" / "pixel-counts.csv")
     held_out = [row for row in counts if row["study"] == "coronacases-held-out"]

@@ -218,7 +218,7 @@ Viewer("slice viewer", draw, {{"k": IntSlider(0, 0, 1)}}).show("{ALT}")
 
 def test_nbval_fails_a_broken_cell_and_only_that(tmp_path):
     """One run over a small notebook: what it must catch, what it must let through, and what it cannot see."""
-    caption = f"Still picture (the one below moves): {ALT}"
+    caption = f"Still picture (run the cell, and it moves): {ALT}"
     shown = [picture(), new_output("display_data", data={"text/markdown": f"*{caption}*", "text/plain": caption})]
     shown[0].data["text/plain"] = caption
     shown.append(new_output("display_data", data={"text/plain": "[slice viewer: run this notebook to move it]"}))
