@@ -10,9 +10,8 @@ from covidlab.data.slices import SliceCache
 from covidlab.data.splits import PARTS
 from covidlab.errors import CovidlabError
 from covidlab.evaluation.borders import border_shares, surface_scores
-from covidlab.evaluation.detection import detection
 from covidlab.evaluation.patients import patient_interval
-from covidlab.evaluation.slices import SliceTable, negative_slices, quartiles, volume_scores
+from covidlab.evaluation.slices import SliceTable, detection, negative_slices, quartiles, volume_scores
 from covidlab.files import whole_file
 from covidlab.training.report import case_by_case, count_marked, interval_ends
 from covidlab.training.runs import Run, rounded, write_json

@@ -2,6 +2,5 @@
 
 from covidlab.evaluation.borders import border_shares, single_lesions, surface_scores
 from covidlab.evaluation.counts import PAPER_SCORES, Counts, count
-from covidlab.evaluation.detection import detection
 from covidlab.evaluation.patients import patient_interval, reliability
-from covidlab.evaluation.slices import negative_slices, quartiles, slice_table, volume_scores
+from covidlab.evaluation.slices import detection, negative_slices, quartiles, slice_table, volume_scores

@@ -1,7 +1,8 @@
 """A finished model judged slice by slice: what pooled scores hide.
 
 Pooled pixels are the paper's measure (section III.C). Beside them stand here each volume's score, and the negative
-slices, which have no F1: they are judged by how many stay empty and how much is marked on the others.
+slices, which have no F1: they are judged by how many stay empty and how much is marked on the others. And whether
+infection is noticed at all: detection by slice, and by neighbours of a missed one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from covidlab.evaluation.counts import Counts
+from covidlab.evaluation.counts import Counts, count
 
 
 @dataclass(frozen=True)
@@ -107,3 +108,31 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
         return (float("nan"),) * 3
     method = "linear" if np.isfinite(known).all() else "higher"
     return tuple(float(one) for one in np.percentile(known, [25, 50, 75], method=method))
+
+
+@dataclass(frozen=True)
+class Detection:
+    """Is infection noticed at all (paper, section III.C)?"""
+
+    slices: Counts  # Slices instead of pixels: a positive slice counts as found if a lesion pixel in it is marked
+    missed: int  # Positive slices that were not found
+    # Of those, how many have a found positive slice within `reach` slices of the same case: the paper's closing
+    # argument (section III.C) is that these are many
+    caught_by_neighbour: int
+    reach: int
+
+
+def detection(table: SliceTable, judged: np.ndarray | None = None, reach: int = 1) -> Detection:
+    """Detection by slice, and by neighbours at most `reach` slices away.
+
+    The table holds whole cases: under the slice protocol the neighbours of a test slice mostly stand in training. Only
+    the slices that `judged`, bool (slices,), names are counted, by default all; the others only serve as neighbours.
+    """
+    judged = np.ones(len(table), bool) if judged is None else judged
+    found = table.found
+    slices = count(table.positive[judged], np.where(table.positive, found, table.marked)[judged])
+    missed = np.flatnonzero(judged & table.positive & ~found)
+    caught = [
+        bool((found & (table.cases == table.cases[k]) & (np.abs(table.z - table.z[k]) <= reach)).any()) for k in missed
+    ]
+    return Detection(slices, len(missed), sum(caught), reach)

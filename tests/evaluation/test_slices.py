@@ -6,9 +6,15 @@ from sklearn import calibration
 from sklearn import metrics as oracle
 
 from covidlab.evaluation.counts import Counts, count, count_at
-from covidlab.evaluation.detection import detection
 from covidlab.evaluation.patients import patient_interval, reliability
-from covidlab.evaluation.slices import SliceTable, negative_slices, quartiles, slice_table, volume_scores
+from covidlab.evaluation.slices import (
+    SliceTable,
+    detection,
+    negative_slices,
+    quartiles,
+    slice_table,
+    volume_scores,
+)
 
 CASES = np.array(["a", "a", "a", "a", "b", "b"])
 PATIENTS = np.array(["1", "1", "1", "1", "2", "2"])

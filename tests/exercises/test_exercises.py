@@ -9,9 +9,8 @@ import pytest
 
 from covidlab import exercises
 from covidlab._tensorflow import keras
-from covidlab.evaluation.detection import detection
 from covidlab.evaluation.patients import patient_interval
-from covidlab.evaluation.slices import SliceTable
+from covidlab.evaluation.slices import SliceTable, detection
 from covidlab.exercises.checking import CHANGES, Function, Number
 from covidlab.models import MODELS, Bilinear
 from covidlab.models.stages import gflop_per_slice, reach_after, reaches
