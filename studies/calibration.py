@@ -75,8 +75,8 @@ def fit_all(scans: list[Judged]) -> Calibration:
 
 
 def fit_line(scans: list[Judged]) -> Calibration:
-    """From expected to real F1; a patient weighs as the next, a scan as it is as all its disturbed ones. The interval is
-    wide enough for patients left out of the line (conformal)."""
+    """From expected to real F1; patients weigh alike, a scan as it is as all its disturbed ones. The interval is wide
+    enough for patients left out of the line (conformal)."""
 
     def line(some):
         names = [one.patient for one in some]
