@@ -16,13 +16,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 from scipy import ndimage
-from scipy.optimize import minimize
+from scipy.optimize import isotonic_regression
 
 from covidlab.beyond.doubt import error_ranking
 from covidlab.beyond.export import describe
 from covidlab.data import lung_mask, open_cohort, open_slice_cache
 from covidlab.evaluation import count, reliability
-from covidlab.models.calibration import Calibration, expected_counts
+from covidlab.models.calibration import KNOTS, Calibration, expected_counts, logits
 from covidlab.models.segmenter import open_segmenter
 from covidlab.models.weights_file import ATTRIBUTE, read_info
 from covidlab.progress import track
@@ -38,7 +38,7 @@ CHANGES = {  # float32 slices on the grid, of greys or of 0 and 1 -> the same; t
     "half the size": lambda x: np.pad(x[:, ::2, ::2], ((0, 0), (32, 32), (32, 32))),
 }
 MOST = 60, 20  # slices of a scan as it is, and disturbed; of longer ones evenly spaced slices are taken
-EDGES = np.linspace(-60, 17, 771)  # of logits in bins; float32 knows none larger below a probability of 1
+EVERY = 8  # of the pixels inside the lungs one so many is kept
 
 
 # What a network makes of a scan of a patient that it has not seen: the F1 if its raw probabilities were right, the real
@@ -61,32 +61,28 @@ def judge(segmenters, cache) -> list[Judged]:
             inside, total, mask = expected_counts(raw[near], marked[near])
             if mask:
                 expected, f1 = 2 * inside / (total + mask), count(lesion, marked).f1
-                found.append(Judged(patient, name, expected, f1, raw[kept], lesion[kept]))
+                found.append(Judged(patient, name, expected, f1, raw[kept][::EVERY], lesion[kept][::EVERY]))
     return found
 
 
 def fit_all(scans: list[Judged]) -> Calibration:
-    """The line of all scans, and power and factor that make the references of those as they are most likely."""
-    raw, lesion = (np.concatenate(part) for part in zip(*((one.raw.astype(float), one.lesion) for one in scans)))
-    logit = np.log(raw.clip(1e-26)) - np.log1p(-raw.clip(max=1 - 1e-7))
-    parts = [(-1, np.histogram(logit[lesion], EDGES)[0]), (1, np.histogram(logit[~lesion], EDGES)[0])]
-
-    def surprise(asked):
-        z = np.exp(asked[0]) * (EDGES[1:] + EDGES[:-1]) / 2 + asked[1]
-        return sum(pixels @ np.logaddexp(0, sign * z) for sign, pixels in parts) / len(logit)
-
-    power, factor = np.exp(minimize(surprise, (-1.0, 0.0), method="Nelder-Mead").x)
-    return replace(fit_line(scans), power=round(float(power), 4), factor=round(float(factor), 4))
+    """The line of all scans, and what share of pixels is lesion near each knot, made to rise (isotonic regression)."""
+    raw, lesion = np.concatenate([one.raw for one in scans]), np.concatenate([one.lesion for one in scans])
+    nearest = np.abs(logits(raw)[:, None] - KNOTS).argmin(axis=1)
+    pixels, found = np.bincount(nearest, minlength=len(KNOTS)), np.bincount(nearest, lesion, len(KNOTS))
+    rising = isotonic_regression(found / np.maximum(pixels, 1), weights=pixels + 1e-9).x
+    return replace(fit_line(scans), shares=tuple(rising.round(4).tolist()))
 
 
 def fit_line(scans: list[Judged]) -> Calibration:
-    """From expected to real F1, patients alike; the interval is wide enough for patients left out of it (conformal)."""
+    """From expected to real F1; patients weigh alike, a scan as it is as all its disturbed ones. The interval is wide
+    enough for patients left out of the line (conformal)."""
 
     def line(some):
         names = [one.patient for one in some]
-        weights = [names.count(name) ** -0.5 for name in names]
+        weights = [((1 if one.change else len(CHANGES) - 1) / names.count(one.patient)) ** 0.5 for one in some]
         slope, best = np.polyfit([one.expected - 1 for one in some], [one.f1 for one in some], 1, w=weights)
-        return Calibration(1.0, 1.0, round(float(np.clip(best, 0, 1)), 3), round(max(0.0, float(slope)), 3))
+        return Calibration(KNOTS * 0, round(float(np.clip(best, 0, 1)), 3), round(max(0.0, float(slope)), 3))
 
     left = []
     for name in dict.fromkeys(one.patient for one in scans):
@@ -102,8 +98,9 @@ def left_out(scans: list[Judged]) -> list[dict[str, str]]:
     pixels, told = [], []
     for name in dict.fromkeys(one.patient for one in scans):
         rest, own = ([one for one in scans if (one.patient == name) == mine] for mine in (False, True))
-        fit, median = fit_all(rest), np.median([one.f1 for one in rest])
+        fit = fit_all(rest)
         for one in own:
+            median = np.median([other.f1 for other in rest if bool(other.change) == bool(one.change)])
             said = fit.line(one.expected)
             inside = said - fit.f1_below <= one.f1 <= said + fit.f1_above
             told.append((not one.change, one.f1, said, inside, abs(one.f1 - said), abs(one.f1 - median)))
@@ -120,7 +117,7 @@ def left_out(scans: list[Judged]) -> list[dict[str, str]]:
             "inside the 90 % interval": f"{inside[some].mean():.2f}",
             "AUC of finding the worst third": f"{error_ranking(-said[some], worst):.2f}",
             "mean error of the predicted F1": f"{error[some].mean():.3f}",
-            "of the others' median": f"{usual[some].mean():.3f}",
+            "of others' median": f"{usual[some].mean():.3f}",
             "ECE": raw if some is clean else "", "ECE, calibrated": calibrated if some is clean else "",
         })  # fmt: skip
     return rows

@@ -4,28 +4,34 @@ All of it was fitted on patients that did not train the network (`studies/calibr
 with its weights. It changes no mask: thresholds belong to the probabilities as the network gives them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+KNOTS = np.arange(-20.0, 17.0, 4.0)  # logits at which a calibrated probability is known; straight lines lie between
 
 
 @dataclass(frozen=True)
 class Calibration:
     """What makes calibrated probabilities of raw ones, and of a scan's raw ones the F1 to expect; no number below 0."""
 
-    # Odds, p / (1 - p), are raised to a power, one over the temperature, and multiplied by a factor
-    power: float
-    factor: float
+    # How often a pixel is lesion, by the logit of its raw probability: at each of `KNOTS`, never falling. One
+    # temperature does not do: networks give lesions that they do not know a millionth, or less.
+    shares: Sequence[float]
     # The F1 falls in a straight line, from its best where the network is quite sure
     f1_best: float = 0.0
     f1_slope: float = 0.0
     f1_below: float = 0.0  # How far the 90 % interval reaches below and above; 0 both where no F1 is to be told
     f1_above: float = 0.0
 
+    def __post_init__(self):
+        if len(self.shares) != len(KNOTS) or list(self.shares) != sorted(self.shares):
+            raise ValueError(f"shares are {len(KNOTS)} numbers that never fall; found {self.shares}")
+
     def probabilities(self, raw: np.ndarray) -> np.ndarray:
         """A network's answers, float in 0..1 -> calibrated probabilities of the same shape, in the same order."""
-        odds = self.factor * np.power(raw, self.power)
-        return odds / (odds + np.power(1 - raw, self.power))
+        return np.interp(logits(raw), KNOTS, self.shares)
 
     def line(self, expected: float) -> float:
         """The F1 to expect where it would be `expected` if the raw probabilities were right, both in 0..1."""
@@ -39,6 +45,12 @@ class Calibration:
         f1 = self.line(2 * inside / (lesion + marked))
         ends = max(0.0, f1 - self.f1_below), min(1.0, f1 + self.f1_above)
         return tuple(round(float(one), 3) for one in (f1, *ends))
+
+
+def logits(raw: np.ndarray) -> np.ndarray:
+    """The logarithm of the odds of probabilities, -60 at least and 16 at most, where float32 ends."""
+    raw = raw.astype(float).clip(1e-26, 1 - 1e-7)
+    return np.log(raw) - np.log1p(-raw)
 
 
 def expected_counts(probabilities: np.ndarray, marked: np.ndarray) -> np.ndarray:

@@ -17,18 +17,19 @@ from covidlab.weights import SHIPPED
 from tests.chest import chest, write_chest
 from tests.conftest import marks_bright_pixels, run_main
 
-SOME = Calibration(0.5, 0.25, 0.9, 4.0, 0.3, 0.05)
+SOME = Calibration((0, 0, 0.1, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1), 0.9, 4.0, 0.3, 0.05)
 
 
 def test_calibrated_probabilities_and_the_predicted_f1_are_those_computed_by_hand():
-    # Odds 9, 1 and 1/9; to the power 1/2 and times 1/4: 3/4, 1/4 and 1/12.
-    np.testing.assert_allclose(SOME.probabilities(np.array([0.9, 0.5, 0.1])), [3 / 7, 1 / 5, 1 / 13])
+    # Logits -12, 0, 1, half-way to the next of each, and ends.
+    raw = 1 / (1 + np.exp([12.0, 0.0, -1.0, 2.0, np.inf, -np.inf]))
+    np.testing.assert_allclose(SOME.probabilities(raw), [0.1, 0.4, 0.45, 0.3, 0, 1], atol=0.002)
     counts = expected_counts(np.array([0.9, 0.5, 0.1]), np.array([True, False, False]))
     np.testing.assert_allclose(counts, [0.9, 1.5, 1])
     # 2 * 45 of 100 would be 0.9, and a tenth is missing: 0.9 - 4 / 10, and 0.3 below and 0.05 above it.
     assert SOME.predicted_f1(45, 50, 50) == (0.5, 0.2, 0.55)
     assert SOME.predicted_f1(50, 50, 50) == (0.9, 0.6, 0.95) and SOME.predicted_f1(10, 50, 50) == (0, 0, 0.05)
-    assert SOME.predicted_f1(0, 3, 0) is None and Calibration(0.5, 0.25).predicted_f1(45, 50, 50) is None
+    assert SOME.predicted_f1(0, 3, 0) is None and replace(SOME, f1_above=0.0).predicted_f1(45, 50, 50) is None
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -42,28 +43,27 @@ def test_the_f1_to_expect_is_nearly_the_mean_f1_over_drawings_of_the_lesion(seed
     assert 2 * inside / (lesion + mask) == pytest.approx(scores.mean(), abs=0.01)
 
 
-@given(st.lists(st.floats(0, 1), min_size=2), st.floats(0.1, 4), st.floats(0.05, 20))
-def test_calibration_keeps_the_order_of_pixels_and_is_undone_by_its_inverse(raw, power, factor):
-    raw = np.sort(raw)
-    found = Calibration(power, factor).probabilities(raw)
-    assert (np.diff(found) >= -1e-12).all() and found.min() >= 0 and found.max() <= 1
-    back = Calibration(1 / power, factor ** (-1 / power)).probabilities(found)
-    middle = (raw > 1e-3) & (raw < 1 - 1e-3)
-    np.testing.assert_allclose(back[middle], raw[middle], atol=1e-6)
+@given(st.lists(st.floats(0, 1, width=32), min_size=2), st.lists(st.floats(0, 1), min_size=10, max_size=10))
+def test_calibration_keeps_the_order_of_pixels(raw, shares):
+    found = Calibration(tuple(sorted(shares))).probabilities(np.sort(np.float32(raw)))
+    assert (np.diff(found) >= 0).all() and found.min() >= min(shares) and found.max() <= max(shares)
+    if shares != sorted(shares):
+        with pytest.raises(ValueError, match="never fall"):
+            Calibration(tuple(shares))
 
 
 def test_only_what_lies_in_the_lungs_counts_for_the_predicted_f1(tmp_path):
-    hu, lungs = chest()
-    hu[8:12, 60:68, 30:40] = 240  # in the right lung: all that counts, and its probability is 1
+    hu, _ = chest()
+    hu[8:12, 60:68, 30:40] = 240  # in the right lung: all that counts
     write_chest(tmp_path / "scan.nii.gz", hu)
-    hu[1:3, 60:68, 30:40] = 240  # below the lungs
+    hu[8:12, 60:68, 62:66] = 240  # between the lungs
     write_chest(tmp_path / "more.nii.gz", hu)
     info = WeightsInfo("light_unet", 128, 0.5, "nothing", calibration=SOME)
     one, more = (
         Segmenter(marks_bright_pixels(), info).predict(read_volume(tmp_path / f"{name}.nii.gz"))[2]
         for name in ("scan", "more")
     )
-    assert one == more and one[0] > 0.5  # the network is sure
+    assert one == more and one[0] > 0.05
 
 
 @pytest.mark.parametrize("name", SHIPPED)
