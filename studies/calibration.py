@@ -56,7 +56,8 @@ def judge(segmenters, cache) -> list[Judged]:
             some = rows[:: -(-len(rows) // MOST[bool(name)])]
             images = change(cache.images[some].astype(np.float32)).clip(0, 255).round().astype(np.uint8)
             lesion = change(cache.masks[some] > 0) if name == "half the size" else cache.masks[some] > 0
-            near, raw = lung_mask(images).near, unaware[0].probabilities(images)
+            lungs = lung_mask(images)
+            near, raw = lungs.near, unaware[0].probabilities(unaware[0].greys(images, lungs)[images])
             marked, kept = unaware[0].mark(raw) & near, near & (not name)
             inside, total, mask = expected_counts(raw[near], marked[near])
             if mask:

@@ -15,7 +15,7 @@ from scipy import ndimage
 from skimage.morphology import disk, isotropic_closing
 
 from covidlab.data.grid import WHOLE, GridFit
-from covidlab.data.intensities import Intensities
+from covidlab.data.intensities import HIGHEST_HU, LOWEST_HU, Intensities
 
 GRID = 128
 DENSEST_AIR = 145  # grey of -400 HU: what is above is tissue, until a scan's own air and soft tissue are known
@@ -125,6 +125,25 @@ def around(body: np.ndarray, fit: GridFit) -> tuple[slice, slice]:
         ends = np.array([start, start + across]) * pixels / covered
         window.append(slice(max(math.floor(ends[0]), 0), math.ceil(ends[1])))
     return tuple(window)
+
+
+def tone(slices: np.ndarray, lungs: Lungs, level: float) -> np.ndarray:
+    """A table, uint8 (256,), from greys on the [-1250, 250] HU scale to greys that have healthy lung at `level`, 0..1.
+
+    - `slices`, uint8 (slices, rows, columns): a scan, and `lungs` those found in it. Its healthy lung is the median of
+      what is thinner than -500 HU in them; what is denser is vessel, wall or lesion.
+
+    Greys of -750 HU move whole, others the less the farther, and those 450 HU off, such as soft tissue, not at all (not
+    in the paper).
+    """
+    hu = np.linspace(LOWEST_HU, HIGHEST_HU, 256)
+    greys = np.sum([np.bincount(one[inside], minlength=256) for one, inside in zip(slices, lungs.mask)], axis=0)
+    thin = np.cumsum(greys * (hu < -500))
+    if not thin[-1]:
+        return np.arange(256, dtype=np.uint8)
+    by = LOWEST_HU + level * (HIGHEST_HU - LOWEST_HU) - hu[np.searchsorted(thin, thin[-1] / 2)]
+    moved = hu + by * np.clip(1 - np.abs(hu + 750) / 450, 0, 1)
+    return np.rint(np.interp(moved, hu, np.arange(256))).astype(np.uint8)
 
 
 def _why_no_lungs(lungs: np.ndarray, body: np.ndarray) -> str:

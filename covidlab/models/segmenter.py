@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from covidlab.data.grid import GridFit
-from covidlab.data.lungs import Lungs, lung_mask
+from covidlab.data.lungs import Lungs, lung_mask, tone
 from covidlab.data.volumes import Volume
 from covidlab.models.calibration import expected_counts
 from covidlab.models.exported import OnnxNetwork
@@ -88,10 +88,12 @@ class Segmenter:
         not in the paper). A scan in which no lungs are found has an empty mask, and `lungs.findings` says so. No F1 is
         predicted where nothing is marked, or the weights have no calibration.
         """
-        lungs = lung_mask(volume.slices(), volume.pixel_aspect)
+        slices = volume.slices()
+        lungs = lung_mask(slices, volume.pixel_aspect)
+        greys = self.greys(slices, lungs)
         fit, marked = GridFit.of(volume, self.info.grid, lungs.window), np.zeros(lungs.near.shape, bool)
         calibration, counts = self.info.calibration, np.zeros(3)
-        for rows, portion in self._on_grid(volume, fit, lungs):
+        for rows, portion in self._on_grid(volume, fit, lungs, greys):
             spots = self.mark(portion)
             if calibration:
                 inside = fit.mask_to_grid(lungs.near[rows, *lungs.window]) > 0
@@ -104,13 +106,18 @@ class Segmenter:
             marked[rows[reached], *lungs.window] = fit.from_grid(portion[reached]) >= self.threshold
         return marked & lungs.near, lungs, calibration and calibration.predicted_f1(*counts)
 
-    def _on_grid(self, volume: Volume, fit: GridFit, lungs: Lungs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def greys(self, slices: np.ndarray, lungs: Lungs) -> np.ndarray:
+        """What the network is to see for each grey of a scan, uint8 (256,): see `covidlab.data.lungs.tone`."""
+        level = self.info.lung
+        return np.arange(256, dtype=np.uint8) if level is None else tone(slices, lungs, level)
+
+    def _on_grid(self, volume: Volume, fit: GridFit, lungs: Lungs, greys: np.ndarray) -> Iterator[tuple]:
         """Positions of a few slices among those with lungs, and their probabilities; the network works on the next ones
         while these are taken back."""
         with ThreadPoolExecutor(1) as worker:
             ahead = None
             for portion in portions(np.flatnonzero(lungs.near.any(axis=(1, 2))), PORTION):
-                slices = fit.to_grid(volume.slices(portion)[:, *lungs.window])
+                slices = greys[fit.to_grid(volume.slices(portion)[:, *lungs.window])]
                 behind, ahead = ahead, (portion, worker.submit(self.probabilities, slices))
                 if behind:
                     yield behind[0], behind[1].result()

@@ -34,6 +34,7 @@ class WeightsInfo:
     options: Mapping = field(default_factory=dict)  # What the model's function was called with
     intensities: str = "[-1250, 250] HU as 0..1"
     mirror: bool = False  # Whether the threshold belongs to the mean of the answers to a slice and its mirror image
+    lung: float | None = None  # Median of healthy lung in training, 0..1, to which `Segmenter.predict` brings a scan's
     smallest: int = 1  # Pixels of the grid that a marked spot must have, chosen on validation; see `Segmenter.mark`
     calibration: Calibration | None = None  # How far answers can be believed; None where nobody has measured it
     seen: Sequence[str] = ()  # Cases in training or validation: a score on these says nothing about new patients
@@ -90,7 +91,7 @@ def _described(found: dict) -> WeightsInfo:
     lists = [asked if isinstance(asked, list) else [asked] for asked in info.options.values()]
     numbers = [number for asked in lists for number in asked if isinstance(number, (int, float))]
     right = {
-        "grid": 0 < info.grid <= LARGEST_GRID, "threshold": info.threshold <= 1,
+        "grid": 0 < info.grid <= LARGEST_GRID, "threshold": info.threshold <= 1, "lung": (info.lung or 0) <= 1,
         "options": max(map(len, lists), default=0) <= MOST_LAYERS and all(number <= MOST_MAPS for number in numbers),
         "intensities": info.intensities == WeightsInfo.intensities,
     }  # fmt: skip

@@ -20,9 +20,14 @@ NEARLY_EMPTY = 2
 
 def judge_weights(segmenter: Segmenter, cache: SliceCache) -> tuple[SliceTable, SliceTable]:
     """What weights get right and wrong on every slice of a cohort, such as one that their training never saw: the
-    network alone, slice by slice, and what is left of it inside the lungs of each scan, as `covidlab predict` marks."""
-    marked, near = case_by_case(cache, segmenter.mask), case_by_case(cache, lambda slices: lung_mask(slices).near)
-    return count_marked(cache, marked), count_marked(cache, marked & near)
+    network alone, slice by slice, and as `covidlab predict` marks, inside the lungs of each scan."""
+
+    def as_predict(slices: np.ndarray) -> np.ndarray:
+        lungs = lung_mask(slices)
+        return segmenter.mask(segmenter.greys(slices, lungs)[slices]) & lungs.near
+
+    alone, within = (case_by_case(cache, judge) for judge in (segmenter.mask, as_predict))
+    return count_marked(cache, alone), count_marked(cache, within)
 
 
 def case_by_case(cache: SliceCache, judge: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

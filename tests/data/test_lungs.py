@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from covidlab.data.lungs import lung_mask
+from covidlab.data.lungs import Lungs, lung_mask, tone
 from covidlab.phantom.scans import cohort_plans, make_scan
 from tests.chest import BODY, COLUMNS, ROWS, chest, oval
 
@@ -191,3 +191,14 @@ def test_a_belly_whose_scan_takes_in_the_foot_of_the_lungs_is_no_chest():
 def test_a_single_picture_is_refused():
     with pytest.raises(ValueError, match="three axes"):
         lung_mask(np.zeros((8, 8)))
+
+
+def test_healthy_lung_is_brought_to_the_grey_that_weights_know_and_soft_tissue_stays():
+    slices = np.full((2, 4, 4), 60, np.uint8)  # -897 HU
+    slices[1] = 221  # 50 HU: a lesion's, and no part of the median
+    lungs = Lungs(np.ones(slices.shape, np.uint8), np.ones(slices.shape, bool), "")
+    greys = tone(slices, lungs, level=1 / 3)  # -750 HU, 147 higher; it moves by 1 - 147 / 450 of that, to -798 HU
+    assert (greys[60], greys[221], greys[255]) == (77, 221, 255) and (np.diff(greys.astype(int)) >= 0).all()
+    at_home = tone(slices, lungs, level=60 / 255)
+    np.testing.assert_array_equal(at_home, np.arange(256))
+    np.testing.assert_array_equal(tone(slices * 0 + 221, lungs, level=1 / 3), np.arange(256))

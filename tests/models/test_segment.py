@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -212,3 +213,20 @@ def test_marked_volume_is_in_millilitres_where_the_voxel_is_known(cohort_folder,
 def test_an_overlay_shows_where_most_is_marked_from_foot_to_head():
     for marked, shown in (([0] * 12, [0, 2, 4, 6, 8, 10]), ([0, 3, 0], [1]), ([1, 2] * 6, [1, 3, 5, 7, 9, 11])):
         assert overlay.overlaid_slices(np.array(marked)).tolist() == shown
+
+
+def test_weights_that_know_the_grey_of_their_lungs_see_darker_ones_as_theirs(tmp_path):
+    scan = make_scan(cohort_plans()[4])
+    volumes = []
+    for name, hu in {"as-drawn": scan.image, "darker": np.where(scan.image < -500, scan.image - 90, scan.image)}.items():
+        nib.save(nib.Nifti1Image(hu, scan.affine), tmp_path / f"{name}.nii.gz")
+        volumes.append(read_volume(tmp_path / f"{name}.nii.gz"))
+    network = open_segmenter("phantom", quick=True)
+    assert network.info.lung == pytest.approx((-750 + 1250) / 1500, abs=1e-4)
+    found = {}
+    for name, level in {"as they are": None, "brought": network.info.lung}.items():
+        one = Segmenter(network.network, replace(network.info, lung=level))
+        found[name] = [one.predict(volume)[0].sum() for volume in volumes]
+    (before, missing), (brought, all_there) = found["as they are"], found["brought"]
+    assert missing < 0.92 * before, "faint lesions of dark lungs are missed"
+    assert all_there > 0.96 * brought
