@@ -1,6 +1,7 @@
 """A file that is there whole or as it was before, a folder for one process, and a dataclass out of JSON."""
 
 import os
+import re
 import secrets
 import shutil
 import time
@@ -33,7 +34,12 @@ def whole_file(path: Path) -> Iterator[Path]:
         with writable(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             remove_scratch(path.parent)
-            yield scratch
+            try:
+                yield scratch
+            except (OSError, RuntimeError) as error:  # HDF5 raises either, and says why late in many lines
+                if why := re.search(r"error message = '([^']+)", str(error)):
+                    raise OSError(why[1]) from error
+                raise
             os.replace(scratch, path)
     finally:
         with suppress(OSError):  # most often there is nothing left to remove

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from covidlab.data.slices import SliceCache
-from covidlab.errors import CovidlabError
+from covidlab.errors import CovidlabError, refused
 from covidlab.evaluation.patients import patient_interval
 from covidlab.evaluation.slices import SliceTable, negative_slices, slice_table, volume_scores
 from covidlab.models.segmenter import portions
@@ -83,15 +83,14 @@ def read_recipes(folders: Sequence[Path]) -> list[tuple[str, dict]]:
     """
     recipes, asked = [], set()
     for folder in folders:
-        try:
+        with refused(
+            folder, "no scores.json with held-out patients", "a folder that `reproduce --seeds` wrote",
+            "run `python -m studies reproduce --protocol patient --seeds 0,1,2,3 --out FOLDER` first",
+        ):  # fmt: skip
             found = json.loads((folder / "scores.json").read_text())
             cases = (tuple(scores["per_volume"]) for scores in found["held_out"].values())
             asked.add((found["data"].split("+")[0], found["grid"], *cases))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CovidlabError(
-                folder, "no scores.json with held-out patients", "a folder that `reproduce --seeds` wrote",
-                "run `python -m studies reproduce --protocol patient --seeds 0,1,2,3 --out FOLDER` first",
-            ) from error  # fmt: skip
+            compare_rows([(folder.name, found)])  # all of it is there
         recipes.append((folder.name, found))
     if len(asked) > 1:
         raise CovidlabError(

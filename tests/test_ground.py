@@ -57,6 +57,12 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
     with pytest.raises(CovidlabError, match="cannot be written .no HDF5 today"), whole_file(tmp_path / "a"):
         raise OSError("no HDF5 today")  # HDF5's have no message of the system
+    full = "file write failed (time = noon\n, errno = 28, error message = 'No space left on device', buf = 0)"
+    with pytest.raises(CovidlabError, match=r"cannot be written \(No space left on device\)"):
+        with whole_file(tmp_path / "a"):
+            raise RuntimeError(full)  # HDF5's, too
+    with pytest.raises(RuntimeError, match="a bug"), whole_file(tmp_path / "a"):
+        raise RuntimeError("a bug")
 
 
 # Each writes, waits until the other has written, too, and only then lets the file take its name.
