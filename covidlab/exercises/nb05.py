@@ -8,12 +8,12 @@ from covidlab.exercises.checking import Function, Number
 MAPS = 128
 
 check_bottleneck_weights = Number(
-    asked="The number of weights of the second 3 x 3 convolution in the light U-Net's bottleneck; it has no bias.",
+    asked="The number of weights of the second 3 x 3 convolution in the light U-Net's bottleneck, without biases.",
     right=9 * MAPS**2,
     praise="3 x 3 pixels, 128 maps in, 128 maps out.",
     otherwise="multiply pixels of the kernel, maps that go in, maps that come out.",
     mistakes={
-        "that counts a bias. The batch normalisation that follows brings its own.": 9 * MAPS**2 + MAPS,
+        "that counts the biases, too. Count the kernels only.": 9 * MAPS**2 + MAPS,
         "that is a 1 x 1 convolution. Each kernel here covers 3 x 3 pixels.": MAPS**2,
         "that is one kernel for each map. Each of the 128 new maps looks at all 128 old ones.": 9 * MAPS,
         "that is the first of the two convolutions: 64 maps go in. 128 go into the second.": 9 * 64 * MAPS,

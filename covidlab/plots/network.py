@@ -38,7 +38,7 @@ def topology_figure(model, side: int, title: str) -> Figure:
         if stage.kind != "max-pooling":
             width += 0.075 * np.log2(1 + stage.channels)
             top = -level + height / 2 + 0.04
-            axes.text(x + width / 2, top, str(stage.channels), ha="center", va="bottom", fontsize=7)
+            axes.text(x + width / 2, top, str(stage.channels), ha="center", va="bottom", fontsize=9)
         place[stage.name] = x, -level - height / 2, width, height
         axes.add_patch(Rectangle((x, -level - height / 2), width, height, color=COLOURS[stage.kind], linewidth=0))
         for name in stage.inputs:
