@@ -3,6 +3,7 @@ takes no more memory than its size allows, whatever it claims. `make fuzz` goes 
 
 import gzip
 import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from covidlab.data import volumes
 from covidlab.errors import CovidlabError
 from tools import fuzz
-from tools.fuzz_kinds import KINDS
+from tools.fuzz_kinds import KINDS, Kind
 
 MEMORY = 2**25  # bytes: each whole file here is of some kilobytes, which a zip may stretch a thousandfold
 
@@ -56,3 +57,38 @@ def test_what_claims_more_than_it_holds_or_than_a_scan_has_is_refused_before_it_
             volumes.read_volume(scan)
         assert tracemalloc.get_traced_memory()[1] < 2**23
         tracemalloc.stop()
+
+
+# --- that the fuzzer sees what it is there to see: faults planted into a reader, each found and made small
+
+
+def faulty(path):
+    text = path.read_bytes()
+    if b"nan" in text:
+        raise KeyError("a bug")
+    if b"null" in text:
+        raise CovidlabError("a file", "two\nlines", "one", "say which")
+    if b"true" in text:
+        warnings.warn("a stray line", stacklevel=1)
+    if b"-1" in text:
+        print("a stray line")
+    if b"{}" in text:
+        raise CovidlabError(path, "braces", "none", "remove them") from MemoryError()
+    if len(text) < 9:
+        raise CovidlabError(path, "a short file", "a whole one", "copy it again")
+
+
+@pytest.mark.parametrize("words, outcome", [
+    ("nan", "traceback"), ("null", "odd line"), ("true", "traceback"), ("-1", "odd line"), ("{}", "memory"),
+])  # fmt: skip
+def test_a_planted_fault_is_found_and_stored_with_nothing_that_it_does_not_need(tmp_path, words, outcome):
+    kind = Kind([{"list.csv": b"case,patient\na,1\nb,2\n"}], faulty, text=True)
+    told = list(fuzz.explore(kind, 600, 0, tmp_path))
+    assert {"read", "refused", "traceback", "odd line", "memory"} == {found for found, *_ in told} >= fuzz.FINE
+    files, seed = {}, kind.seeds[0]["list.csv"]
+    for found, _, k, edits in told:
+        if found == outcome and any(words.encode() == new for *_, new in edits):
+            files = fuzz.needed(kind, k, edits, outcome, tmp_path)
+            break
+    assert fuzz.judged(kind, fuzz.put(files, kind, tmp_path))[0] == outcome
+    assert abs(len(files["list.csv"]) - len(seed)) <= 10

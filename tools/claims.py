@@ -379,14 +379,14 @@ ONE = (
     r"the other patient: F1 ([\d.]+) before, changed by ~(-?[\d.]+)"
 )
 ADAPTED = output(rf"{ONE}\n(?:\[progress.*\n)?\n?{ONE}")
-SEEDS = together(*(table("patient-seeds.md", "F1", recipe=row["recipe"])
-                   for row in read_page("patient-seeds.md")))  # fmt: skip
+SEEDS = together(*(table("held-out.md#patient-seeds", "F1", recipe=row["recipe"])
+                   for row in read_page("held-out.md#patient-seeds")))  # fmt: skip
 GAIN = {number: table("held-out.md#adaptation", f"{number} slices", patient="mean gain") for number in (2, 8)}
 
 
 def recipes(column: str, *names: str) -> Source:
     """A column of what helps on patients never seen, of some recipes."""
-    return together(*(table("patient-recipes.md", column, recipe=name) for name in names))
+    return together(*(table("held-out.md#patient-recipes", column, recipe=name) for name in names))
 
 
 # F1 of both seeds with all of the maps on the way up, half, a quarter, and a quarter with a wider way down.

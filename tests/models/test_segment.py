@@ -218,7 +218,8 @@ def test_an_overlay_shows_where_most_is_marked_from_foot_to_head():
 def test_weights_that_know_the_grey_of_their_lungs_see_darker_ones_as_theirs(tmp_path):
     scan = make_scan(cohort_plans()[4])
     volumes = []
-    for name, hu in {"as-drawn": scan.image, "darker": np.where(scan.image < -500, scan.image - 90, scan.image)}.items():
+    darker = np.where(scan.image < -500, scan.image - 90, scan.image)
+    for name, hu in {"as-drawn": scan.image, "darker": darker}.items():
         nib.save(nib.Nifti1Image(hu, scan.affine), tmp_path / f"{name}.nii.gz")
         volumes.append(read_volume(tmp_path / f"{name}.nii.gz"))
     network = open_segmenter("phantom", quick=True)

@@ -100,7 +100,7 @@ def test_the_readme_says_what_another_source_and_a_few_slices_gave():
     rows = read_page("other-sources.md#radiopaedia-to-coronacases")
     pooled = next(row for row in rows if row["case"] == "all, pooled")
     assert f"tested on coronacases 001 to 005: F1 {pooled['f1']} ({pooled['95 % over patients']};" in said
-    rows = read_page("patient-recipes.md") + read_page("held-out.md#recipes-more")
+    rows = read_page("held-out.md#patient-recipes") + read_page("held-out.md#recipes-more")
     f1 = {row["recipe"]: row["F1"] for row in rows}
     assert f"{f1['1-from-scratch']} from fresh weights, {f1['7-and-specks-dropped']} with all of it." in said
     assert f"neighbouring slices as channels give {f1['12-or-neighbouring-slices-seen']}," in said
@@ -121,7 +121,7 @@ def pooled_f1(table, names):
 
 def test_the_readme_says_what_luck_gave():
     said = " ".join(MEASURED.read_text(encoding="utf-8").split())
-    f1 = {row["recipe"]: row["F1"] for row in read_page("patient-seeds.md")}
+    f1 = {row["recipe"]: row["F1"] for row in read_page("held-out.md#patient-seeds")}
     best, last = (
         [f1[f"{kept}-epoch-{which}"] for which in ("seeds-0-to-3", "seeds-4-to-7", "seeds-8-to-11", "averaged")]
         for kept in ("best", "last")
@@ -138,7 +138,7 @@ def test_the_readme_says_what_luck_gave():
     assert "gave {} with 4,000 updates as the shipped weights had, and {} and {} with 1,500".format(*found) in said
     card = (ROOT / "covidlab" / "weights" / "light_unet_real_128.md").read_text(encoding="utf-8")
     assert "two groups held out: {} with 4,000 updates as here, {} and {} with 1,500".format(*found) in card
-    assert f"gave {min(best)} to {max(best[:3])} (studies/results/patient-seeds.md)" in card
+    assert f"gave {min(best)} to {max(best[:3])} (studies/results/held-out.md#patient-seeds)" in card
 
 
 def test_the_readmes_numbers_are_those_of_the_page_that_it_links_to():
