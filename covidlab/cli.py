@@ -119,7 +119,8 @@ width = _kind(float, lambda number: 0 < number <= 1, "a number above 0 and at mo
 rate = _kind(float, lambda number: 0 < number < 1, "a number between 0 and 1")
 strength = _kind(float, lambda number: 0 <= number <= 4, "a number from 0, none, to 4")
 ratio = _kind(lambda text: None if text == "all" else float(text),
-              lambda number: number is None or 0 <= number < float("inf"), "a number of 0 or more, or `all`")  # fmt: skip
+              lambda number: number is None or 0 <= number < float("inf"),
+              "a number of 0 or more, or `all`")  # fmt: skip
 
 
 # What options mean that several commands have, unless one says otherwise.
