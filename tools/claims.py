@@ -182,9 +182,11 @@ FCN = [
           together(by_first_weights("FCN-8s"), *(
               lesson(name, "f1", "train", "validation", "test") for name in ("fcn-32s", "fcn-16s", "fcn-8s"))),
           lambda _, true: true[0] > max(after - before for before, after in zip(true[1:7], true[4:]))),
-    Claim(r"Recall falls from training to test for all three",
+    Claim(r"Recall falls from training to test for all three: FCN-32s ([\d.]+) to ([\d.]+), "
+          r"FCN-16s ([\d.]+) to ([\d.]+), FCN-8s ([\d.]+) to ([\d.]+)\.",
           together(*(lesson(name, "recall", "train", "test") for name in ("fcn-32s", "fcn-16s", "fcn-8s"))),
-          lambda _, true: all(test < train for train, test in zip(true[::2], true[1::2]))),
+          lambda said, true: said == [round(recall, 2) for recall in true]
+          and all(test < train for train, test in zip(true[::2], true[1::2]))),
     Claim(r"below it on both: F1 ([\d.]+) against ([\d.]+), and ([\d.]+) against (0\.\d+)",
           together(*(lesson(run, "f1", part) for part in ("train", "test") for run in ("fcn-8s", "light-u-net")))),
     Claim(r"FCN-8s and the light U-Net are level: F1 ([\d.]+) and ([\d.]+), on the phantom",
@@ -220,7 +222,7 @@ UNET = [
           known(LONG_RECIPE.updates, recipe_for(False).updates)),
     Claim(r"F1 ([\d.]+) against ([\d.]+) \(notebook 04, as many updates\)",
           together(*(lesson(run, "f1", "test") for run in ("light-u-net", "fcn-8s")))),
-    Claim(r"concatenation has a test F1 of ([\d.]+), the sum of ([\d.]+) ",
+    Claim(r"has a test F1 of ([\d.]+) with concatenation and ([\d.]+) with sums: two seeds",
           study("studies.md#joins", "concatenate", "sum")),
     Claim(r"F1 falls to ([\d.]+)\. In the lungs alone it is ([\d.]+), and there the second skip is "
           r"missed most: ([\d.]+)\.",
