@@ -159,6 +159,9 @@ DATA = [
           together(gaps("by slice"), gaps("by patient")), lambda _, true: true[1] < 0.05 < true[2]),
     Claim(r"the lowest test F1 by slice lies above the highest by patient",
           spread("test_f1", "nano U-Net by slice", "nano U-Net by patient"), lambda _, true: true[0] > true[5]),
+    Claim(r"by slice, all forty lie below the machine that only copies",
+          together(spread("test_f1", "nano U-Net by slice"), output(r"^slice +precision .*F1 ([\d.]+)$")),
+          lambda _, true: true[2] < true[3]),
     *(
         Claim(sentence, SLICE_F1, lambda said, true: said[0] == round(true[0], 2))
         for sentence in (r"The course's light U-Net scores ([\d.]+) there by slice",
@@ -323,12 +326,12 @@ NSD_630 = together(*(
 ))  # fmt: skip
 MISSED = r"^{} +roughness .*missed at the border (\d+)%, inside (\d+)%"
 EVALUATION = [
-    Claim(r"precision from ([\d.]+) to ([\d.]+) \(seen: ([\d.]+)\) and the U-Net's from ([\d.]+) to ([\d.]+) "
-          r"\(seen: ([\d.]+)\)\. So rarity alone explains two thirds of the first fall and two fifths of the second",
-          together(*(output(rf"^{name} +{part} .*precision ([\d.]+)") for name in ("patch CNN", "U-Net")
-                     for part in ("train ", "test, with", "test  "))),
-          lambda said, true: said == true and [round(float((a - b) / (a - c)), 1) for a, b, c in (true[:3], true[3:])]
-          == [0.7, 0.4]),
+    Claim(r"would then be ([\d.]+) for the patch CNN and ([\d.]+) for the U-Net\. Both fell further, so their rate "
+          r"rose\. For FCN-8s, precision would be ([\d.]+) but is ([\d.]+): it marks healthy pixels even less",
+          together(*(output(rf"^{name} +{part} .*precision ([\d.]+)") for name in ("patch CNN", "U-Net", "FCN-8s")
+                     for part in ("test, with", "test  "))),
+          lambda said, true: said == [true[0], true[2], *true[4:]] and true[0] > true[1] and true[2] > true[3]
+          and true[4] < true[5]),
     Claim(r"FCN-8s is still below the U-Net on test, by slice, but by less than here",
           together(table("models.md", "f1", variant="fcn8s", part="test"), SLICE_F1, three("f1")),
           lambda _, true: 0 < true[1] - true[0] < true[4] - true[3]),
@@ -336,22 +339,24 @@ EVALUATION = [
           together(output(r"^patch CNN pooled ([\d.]+)"), output(r"^patch CNN positive .*left empty ([\d.]+)"),
                    output(r"^test, 40 px: F1 ([\d.]+), left empty ([\d.]+)$")),
           lambda said, true: said == [round(true[2] - true[0], 2), true[1], true[3]]),
-    Claim(r"the patch CNN draws the border as well as the U-Net: .*? FCN-8s is lowest even on the lesions that it",
+    Claim(r"the patch CNN draws the border as well as the U-Net\. .*? FCN-8s is lowest even on the lesions that it",
           together(*(output(rf"^{name} +NSD at 2 px: .* lesions ([\d.]+)$")
                      for name in ("patch CNN", "U-Net", "FCN-8s"))),
           lambda _, true: abs(true[0] - true[1]) < 0.02 and true[2] < min(true[:2]) - 0.1),
     Claim(r"on the phantom by slice: ([\d.]+) for FCN-8s, ([\d.]+) for the U-Net", NSD_630),
-    Claim(r"it misses (\d+) % at a border and (\d+) % inside, the patch CNN, which marks less, (\d+) % and (\d+) %",
+    Claim(r"the U-Net misses (\d+) % at a border and (\d+) % inside, the patch CNN (\d+) % and (\d+) %",
           together(*(output(MISSED.format(name)) for name in ("U-Net", "patch CNN")))),
-    Claim(r"the U-Net misses (\d+) % at the border, (\d+) % inside; patch CNN (\d+) % and (\d+) %, "
-          r"FCN-8s (\d+) % and (\d+) %",
-          together(*(output(MISSED.format(name)) for name in ("U-Net", "patch CNN", "FCN-8s")))),
-    Claim(r"FCN-8s by a third, for the U-Net by ([\d.]+), and for the patch CNN not at all",
+    Claim(r"only ([\d.]+) to ([\d.]+) of the misses lie within 1 px of a border",
+          together(*(table("judged.md#phantom-630", name, measure="share of misses within 1 px of the border")
+                     for name in ("patch_cnn", "fcn8s", "light_unet"))),
+          lambda said, true: said == [min(true), max(true)]),
+    Claim(r"the U-Net misses (\d+) % at the border, (\d+) % inside; at 630", output(MISSED.format("U-Net"))),
+    Claim(r"FCN-8s loses a third of its recall, the U-Net ([\d.]+), and the patch CNN nothing",
           together(*(lesson(run, "recall", "train", "test") for run in ("fcn-8s", "light-u-net", "patch-cnn"))),
           lambda said, true: abs(1 - true[1] / true[0] - 1 / 3) < 0.02 and said[0] == round(true[2] - true[3], 2)
           and true[5] >= true[4]),
-    Claim(r"it falls for FCN-8s, ([\d.]+) to ([\d.]+); U-Net ([\d.]+) to ([\d.]+), "
-          r"patch CNN ([\d.]+) to ([\d.]+) \|", RECALLS),
+    Claim(r"it falls for FCN-8s, ([\d.]+) to ([\d.]+), hardly for the others \|", RECALLS,
+          lambda said, true: said == true[:2] and true[2] - true[3] < 0.03 and true[4] - true[5] < 0.03),
     Claim(r"All three are about as smooth as the reference, and the U-Net marks \*more\* than there is",
           together(*(output(rf"^{name} +roughness ([\d.]+) and area ([\d.]+)")
                      for name in ("patch CNN", "FCN-8s", "U-Net"))),
@@ -422,43 +427,39 @@ BEYOND = [
           lambda said, true: said == [min(true[4:7]), max(true[4:7])]),
     Claim(r"three times the time, and is better than each of them", SEEDS,
           lambda _, true: true[3] > max(true[:3]) and true[7] > max(true[4:7])),
-    Claim(r"gives ([\d.]+) by slice \(one seed\) and ([\d.]+) by patient\.", same_recipe),
+    Claim(r"gives ([\d.]+) by slice \(one seed\) and ([\d.]+) by patient, over all eight patients\.", same_recipe),
     Claim(r"the phantom alone, and no real slice, reach ([\d.]+) on them",
           table("other-sources.md#phantom-to-real", "f1", case="all, pooled")),
     Claim(r"by ([\d.]+) in the mean, while two slices lowered it by ([\d.]+),",
           together(GAIN[8], GAIN[2]),
           lambda said, true: said == [true[0], -true[1]]),
-    Claim(r"F1 ([\d.]+) by slice and ([\d.]+) by patient with one recipe", same_recipe),
-    Claim(r"by 1 px in training cost ([\d.]+) and ([\d.]+) of F1, by 2 px ([\d.]+) and ([\d.]+), two trainings",
-          together(*(seeds(f"borders/{pixels}-px", digits=4) for pixels in (0, 1, 2))),
-          lambda said, true: said == [round(true[k % 2] - true[k + 2], 3) for k in range(4)]),
-    Claim(r"FCN-8s falls from ([\d.]+) to ([\d.]+), U-Net ([\d.]+) to ([\d.]+), "
-          r"patch CNN ([\d.]+) to ([\d.]+) \|", RECALLS),
-    Claim(r"by slice on real slices the U-Net goes from ([\d.]+) to ([\d.]+)",
-          together(*(table("models.md", "recall", variant="light_unet", part=part) for part in ("train", "test"))),
-          lambda said, true: said == [round(value, 2) for value in true]),
-    Claim(r"ahead on test and on training, but not by the gap between the two",
+    Claim(r"one recipe: F1 ([\d.]+) by slice and ([\d.]+) by patient \|", same_recipe),
+    Claim(r"two trainings: borders wrong by 2 px cost ([\d.]+) and ([\d.]+) of F1",
+          together(*(seeds(f"borders/{pixels}-px", digits=4) for pixels in (0, 2))),
+          lambda said, true: said == [round(true[k] - true[k + 2], 3) for k in range(2)]),
+    Claim(r"for FCN-8s yes, for the others hardly \| two new phantom patients: FCN-8s falls from ([\d.]+) to ([\d.]+)",
+          RECALLS, lambda said, true: said == true[:2] and true[2] - true[3] < 0.03 and true[4] - true[5] < 0.03),
+    Claim(r"at 128 px ahead on test, but its fall from training is no smaller",
           together(*(table("models.md", "f1", variant=name, part=part)
                      for name in ("light_unet", "fcn8s") for part in ("train", "test"))),
-          lambda _, true: true[0] - true[1] > true[2] - true[3] and true[0] > true[2] and true[1] > true[3]),
-    Claim(r"quarter as wide: ([\d.]+) against ([\d.]+) on real slices .*?, ([\d.]+) against ([\d.]+) on the phantom",
-          together(SLICE_F1, table("models.md", "f1", variant="fcn8s", part="test"),
-                   *(table("judged.md#phantom-630", name, measure="F1, pooled (95 % over patients)")
-                     for name in ("light_unet", "fcn8s")))),
-    Claim(r"NSD ([\d.]+) against ([\d.]+) on new patients .*? at 630 px ([\d.]+) against ([\d.]+) \|",
+          lambda _, true: true[0] - true[1] >= true[2] - true[3] and true[1] > true[3]),
+    Claim(r"F1 ([\d.]+) against ([\d.]+) for FCN-8s a quarter as wide",
+          together(SLICE_F1, table("models.md", "f1", variant="fcn8s", part="test"))),
+    Claim(r"at 630 px, by slice, no \(.*? NSD ([\d.]+) against ([\d.]+) \(",
           together(*(in_evaluation(rf"^{name} +NSD at 2 px: whole slices ([\d.]+)") for name in ("FCN-8s", "U-Net")),
-                   NSD_630)),
+                   NSD_630),
+          lambda said, true: said == true[:2] and true[0] < true[1] and true[2] >= true[3]),
     Claim(r"([\d.]+) of the reference's area there, by slice; ([\d.]+) on new phantom patients",
           together(table("judged.md#models", "light_unet", measure="marked area / reference area"),
                    in_evaluation(r"^U-Net +roughness [\d.]+ and area ([\d.]+)"))),
-    Claim(r"50 slices lose ([\d.]+) \| ([\d.]+) with 50, ([\d.]+) with all", study("studies.md#annotated", "50", "400"),
-          lambda said, true: said == [round(true[1] - true[0], 2), *true]),
-    Claim(r"\| ([\d.]+) with a quarter of the weights", table("models.md", "f1", variant="nano_unet", part="test")),
+    Claim(r"F1 ([\d.]+) with 50 slices, ([\d.]+) with all \|", study("studies.md#annotated", "50", "400")),
+    Claim(r"F1 ([\d.]+) with a quarter of the weights, ([\d.]+) with all \(",
+          together(table("models.md", "f1", variant="nano_unet", part="test"), SLICE_F1)),
     Claim(r"\| ([\d.]+) to ([\d.]+) s a slice on an ordinary PC", SECONDS),
     Claim(r"Fewer maps on the way up ended lower each time, also with as many weights put elsewhere", WAYS_UP,
           lambda _, true: max(true[2:]) < min(true[:2])),
-    Claim(r"all of them ([\d.]+) and ([\d.]+), half ([\d.]+) and ([\d.]+), a quarter ([\d.]+) and ([\d.]+), "
-          r"a quarter with as many weights elsewhere ([\d.]+) and ([\d.]+) \|", WAYS_UP),
+    Claim(r"the worst with all maps has F1 ([\d.]+), the best with fewer ([\d.]+) \|", WAYS_UP,
+          lambda said, true: said == [min(true[:2]), max(true[2:])]),
     Claim(r"The dot at ([\d.]+) may be a collapse as in notebook 06; its twin reached ([\d.]+)\.", WAYS_UP,
           lambda said, true: said == true[4:6]),
 ]  # fmt: skip
