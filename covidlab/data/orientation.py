@@ -130,7 +130,8 @@ def _contradictions(header: nib.Nifti1Header, spacing: tuple[float, float, float
         if np.isfinite(off) and off > 0.25 * nib.affines.voxel_sizes(sform).min():
             said = f"the qform says {geometry(qform)}, the sform {geometry(sform)}, up to {off:.4g} mm apart"
             findings.append(f"{said}: the sform is believed")
-    zooms = to_mm * np.array(header.get_zooms()[:3], float)
+    with np.errstate(invalid="ignore"):  # some NaN cannot be cast without a warning
+        zooms = to_mm * np.array(header.get_zooms()[:3], float)
     if not np.allclose(zooms, spacing, rtol=0.01):
         given = f"pixdim gives voxels of {millimetres(zooms)}, the affine {millimetres(spacing)}"
         findings.append(f"{given}: the affine is believed")

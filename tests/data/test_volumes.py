@@ -1,4 +1,5 @@
 import gzip
+import warnings
 from itertools import permutations, product
 
 import nibabel as nib
@@ -633,3 +634,17 @@ def test_a_mask_goes_nowhere_that_cannot_be_written(tmp_path):
     with pytest.raises(CovidlabError, match="of shape"):
         write_mask(tmp_path / "mask.nii", np.zeros((1, 2, 3)), volume)
     assert not (tmp_path / "mask.nii").exists()
+
+
+def test_a_size_that_is_no_number_is_told_without_a_stray_warning(tmp_path):
+    path = tmp_path / "scan.nii"
+    image = nib.Nifti1Image(stored(chest()), SCANNER)
+    image.header.set_xyzt_units("mm")
+    nib.save(image, path)
+    content = bytearray(path.read_bytes())
+    content[80:84] = (0x7FA00000).to_bytes(4, "little")  # pixdim[1]: a NaN that cannot be cast in silence
+    path.write_bytes(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        findings = read_volume(path).findings
+    assert any("pixdim gives voxels of nan" in finding for finding in findings)
