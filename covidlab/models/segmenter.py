@@ -91,6 +91,7 @@ class Segmenter:
         slices = volume.slices()
         lungs = lung_mask(slices, volume.pixel_aspect)
         greys = self.greys(slices, lungs)
+        del slices  # as many bytes as the scan has voxels; the network's come a few at a time
         fit, marked = GridFit.of(volume, self.info.grid, lungs.window), np.zeros(lungs.near.shape, bool)
         calibration, counts = self.info.calibration, np.zeros(3)
         for rows, portion in self._on_grid(volume, fit, lungs, greys):

@@ -26,7 +26,11 @@ def judge_weights(segmenter: Segmenter, cache: SliceCache) -> tuple[SliceTable, 
         lungs = lung_mask(slices)
         return segmenter.mask(segmenter.greys(slices, lungs)[slices]) & lungs.near
 
-    alone, within = (case_by_case(cache, judge) for judge in (segmenter.mask, as_predict))
+    alone = case_by_case(cache, segmenter.mask)
+    if segmenter.info.lung is None:  # the network would see the same once more
+        within = alone & case_by_case(cache, lambda slices: lung_mask(slices).near)
+    else:
+        within = case_by_case(cache, as_predict)
     return count_marked(cache, alone), count_marked(cache, within)
 
 
