@@ -13,7 +13,7 @@ from covidlab.data.slices import SliceCache
 from covidlab.data.splits import PARTS, Split, shared_patients
 from covidlab.data.volumes import Volume
 from covidlab.plots.slices import WINDOW_SENTENCE, body_box, draw_slice, framed, outline, view
-from covidlab.plots.style import PART_COLOURS, REFERENCE, legend_below, new_figure
+from covidlab.plots.style import PART_COLOURS, REFERENCE, SMALL, TITLE, legend_below, new_figure
 
 
 def planes_figure(volume: Volume, slice_: int, row: int, column: int) -> Figure:
@@ -42,11 +42,11 @@ def planes_figure(volume: Volume, slice_: int, row: int, column: int) -> Figure:
         axes.axhline(y, color="#56B4E9", linewidth=1.1, linestyle=":")
         for (*place, horizontal, vertical), word in zip(places, directions.split()):
             axes.text(
-                *place, word, color="white", fontsize=8, ha=horizontal, va=vertical, transform=axes.transAxes,
+                *place, word, color="white", fontsize=SMALL, ha=horizontal, va=vertical, transform=axes.transAxes,
                 bbox={"facecolor": "black", "alpha": 0.6, "linewidth": 0, "pad": 1},
             )  # fmt: skip
     spacing = "spacing unknown" if volume.spacing is None else f"voxel {across:.1f} x {down:.1f} x {through:.1f} mm"
-    figure.suptitle(f"{spacing}; {WINDOW_SENTENCE}", fontsize=8)
+    figure.suptitle(f"{spacing}; {WINDOW_SENTENCE}", fontsize=SMALL)
     return figure
 
 
@@ -67,7 +67,7 @@ def detail_figure(slice_: np.ndarray, mask: np.ndarray, boxes: Sequence[tuple[sl
     outline(row[2], mask, REFERENCE)
     for axes in row:
         view(axes, whole)
-    figure.suptitle(f"{title}; {WINDOW_SENTENCE}", fontsize=8)
+    figure.suptitle(f"{title}; {WINDOW_SENTENCE}", fontsize=SMALL)
     return figure
 
 
@@ -82,10 +82,10 @@ def split_figure(cache: SliceCache, splits: Sequence[Split]) -> Figure:
             at = split.part(part)
             low, high = places[at] - height[at], places[at] + height[at]
             axes.vlines(cache.z[at], low, high, PART_COLOURS[part], linewidth=1.4)
-        axes.set_yticks(range(len(cases)), cases, fontsize=7)
+        axes.set_yticks(range(len(cases)), cases, fontsize=8)
         axes.invert_yaxis()
         shared = len(shared_patients(split, cache.patients)["test"])
-        axes.set_title(f"protocol {split.protocol}: {shared} patients in both train and test", fontsize=9)
+        axes.set_title(f"protocol {split.protocol}: {shared} patients in both train and test", fontsize=TITLE)
         axes.set_xlabel("slice, from the feet; long: with lesion")
     legend_below(figure, PART_COLOURS)
     return figure

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from covidlab.plots.style import legend_below
+from covidlab.plots.style import TITLE, legend_below
 
 COLOURS = {
     "convolution": "#0072B2",
@@ -38,7 +38,7 @@ def topology_figure(model, side: int, title: str) -> Figure:
         if stage.kind != "max-pooling":
             width += 0.075 * np.log2(1 + stage.channels)
             top = -level + height / 2 + 0.04
-            axes.text(x + width / 2, top, str(stage.channels), ha="center", va="bottom", fontsize=9)
+            axes.text(x + width / 2, top, str(stage.channels), ha="center", va="bottom", fontsize=TITLE)
         place[stage.name] = x, -level - height / 2, width, height
         axes.add_patch(Rectangle((x, -level - height / 2), width, height, color=COLOURS[stage.kind], linewidth=0))
         for name in stage.inputs:
@@ -58,7 +58,7 @@ def topology_figure(model, side: int, title: str) -> Figure:
     axes.spines[:].set_visible(False)
     kinds = {stage.kind for stage in stages}
     legend_below(figure, {kind: colour for kind, colour in COLOURS.items() if kind in kinds})
-    axes.set_title(title, fontsize=9)
+    axes.set_title(title, fontsize=TITLE)
     return figure
 
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from covidlab import paper
 from covidlab.evaluation.counts import PAPER_SCORES, Counts
-from covidlab.plots.style import MODEL_COLOURS, PART_COLOURS, new_figure
+from covidlab.plots.style import MODEL_COLOURS, PART_COLOURS, SMALL, TITLE, new_figure
 
 FORM_COLOURS = ("#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7")
 
@@ -25,7 +25,7 @@ def history_figure(history: Sequence, title: str) -> Figure:
     score.plot(updates[kept], values[kept], "o", color="black", label=f"kept: {values[kept]:.2f}")
     score.set(xlabel="updates", ylabel="validation F1", ylim=(0, 1))
     score.legend(frameon=False, loc="lower right")
-    figure.suptitle(title, fontsize=9)
+    figure.suptitle(title, fontsize=TITLE)
     return figure
 
 
@@ -36,7 +36,7 @@ def scores_figure(counts: Mapping[str, Counts], title: str, scores: Sequence[str
     _draw_bars(axes, names, {part: [getattr(one, score) for score in scores] for part, one in counts.items()}, 8)
     axes.set_ylabel("score, pooled pixels")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False)
-    axes.set_title(title, fontsize=9)
+    axes.set_title(title, fontsize=TITLE)
     return figure
 
 
@@ -51,8 +51,8 @@ def compare_scores_figure(counts: Mapping[str, Mapping[str, Counts]], scores: Se
         # All accuracies look alike with fewer digits; that is what class imbalance does to them.
         _draw_bars(axes, counts, values, 7, digits=3 if score == "accuracy" else 2)
         axes.set_ylabel(f"{score.replace('f1', 'F1')}, pooled pixels")
-    figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8, frameon=False)
-    figure.suptitle(title, fontsize=9)
+    figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9, frameon=False)
+    figure.suptitle(title, fontsize=TITLE)
     return figure
 
 
@@ -77,7 +77,7 @@ def precision_recall_figure(curves: Mapping[str, Sequence[Counts]], chosen: Mapp
             precision = f1 * recall / (2 * recall - f1)
         line = (precision > 0) & (precision <= 1)
         axes.plot(recall[line], precision[line], color="0.8", linewidth=0.8, zorder=0)
-        axes.text(1.01, f1 / (2 - f1), f"F1 {f1}", color="0.5", fontsize=7, va="center")
+        axes.text(1.01, f1 / (2 - f1), f"F1 {f1}", color="0.5", fontsize=8, va="center")
     # A fifth line has the first colour again, in another style.
     colours, styles = cycle(MODEL_COLOURS), cycle(("-", "--", "-.", ":", (0, (1, 3))))
     for (name, counts), colour, style in zip(curves.items(), colours, styles):
@@ -85,8 +85,8 @@ def precision_recall_figure(curves: Mapping[str, Sequence[Counts]], chosen: Mapp
         axes.plot(*zip(*points), color=colour, linestyle=style, label=name)
         axes.plot(chosen[name].recall, chosen[name].precision, "o", color=colour)
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall, pooled pixels", ylabel="precision, pooled pixels")
-    axes.legend(frameon=False, loc="lower left", fontsize=8)
-    axes.set_title(title, fontsize=9)
+    axes.legend(frameon=False, loc="lower left", fontsize=SMALL)
+    axes.set_title(title, fontsize=TITLE)
     return figure
 
 
@@ -111,7 +111,7 @@ def time_figure(seconds: Mapping[str, Mapping[str, tuple[float, float, float]]],
             axes.plot([1e3 * low, 1e3 * high], [place, place], color="black", linewidth=1.2)
             axes.annotate(
                 f"{1e3 * median:.3g}", (1e3 * max(median, high), place), (4, 0), textcoords="offset points",
-                fontsize=7, va="center",
+                fontsize=8, va="center",
             )  # fmt: skip
             place += 1
         ticks.append((first + place - 1) / 2)
@@ -119,6 +119,6 @@ def time_figure(seconds: Mapping[str, Mapping[str, tuple[float, float, float]]],
     axes.set_yticks(ticks, seconds.keys())
     axes.invert_yaxis()
     axes.set(xlabel="time per slice, ms", xlim=(0, 1.1 * axes.get_xlim()[1]))
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8, frameon=False)
-    axes.set_title(title, fontsize=9)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=SMALL, frameon=False)
+    axes.set_title(title, fontsize=TITLE)
     return figure

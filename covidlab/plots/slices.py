@@ -15,7 +15,19 @@ from scipy import ndimage
 
 from covidlab.data.intensities import window
 from covidlab.evaluation.counts import count
-from covidlab.plots.style import FALSE, FOUND, MISSED, PAGE, PANEL, PREDICTION, REFERENCE, legend_below, new_figure
+from covidlab.plots.style import (
+    FALSE,
+    FOUND,
+    MISSED,
+    PAGE,
+    PANEL,
+    PREDICTION,
+    REFERENCE,
+    SMALL,
+    TITLE,
+    legend_below,
+    new_figure,
+)
 
 LUNG_WINDOW = (-500, 1500)  # level and width, HU: the one in which lungs are read, and all that the slice cache keeps
 
@@ -31,7 +43,7 @@ OUTCOMES = {"found": FOUND, "missed": MISSED, "false": FALSE}
 def draw_slice(axes: Axes, slice_: np.ndarray, title: str = "", level_width: tuple[float, float] = LUNG_WINDOW) -> None:
     """Draw one slice in grey: (rows, columns), HU or uint8 on the [-1250, 250] HU scale, through a window in HU."""
     axes.imshow(window(slice_, *level_width), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    axes.set_title(title, fontsize=9)
+    axes.set_title(title, fontsize=TITLE)
     axes.set_axis_off()
 
 
@@ -196,7 +208,7 @@ def uncertainty_figure(
 def _told(figure: Figure, colours: dict[str, str]) -> Figure:
     """The figure with its window above and its colours below."""
     figure.set_figheight(figure.get_figheight() + 0.4)  # or both would take their room from the panels
-    figure.suptitle(WINDOW_SENTENCE, fontsize=8)
+    figure.suptitle(WINDOW_SENTENCE, fontsize=SMALL)
     legend_below(figure, colours)
     return figure
 

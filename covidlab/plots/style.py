@@ -24,6 +24,7 @@ FOUND = "#009E73"  # green: lesion found
 PART_COLOURS = {"train": "#C4C4C4", "validation": "#8C8C8C", "test": "#333333"}  # the darker, the more it counts
 MODEL_COLOURS = ("#332288", "#AA4499", "#999933", "#56B4E9")  # of networks and recipes: none of the colours above
 DPI = 90  # on the page
+SMALL, TITLE = 10, 11  # points: notes, titles; still read where a page shrinks a figure to 700 pixels
 PAGE = 11.0  # inches: what a page of JupyterLab takes at that resolution
 PANEL = PAGE / 3  # of a CT slice: 330 pixels on the page
 
@@ -64,7 +65,7 @@ def new_figure(columns: int, rows: int, width: float, height: float):
 def legend_below(figure: Figure, colours: dict[str, str], at: tuple[float, float] | None = None) -> None:
     """A row of names with their colours: under all panels, or with its foot `at` a place in fractions of the figure."""
     handles = [Patch(color=colour, label=name) for name, colour in colours.items()]
-    look = {"ncols": len(handles), "fontsize": 8, "frameon": False}
+    look = {"ncols": len(handles), "fontsize": SMALL, "frameon": False}
     figure.legend(handles=handles, loc="outside lower center", bbox_to_anchor=at, **look)
 
 

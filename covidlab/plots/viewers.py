@@ -32,7 +32,7 @@ from covidlab.plots.slices import (
     tint_errors,
     view,
 )
-from covidlab.plots.style import PAGE, PREDICTION, REFERENCE, legend_below, names_as_they_are, show
+from covidlab.plots.style import PAGE, PREDICTION, REFERENCE, TITLE, legend_below, names_as_they_are, show
 
 COLOURS = "green: found, pink: missed, yellow: marked falsely"
 
@@ -197,8 +197,8 @@ def threshold_viewer(
         ticks = (0.02, 0.1, 0.5, 0.9, 0.99, 0.999)
         right.set_xticks(ticks, map(str, ticks))
         right.set_xticks((), minor=True)
-        right.set_title(f"scores, {scope}", fontsize=9)
-        right.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.45, -0.3), ncols=3)
+        right.set_title(f"scores, {scope}", fontsize=TITLE)
+        right.legend(frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.45, -0.3), ncols=3)
         right.set_position([0.56, 0.42, 0.41, 0.48])  # curves fill it: the legends lie below
         legend_below(figure, OUTCOMES, (0.76, 0))
         marked = f"{title}, threshold {threshold:.4g}: {np.count_nonzero(found)} pixels marked here"
