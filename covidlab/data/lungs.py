@@ -84,22 +84,20 @@ def lung_mask(slices: np.ndarray, aspect: float = 1.0) -> Lungs:
     """
     if slices.ndim != 3:
         raise ValueError(f"slices have three axes (slice, row, column); found {slices.ndim}")
-    found, near = np.zeros(slices.shape, np.uint8), np.zeros(slices.shape, bool)
     fit, grey, body = _on_grid(slices, aspect)
     if (window := around(body, fit)) != WHOLE:
         fit, grey, body = _on_grid(slices[:, *window], aspect)
-    if not body.any():
-        return Lungs(found, near, "no body in the field: nothing large is denser than air", window)
-    lungs = aerated(grey, body)
+    lungs = aerated(grey, body) if body.any() else body
+    found, near = np.zeros(slices.shape, np.uint8), np.zeros(slices.shape, bool)
     if reason := _why_no_lungs(lungs, body):
         return Lungs(found, near, reason, window)
     sides = closed(split_sides(lungs, body), body)
-    grown = ndimage.binary_dilation(sides > 0, disk(MARGIN)[None])
+    walls, grown = walls_behind(sides, body), ndimage.binary_dilation(sides > 0, disk(MARGIN)[None])
     for k in np.flatnonzero(grown.any(axis=(1, 2))):
         parts = np.stack([sides[k] == RIGHT, sides[k] == LEFT, grown[k]])
         right, left, near[k, *window] = fit.from_grid(parts) >= 0.5
         found[k, *window] = np.where(right, RIGHT, LEFT * left)
-    return Lungs(found, near, "", window, walls_behind(sides, body))
+    return Lungs(found, near, "", window, walls)
 
 
 def _on_grid(slices: np.ndarray, aspect: float) -> tuple[GridFit, np.ndarray, np.ndarray]:
@@ -148,6 +146,8 @@ def tone(slices: np.ndarray, lungs: Lungs, level: float) -> np.ndarray:
 
 def _why_no_lungs(lungs: np.ndarray, body: np.ndarray) -> str:
     """Why air in the body is no chest's: there is none, or a scan of the belly or the neck cuts off an end of it."""
+    if not body.any():
+        return "no body in the field: nothing large is denser than air"
     if not lungs.any():
         return "no lungs in the field, or none with air: no air in the body but gas, or in parts smaller than a lung"
     areas = lungs.sum(axis=(1, 2))
@@ -198,7 +198,7 @@ def aerated(grey: np.ndarray, body: np.ndarray) -> np.ndarray:
     gassy = np.bincount(parts[gas], minlength=count + 1) / np.maximum(_sizes(parts), 1)
     # Lungs whose walls have gone hold much gas, too, yet they are large, and thicker than gas in most places.
     thin = (gassy > 0.1) & (_widest(parts, count) > 0.1 * across)
-    thin[thin] = ndimage.median(share, parts, np.flatnonzero(thin)) > 0.03
+    thin[thin] = [np.median(share[parts == part]) > 0.03 for part in np.flatnonzero(thin)]
     bowel = (gassy > 0.2) & ~thin
     # What is within two pixels of gas looks like lung, for there gas and wall are mixed.
     lung = light & (thin[parts] | ~(bowel[parts] | ndimage.binary_dilation(gas, disk(2)[None])))
@@ -250,7 +250,7 @@ def walls_behind(sides: np.ndarray, body: np.ndarray) -> dict[str, float]:
 
 def _wall(lung: np.ndarray, body: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """Pixels from a lung's lowest row to the back, the two rows, each (slice, column), and the body's depth there."""
-    rows = np.arange(lung.shape[1])[None, :, None]
+    rows = np.arange(lung.shape[1], dtype=np.int16)[None, :, None]
     lowest, back = (np.where(mask, rows, -1).max(axis=1) for mask in (lung, body))
     depth = np.median(body.any(axis=2).sum(axis=1)[lung.any(axis=(1, 2))])
     return np.where(lowest >= 0, back - lowest, FAR), lowest, back, depth
@@ -259,7 +259,8 @@ def _wall(lung: np.ndarray, body: np.ndarray) -> tuple[np.ndarray, np.ndarray, n
 def filled(lung: np.ndarray, radius: int = 8) -> np.ndarray:
     """Slice by slice: holes filled, and bays closed that a disc of the radius does not fit into."""
     whole = lung.copy()
-    for slice_ in whole:
+    box = ndimage.find_objects(lung.astype(np.uint8))[0]  # neither step reaches beyond it
+    for slice_ in whole[box]:
         if slice_.any():
             wide = ndimage.binary_fill_holes(isotropic_closing(np.pad(slice_, radius + 1), radius))
             slice_[:] = wide[radius + 1 : -radius - 1, radius + 1 : -radius - 1]

@@ -91,6 +91,7 @@ def write_mask(path: str | os.PathLike, mask: np.ndarray, like: Volume) -> None:
     header.set_data_dtype(np.uint8)
     header["descrip"] = b"covidlab infection mask"
     # The affine is left to the header: passing one would make nibabel set codes that the scan does not have.
-    image = nib.Nifti1Image(mask.astype(np.uint8).reshape(like.header.get_data_shape()), None, header)
+    bytes_ = mask.view(np.uint8) if mask.dtype == bool else mask.astype(np.uint8)
+    image = nib.Nifti1Image(bytes_.reshape(like.header.get_data_shape()), None, header)
     with whole_file(path) as scratch:
         image.to_filename(scratch)

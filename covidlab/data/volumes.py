@@ -99,7 +99,7 @@ def as_volume(
     was odd so far. Raises a CovidlabError if voxels are missing, or their values are neither HU nor the record's
     window, or a mask's.
     """
-    if bad := np.count_nonzero(~np.isfinite(voxels)):
+    if bad := voxels.size - np.count_nonzero(np.isfinite(voxels)) if voxels.dtype.kind == "f" else 0:
         raise CovidlabError(
             path, f"{bad} voxels that are NaN or infinite", "a number in every voxel",
             "write the scan again from its source; air is -1000 HU, not NaN",

@@ -105,7 +105,8 @@ class Segmenter:
             # back.
             reached = portion.max(axis=(1, 2)) >= self.threshold
             marked[rows[reached], *lungs.window] = fit.from_grid(portion[reached]) >= self.threshold
-        return marked & lungs.near, lungs, calibration and calibration.predicted_f1(*counts)
+        marked &= lungs.near
+        return marked, lungs, calibration and calibration.predicted_f1(*counts)
 
     def greys(self, slices: np.ndarray, lungs: Lungs) -> np.ndarray:
         """What the network is to see for each grey of a scan, uint8 (256,): see `covidlab.data.lungs.tone`."""
