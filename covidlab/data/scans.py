@@ -34,7 +34,8 @@ def read_scan(path: Path) -> Volume:
     if path.is_file() and path.suffix.lower() == ".zip":
         return _read_zipped(path)
     if path.is_file():
-        raise CovidlabError(path, "a file of another kind", "NIfTI, or a folder or .zip of DICOM slices", "convert it")
+        remedy = "convert it to NIfTI, as SimpleITK and 3D Slicer do with .mha and .nrrd"
+        raise CovidlabError(path, "a file of another kind", "NIfTI, or a folder or .zip of DICOM slices", remedy)
     return read_series(path) if path.is_dir() else read_volume(path)
 
 
