@@ -109,7 +109,7 @@ def time_models(
             cold, found = next(answers), []
             for done, seconds in enumerate(answers, len(models) + turn * rounds + 1):
                 found.append(seconds)
-                progress(done, total, f"{number} threads")
+                progress(done, total, f"threads: {number}")
             by_key = {key: np.array([seconds[key] for seconds in found]) for key in found[0]}
             unit = by_key.pop("product")
             products[number] = Spread.of(unit)
