@@ -3,8 +3,7 @@
     python -m tools.site OUT             lay the pages out, run Sphinx, add what the labs need
     python -m tools.site OUT --check     look for what must not be in OUT, and build nothing
 
-Notebooks are shown as stored; nothing is run. The labs' runtime, onnxruntime-web, is the one thing that is fetched: npm's
-own archive, checked against its hash and kept in build/, so a second build needs no network.
+Notebooks are shown as stored; nothing is run. What the labs need is fetched once: see `tools.site_labs`.
 """
 
 import argparse
@@ -16,15 +15,10 @@ import sys
 from pathlib import Path
 
 from tools.site_faults import faults_of
+from tools.site_labs import add_labs
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "build" / "site"  # what is laid out, and the archive
-RUNTIME = "onnxruntime-web-1.30.0.tgz"
-RUNTIME_SHA512 = ""
-# What runs a network on the processor, in the page: 1 % of the archive.
-RUNTIME_FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
-NETWORK, SCAN = "nano_unet", "phantom_03_1"  # of the labs
-
 BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\(([^)]*)\)\n*")
 
 
@@ -39,6 +33,7 @@ def main(arguments=None) -> int:
         command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-c", ROOT / "site"]
         if code := subprocess.run([*command, "-d", KEPT / "doctrees", pages, options.out]).returncode:
             return code
+        add_labs(options.out / "_static" / "labs")
     faults = faults_of(options.out)
     print(*faults, sep="\n", end="\n" if faults else "")
     size = sum(path.stat().st_size for path in options.out.rglob("*") if path.is_file())

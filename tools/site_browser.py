@@ -1,6 +1,6 @@
 """The finished site in headless Chromium: what it asks the network for, and what axe finds on every page.
 
-    python -m tools.site_browser OUT --axe AXE.js [--pictures FOLDER]
+    python -m tools.site_browser OUT [--pictures FOLDER]
 
 `make site-check` runs it. OUT is served from here; a request to anything else, a script that fails and a serious finding
 of axe-core (WCAG 2.2 AA, in light and dark) are faults. With --pictures each page is drawn as on a desk and on a phone.
@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.plots.chromium import open_page
+from tools.site_labs import from_npm
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
@@ -53,11 +54,10 @@ def main(arguments=None) -> int:
     """Visit every page; 1 where one has a fault."""
     parser = argparse.ArgumentParser(prog="python -m tools.site_browser", description=__doc__.split("\n")[0])
     parser.add_argument("site", type=Path)
-    parser.add_argument("--axe", type=Path, required=True, help="axe.min.js of axe-core")
     parser.add_argument("--pictures", type=Path)
     parser.add_argument("--only", default="", help="part of a page's name")
     options = parser.parse_args(arguments)
-    server, axe = serve(options.site), options.axe.read_text(encoding="utf-8")
+    server, axe = serve(options.site), from_npm("axe-core@4.14.1", "package/axe.min.js").decode()
     home = f"http://127.0.0.1:{server.server_port}/"
     hosts, faults = Counter(), []
     names = [str(path.relative_to(options.site)) for path in sorted(options.site.rglob("*.html"))]
