@@ -10,12 +10,15 @@ REPRODUCE_FLAGS ?=
 LANE_FLAGS ?=
 TABLE_FLAGS ?=
 FUZZ_FLAGS ?=
+SITE_FLAGS ?=
 
 VENV := .venv
 PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 # A second environment, with the versions that Colab has.
 COLAB := .venv-colab
+# A third, with what builds the web site.
+SITE := .venv-site
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 
 # A user's own Jupyter, IPython, matplotlib and Keras settings must not change what a notebook shows.
@@ -46,6 +49,8 @@ Both set up .venv first, so there is nothing to run before them; only the first 
   make reproduce   train, score and print the paper's table
   make notebooks   run every notebook again, in order, and store what it shows (when you changed one)
   make html        every notebook as a web page, in html/, with the figures' alt text
+  make site        the web site with the notebooks and the live labs, in build/html/ (needs npm's command the first time)
+  make site-check  every page of it in headless Chromium: other hosts, dead links, alt text, axe-core, the labs' masks
   make student     copies of the notebooks without solutions and outputs, in student/ (for teachers)
   make address     REPO=owner/name: write the repository's address into every badge and link
   make lock        resolve requirements.lock again (when you changed pyproject.toml)
@@ -83,7 +88,7 @@ On Debian or Ubuntu: apt install python3-venv (or python3-pip), then run make ag
 endef
 export NO_VENV
 
-.PHONY: help setup lab test test-colab test-processors notebooks html fuzz course-table reproduce student address lock clean FORCE
+.PHONY: help setup lab test test-colab test-processors notebooks html site site-check fuzz course-table reproduce student address lock clean FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -170,6 +175,19 @@ html: setup
 	$(PY) -m nbconvert --to html --template covidlab --TemplateExporter.extra_template_basedirs=tools/templates \
 		--output-dir html $(NOTEBOOKS)
 
+# No TensorFlow in it: nothing is run, and the labs' network is a file.
+$(SITE)/.ready: pyproject.toml | $(VENV)/.uv
+	@$(UV) venv --quiet --clear --python $(PY) $(SITE)
+	@$(UV) pip install --quiet --python $(SITE)/bin/python --group site --editable .
+	@touch $@
+
+site: $(SITE)/.ready
+	$(ON_PHANTOM) $(SITE)/bin/python -m tools.site build/html
+
+site-check: $(SITE)/.ready
+	$(SITE)/bin/python -m tools.site build/html --check
+	$(ON_PHANTOM) $(SITE)/bin/python -m tools.site_browser build/html $(SITE_FLAGS)
+
 course-table: setup
 	$(ON_PHANTOM) $(PY) -m tools.course_table --measure $(TABLE_FLAGS)
 
@@ -189,7 +207,7 @@ lock: $(VENV)/.uv
 	@! grep -n '://' requirements.lock
 
 clean:
-	rm -rf $(VENV) $(COLAB) build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(COLAB) $(SITE) build *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find covidlab tests notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 FORCE:

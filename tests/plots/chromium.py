@@ -38,24 +38,28 @@ class Page:
     def __init__(self, socket: websocket.WebSocket):
         self._socket = socket
         self._numbers = itertools.count(1)
+        self.events: list[dict] = []  # What the browser told unasked, once `send` has enabled a domain
 
-    def _send(self, method: str, **parameters) -> dict:
+    def send(self, method: str, **parameters) -> dict:
+        """Give a command of the DevTools protocol, and return its answer."""
         number = next(self._numbers)
         self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
         while True:
             answer = json.loads(self._socket.recv())
-            if answer.get("id") == number:  # anything else is an event that nobody asked for
+            if "id" not in answer:
+                self.events.append(answer)
+            elif answer["id"] == number:
                 if "error" in answer:
                     raise RuntimeError(f"{method}: {answer['error']['message']}")
                 return answer["result"]
 
     def go(self, address: str) -> None:
         """Open an address in this tab."""
-        self._send("Page.navigate", url=address)
+        self.send("Page.navigate", url=address)
 
     def ask(self, expression: str):
         """The value of a JavaScript expression; promises are waited for."""
-        answer = self._send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        answer = self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in answer:
             raise RuntimeError(f"{expression}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
@@ -78,7 +82,7 @@ class Page:
             f" return [b.x + b.width / 2, b.y + b.height / 2] }} }})()"
         )
         for kind, buttons in (("mouseMoved", 0), ("mousePressed", 1), ("mouseReleased", 0)):
-            self._send(
+            self.send(
                 "Input.dispatchMouseEvent", type=kind, x=place[0], y=place[1], button="left", buttons=buttons,
                 clickCount=1,
             )  # fmt: skip
@@ -86,11 +90,11 @@ class Page:
     def press(self, key: str) -> None:
         """Press and release a key, wherever the focus is."""
         for kind in ("rawKeyDown", "keyUp"):
-            self._send("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=KEYS[key])
+            self.send("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=KEYS[key])
 
     def screenshot(self, path: Path) -> None:
         """Write what the tab shows, as PNG."""
-        path.write_bytes(base64.b64decode(self._send("Page.captureScreenshot", format="png")["data"]))
+        path.write_bytes(base64.b64decode(self.send("Page.captureScreenshot", format="png")["data"]))
 
 
 @contextmanager

@@ -1,0 +1,322 @@
+// Where the lungs are: covidlab.data.lungs, step by step and by the same names. Read that file first; it says why.
+
+import {
+  argmax, close, dilate, disk, erode, fillHoles, label, median, nearest, open, percentileOfCounts,
+  rankFilter, roundEven, size, sizes,
+} from "./arrays.js";
+import { crop, GridFit } from "./grid.js";
+
+const GRID = 128, DENSEST_AIR = 145, GAS = 0.07, RIGHT = 1, LEFT = 2, SMALL = 0.85, FAR = 999, MARGIN = 2;
+const CUT_OFF = 0.2, LOPSIDED = 2 / 3, THICK = 0.3, LOWEST_HU = -1250, HIGHEST_HU = 250;
+const SIDES = { right: RIGHT, left: LEFT };
+const TWO = disk(2), ONE = disk(1);
+
+/**
+ * The lungs of a scan, with the lesions in them.
+ *
+ * slices: Uint8Array on the [-1250, 250] HU scale; shape: slices, rows, columns. Gives `sides` (1 right, 2 left) and
+ * `near` (the lungs and two pixels of the grid around them) on the scan's own pixels, `window` (rows and columns looked
+ * at), and `findings`, sentences to be read before a mask is believed.
+ */
+export function lungMask(slices, shape, aspect = 1) {
+  const [count, rows, columns] = shape, plane = rows * columns;
+  const found = new Uint8Array(slices.length), near = new Uint8Array(slices.length);
+  let window = [[0, rows], [0, columns]];
+  let { fit, grey, body } = onGrid(slices, shape, window, aspect);
+  const closer = around(body, fit, count);
+  if (closer) {
+    window = closer;
+    ({ fit, grey, body } = onGrid(slices, shape, window, aspect));
+  }
+  const nothing = (reason) => ({
+    sides: found, near, window, fit, findings: [`WARNING: ${reason}: nothing is marked`],
+  });
+  if (!body.includes(1)) return nothing("no body in the field: nothing large is denser than air");
+  const small = [count, GRID, GRID];
+  const lungs = aerated(grey, body, small), reason = whyNoLungs(lungs, body, small);
+  if (reason) return nothing(reason);
+  const sides = closed(splitSides(lungs, body, small), body, small);
+  const grown = dilate(sides.map((one) => (one ? 1 : 0)), small, TWO);
+  const [[top, bottom], [left, right]] = window;
+  for (let z = 0; z < count; z++) {
+    const part = grown.subarray(z * GRID * GRID, (z + 1) * GRID * GRID);
+    if (!part.includes(1)) continue;
+    const side = sides.subarray(z * GRID * GRID, (z + 1) * GRID * GRID);
+    const [isRight, isLeft, isNear] = [side.map((one) => one === RIGHT), side.map((one) => one === LEFT), part].map(
+      (one) => fit.fromGrid(one),
+    );
+    for (let y = top, i = 0; y < bottom; y++) {
+      for (let x = left; x < right; x++, i++) {
+        const at = z * plane + y * columns + x;
+        near[at] = isNear[i] >= 0.5 ? 1 : 0;
+        found[at] = isRight[i] >= 0.5 ? RIGHT : isLeft[i] >= 0.5 ? LEFT : 0;
+      }
+    }
+  }
+  return { sides: found, near, window, fit, findings: findings(found, wallsBehind(sides, body, small)) };
+}
+
+/** Share of the right and the left lung, where found, that is marked. */
+export function involvement(sides, marked) {
+  const shares = {};
+  for (const [name, side] of Object.entries(SIDES)) {
+    let all = 0, lesion = 0;
+    for (let i = 0; i < sides.length; i++) if (sides[i] === side) all++, (lesion += marked[i]);
+    if (all) shares[name] = lesion / all;
+  }
+  return shares;
+}
+
+/** A table of 256 greys that brings a scan's healthy lung to `level`, 0..1, as weights may ask for. */
+export function tone(slices, sides, level) {
+  const hu = Array.from({ length: 256 }, (_, k) => LOWEST_HU + ((HIGHEST_HU - LOWEST_HU) * k) / 255);
+  const thin = new Float64Array(256);
+  for (let i = 0; i < slices.length; i++) if (sides[i] && hu[slices[i]] < -500) thin[slices[i]]++;
+  for (let k = 1; k < 256; k++) thin[k] += thin[k - 1];
+  if (!thin[255]) return Uint8Array.from(hu.keys());
+  const by = LOWEST_HU + level * (HIGHEST_HU - LOWEST_HU) - hu[thin.findIndex((one) => one >= thin[255] / 2)];
+  return Uint8Array.from(hu, (one) => {
+    const moved = one + by * Math.min(1, Math.max(0, 1 - Math.abs(one + 750) / 450));
+    return roundEven(Math.min(255, Math.max(0, ((moved - LOWEST_HU) / (HIGHEST_HU - LOWEST_HU)) * 255)));
+  });
+}
+
+function findings(sides, walls) {
+  const percent = (share) => `${roundEven(100 * share)}%`;
+  const said = Object.entries(walls).filter(([, thick]) => thick > THICK).map(([name, thick]) =>
+    `WARNING: ${percent(thick)} of the chest's depth lies behind the ${name} lung, where a wall takes some 20 %: ` +
+    "if fluid or dense lung is there, mask and share lack it");
+  const counts = Object.entries(SIDES).map(([name, side]) => [sides.reduce((sum, one) => sum + (one === side), 0), name]);
+  const [[few, small], [many, large]] = counts.sort(([a], [b]) => a - b);
+  if (few / many < LOPSIDED) {
+    const how = few ? `${percent(few / many)} of the ${large} one's size` : "not found";
+    said.push(`WARNING: the ${small} lung is ${how}: if dense lesions or fluid fill it, or it has collapsed, ` +
+      "mask and share lack what is in there");
+  }
+  return said;
+}
+
+function onGrid(slices, [count, rows, columns], window, aspect) {
+  const [[top, bottom], [left, right]] = window, plane = rows * columns;
+  const fit = new GridFit(GRID, bottom - top, right - left, aspect), grey = new Uint8Array(count * GRID * GRID);
+  for (let z = 0; z < count; z++) {
+    const slice = crop(slices.subarray(z * plane, (z + 1) * plane), columns, window);
+    grey.set(fit.toGrid(slice), z * GRID * GRID);
+  }
+  return { fit, grey, body: bodyMask(grey, [count, GRID, GRID]) };
+}
+
+/** The rows and columns that a small body fills; null if it is not small. */
+function around(body, fit, count) {
+  const used = [new Uint8Array(GRID), new Uint8Array(GRID)];
+  body.forEach((one, i) => {
+    if (one) (used[0][Math.floor(i / GRID) % GRID] = 1), (used[1][i % GRID] = 1);
+  });
+  const ends = used.map((side) => [side.indexOf(1), side.lastIndexOf(1)]);
+  const across = ends[0][0] < 0 ? GRID : Math.max(...ends.map(([first, last]) => last - first + 1));
+  if (across >= SMALL * GRID) return null;
+  return ends.map(([first, last], axis) => {
+    const start = (first + last + 1 - across) / 2 - fit.place[axis];
+    const pixels = [fit.height, fit.width][axis];
+    const [from, to] = [start, start + across].map((one) => (one * pixels) / fit.covered[axis]);
+    return [Math.max(Math.floor(from), 0), Math.min(Math.ceil(to), pixels)];
+  });
+}
+
+function areas(mask, [slices, rows, columns]) {
+  const counted = new Float64Array(slices), plane = rows * columns;
+  for (let i = 0; i < mask.length; i++) counted[Math.floor(i / plane)] += mask[i];
+  return counted;
+}
+
+function whyNoLungs(lungs, body, shape) {
+  if (!lungs.includes(1)) {
+    return "no lungs in the field, or none with air: no air in the body but gas, or in parts smaller than a lung";
+  }
+  const area = areas(lungs, shape), most = Math.max(...area), share = most / Math.max(...areas(body, shape));
+  if (share < CUT_OFF && Math.max(area[0], area[area.length - 1]) > 0.9 * most) {
+    return `no chest in the field: an end of the lungs alone, at most ${roundEven(100 * share)}% of the body across`;
+  }
+  return "";
+}
+
+function bodyMask(grey, shape) {
+  const parts = label(open(grey.map((one) => (one > DENSEST_AIR ? 1 : 0)), shape, TWO), shape);
+  const counted = sizes(parts), largest = argmax(counted);
+  if (!counted[largest]) return new Uint8Array(grey.length);
+  return fillHoles(Uint8Array.from(parts.labels, (one) => (one === largest ? 1 : 0)), shape);
+}
+
+/** Voxels of each part in the slice that has most of them; label 0 counts as one. */
+function widest({ labels, count }, [, rows, columns]) {
+  const most = new Float64Array(count + 1), plane = rows * columns;
+  for (let start = 0; start < labels.length; start += plane) {
+    const here = new Map();
+    for (let i = start; i < start + plane; i++) here.set(labels[i], (here.get(labels[i]) ?? 0) + 1);
+    for (const [part, n] of here) most[part] = Math.max(most[part], n);
+  }
+  return most;
+}
+
+function aerated(grey, body, shape) {
+  const byBody = dilate(body, shape, TWO), outside = new Float64Array(256), inside = new Float64Array(256);
+  for (let i = 0; i < grey.length; i++) {
+    if (!byBody[i] && grey[i] > 5) outside[grey[i]]++;
+    if (body[i] && grey[i] > DENSEST_AIR) inside[grey[i]]++;
+  }
+  const air = outside.some((one) => one) ? percentileOfCounts(outside, 25) : 42, tissue = percentileOfCounts(inside, 50);
+  const span = Math.max(tissue - air, 1);
+  const share = Float32Array.from({ length: 256 }, (_, k) => Math.fround(Math.fround(k - air) / Math.fround(span)));
+  const within = erode(body, shape, TWO);
+  const light = open(within.map((one, i) => (one && share[grey[i]] < Math.fround(0.8) ? 1 : 0)), shape, ONE);
+  const gas = open(light.map((one, i) => (one && share[grey[i]] < Math.fround(GAS) ? 1 : 0)), shape, ONE);
+  const parts = label(light, shape), counted = sizes(parts), broad = widest(parts, shape);
+  const across = Math.max(...areas(body, shape));
+  const gassy = new Float64Array(parts.count + 1);
+  gas.forEach((one, i) => (gassy[parts.labels[i]] += one));
+  const greys = new Map(); // counts of greys in the parts that may be lungs whose walls have gone
+  gassy.forEach((one, part) => {
+    gassy[part] = one / Math.max(counted[part], 1);
+    if (gassy[part] > 0.1 && broad[part] > 0.1 * across) greys.set(part, new Float64Array(256));
+  });
+  parts.labels.forEach((part, i) => greys.get(part) && greys.get(part)[grey[i]]++);
+  const thin = new Uint8Array(parts.count + 1);
+  for (const [part, counts] of greys) thin[part] = percentileOfCounts(counts, 50, (k) => share[k]) > 0.03 ? 1 : 0;
+  const byGas = dilate(gas, shape, TWO);
+  const lung = light.map((one, i) => {
+    const part = parts.labels[i];
+    return one && (thin[part] || !(gassy[part] > 0.2 || byGas[i])) ? 1 : 0;
+  });
+  return lungParts(open(lung, shape, ONE), shape, across);
+}
+
+/** Those parts that are as wide as a lung, and pieces of some size that lie in the same slices. */
+function lungParts(lung, shape, across) {
+  const [slices, rows, columns] = shape, parts = label(lung, shape), counted = sizes(parts);
+  const surely = widest(parts, shape).map((one, part) => (counted[part] > 0 && one > 0.02 * across ? 1 : 0));
+  let first = slices, last = -1;
+  parts.labels.forEach((part, i) => {
+    if (!surely[part]) return;
+    const z = Math.floor(i / (rows * columns));
+    first = Math.min(first, z);
+    last = Math.max(last, z);
+  });
+  const least = 0.02 * Math.max(...counted);
+  return Uint8Array.from(parts.labels, (part, i) => {
+    const z = Math.floor(i / (rows * columns));
+    return last >= 0 && part && counted[part] >= least && z >= first && z <= last ? 1 : 0;
+  });
+}
+
+function splitSides(lungs, body, shape) {
+  const columns = shape[2], used = new Uint8Array(columns);
+  body.forEach((one, i) => one && (used[i % columns] = 1));
+  const middle = (used.indexOf(1) + used.lastIndexOf(1)) / 2;
+  let parts, left;
+  for (let radius = 0; radius < 5; radius++) {
+    const core = erode(lungs, shape, disk(radius));
+    parts = label(core.includes(1) ? core : lungs, shape);
+    const counted = sizes(parts);
+    left = new Float64Array(parts.count + 1);
+    parts.labels.forEach((part, i) => i % columns > middle && left[part]++);
+    left = left.map((one, part) => one / Math.max(counted[part], 1));
+    const share = left[argmax(counted)];
+    if (!(share > 0.15 && share < 0.85)) break;
+  }
+  const { from } = nearest(Uint8Array.from(parts.labels, (one) => (one ? 1 : 0)), shape, [3, 1, 1]);
+  return lungs.map((one, i) => (one ? (left[parts.labels[from[i]]] > 0.5 ? LEFT : RIGHT) : 0));
+}
+
+function closed(sides, body, shape) {
+  const [right, left] = [RIGHT, LEFT].map((side) => {
+    const lung = sides.map((one) => (one === side ? 1 : 0));
+    if (!lung.includes(1)) return lung;
+    const whole = behind(between(filled(lung, shape), shape), body, shape);
+    return whole.map((one, i) => one & body[i]);
+  });
+  return sides.map((one, i) => one || (right[i] && !left[i] ? RIGHT : left[i] && !right[i] ? LEFT : 0));
+}
+
+function filled(lung, [slices, rows, columns], radius = 8) {
+  const whole = Uint8Array.from(lung), plane = rows * columns, edge = radius + 1;
+  const wide = [1, rows + 2 * edge, columns + 2 * edge];
+  for (let z = 0; z < slices; z++) {
+    const slice = whole.subarray(z * plane, (z + 1) * plane);
+    if (!slice.includes(1)) continue;
+    const padded = new Uint8Array(size(wide));
+    for (let y = 0; y < rows; y++) padded.set(slice.subarray(y * columns, (y + 1) * columns), (y + edge) * wide[2] + edge);
+    const done = fillHoles(close(padded, wide, radius), wide);
+    slice.set(crop(done, wide[2], [[edge, rows + edge], [edge, columns + edge]]));
+  }
+  return whole;
+}
+
+const usedSlices = (lung, shape) => areas(lung, shape).reduce((all, one, z) => (one ? [...all, z] : all), []);
+
+function between(lung, shape) {
+  const [slices, rows, columns] = shape, plane = rows * columns, used = usedSlices(lung, shape);
+  const apart = Math.max(1, Math.floor((used[used.length - 1] - used[0]) / 4)), out = Uint8Array.from(lung);
+  for (let i = 0; i < plane; i++) {
+    const below = new Int32Array(slices);
+    for (let z = 0, last = -2 * slices; z < slices; z++) below[z] = last = lung[z * plane + i] ? z : last;
+    for (let z = slices - 1, next = 2 * slices; z >= 0; z--) {
+      if (lung[z * plane + i]) next = z;
+      if (next - below[z] <= apart) out[z * plane + i] = 1;
+    }
+  }
+  return out;
+}
+
+/** Pixels from a lung's lowest row to the back, the two rows, each (slice, column), and the body's depth there. */
+function wallOf(lung, body, shape) {
+  const [slices, rows, columns] = shape, plane = rows * columns;
+  const [lowest, back] = [lung, body].map((mask) => {
+    const last = new Int32Array(slices * columns).fill(-1);
+    for (let i = 0; i < mask.length; i++) {
+      if (mask[i]) last[Math.floor(i / plane) * columns + (i % columns)] = Math.floor(i / columns) % rows;
+    }
+    return last;
+  });
+  const depths = usedSlices(lung, shape).map((z) => {
+    let deep = 0;
+    for (let y = 0; y < rows; y++) deep += body.subarray(z * plane + y * columns, z * plane + (y + 1) * columns).includes(1);
+    return deep;
+  });
+  return { wall: lowest.map((one, i) => (one >= 0 ? back[i] - one : FAR)), lowest, back, depth: median(depths) };
+}
+
+function wallsBehind(sides, body, shape) {
+  const walls = {};
+  for (const [name, side] of Object.entries(SIDES)) {
+    const lung = sides.map((one) => (one === side ? 1 : 0));
+    if (!lung.includes(1)) continue;
+    const { wall, depth } = wallOf(lung, body, shape);
+    walls[name] = median(wall.filter((one) => one < FAR)) / depth;
+  }
+  return walls;
+}
+
+function behind(lung, body, shape) {
+  const [slices, rows, columns] = shape, plane = rows * columns, used = usedSlices(lung, shape);
+  const { wall, lowest, back, depth } = wallOf(lung, body, shape);
+  const thin = rankFilter(wall, [slices, columns], [3, 5], Math.trunc((15 * 20) / 100));
+  for (let x = 0; x < columns; x++) {
+    for (let z = 0; z < slices && lowest[z * columns + x] < 0; z++) thin[z * columns + x] = 0;
+  }
+  // An opening along z cuts peaks and keeps what rises to an end: at the top it shall, at the foot it shall not.
+  const reach = Math.trunc(0.6 * (used[used.length - 1] - used[0] + 1)) | 1;
+  const tall = [slices + 2 * reach, columns], padded = new Int32Array(tall[0] * columns);
+  padded.set(thin, reach * columns);
+  padded.fill(FAR, (reach + slices) * columns);
+  const eroded = rankFilter(padded, tall, [reach, 1], 0);
+  const usual = rankFilter(eroded, tall, [reach, 1], reach - 1).subarray(reach * columns, (reach + slices) * columns);
+  const out = Uint8Array.from(lung);
+  for (let z = 0, i = 0; z < slices; z++) {
+    for (let x = 0; x < columns; x++, i++) {
+      const missing = wall[i] - usual[i];
+      if (!(lowest[i] >= 0 && missing >= 2 && missing <= 0.25 * depth)) continue;
+      for (let y = lowest[i] + 1; y <= back[i] - usual[i]; y++) out[z * plane + y * columns + x] = 1;
+    }
+  }
+  return out;
+}

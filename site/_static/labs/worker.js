@@ -1,0 +1,102 @@
+// The network and all that takes long, beside the page, so that the page goes on answering. It fetches its own parts from
+// its own folder and sends nothing anywhere.
+
+import { argmax, label, sizes } from "./arrays.js";
+import { crop } from "./grid.js";
+import { involvement, lungMask, tone } from "./lungs.js";
+import { readNifti, ScanError, unzipped, writeNifti, zipped } from "./nifti.js";
+import * as ort from "./ort.wasm.min.mjs";
+import { understand } from "./scan.js";
+
+const here = (name) => new URL(name, import.meta.url).href;
+const bytes = async (name) => unzipped(await (await fetch(here(name))).arrayBuffer());
+
+/** The network, opened once, and what its weights file says of it. */
+const opened = (async () => {
+  const [runtime, file, info] = await Promise.all([
+    bytes("ort-wasm-simd-threaded.wasm.gz"), bytes("network.onnx"), fetch(here("network.json")).then((one) => one.json()),
+  ]);
+  ort.env.wasm.wasmBinary = runtime;
+  ort.env.wasm.wasmPaths = here("./");
+  ort.env.wasm.numThreads = 1; // more need headers that plain file servers do not send
+  return { session: await ort.InferenceSession.create(new Uint8Array(file)), info };
+})();
+opened.catch(() => {}); // whoever asks is told
+
+/** One slice on the grid, grey values -> probabilities. */
+async function probabilities(slice) {
+  const { session, info } = await opened;
+  const once = async (greys) => {
+    const given = new ort.Tensor("float32", Float32Array.from(greys, (one) => one / 255), [1, info.grid, info.grid, 1]);
+    const answers = await session.run({ [session.inputNames[0]]: given });
+    return answers[session.outputNames[0]].data;
+  };
+  if (!info.mirror) return once(slice);
+  const turned = (one) => one.map((_, i) => one[i - (i % info.grid) + info.grid - 1 - (i % info.grid)]);
+  const [plain, mirrored] = [await once(slice), turned(await once(turned(slice)))];
+  return plain.map((one, i) => (one + mirrored[i]) / 2);
+}
+
+/** What is called lesion in one slice on the grid: from the threshold on, small spots dropped. */
+function mark(answers, info, threshold) {
+  const marked = Uint8Array.from(answers, (one) => (one >= Math.fround(threshold) ? 1 : 0));
+  if (info.smallest <= 1) return marked;
+  const parts = label(marked, [1, info.grid, info.grid]), counted = sizes(parts);
+  return marked.map((one, i) => (one && counted[parts.labels[i]] >= info.smallest ? 1 : 0));
+}
+
+/** A scan's mask inside its lungs, as `covidlab predict` makes it, and what is said about it. */
+async function segment({ content, name }, tell) {
+  const { info } = await opened, start = performance.now();
+  const scan = readNifti(await unzipped(content)), read = understand(scan, name);
+  const { slices, shape, aspect, notes, toStored } = read, [count, rows, columns] = shape, plane = rows * columns;
+  tell("Looking for the lungs");
+  const lungs = lungMask(slices, shape, aspect), marked = new Uint8Array(slices.length);
+  const greys = info.lung === null ? null : tone(slices, lungs.sides, info.lung);
+  const [[top, bottom], [left, right]] = lungs.window, threshold = Math.fround(info.threshold);
+  for (let z = 0; z < count; z++) {
+    const near = lungs.near.subarray(z * plane, (z + 1) * plane);
+    if (!near.includes(1)) continue;
+    if (z % 5 === 0) tell(`Slice ${z + 1} of ${count}`);
+    let onGrid = lungs.fit.toGrid(crop(slices.subarray(z * plane, (z + 1) * plane), columns, lungs.window));
+    if (greys) onGrid = onGrid.map((one) => greys[one]);
+    const answers = await probabilities(onGrid), spots = mark(answers, info, threshold);
+    if (!spots.includes(1)) continue;
+    const back = lungs.fit.fromGrid(answers.map((one, i) => (one >= threshold && !spots[i] ? 0 : one)));
+    for (let y = top, i = 0; y < bottom; y++) {
+      for (let x = left; x < right; x++, i++) {
+        const at = y * columns + x;
+        if (back[i] >= threshold && near[at]) marked[z * plane + at] = 1;
+      }
+    }
+  }
+  const voxels = marked.reduce((sum, one) => sum + one, 0);
+  const file = await zipped(writeNifti(toStored(marked), scan));
+  return {
+    slices, shape, aspect, marked, file, voxels,
+    positive: Array.from({ length: count }, (_, z) => marked.subarray(z * plane, (z + 1) * plane).includes(1)).filter((one) => one).length,
+    millilitres: scan.spacing && (voxels * scan.spacing.reduce((a, b) => a * b)) / 1000,
+    shares: involvement(lungs.sides, marked), notes: [...notes, ...lungs.findings],
+    seconds: (performance.now() - start) / 1000,
+  };
+}
+
+/** What a page may ask: a scan's mask, the probabilities of slices on the grid, or nothing but that the network is open. */
+const ANSWERS = {
+  segment,
+  async probabilities({ slices }) {
+    const { info } = await opened, plane = info.grid ** 2, answers = new Float32Array(slices.length);
+    for (let at = 0; at < slices.length; at += plane) answers.set(await probabilities(slices.subarray(at, at + plane)), at);
+    return { answers };
+  },
+  open: async () => ({ info: (await opened).info }),
+};
+
+self.onmessage = async ({ data: { id, asked, given } }) => {
+  try {
+    self.postMessage({ id, result: await ANSWERS[asked](given, (progress) => self.postMessage({ id, progress })) });
+  } catch (error) {
+    const words = error instanceof ScanError ? error.message : `This went wrong: ${error.message}`;
+    self.postMessage({ id, error: words });
+  }
+};

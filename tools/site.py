@@ -1,0 +1,94 @@
+"""The course as a web site: one folder that any file server serves, and that asks no other host for anything.
+
+    python -m tools.site OUT             lay the pages out, run Sphinx, add what the labs need
+    python -m tools.site OUT --check     look for what must not be in OUT, and build nothing
+
+Notebooks are shown as stored; nothing is run. What the labs need is fetched once: see `tools.site_labs`.
+"""
+
+import argparse
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tools.site_faults import faults_of
+from tools.site_labs import add_labs
+
+ROOT = Path(__file__).resolve().parents[1]
+KEPT = ROOT / "build" / "site"  # what is laid out, and the archive
+BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\(([^)]*)\)\n*")
+
+
+def main(arguments=None) -> int:
+    """Build the site, or check one; 1 where it must not be published."""
+    parser = argparse.ArgumentParser(prog="python -m tools.site", description=__doc__.split("\n")[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--check", action="store_true", help="only look for what must not be in it")
+    options = parser.parse_args(arguments)
+    if not options.check:
+        pages = lay_out(KEPT / "pages")
+        command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-c", ROOT / "site"]
+        if code := subprocess.run([*command, "-d", KEPT / "doctrees", pages, options.out]).returncode:
+            return code
+        add_labs(options.out / "_static" / "labs")
+    faults = faults_of(options.out)
+    print(*faults, sep="\n", end="\n" if faults else "")
+    size = sum(path.stat().st_size for path in options.out.rglob("*") if path.is_file())
+    print(f"{options.out}: {len(list(options.out.rglob('*.html')))} pages, {size / 1e6:.1f} MB, {len(faults)} faults")
+    return 1 if faults else 0
+
+
+def lay_out(pages: Path) -> Path:
+    """Copy all that is read or linked to, in the repository's own order, so that links stay right."""
+    shutil.rmtree(pages, ignore_errors=True)
+    left_out = shutil.ignore_patterns("__pycache__", "*.h5", "*.onnx", "*.ipynb")
+    for folder in ("docs", "studies", "covidlab", "tools"):
+        shutil.copytree(ROOT / folder, pages / folder, ignore=left_out)
+    shutil.copytree(ROOT / "site" / "labs", pages / "labs", ignore=shutil.ignore_patterns("*.js", "*.css"))
+    for path in (*ROOT.glob("*.md"), *ROOT.glob("LICENSE*"), ROOT / "data" / "README.md", ROOT / "CITATION.cff"):
+        (pages / path.relative_to(ROOT)).parent.mkdir(exist_ok=True)
+        shutil.copy(path, pages / path.relative_to(ROOT))
+    (pages / "notebooks").mkdir()
+    listed = []
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        notebook = for_reading(json.loads(path.read_text(encoding="utf-8")))
+        (pages / "notebooks" / path.name).write_text(json.dumps(notebook), encoding="utf-8")
+        title = re.search(r"^# (.+)$", "".join(notebook["cells"][0]["source"]), re.M)[1]
+        listed.append(f"{path.name[:2]} {title} <notebooks/{path.stem}>")
+    index = (ROOT / "site" / "index.md").read_text(encoding="utf-8")
+    (pages / "index.md").write_text(index.replace("NOTEBOOKS", "\n".join(listed)), encoding="utf-8")
+    return pages
+
+
+def for_reading(notebook: dict) -> dict:
+    """A notebook with its folded cells folded on the page, too, and without what only JupyterLab or Colab can show."""
+    for cell in notebook["cells"]:
+        text, hidden = "".join(cell["source"]), cell["metadata"].get("jupyter", {})
+        if cell["cell_type"] == "markdown":
+            # Its picture lies on another host; without an address the link leads nowhere.
+            text = BADGE.sub(lambda badge: "" if "/OWNER/" in badge[1] else f"[Open in Colab]({badge[1]})\n\n", text)
+            cell["source"] = text
+            continue
+        folded = [part for part, name in (("input", "source_hidden"), ("output", "outputs_hidden")) if hidden.get(name)]
+        if folded and cell["outputs"]:
+            part = "cell" if len(folded) == 2 else folded[0]
+        else:
+            part = folded[0] if folded else None
+        if part:
+            title = text.split("\n")[0].removeprefix("# @title ") if part != "output" else "What it shows"
+            cell["metadata"].setdefault("tags", []).append(f"hide-{part}")
+            cell["metadata"]["mystnb"] = {"code_prompt_show": title, "code_prompt_hide": title}
+        cell["outputs"] = [one for one in cell["outputs"] if not shows_progress(one)]
+    return notebook
+
+
+def shows_progress(output: dict) -> bool:
+    """Whether an output is a progress bar, which is of no use once its cell has run."""
+    return "".join(output.get("data", {}).get("text/plain", "")).startswith("[progress bar:")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

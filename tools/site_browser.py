@@ -1,0 +1,106 @@
+"""The finished site in headless Chromium: what it asks the network for, and what axe finds on every page.
+
+    python -m tools.site_browser OUT [--pictures FOLDER]
+
+`make site-check` runs it. OUT is served from here; a request to anything else, a script that fails and a serious finding
+of axe-core (WCAG 2.2 AA, in light and dark) are faults. With --pictures each page is drawn as on a desk and on a phone.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import threading
+from collections import Counter
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tests.plots.chromium import open_page
+from tools.site_labs import from_npm
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+SIZES = {"desk": (1280, 900), "phone": (390, 844)}
+READY = "document.readyState === 'complete' && (!document.querySelector('[data-lab]') || !!window.labReady)"
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    extensions_map = SimpleHTTPRequestHandler.extensions_map | {".mjs": "text/javascript", ".wasm": "application/wasm"}
+
+    def log_message(self, *_):
+        pass
+
+
+def serve(folder: Path) -> ThreadingHTTPServer:
+    """Serve a folder on a free port, in a thread of its own."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def axe_findings(page, axe: str) -> list[str]:
+    """Axe's findings on the page shown, serious or critical ones first marked so."""
+    page.ask(axe + "; 0")
+    asked = json.dumps({"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]})
+    found = page.ask(
+        f"axe.run(document, {asked}).then(r => r.violations.map(v => "
+        "[v.impact, v.id, v.nodes.length, v.nodes.slice(0, 3).map(n => n.target.join(' ')).join(' ; ')]))"
+    )
+    return [f"{impact}: {rule} x {times}: {where}" for impact, rule, times, where in found]
+
+
+def main(arguments=None) -> int:
+    """Visit every page; 1 where one has a fault."""
+    parser = argparse.ArgumentParser(prog="python -m tools.site_browser", description=__doc__.split("\n")[0])
+    parser.add_argument("site", type=Path)
+    parser.add_argument("--pictures", type=Path)
+    parser.add_argument("--only", default="", help="part of a page's name")
+    options = parser.parse_args(arguments)
+    server, axe = serve(options.site), from_npm("axe-core@4.14.1", "package/axe.min.js").decode()
+    home = f"http://127.0.0.1:{server.server_port}/"
+    hosts, faults = Counter(), []
+    names = [str(path.relative_to(options.site)) for path in sorted(options.site.rglob("*.html"))]
+    with tempfile.TemporaryDirectory() as folder, open_page(Path(folder)) as page:
+        for domain in ("Network", "Runtime", "Page"):
+            page.send(f"{domain}.enable")
+        for name in (one for one in names if options.only in one):
+            for style in ("light", "dark"):
+                page.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": style}])
+                page.events.clear()
+                page.go(home + name)
+                page.wait(READY)
+                findings = axe_findings(page, axe)
+                faults += [f"{name} ({style}): {one}" for one in findings if one.startswith(("serious", "critical"))]
+                print(f"{name} ({style}): {'; '.join(findings) or 'nothing found'}")
+                if options.pictures:
+                    draw(page, options.pictures / f"{name.replace('/', '-').removesuffix('.html')}-{style}")
+                for event in page.events:
+                    if event["method"] == "Network.requestWillBeSent":
+                        address = urlsplit(event["params"]["request"]["url"])
+                        if address.scheme not in ("data", "blob"):
+                            hosts[address.netloc] += 1
+                    elif event["method"] == "Runtime.exceptionThrown":
+                        faults.append(f"{name}: {event['params']['exceptionDetails']['text']}")
+    server.shutdown()
+    print(f"requests by host: {dict(hosts)}")
+    faults += [f"asked another host: {host}" for host in hosts if host != urlsplit(home).netloc]
+    print(*faults, sep="\n")
+    return 1 if faults else 0
+
+
+def draw(page, stem: Path) -> None:
+    """The page as PNG at both sizes; says where it is wider than its window."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    for size, (width, height) in SIZES.items():
+        page.send(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=size == "phone"
+        )
+        if (wide := page.ask("document.documentElement.scrollWidth")) > width:
+            print(f"  {stem.name}: {wide} px wide on a screen of {width}")
+        page.screenshot(stem.with_name(f"{stem.name}-{size}.png"))
+    page.send("Emulation.clearDeviceMetricsOverride")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
