@@ -36,7 +36,6 @@ EXAMPLES = {
     "02_data_loading": "0.82 0.03 0.95",
     "03_patch_cnn": "0.01 0.99",
     "06_class_imbalance": "0.66 0.62 0.85",
-    "07_evaluation": "0.86 0.87 0.88",
     "09_beyond_the_paper": "0.45 5.394 3.015 0.845",
 }
 
@@ -325,14 +324,15 @@ NSD_630 = together(*(
     for read in (table("judged.md#phantom-630", name, measure="NSD at 3 mm, mean over positive slices")
                  for name in ("fcn8s", "light_unet"))
 ))  # fmt: skip
+RATES = r"^{} +false-positive rate: training ([\d.]+)%, test ([\d.]+)%; precision on test ([\d.]+), at .* ([\d.]+)$"
 MISSED = r"^{} +roughness .*missed at the border (\d+)%, inside (\d+)%"
 EVALUATION = [
-    Claim(r"would then be ([\d.]+) for the patch CNN and ([\d.]+) for the U-Net\. Both fell further, so their rate "
-          r"rose\. For FCN-8s, precision would be ([\d.]+) but is ([\d.]+): it marks healthy pixels even less",
-          together(*(output(rf"^{name} +{part} .*precision ([\d.]+)") for name in ("patch CNN", "U-Net", "FCN-8s")
-                     for part in ("test, with", "test  "))),
-          lambda said, true: said == [true[0], true[2], *true[4:]] and true[0] > true[1] and true[2] > true[3]
-          and true[4] < true[5]),
+    Claim(r"At training's rate the U-Net's precision would still fall, from ([\d.]+) to ([\d.]+): .*? to ([\d.]+), "
+          r"for its rate more than doubled\. FCN-8s' rate halved",
+          together(output(r"^U-Net +train +precision ([\d.]+)"), output(RATES.format("U-Net")),
+                   output(RATES.format("FCN-8s"))),
+          lambda said, true: said == [true[0], true[4], true[3]] and true[2] > 2 * true[1]
+          and abs(true[6] / true[5] - 1 / 2) < 0.05),
     Claim(r"FCN-8s is still below the U-Net on test, by slice, but by less than here",
           together(table("models.md", "f1", variant="fcn8s", part="test"), SLICE_F1, three("f1")),
           lambda _, true: 0 < true[1] - true[0] < true[4] - true[3]),
@@ -340,18 +340,13 @@ EVALUATION = [
           together(output(r"^patch CNN pooled ([\d.]+)"), output(r"^patch CNN positive .*left empty ([\d.]+)"),
                    output(r"^test, 40 px: F1 ([\d.]+), left empty ([\d.]+)$")),
           lambda said, true: said == [round(true[2] - true[0], 2), true[1], true[3]]),
-    Claim(r"the patch CNN draws the border as well as the U-Net\. .*? FCN-8s is lowest even on the lesions that it",
-          together(*(output(rf"^{name} +NSD at 2 px: .* lesions ([\d.]+)$")
+    Claim(r"the patch CNN draws the border as well as the U-Net\. .*? FCN-8s is lowest even around the \d+ lesions",
+          together(*(output(rf"^{name} +NSD at 2 px: .* lesions touched ([\d.]+)$")
                      for name in ("patch CNN", "U-Net", "FCN-8s"))),
           lambda _, true: abs(true[0] - true[1]) < 0.02 and true[2] < min(true[:2]) - 0.1),
-    Claim(r"on the phantom by slice: ([\d.]+) for FCN-8s, ([\d.]+) for the U-Net", NSD_630),
-    Claim(r"the U-Net misses (\d+) % at a border and (\d+) % inside, the patch CNN (\d+) % and (\d+) %",
+    Claim(r"an NSD of ([\d.]+) for FCN-8s, ([\d.]+) for the U-Net", NSD_630),
+    Claim(r"The U-Net misses (\d+) % at a border and (\d+) % inside, the patch CNN (\d+) % and (\d+) %",
           together(*(output(MISSED.format(name)) for name in ("U-Net", "patch CNN")))),
-    Claim(r"only ([\d.]+) to ([\d.]+) of the misses lie within 1 px of a border",
-          together(*(table("judged.md#phantom-630", name, measure="share of misses within 1 px of the border")
-                     for name in ("patch_cnn", "fcn8s", "light_unet"))),
-          lambda said, true: said == [min(true), max(true)]),
-    Claim(r"the U-Net misses (\d+) % at the border, (\d+) % inside; at 630", output(MISSED.format("U-Net"))),
     Claim(r"FCN-8s loses a third of its recall, the U-Net ([\d.]+), and the patch CNN nothing",
           together(*(lesson(run, "recall", "train", "test") for run in ("fcn-8s", "light-u-net", "patch-cnn"))),
           lambda said, true: abs(1 - true[1] / true[0] - 1 / 3) < 0.02 and said[0] == round(true[2] - true[3], 2)
@@ -366,7 +361,7 @@ EVALUATION = [
           lambda notebook: [max(max(f1) - min(f1) for f1 in volumes(notebook)),
                             max(f1[0] - f1[1] for f1 in volumes(notebook))],  # the two scans of phantom_03 come first
           lambda said, true: said == [round(true[0], 2)] and true[0] == true[1]),
-    Claim(r"On each test volume the U-Net is ahead\.", leads, lambda _, true: min(true) > 0),
+    Claim(r"the U-Net is ahead on each test volume, by ([\d.]+) to ([\d.]+)\.", leads),
 ]  # fmt: skip
 
 TIMING = [

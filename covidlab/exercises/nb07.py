@@ -1,4 +1,4 @@
-"""The exercises of notebook 07: specks, intervals over patients, neighbouring slices."""
+"""The exercises of notebook 07: specks, and intervals over patients."""
 
 import numpy as np
 from scipy import ndimage
@@ -96,46 +96,5 @@ check_patient_interval = Function(
             lambda *g: _interval(*g, score=lambda times, rows: _f1(rows), ends=(0, 100)),
         "all drawings give the same F1. With replacement a patient may come twice, or not at all.":
             lambda *g: _interval(*g, score=lambda times, rows: _f1(rows.sum(axis=0))),
-    },
-)  # fmt: skip
-
-
-def _caught(z, positive, found, reach, missed=None, steps=(-1, 0, 1)):
-    """How many missed slices have a found one near; a step of 1 means that the found one lies below."""
-    apart = z[positive & ~found if missed is None else missed][:, None] - z[found]
-    return ((np.abs(apart) <= reach) & np.isin(np.sign(apart), steps)).any(axis=1).sum()
-
-
-# Numbers 17 to 19 are missing, as where a part of a case is held out: place in the array is not place in the body.
-_Z = np.array([*range(10, 17), *range(20, 27)])
-_POSITIVE = np.array([0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0], bool)
-_FOUND = np.array([0, 0, 1, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0], bool)
-
-check_caught = Function(
-    asked="A function (z, positive, found, reach) -> how many missed slices have a found one within `reach` numbers.",
-    right=_caught,
-    inputs=[(_Z, _POSITIVE, _FOUND, reach) for reach in (1, 2, 4)],
-    praise="only missed slices count, on both sides, by slice number.",
-    otherwise="with a reach of {3} it gives {found:g}; {right:g} is expected.",
-    mistakes={
-        "that is how many were missed. Which of them have a found slice nearby?": lambda z, p, f, reach: (p & ~f).sum(),
-        "a slice that was found itself is counted. It needs no neighbour.": lambda *g: _caught(*g, missed=g[1]),
-        "slices without lesion are counted. Nothing was missed there.": lambda *g: _caught(*g, missed=~g[2]),
-        "that goes by place in the array. Slice numbers may jump: compare z.":
-            lambda z, *rest: _caught(np.arange(len(z)), *rest),
-        "only the slices above are asked. Look below, too.": lambda *g: _caught(*g, steps=(-1, 0)),
-        "only the slices below are asked. Look above, too.": lambda *g: _caught(*g, steps=(0, 1)),
-        "right for a reach of 1, but a larger reach changes nothing. Does it use `reach`?":
-            lambda z, p, f, reach: _caught(z, p, f, 1),
-        "one slice number too few: at most `reach` away, so exactly `reach` counts.":
-            lambda z, p, f, reach: _caught(z, p, f, reach - 1),
-        "that is a share of the missed slices. Their number is asked for.":
-            lambda z, p, f, reach: _caught(z, p, f, reach) / (p & ~f).sum(),
-        "those are the missed slices without a found one nearby.":
-            lambda z, p, f, reach: (p & ~f).sum() - _caught(z, p, f, reach),
-        "that counts pairs. A missed slice with two found ones nearby is still one slice.":
-            lambda z, p, f, reach: (np.abs(z[p & ~f][:, None] - z[f]) <= reach).sum(),
-        "found slices are counted. Count the missed ones that have one nearby.":
-            [lambda z, p, f, reach: f.sum(), lambda z, p, f, reach: _caught(z, f, p & ~f, reach, missed=f)],
     },
 )  # fmt: skip

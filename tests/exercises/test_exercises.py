@@ -10,7 +10,7 @@ import pytest
 from covidlab import exercises
 from covidlab._tensorflow import keras
 from covidlab.evaluation.patients import patient_interval
-from covidlab.evaluation.slices import SliceTable, detection
+from covidlab.evaluation.slices import SliceTable
 from covidlab.exercises.checking import CHANGES, Function, Number
 from covidlab.models import MODELS, Bilinear
 from covidlab.models.stages import gflop_per_slice, reach_after, reaches
@@ -126,10 +126,6 @@ def test_what_the_package_works_out_is_right():
         found = patient_interval(table(patients, np.arange(len(tp)), tp, fp, fn))
         return found.low, found.high
 
-    def caught(z, positive, found, reach):
-        case = np.full(len(z), "a")
-        return detection(table(case, z, 1 * found, 0 * z, 1 * (positive & ~found)), reach=reach).caught_by_neighbour
-
     for name, answer in {
         "bottleneck_field": reaches(unet, "bottleneck_b")[-1].field,
         "receptive_field": lambda windows: reach_after(windows)[0],
@@ -139,7 +135,6 @@ def test_what_the_package_works_out_is_right():
         "soft_dice": lambda *g: float(LOSSES["dice"]()(*(one.astype(np.float32) for one in g))),
         "convolution_gflop": gflop - less,
         "patient_interval": interval,
-        "caught": caught,
         "int8_megabytes": unet.count_params() / 1e6,
     }.items():
         assert say(name, answer).startswith("Right"), name
