@@ -1,4 +1,4 @@
-"""The exercise of notebook 09: slices that adaptation may be scored on."""
+"""The exercise of notebook 10: slices that adaptation may be scored on."""
 
 import numpy as np
 
