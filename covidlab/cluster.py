@@ -1,4 +1,5 @@
-"""Thousands of scans at once, through faults: a task a scan on Dask's workers, and a manifest of what is done.
+"""Thousands of scans at once, through faults: a task a scan on Dask's workers, and a manifest of what is done; and
+trainings, a task a run.
 
 The engine is `dask.distributed` (the extra `cluster`), which replaces workers that die. Ours are the task and the
 manifest, a line of JSON a scan, by which the command, given again, goes on where it was (docs/scaling.md).
@@ -9,17 +10,19 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext, redirect_stderr, suppress
 from dataclasses import asdict
 from functools import lru_cache
 from itertools import islice
 from multiprocessing import resource_tracker
 from pathlib import Path
 
+from covidlab.data.cohorts import open_cohort
+from covidlab.data.slices import open_slice_cache
 from covidlab.errors import CovidlabError, reason, refused, require, writable
 from covidlab.files import claim
 from covidlab.models.segment import predict_file
-from covidlab.models.segmenter import open_segmenter
+from covidlab.models.segmenter import Segmenter, open_segmenter
 from covidlab.progress import progress_bar
 from covidlab.weights import find_weights
 
@@ -33,7 +36,6 @@ RULES = {
     # Dask's own would give memory back after each array: seventeen times the page faults, half of the throughput.
     "distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1},
 }
-_open_once = lru_cache(maxsize=1)(open_segmenter)  # a worker's
 AHEAD = 1000  # scans that the scheduler knows of at once, whatever their number
 ANSWER = 10  # seconds that a scheduler has to answer
 
@@ -58,6 +60,7 @@ def predict_many(
     require("--workers", "cluster", "distributed")
     named = find_weights(weights).absolute()
     open_segmenter(named, quick=True)  # what is wrong with them is said once, here
+    kind = named, _sha256(named)
     with _appended(manifest) as add, _client(workers, scheduler) as client, progress_bar("segmenting") as show:
         from dask.system import CPU_COUNT  # those that this process may use, not all that the machine has
         from distributed import as_completed
@@ -67,7 +70,7 @@ def predict_many(
 
         def submit(scan: Path, mask: Path):
             scan, mask = scan.absolute(), mask.absolute()  # not resolved: a link's own name says what a scan is
-            task = (segment_one, scan, mask, named, threads, overlay, known.pop(str(scan), None))
+            task = (segment_one, scan, mask, kind, threads, overlay, known.pop(str(scan), None))
             futures[future := client.submit(*task, pure=False)] = scan
             return future
 
@@ -89,22 +92,60 @@ def predict_many(
             yield told
 
 
-def segment_one(scan: Path, mask: Path, weights: Path, threads: int, overlay: bool, known: dict | None) -> dict:
-    """One task: what the manifest says of a scan after it, in JSON's own types."""
+@lru_cache(maxsize=1)
+def _open_once(weights: tuple[Path, bytes], threads: int) -> Segmenter:
+    """A worker's network. By digest, too: workers of a cluster outlive a run, and the file may be another then."""
+    return open_segmenter(weights[0], quick=True, threads=threads)
+
+
+def segment_one(
+    scan: Path, mask: Path, weights: tuple[Path, bytes], threads: int, overlay: bool, known: dict | None
+) -> dict:  # fmt: skip
+    """One task: what the manifest says of a scan after it, in JSON's own types. Weights are a file and its digest."""
     told, files, look = {"scan": str(scan), "mask": str(mask)}, [mask], None
     if overlay:
         from covidlab.plots.overlay import draw_overlay, overlay_path  # a third of what a worker takes to start
 
         files, look = [mask, overlay_path(mask)], draw_overlay
     try:
-        told["digest"] = _digest(scan, weights)
+        told["digest"] = _digest(scan, weights[1])
         same = known and known["state"] == "done" and known.get("digest") == told["digest"]
         if same and all(file.is_file() and file.stat().st_size for file in files):  # a power cut leaves empty ones
             return known | told | {"state": "kept"}
-        done = predict_file(scan, mask, _open_once(weights, quick=True, threads=threads), look)
+        done = predict_file(scan, mask, _open_once(weights, threads), look)
     except CovidlabError as error:
         return told | {"state": "failed", "error": str(error)}
     return told | {"state": "done"} | json.loads(json.dumps(asdict(done), default=str)) | told
+
+
+def train_many(runs: list[tuple], workers: int = 0, scheduler: str = "") -> None:
+    """Train on workers, a task a run; one whose worker dies another goes on with, from its last epoch.
+
+    `runs` are (data, profile, cases, config, folder): what `open_cohort` and `run_experiment` are asked, and who asks
+    the same afterwards reads them. Raises a CovidlabError as these do, and for a run that has cost `TRIES` workers.
+    """
+    require("--workers", "cluster", "distributed")
+    with _client(workers, scheduler) as client, progress_bar("training") as show:
+        from distributed import KilledWorker, as_completed
+
+        tasks = {client.submit(_train_one, *run, workers, pure=False): run[-1] for run in runs}
+        for done, future in enumerate(as_completed(tasks), start=1):
+            try:
+                future.result()
+            except KilledWorker as error:
+                found, remedy = "a training that has cost its workers", "see that memory is enough for N, and go on"
+                raise CovidlabError(tasks[future], f"{found} ({reason(error)})", "a finished run", remedy) from error
+            show(done, len(runs), "")
+
+
+def _train_one(data: str | None, profile: str, cases: str, config, folder: Path, workers: int) -> None:
+    from dask.system import CPU_COUNT
+
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, CPU_COUNT // (workers or CPU_COUNT))))
+    from covidlab.training.runs import run_experiment
+
+    with open(os.devnull, "w") as nowhere, redirect_stderr(nowhere):  # bars of several would cross
+        run_experiment(config, open_slice_cache(open_cohort(data, profile, cases), config.grid), folder)
 
 
 def read_manifest(path: Path) -> dict[str, dict]:
@@ -180,10 +221,12 @@ def _deaf() -> Iterator:
         signal.pthread_sigmask(signal.SIG_SETMASK, kept)
 
 
-def _digest(scan: Path, weights: Path) -> str:
-    """Of a scan's content, or of all files of its folder, and of the weights."""
-    digest = hashlib.sha256()
-    for path in [*(sorted(filter(Path.is_file, scan.glob("[!.]*"))) if scan.is_dir() else [scan]), weights]:
-        with refused(path, "no file to read", "a scan", "see that it is there"), path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
+def _digest(scan: Path, weights: bytes) -> str:
+    """Of a scan's content, or of all files of its folder, and of the weights' digest."""
+    files = sorted(filter(Path.is_file, scan.glob("[!.]*"))) if scan.is_dir() else [scan]
+    return hashlib.sha256(b"".join([*map(_sha256, files), weights])).hexdigest()
+
+
+def _sha256(path: Path) -> bytes:
+    with refused(path, "no file to read", "a scan, or weights", "see that it is there"), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()

@@ -208,11 +208,11 @@ def time(options, known=None) -> None:
     threads = timing.resolve_threads(options.threads.split(","))
     models = {name: {"width": options.width} if name == "fcn8s" else {} for name in options.models}
     found = timing.time_models(models, options.size, threads, options.rounds, tuple(known), known)
+    as_text = f"{found.setting}\n\n{tables.markdown(found.time_rows())}"
+    print(json.dumps(asdict(found), indent=2) if options.json else as_text, flush=True)  # before a file that may fail
     if options.figure:
         title = f"one slice of {options.size} x {options.size}, {threads[-1]} threads; {found.machine}"
         style.save(scores.time_figure(found.bars(threads[-1]), title), options.figure)
-    as_text = f"{found.setting}\n\n{tables.markdown(found.time_rows())}"
-    print(json.dumps(asdict(found), indent=2) if options.json else as_text)
     write_table(
         options.table, "Time per slice", found.time_rows(), found.setting, command=repeatable(options),
         data="none: fresh weights, a slice of noise", protocol="none", grid=f"{options.size} px", seeds="none",

@@ -23,6 +23,9 @@ class CovidlabError(ValueError):
         lines = f"{plain(subject)}: found {plain(found)}; expected {plain(expected)}; {remedy}.".split("\n")
         super().__init__("\n".join(map(plain, lines)))  # a remedy may list other errors, a line each
 
+    def __reduce__(self):  # so that it comes back from another process
+        return type(self), (self.subject, *self.told)
+
 
 def plain(text: object) -> str:
     """Text in which what a terminal would obey, or cannot show, is spelled out: names may come from anybody.

@@ -5,6 +5,7 @@ import re
 import secrets
 import shutil
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
@@ -14,7 +15,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from filelock import FileLock, Timeout
 
-from covidlab.errors import CovidlabError, writable
+from covidlab.errors import CovidlabError, plain, writable
 
 SCRATCH = ".covidlab-"  # how the name of what is being written begins
 DAY = 24 * 60 * 60  # seconds
@@ -56,6 +57,16 @@ def claim(lock: Path) -> AbstractContextManager:
         except Timeout as error:
             found, remedy = "a folder that another process is at work on", "when it has ended give the command again"
             raise CovidlabError(lock.parent, found, "one at a time", remedy) from error
+
+
+def waited_for(lock: FileLock) -> AbstractContextManager:
+    """Have a lock as long as a `with` block lasts; a warning says so where another process keeps it over a second."""
+    try:
+        return lock.acquire(timeout=1)
+    except Timeout:
+        told = f"{plain(lock.lock_file)}: another process is at work on the same; waiting until it has ended"
+        warnings.warn(told, RuntimeWarning, stacklevel=2)
+        return lock.acquire()
 
 
 @cache

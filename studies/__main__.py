@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from covidlab.cli import SCORES, new_parser, run_command, run_options, seed_int, some_of, time_options
+from covidlab.cli import SCORES, new_parser, positive_int, run_command, run_options, seed_int, some_of, time_options
 from covidlab.weights import NETWORKS
 
 DESCRIPTION = """\
@@ -20,7 +20,9 @@ By modules of their own: python -m studies.lessons, .spread, .collapse, .phantom
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 2 a problem with what the user gave."""
     parser, command = new_parser("python -m studies", DESCRIPTION)
-    for add in (_add_reproduce, _add_evaluate, _add_study, _add_compare, _add_adapt, _add_throughput, _add_time):
+    for add in (
+        _add_reproduce, _add_evaluate, _add_study, _add_compare, _add_adapt, _add_throughput, _add_workers, _add_time,
+    ):  # fmt: skip
         add(command)
     return run_command(parser, "studies.commands", arguments)
 
@@ -35,6 +37,8 @@ def _add_reproduce(command) -> None:
         "light_unet); fcn8s has a quarter of its published width in the lesson profile")  # fmt: skip
     add("--seeds", metavar="A,B", help="several, instead of --seed; with protocol patient 0,1,2,3 hold every patient "
         "of four or more out once; seeds beyond go around again, and the answers are averaged")  # fmt: skip
+    add("--workers", type=positive_int, metavar="N", help="train on N processes at once (extra `cluster`)")
+    add("--scheduler", metavar="ADDRESS", help="the same on a Dask cluster: see docs/scaling.md")
 
 
 def _add_evaluate(command) -> None:
@@ -101,6 +105,27 @@ def _add_throughput(command) -> None:
     add("--volume", type=Path, required=True, metavar="SCAN", help="a NIfTI file, or a DICOM series")
     add("--weights")
     add("--json")
+
+
+def _add_workers(command) -> None:
+    add = command(
+        "workers", "simulate many scans on many workers that fail, from the seconds of scans that were segmented",
+        "  python -m studies workers masks/manifest.jsonl --scans 1000000 --workers 100 --lives inf,3600,60",
+    )  # fmt: skip
+    add("manifest", type=Path, metavar="MANIFEST", help="what `covidlab predict --workers` wrote")
+    add("--scans", type=positive_int, default=10**6, metavar="N", help="(default: 1000000)")
+    add("--workers", type=positive_int, default=100, metavar="N", help="(default: 100)")
+    lives = "seconds that a worker lives in the mean (default: inf,3600,60)"
+    add("--lives", type=seconds, default="inf,3600,60", metavar="A,B", help=lives)
+    add("--seconds", type=seconds, default="0", metavar="X", help="of a scan in the mean (default: the manifest's)")
+
+
+def seconds(text: str) -> list[float]:
+    """Seconds with commas between them; a ValueError if one is below 0 or not a number."""
+    found = [float(one) for one in text.split(",")]
+    if not all(one >= 0 for one in found):
+        raise ValueError(text)
+    return found
 
 
 def _add_time(command) -> None:

@@ -4,8 +4,11 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
+
 from covidlab import commands, tables
 from covidlab.cli import LARGEST_SEED
+from covidlab.cluster import MANIFEST, read_manifest, train_many
 from covidlab.commands import config_of, print_runs, repeatable, run_cohort, run_of, write_table
 from covidlab.data.cohorts import open_cohort
 from covidlab.data.slices import grid_spacing, open_slice_cache
@@ -27,6 +30,10 @@ def reproduce(options) -> None:
     folder = options.out or Path("runs") / f"{cohort.name}-{options.protocol}"
     configs = {name: config_of(options, name, cohort) for name in names}
     cache = open_slice_cache(cohort, GRIDS[options.profile])
+    if options.workers or options.scheduler:
+        asked = options.data, options.profile, options.cases
+        runs = [(*asked, replace(one, seed=seed), folder.absolute()) for seed in seeds for one in configs.values()]
+        train_many(runs, options.workers or 0, options.scheduler or "")
     by_seed = {}
     for seed in seeds:
         place = folder if len(seeds) == 1 else folder / f"seed{seed}"
@@ -185,6 +192,24 @@ def adapt(options) -> None:
 def throughput(options) -> None:
     found = runtimes.volume_time(options.volume, open_segmenter(options.weights))
     print(json.dumps([asdict(found)], indent=2) if options.json else found.sentence)
+
+
+def workers(options) -> None:
+    told = read_manifest(options.manifest).values()
+    seconds = np.array([one["seconds"] for one in told if isinstance(one.get("seconds"), float)])
+    if not seconds.size:
+        remedy = "make one with `covidlab predict --workers`"
+        raise CovidlabError(options.manifest, "no scan that was done", f"a {MANIFEST}", remedy)
+    seconds *= (options.seconds[0] or seconds.mean()) / seconds.mean()
+    low, high = np.percentile(seconds, (5, 95))
+    print(f"{len(seconds)} scans of {seconds.mean():.2f} s in the mean (5 to 95 %: {low:.2f} to {high:.2f} s), drawn "
+          f"{options.scans:,} times for {options.workers} workers\n")  # fmt: skip
+    found = {life: runtimes.simulate_workers(seconds, options.scans, options.workers, life) for life in options.lives}
+    print(tables.markdown([
+        {"a worker lives": "for ever" if life == float("inf") else f"{life:g} s", "hours": f"{one.seconds / 3600:.2f}",
+         "ideal": f"{one.ideal / 3600:.2f}", "workers killed over a scan": f"{one.killed:,}",
+         "work lost": f"{one.lost:.1%}", "scans set apart": f"{one.apart:,}"} for life, one in found.items()
+    ]))  # fmt: skip
 
 
 def time(options) -> None:

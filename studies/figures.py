@@ -51,7 +51,6 @@ def write_figures(runs: Mapping[str, Run], cache: SliceCache, folder: Path) -> d
         side = config.grid + -config.grid % 32 if classifier is None else paper.PATCH_SIZE
         title = f"{name}: {model.count_params():,} parameters"
         made[f"fig-3-{name}"] = topology_figure(classifier or model, side, title)
-    folder.mkdir(parents=True, exist_ok=True)
     for name, figure in made.items():
         if figure is not None:
             style.save(figure, folder / f"{name}.png")

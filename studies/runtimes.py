@@ -1,5 +1,7 @@
-"""Times that the course's tables have: a slice by OpenVINO, too, and a scan from file to file against its model."""
+"""Times that the course's tables have: a slice by OpenVINO, too, and a scan from file to file against its model; and
+how long many scans take on many workers that fail, simulated from the seconds of scans that were segmented."""
 
+import heapq
 import sys
 import tempfile
 import time
@@ -11,6 +13,7 @@ import numpy as np
 
 from covidlab._tensorflow import quiet
 from covidlab.beyond.timing import FORMS, Form
+from covidlab.cluster import TRIES
 from covidlab.data.grid import GridFit
 from covidlab.data.lungs import lung_mask
 from covidlab.data.scans import read_scan
@@ -94,6 +97,56 @@ def volume_time(scan: Path, segmenter: Segmenter, rounds: int = 5) -> VolumeTime
         scan.name, volume.voxels.shape, segmenter.info.grid, seconds["all"], seconds["model"], float(ratio[0]),
         float(ratio[1]), parts,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What came of many scans on many workers."""
+
+    seconds: float  # Until the last scan has ended
+    ideal: float  # The same on workers that are there at once, never fail and never wait
+    killed: int  # Workers that died over a scan
+    lost: float  # Share of the workers' seconds over scans that ended in their deaths
+    apart: int  # Scans set apart, since each of `covidlab.cluster.TRIES` workers died over them
+
+
+def simulate_workers(
+    seconds: np.ndarray, scans: int, workers: int, life: float = np.inf, start: float = 4.0, dispatch: float = 0.006,
+    seed: int = 0,
+) -> Simulated:  # fmt: skip
+    """Scans on workers as `covidlab.cluster` has them: each has one at a time, and what a dead one had is done again.
+
+    - `seconds`, float array: what a scan takes: each draws one of these.
+    - `life`, float: seconds that a worker lives in the mean; it dies at random. Another one has begun after `start`.
+    - `dispatch`, float: seconds that the scheduler, which does one thing at a time, needs for a scan.
+    """
+    random = np.random.default_rng(seed)
+    takes = random.choice(seconds, scans)
+    free = [(start, start + one) for one in random.exponential(life, workers)]  # when it asks for a scan; when it dies
+    heapq.heapify(free)
+    new, again, scheduler, end, useful, lost, killed, apart = 0, [], 0.0, 0.0, 0.0, 0.0, 0, 0
+    while new < scans or again:
+        asks, dies = heapq.heappop(free)
+        if again and (again[0][0] <= asks or new == scans):
+            since, scan, tries = heapq.heappop(again)
+        else:
+            since, scan, tries, new = 0.0, new, 0, new + 1
+        begins = max(asks, since, scheduler) + dispatch
+        if dies <= begins:  # while it waited: no scan is blamed
+            heapq.heappush(again, (since, scan, tries))
+        else:
+            scheduler = begins
+            end, useful = max(end, min(dies, begins + takes[scan])), useful + takes[scan]
+            if begins + takes[scan] <= dies:
+                heapq.heappush(free, (begins + takes[scan], dies))
+                continue
+            killed, lost, useful = killed + 1, lost + dies - begins, useful - takes[scan]
+            if tries + 1 < TRIES:
+                heapq.heappush(again, (dies, scan, tries + 1))
+            else:
+                apart += 1
+        heapq.heappush(free, (dies + start, dies + start + random.exponential(life)))
+    return Simulated(end, float(takes.sum() / workers), killed, lost / (lost + useful), apart)
 
 
 def _clocks() -> np.ndarray:

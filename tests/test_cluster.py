@@ -130,12 +130,22 @@ def test_an_interrupt_costs_one_line_and_the_server_says_nothing(scans, tmp_path
 
 
 def test_a_scan_done_without_a_picture_is_done_again_for_one(scans, tmp_path):
-    asked = (scans / "chest_0.nii.gz", tmp_path / "mask.nii.gz", find_weights("phantom"), 1)
+    asked = (scans / "chest_0.nii.gz", tmp_path / "mask.nii.gz", (find_weights("phantom"), b""), 1)
     told, states = None, []
     for overlay in (False, False, True, True, False):
         told = cluster.segment_one(*asked, overlay, told and told | {"state": "done"})
         states.append(told["state"])
     assert states == ["done", "kept", "done", "kept", "kept"] and (tmp_path / "mask.png").exists()
+
+
+def test_a_worker_that_outlives_a_run_opens_weights_anew_that_have_changed(monkeypatch):
+    opened = []
+    monkeypatch.setattr(cluster, "open_segmenter", lambda *given, **_: opened.append(given))
+    cluster._open_once.cache_clear()
+    for digest in (b"old", b"old", b"new"):
+        cluster._open_once((Path("a.weights.h5"), digest), 1)
+    cluster._open_once.cache_clear()
+    assert len(opened) == 2
 
 
 def test_a_folder_of_series_is_a_scan_a_folder(tmp_path):
@@ -145,7 +155,8 @@ def test_a_folder_of_series_is_a_scan_a_folder(tmp_path):
         series.write_series(tmp_path / "in" / uid, chest()[0].transpose(2, 1, 0), uid)
     pairs = scan_pairs(tmp_path / "in", tmp_path / "out")
     assert [mask.name for _, mask in pairs] == ["1.2.nii.gz", "1.3.nii.gz"]
-    states = [cluster.segment_one(scan, mask, find_weights("phantom"), 1, False, None) for scan, mask in pairs]
+    weights = find_weights("phantom"), b""
+    states = [cluster.segment_one(scan, mask, weights, 1, False, None) for scan, mask in pairs]
     assert [told["state"] for told in states] == 2 * ["done"], states
     assert states[0]["digest"] != states[1]["digest"]
 

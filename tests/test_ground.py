@@ -3,18 +3,21 @@
 import doctest
 import importlib
 import os
+import pickle
 import pkgutil
 import subprocess
 import sys
+import threading
 import time
 from types import SimpleNamespace
 
 import pytest
+from filelock import FileLock
 
 import covidlab
 from covidlab import progress
 from covidlab.errors import CovidlabError
-from covidlab.files import SCRATCH, whole_file
+from covidlab.files import SCRATCH, waited_for, whole_file
 from covidlab.progress import progress_bar, track
 
 
@@ -45,6 +48,23 @@ def test_what_a_killed_process_left_is_removed_a_day_later(tmp_path):
     with whole_file(tmp_path / "table.csv") as scratch:
         scratch.touch()
     assert sorted(os.listdir(tmp_path)) == [f"{SCRATCH}young", f"{SCRATCH}young.csv", "table.csv"]
+
+
+def test_a_wait_for_another_process_is_told_and_an_error_comes_back_from_one(tmp_path):
+    held = threading.Event()
+
+    def hold():
+        with FileLock(tmp_path / "lock"):
+            held.set()
+            time.sleep(2)
+
+    threading.Thread(target=hold).start()
+    held.wait()
+    with pytest.warns(RuntimeWarning, match="lock: another process is at work"):
+        with waited_for(FileLock(tmp_path / "lock")):
+            pass
+    error = CovidlabError("file", "a", "b", "c")
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):

@@ -15,7 +15,7 @@ import pooch
 from filelock import FileLock
 
 from covidlab.errors import CovidlabError, writable
-from covidlab.files import SCRATCH
+from covidlab.files import SCRATCH, waited_for
 from covidlab.progress import Progress, progress_bar
 
 DOI = "10.5281/zenodo.3757476"
@@ -36,7 +36,7 @@ def fetch_record(folder: Path) -> Path:
     """
     with writable(folder, "free space for about 4 GB, or name another folder with --out"):
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".fetch.lock"):  # so nobody else is at work on what lies there half-done
+        with waited_for(FileLock(folder / ".fetch.lock")):  # so nobody else is at work on what lies there half-done
             for left in folder.glob(f"{SCRATCH}*"):
                 shutil.rmtree(left)
             for name, sha256 in ARCHIVES.items():

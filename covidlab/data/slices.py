@@ -22,7 +22,7 @@ from covidlab.data.grid import GridFit
 from covidlab.data.masks import read_mask
 from covidlab.data.volumes import read_volume
 from covidlab.errors import CovidlabError, refused, writable
-from covidlab.files import SCRATCH, remove_scratch
+from covidlab.files import SCRATCH, remove_scratch, waited_for
 from covidlab.progress import track
 
 # Raise it when the reading or resampling of slices changes: old caches are then built anew.
@@ -82,7 +82,7 @@ def open_slice_cache(cohort: Cohort, size: int = 128, root: Path | None = None) 
         else:
             root.mkdir(parents=True, exist_ok=True)
             # Whoever shares the folder may build, too: so their lock is not private.
-            with FileLock(f"{folder}.lock", mode=0o666):
+            with waited_for(FileLock(f"{folder}.lock", mode=0o666)):
                 if not folder.exists():  # whoever waited for the lock finds the work done
                     _build(cohort, size, folder)
     with refused(folder, "a cache that cannot be read", "a whole one", "remove it: it is built anew"):

@@ -11,7 +11,7 @@ from covidlab.models import light_unet, nano_unet
 from covidlab.models.segmenter import Segmenter
 from covidlab.models.weights_file import WeightsInfo
 from studies import runtimes
-from studies.runtimes import WITH_OPENVINO, open_openvino, volume_time
+from studies.runtimes import WITH_OPENVINO, open_openvino, simulate_workers, volume_time
 from tests.chest import chest, write_chest
 
 needs_openvino = pytest.mark.skipif(
@@ -72,3 +72,15 @@ def test_a_scan_from_file_to_file_is_compared_with_its_model(tmp_path, monkeypat
     assert found.parts == {"reading": 1, "lungs": 0, "grid and back": 0}
     assert (found.ratio, found.processor_ratio) == pytest.approx((7 / 2, 9 / 3))
     assert "128 x 128 x 24, on 16 px: file to file 7.00 s, the model alone 2.00 s; ratio 3.50" in found.sentence
+
+
+def test_simulated_workers_take_what_can_be_calculated():
+    half = np.array([0.5])
+    assert simulate_workers(half, 1000, 2, dispatch=0).seconds == 254  # the start, then 500 scans each
+    assert simulate_workers(half, 1000, 100, dispatch=0.01).seconds == pytest.approx(14.5, abs=0.02)  # the scheduler's
+    for life in (5, 60):
+        found = simulate_workers(half, 20_000, 10, life, dispatch=0)
+        # What a worker with a life at random takes for a scan, with its new starts.
+        assert found.seconds == pytest.approx(2000 * (np.exp(0.5 / life) - 1) * (life + 4), rel=0.02)
+        assert found.killed == pytest.approx(20_000 * (np.exp(0.5 / life) - 1), rel=0.1) and found.lost < 0.06
+    assert simulate_workers(half, 100, 10, life=0.2, start=0.1).apart > 0  # most workers die over a scan
