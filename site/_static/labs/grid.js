@@ -32,13 +32,14 @@ export function resample(slice, [rows, columns], [height, width]) {
     }
   }
   if (height === rows) return Float32Array.from(across);
-  const down = new Float32Array(height * width);
+  const down = new Float32Array(height * width), sums = new Float64Array(width);
   triangles(rows, height).forEach(({ start, weights }, y) => {
-    for (let x = 0; x < width; x++) {
-      let sum = 0;
-      for (let k = 0, i = start * width + x; k < weights.length; k++, i += width) sum += across[i] * weights[k];
-      down[y * width + x] = sum;
+    sums.fill(0);
+    for (let k = 0; k < weights.length; k++) {
+      const weight = weights[k], from = (start + k) * width;
+      for (let x = 0; x < width; x++) sums[x] += across[from + x] * weight;
     }
+    down.set(sums, y * width);
   });
   return down;
 }
@@ -81,6 +82,7 @@ export class GridFit {
 
 /** A part of a slice, rows and columns `[start, stop]` each. */
 export function crop(slice, columns, [[top, bottom], [left, right]]) {
+  if ((bottom - top) * (right - left) === slice.length) return slice;
   const out = new slice.constructor((bottom - top) * (right - left));
   for (let y = top, i = 0; y < bottom; y++) for (let x = left; x < right; x++) out[i++] = slice[y * columns + x];
   return out;

@@ -15,8 +15,8 @@ const TWO = disk(2), ONE = disk(1);
  * The lungs of a scan, with the lesions in them.
  *
  * slices: Uint8Array on the [-1250, 250] HU scale; shape: slices, rows, columns. Gives `sides` (1 right, 2 left) and
- * `near` (the lungs and two pixels of the grid around them) on the scan's own pixels, `window` (rows and columns looked
- * at), and `findings`, sentences to be read before a mask is believed.
+ * `near` (the lungs and two pixels of the grid around them) on the scan's own pixels; `window`, rows and columns looked at,
+ * which are `grey` on the grid and lie there as `fit` says; and `findings`, sentences to be read before a mask is believed.
  */
 export function lungMask(slices, shape, aspect = 1) {
   const [count, rows, columns] = shape, plane = rows * columns;
@@ -29,7 +29,7 @@ export function lungMask(slices, shape, aspect = 1) {
     ({ fit, grey, body } = onGrid(slices, shape, window, aspect));
   }
   const nothing = (reason) => ({
-    sides: found, near, window, fit, findings: [`WARNING: ${reason}: nothing is marked`],
+    sides: found, near, window, fit, grey, findings: [`WARNING: ${reason}: nothing is marked`],
   });
   if (!body.includes(1)) return nothing("no body in the field: nothing large is denser than air");
   const small = [count, GRID, GRID];
@@ -53,7 +53,7 @@ export function lungMask(slices, shape, aspect = 1) {
       }
     }
   }
-  return { sides: found, near, window, fit, findings: findings(found, wallsBehind(sides, body, small)) };
+  return { sides: found, near, window, fit, grey, findings: findings(found, wallsBehind(sides, body, small)) };
 }
 
 /** Share of the right and the left lung, where found, that is marked. */
@@ -223,8 +223,11 @@ function splitSides(lungs, body, shape) {
     const share = left[argmax(counted)];
     if (!(share > 0.15 && share < 0.85)) break;
   }
-  const { from } = nearest(Uint8Array.from(parts.labels, (one) => (one ? 1 : 0)), shape, [3, 1, 1]);
-  return lungs.map((one, i) => (one ? (left[parts.labels[from[i]]] > 0.5 ? LEFT : RIGHT) : 0));
+  let from = null; // of each voxel the nearest one in a part; itself, where nothing was eroded
+  if (lungs.some((one, i) => one && !parts.labels[i])) {
+    ({ from } = nearest(Uint8Array.from(parts.labels, (one) => (one ? 1 : 0)), shape, [3, 1, 1]));
+  }
+  return lungs.map((one, i) => (one ? (left[parts.labels[from ? from[i] : i]] > 0.5 ? LEFT : RIGHT) : 0));
 }
 
 function closed(sides, body, shape) {
@@ -239,16 +242,32 @@ function closed(sides, body, shape) {
 
 function filled(lung, [slices, rows, columns], radius = 8) {
   const whole = Uint8Array.from(lung), plane = rows * columns, edge = radius + 1;
-  const wide = [1, rows + 2 * edge, columns + 2 * edge];
   for (let z = 0; z < slices; z++) {
-    const slice = whole.subarray(z * plane, (z + 1) * plane);
-    if (!slice.includes(1)) continue;
-    const padded = new Uint8Array(size(wide));
-    for (let y = 0; y < rows; y++) padded.set(slice.subarray(y * columns, (y + 1) * columns), (y + edge) * wide[2] + edge);
+    const slice = whole.subarray(z * plane, (z + 1) * plane), box = boxOf(slice, columns);
+    if (!box) continue;
+    const [[top, bottom], [left, right]] = box; // nothing outside of it is closed or a hole
+    const wide = [1, bottom - top + 2 * edge, right - left + 2 * edge], padded = new Uint8Array(size(wide));
+    for (let y = top; y < bottom; y++) {
+      padded.set(slice.subarray(y * columns + left, y * columns + right), (y - top + edge) * wide[2] + edge);
+    }
     const done = fillHoles(close(padded, wide, radius), wide);
-    slice.set(crop(done, wide[2], [[edge, rows + edge], [edge, columns + edge]]));
+    for (let y = top; y < bottom; y++) {
+      const start = (y - top + edge) * wide[2] + edge;
+      slice.set(done.subarray(start, start + right - left), y * columns + left);
+    }
   }
   return whole;
+}
+
+/** Rows and columns, `[start, stop]` each, that a slice's mask fills; null for an empty one. */
+function boxOf(slice, columns) {
+  const first = slice.indexOf(1), last = slice.lastIndexOf(1);
+  if (first < 0) return null;
+  let [left, right] = [columns, -1];
+  for (let i = first; i <= last; i++) {
+    if (slice[i]) [left, right] = [Math.min(left, i % columns), Math.max(right, i % columns)];
+  }
+  return [[Math.floor(first / columns), Math.floor(last / columns) + 1], [left, right + 1]];
 }
 
 const usedSlices = (lung, shape) => areas(lung, shape).reduce((all, one, z) => (one ? [...all, z] : all), []);

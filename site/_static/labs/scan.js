@@ -9,7 +9,7 @@ const LOWEST_HU = -1250, WIDTH = 1500, DARKEST_HU = -1024, SOFT_TISSUE_HU = 20, 
 /**
  * A scan that was read, for the eye and for the network: `slices`, Uint8Array on the [-1250, 250] HU scale, foot to head,
  * spine down, the patient's right on the left; their `shape`; `aspect`, a pixel's height over its width; `notes`, in
- * sentences; and `toStored`, which puts a mask of that shape back into the file's own order.
+ * sentences; `toStored`, which puts a mask of that shape back into the file's own order, and `toDisplay`, its inverse.
  */
 export function understand(scan, name) {
   const meaning = meaningOf(scan.voxels), notes = [...scan.notes];
@@ -34,34 +34,41 @@ export function understand(scan, name) {
   for (let z = 0; z < count; z++) slices.set(windowed(scan.voxels, z, shape, at, kind), z * plane);
   const ratio = scan.spacing ? scan.spacing[turn.axes[1]] / scan.spacing[turn.axes[2]] : 1;
   const toStored = (mask) => {
-    const stored = new Uint8Array(mask.length);
-    for (let i = 0; i < mask.length; i++) {
-      const z = Math.floor(i / plane), y = Math.floor(i / columns) % rows;
-      stored[at(z, y, i % columns)] = mask[i];
+    const stored = new Uint8Array(mask.length), { first, step } = at;
+    for (let z = 0, i = 0; z < count; z++) {
+      for (let y = 0; y < rows; y++) {
+        for (let x = 0, to = first + z * step[0] + y * step[1]; x < columns; x++, i++, to += step[2]) stored[to] = mask[i];
+      }
     }
     return stored;
   };
-  return { slices, shape, aspect: Math.abs(ratio - 1) < 0.01 ? 1 : ratio, notes, toStored };
+  const toDisplay = (stored) => {
+    const shown = new Uint8Array(stored.length);
+    for (let z = 0; z < count; z++) shown.set(rawSlice(stored, z, shape, at), z * plane);
+    return shown;
+  };
+  return { slices, shape, aspect: Math.abs(ratio - 1) < 0.01 ? 1 : ratio, notes, toStored, toDisplay };
 }
 
-/** From (slice, row, column) as displayed to a voxel's position in the file. */
+/** Where a file's voxels lie for display: the first one, and how far on the next slice, row and column are. */
 function reader(stored, { axes, flips }) {
   const strides = [1, stored[0], stored[0] * stored[1]];
-  const step = axes.map((axis, k) => (flips[k] ? -strides[axis] : strides[axis]));
   const first = axes.reduce((sum, axis, k) => sum + (flips[k] ? (stored[axis] - 1) * strides[axis] : 0), 0);
-  return (z, y, x) => first + z * step[0] + y * step[1] + x * step[2];
+  return { first, step: axes.map((axis, k) => (flips[k] ? -strides[axis] : strides[axis])) };
 }
 
 /** One slice as stored, in display order. */
-function rawSlice(voxels, z, [, rows, columns], at) {
+function rawSlice(voxels, z, [, rows, columns], { first, step }) {
   const slice = new voxels.constructor(rows * columns);
-  for (let y = 0, i = 0; y < rows; y++) for (let x = 0; x < columns; x++, i++) slice[i] = voxels[at(z, y, x)];
+  for (let y = 0, i = 0; y < rows; y++) {
+    for (let x = 0, from = first + z * step[0] + y * step[1]; x < columns; x++, i++, from += step[2]) slice[i] = voxels[from];
+  }
   return slice;
 }
 
 /** One slice as grey values on the [-1250, 250] HU scale, in 32 bits as NumPy does it. */
 function windowed(voxels, z, shape, at, { kind }) {
-  const raw = rawSlice(voxels, z, shape, at);
+  const raw = rawSlice(voxels, z, shape, at), grey = new Uint8Array(raw.length);
   if (kind === "record_window") return Uint8Array.from(raw);
   let toHU = (one) => f32(one);
   if (kind === "unit") toHU = (one) => f32(f32(f32(one) * WIDTH) + LOWEST_HU);
@@ -69,10 +76,11 @@ function windowed(voxels, z, shape, at, { kind }) {
     const soft = softTissue(raw), slope = f32((SOFT_TISSUE_HU - DARKEST_HU) / (Number.isNaN(soft) ? 1 : soft));
     toHU = (one) => f32(f32(one * slope) + DARKEST_HU);
   }
-  return Uint8Array.from(raw, (one) => {
-    const share = f32(f32(toHU(one) - LOWEST_HU) / WIDTH);
-    return roundEven(f32(255 * Math.min(1, Math.max(0, share))));
-  });
+  for (let i = 0; i < raw.length; i++) {
+    if (i && raw[i] === raw[i - 1]) grey[i] = grey[i - 1]; // much air is alike
+    else grey[i] = roundEven(f32(255 * Math.min(1, Math.max(0, f32(f32(toHU(raw[i]) - LOWEST_HU) / WIDTH)))));
+  }
+  return grey;
 }
 
 function meaningOf(voxels) {

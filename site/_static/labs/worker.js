@@ -2,7 +2,6 @@
 // its own folder and sends nothing anywhere.
 
 import { argmax, label, sizes } from "./arrays.js";
-import { crop } from "./grid.js";
 import { involvement, lungMask, tone } from "./lungs.js";
 import { readNifti, ScanError, unzipped, writeNifti, zipped } from "./nifti.js";
 import * as ort from "./ort.wasm.min.mjs";
@@ -58,7 +57,7 @@ async function segment({ content, name }, tell) {
     const near = lungs.near.subarray(z * plane, (z + 1) * plane);
     if (!near.includes(1)) continue;
     if (z % 5 === 0) tell(`Slice ${z + 1} of ${count}`);
-    let onGrid = lungs.fit.toGrid(crop(slices.subarray(z * plane, (z + 1) * plane), columns, lungs.window));
+    let onGrid = lungs.grey.subarray(z * info.grid ** 2, (z + 1) * info.grid ** 2);
     if (greys) onGrid = onGrid.map((one) => greys[one]);
     const answers = await probabilities(onGrid), spots = mark(answers, info, threshold);
     if (!spots.includes(1)) continue;
