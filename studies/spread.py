@@ -25,7 +25,7 @@ from covidlab.data.slices import SliceCache, open_slice_cache
 from covidlab.tables import mean_and_range, read_table, write_table
 from covidlab.training.recipe import Config
 from covidlab.training.runs import Run, run_experiment
-from studies.lessons import CONTEST, LONG, lesson
+from studies.lessons import CONTEST, LONG, contestant, lesson
 
 ROOT = Path(__file__).resolve().parents[1]
 STEM = ROOT / "studies" / "results" / "spread"
@@ -33,6 +33,8 @@ TRAININGS = ROOT / "studies" / "results" / "runs" / "spread.csv"
 STARTS = 10
 # What a reader trains beside the long runs that come along.
 SHORT = 300
+# What a learner of 06 trains as an exercise: F1 itself as the loss.
+DICE = {"Dice alone": contestant(loss="dice")}
 # What negative slices cost, or what fewer updates of positive ones do: twice the updates, for both recipes of 06.
 TWICE = {
     f"{name}, 360 updates": replace(CONTEST[name], recipe=replace(CONTEST[name].recipe, updates=360))
@@ -41,6 +43,7 @@ TWICE = {
 RECIPES = {
     **CONTEST,
     **TWICE,
+    **DICE,
     "nano U-Net by slice": lesson("nano_unet", SHORT, "slice"),
     "nano U-Net by patient": lesson("nano_unet", SHORT),
     **{
