@@ -2,8 +2,9 @@
 
     python -m tools.site_browser OUT [--pictures FOLDER]
 
-`make site-check` runs it. OUT is served from here; a request to anything else, a script that fails and a serious finding
-of axe-core (WCAG 2.2 AA, light and dark) are faults. With --pictures each page is drawn as on a desk and on a phone.
+`make site-check` runs it. OUT is served from here; a request to anything else, a script that fails and a serious
+finding of axe-core (WCAG 2.2 AA, light and dark) are faults. With --pictures each page is drawn as on a desk and on a
+phone.
 """
 
 import argparse
