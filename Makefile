@@ -10,7 +10,7 @@ REPRODUCE_FLAGS ?=
 LANE_FLAGS ?=
 TABLE_FLAGS ?=
 FUZZ_FLAGS ?=
-SITE_FLAGS ?=
+SCANS ?=
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -68,6 +68,7 @@ Choices, written after the command:
   LOCK_FLAGS=--upgrade             newest versions that the bounds allow, instead of keeping those locked
   TABLE_FLAGS='--machine "2 cores of an AMD EPYC" --only 05'  the machine in words; one notebook instead of all
   FUZZ_FLAGS="--inputs 200000 --seed 1 --kinds scan,mask"  for make fuzz; without it 20,000 of all kinds
+  SCANS="a.nii.gz b.nii.gz"         for make site-check: scans to compare the lab on, in place of the synthetic one
   WORKERS=4                        unit tests side by side
 endef
 export HELP
@@ -186,7 +187,8 @@ site: $(SITE)/.ready
 
 site-check: $(SITE)/.ready
 	$(SITE)/bin/python -m tools.site build/html --check
-	$(ON_PHANTOM) $(SITE)/bin/python -m tools.site_browser build/html $(SITE_FLAGS)
+	$(SITE)/bin/python -m tools.site_browser build/html
+	$(ON_PHANTOM) $(SITE)/bin/python -m tools.site_masks build/html $(SCANS)
 
 course-table: setup
 	$(ON_PHANTOM) $(PY) -m tools.course_table --measure $(TABLE_FLAGS)

@@ -134,4 +134,4 @@ def setup(app):
     app.connect("builder-inited", read_glossary)
     app.connect("doctree-read", name_rows)
     app.connect("doctree-resolved", link_terms)
-    app.connect("html-page-context", accessible)
+    app.connect("html-page-context", accessible, priority=900)  # after the theme

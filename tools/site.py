@@ -30,6 +30,8 @@ def main(arguments=None) -> int:
     options = parser.parse_args(arguments)
     if not options.check:
         pages = lay_out(KEPT / "pages")
+        if (options.out / ".buildinfo").exists():  # an older site, as Sphinx marks it: a page that is gone must go
+            shutil.rmtree(options.out)
         command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-c", ROOT / "site"]
         if code := subprocess.run([*command, "-d", KEPT / "doctrees", pages, options.out]).returncode:
             return code

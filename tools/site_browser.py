@@ -2,18 +2,21 @@
 
     python -m tools.site_browser OUT [--pictures FOLDER]
 
-`make site-check` runs it. OUT is served from here; a request to anything else, a script that fails and a serious finding
-of axe-core (WCAG 2.2 AA, in light and dark) are faults. With --pictures each page is drawn as on a desk and on a phone.
+`make site-check` runs it. OUT is served from here; a request to anything else, a script that fails and a serious
+finding of axe-core (WCAG 2.2 AA, light and dark) are faults. With --pictures each page is drawn as on a desk and on a
+phone.
 """
 
 import argparse
 import json
+import re
 import sys
 import tempfile
 import threading
 from collections import Counter
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import product
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -39,6 +42,11 @@ def serve(folder: Path) -> ThreadingHTTPServer:
     return server
 
 
+def requests_in(log: str) -> list[str]:
+    """What pages and their workers asked for, by Chromium's network log; what it asks for itself comes of no page."""
+    return re.findall(r'"initiator":"https?://[^\n]*?"url":"(\w+://[^"]+)"', log)
+
+
 def axe_findings(page, axe: str) -> list[str]:
     """Axe's findings on the page shown, serious or critical ones first marked so."""
     page.ask(axe + "; 0")
@@ -59,29 +67,26 @@ def main(arguments=None) -> int:
     options = parser.parse_args(arguments)
     server, axe = serve(options.site), from_npm("axe-core@4.14.1", "package/axe.min.js").decode()
     home = f"http://127.0.0.1:{server.server_port}/"
-    hosts, faults = Counter(), []
+    faults = []
     names = [str(path.relative_to(options.site)) for path in sorted(options.site.rglob("*.html"))]
-    with tempfile.TemporaryDirectory() as folder, open_page(Path(folder)) as page:
-        for domain in ("Network", "Runtime", "Page"):
-            page.send(f"{domain}.enable")
-        for name in (one for one in names if options.only in one):
-            for style in ("light", "dark"):
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder, "network.json")  # the browser's own, of its workers, too
+        with open_page(Path(folder, "profile"), f"--log-net-log={log}") as page:
+            page.send("Runtime.enable")
+            for name, style in product((one for one in names if options.only in one), ("light", "dark")):
                 page.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": style}])
                 page.events.clear()
                 page.go(home + name)
                 page.wait(READY)
                 findings = axe_findings(page, axe)
-                faults += [f"{name} ({style}): {one}" for one in findings if one.startswith(("serious", "critical"))]
-                print(f"{name} ({style}): {'; '.join(findings) or 'nothing found'}")
+                print(f"{name} ({style}): {'; '.join(findings) or 'nothing found'}", flush=True)
+                thrown = [event["params"] for event in page.events if event["method"] == "Runtime.exceptionThrown"]
+                grave = [one for one in findings if one.startswith(("serious", "critical"))]
+                grave += [one["exceptionDetails"]["text"] for one in thrown]
+                faults += [f"{name} ({style}): {one}" for one in grave]
                 if options.pictures:
                     draw(page, options.pictures / f"{name.replace('/', '-').removesuffix('.html')}-{style}")
-                for event in page.events:
-                    if event["method"] == "Network.requestWillBeSent":
-                        address = urlsplit(event["params"]["request"]["url"])
-                        if address.scheme not in ("data", "blob"):
-                            hosts[address.netloc] += 1
-                    elif event["method"] == "Runtime.exceptionThrown":
-                        faults.append(f"{name}: {event['params']['exceptionDetails']['text']}")
+        hosts = Counter(urlsplit(address).netloc for address in requests_in(log.read_text(encoding="utf-8")))
     server.shutdown()
     print(f"requests by host: {dict(hosts)}")
     faults += [f"asked another host: {host}" for host in hosts if host != urlsplit(home).netloc]
@@ -93,9 +98,8 @@ def draw(page, stem: Path) -> None:
     """The page as PNG at both sizes; says where it is wider than its window."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     for size, (width, height) in SIZES.items():
-        page.send(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=size == "phone"
-        )
+        screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == "phone"}
+        page.send("Emulation.setDeviceMetricsOverride", **screen)
         if (wide := page.ask("document.documentElement.scrollWidth")) > width:
             print(f"  {stem.name}: {wide} px wide on a screen of {width}")
         page.screenshot(stem.with_name(f"{stem.name}-{size}.png"))

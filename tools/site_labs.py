@@ -30,7 +30,7 @@ ARCHIVES = {
         "4f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5"
     ),
 }
-# What runs a network on the processor, in the page: 14 of the archive's 33 MB, 4 when zipped, which not every server does.
+# What runs a network on the processor, in the page: 14 MB, 4 when zipped, which not every server does by itself.
 SCRIPTS = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs")
 RUNTIME = "ort-wasm-simd-threaded.wasm"
 NETWORK = "nano_unet"

@@ -51,10 +51,12 @@ def main(arguments=None) -> int:
             same = float((one == other).mean()) if one.shape == other.shape else 0.0
             place = "the same place" if np.array_equal(theirs.affine, ours.affine) else "ANOTHER PLACE"
             worst = min(worst, same if place == "the same place" else 0.0)
+            differ = int((one != other).sum()) if one.shape == other.shape else one.size
             print(
-                f"{scan.name}: {told.slices} slices, {same:.4%} of {one.size:,} voxels equal, {(one != other).sum()} differ "
-                f"of {one.sum()} marked; {place}; {seconds:.2f} s in the page, all of "
-                f"Chromium {browser:.2f} CPU-s, Python {spent:.2f}"
+                f"{scan.name}: {told.slices} slices, {same:.4%} of {one.size:,} voxels equal, {differ} differ of "
+                f"{one.sum()} marked; {place}; {seconds:.2f} s in the page, all of Chromium {browser:.2f} CPU-s, "
+                f"Python {spent:.2f}",
+                flush=True,
             )
     server.shutdown()
     print(f"worst: {worst:.4%}")
@@ -62,7 +64,7 @@ def main(arguments=None) -> int:
 
 
 def cpu_seconds(profile: str) -> float:
-    """What the browser's processes, known by their profile's folder, have computed so far; nan where /proc is missing."""
+    """What the browser's processes, known by their profile, have computed so far; nan where /proc is missing."""
     processes = {}
     for path in Path("/proc").glob("[0-9]*"):
         try:

@@ -98,9 +98,9 @@ class Page:
 
 
 @contextmanager
-def open_page(folder: Path) -> Iterator[Page]:
-    """Start a browser of its own, with its profile in `folder`, and end it afterwards."""
-    command = [find_chromium(), *FLAGS, "--remote-debugging-port=0", f"--user-data-dir={folder}", "about:blank"]
+def open_page(folder: Path, *flags: str) -> Iterator[Page]:
+    """Start a browser of its own, with its profile in `folder` and flags of its own, and end it afterwards."""
+    command = [find_chromium(), *FLAGS, *flags, "--remote-debugging-port=0", f"--user-data-dir={folder}", "about:blank"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--no-sandbox")  # Chromium refuses to start as root with one
     browser = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -84,6 +84,13 @@ export function erode(mask, [slices, rows, columns], element) {
 
 export const open = (mask, shape, element) => dilate(erode(mask, shape, element), shape, element);
 
+/** Pixels of a mask in each slice. */
+export function areas(mask, [slices, rows, columns]) {
+  const counted = new Float64Array(slices), plane = rows * columns;
+  for (let i = 0; i < mask.length; i++) counted[Math.floor(i / plane)] += mask[i];
+  return counted;
+}
+
 /** Parts that hang together by the sides of their voxels: labels from 1 on in reading order, and how many. */
 export function label(mask, [slices, rows, columns]) {
   const labels = new Int32Array(mask.length), plane = rows * columns;

@@ -85,7 +85,8 @@ async function start() {
   [images, count] = [read.slices, read.shape[0]];
   reference = read.toDisplay(mask.voxels);
   const { info } = await ask("open");
-  find("window-threshold").value = Math.log(info.threshold / (1 - info.threshold));
+  const first = Math.log(info.threshold / (1 - info.threshold)), slider = find("window-threshold");
+  Object.assign(slider, { min: first - 7, max: first + 12, value: first }); // so that its own is one of the steps
   const most = Array.from({ length: count }, (_, z) => part(reference, z).reduce((sum, one) => sum + one, 0));
   find("window-slice").max = count - 1;
   find("window-slice").value = most.indexOf(Math.max(...most));
