@@ -379,7 +379,7 @@ TIMING = [
 ]  # fmt: skip
 
 CALIBRATED = "calibration-phantom.md"
-# Of the four versions of a scan: true F1 and the two ends of its predicted interval.
+# Of the four versions of a scan: the two ends of its predicted interval, and its true F1.
 VERSIONS = [
     output(rf"^{name} +predicted F1 [\d.]+ \(90 %: ([\d.]+) to ([\d.]+)\), true F1 ([\d.]+)$")
     for name in ("as it is", "blurred", "noise of 150 HU", "right lung filled")
@@ -398,7 +398,7 @@ TRUST = [
           together(*(output(rf"^phantom_{name}: of the pixels given about 0\.8\d, ([\d.]+) are")
                      for name in ("03", "08"))),
           lambda said, true: said == [round(100 * share) for share in true]),
-    Claim(r"For the first three the \*order\* is right: the untouched scan, then the blurred, then the noisy one",
+    Claim(r"the \*order\* of the first three is right: the untouched scan, then the blurred, then the noisy one",
           together(PREDICTED, *VERSIONS[:3]),
           lambda _, true: true[:3] == sorted(true[:3], reverse=True) and true[5] > true[8] > true[11]),
     Claim(r"and each true F1 lies above its interval", together(*VERSIONS[:3]),
@@ -456,7 +456,7 @@ REAL = [
     Claim(r"recipe C has ([\d.]+), as you saw, and recipe D has ([\d.]+)\. Were the coronacases worth ([\d.]+), or",
           together(PATIENT_F1, table("patient-coronacases.md", "f1", case="all, pooled")),
           lambda said, true: said == [*true, round(true[1] - true[0], 3)]),
-    Claim(r"So luck moved F1 by ([\d.]+), and the coronacases by ([\d.]+)\.",
+    Claim(r"So luck moved F1 by ([\d.]+), more than the ([\d.]+) that the coronacases",
           together(SEEDS, PATIENT_F1, table("patient-coronacases.md", "f1", case="all, pooled")),
           lambda said, true: said == [round(max(true[:3]) - min(true[:3]), 2), round(true[-1] - true[-2], 3)]),
     Claim(r"is recipe D as it was: ([\d.]+), ([\d.]+) and ([\d.]+)\.", SEEDS, lambda said, true: said == true[:3]),
