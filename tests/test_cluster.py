@@ -4,6 +4,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -159,6 +160,28 @@ def test_a_folder_of_series_is_a_scan_a_folder(tmp_path):
     states = [cluster.segment_one(scan, mask, weights, 1, False, None) for scan, mask in pairs]
     assert [told["state"] for told in states] == 2 * ["done"], states
     assert states[0]["digest"] != states[1]["digest"]
+
+
+def test_a_training_whose_worker_is_killed_is_gone_on_with_by_another(cohort, cohort_folder, home, tmp_path):
+    pytest.importorskip("tensorflow", reason="the extra `train` is not installed")
+    from covidlab.training.recipe import Config, Recipe
+
+    recipe = Recipe(updates=8, updates_per_epoch=2)
+    names = tuple(case.name for case in cohort.cases)
+    config = Config("three scans", 32, "slice", 0, options={"widths": [2, 3]}, recipe=recipe, cases=names)
+    killed = []
+
+    def kill():
+        while not list(tmp_path.glob("runs/*/history.csv")):
+            time.sleep(0.01)
+        killed.append(next(worker_processes()))
+        killed[0].kill()
+
+    threading.Thread(target=kill, daemon=True).start()
+    cluster.train_many([(str(cohort_folder), "lesson", "*", config, tmp_path / "runs")], workers=1)
+    (run,) = tmp_path.glob("runs/*")
+    epochs = [line.split(",")[0] for line in (run / "history.csv").read_text().splitlines()[1:]]
+    assert killed and (run / "scores.json").exists() and epochs == [str(epoch) for epoch in range(1, 5)]
 
 
 def test_one_process_at_a_time_adds_to_a_manifest_and_a_full_disk_costs_one_line(scans, tmp_path, capsys):

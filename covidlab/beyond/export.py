@@ -5,6 +5,7 @@ too, and `covidlab predict` takes it; LiteRT's knows nothing of windows, grids o
 """
 
 import json
+import tempfile
 import warnings
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -90,6 +91,11 @@ def _convert(model: keras.Model, path: Path, slices: np.ndarray, int8: bool) -> 
             warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
             form = FORMATS[path.suffix].keras
             model.export(str(path), format=form, input_signature=[slice_], verbose=False, **options)
+    except tf.errors.ResourceExhaustedError as error:
+        if "No space" not in str(error):
+            raise
+        place, remedy = tempfile.gettempdir(), "free space there, or set TMPDIR to another folder"
+        raise CovidlabError(place, "no space left", "room for a copy that LiteRT is made from", remedy) from error
     finally:
         logger.setLevel(level)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from covidlab._tensorflow import keras
+from covidlab._tensorflow import keras, tf
 from covidlab.beyond import export
 from covidlab.errors import CovidlabError, missing_packages
 from covidlab.models import Segmenter, WeightsInfo, fcn8s, light_unet, nano_unet, open_segmenter
@@ -72,6 +72,17 @@ def test_a_file_that_does_something_else_is_not_kept(tmp_path, model, slices, mo
     monkeypatch.setattr(export, "open_exported", lambda path: lambda slice_: true(path)(slice_) + np.float32(2e-4))
     with pytest.raises(CovidlabError, match="differ from Keras by up to 2.0e-04; expected at most 1e-04"):
         export.export_model(model, tmp_path / "m.onnx", slices)
+    assert not list(tmp_path.iterdir())
+
+
+@LITERT
+def test_a_full_folder_for_what_is_only_on_the_way_is_named(tmp_path, model, slices, monkeypatch):
+    def full(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "/tmp/variables; No space left on device [Op:SaveV2]")
+
+    monkeypatch.setattr(model, "export", full)
+    with pytest.raises(CovidlabError, match="found no space left; .* set TMPDIR"):
+        export.export_model(model, tmp_path / "m.tflite", slices)
     assert not list(tmp_path.iterdir())
 
 
