@@ -179,7 +179,7 @@ html: setup
 # No TensorFlow in it: nothing is run, and the labs' network is a file.
 $(SITE)/.ready: pyproject.toml | $(VENV)/.uv
 	@$(UV) venv --quiet --clear --python $(PY) $(SITE)
-	@$(UV) pip install --quiet --python $(SITE)/bin/python --group site --editable .
+	@$(UV) pip install --quiet --python $(SITE)/bin/python --group site --editable ".[dicom]"
 	@touch $@
 
 site: $(SITE)/.ready

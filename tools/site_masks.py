@@ -2,8 +2,9 @@
 
     python -m tools.site_masks OUT [SCAN ...]
 
-Each SCAN, by default the one that comes along, goes in through the page's file input, and the mask out through its
-download link. Both masks are compared voxel by voxel, and their geometry too. At least 99.99 % must be equal.
+Each SCAN, a NIfTI file or a folder with a DICOM series, by default the synthetic one that comes along, goes in through the
+page's file input, and the mask out through its download link. Both masks are compared voxel by voxel, and their geometry
+too. At least 99.99 % must be equal.
 """
 
 import argparse
@@ -49,7 +50,7 @@ def main(arguments=None) -> int:
             theirs, ours = nib.load(expected), nib.load(mine)
             one, other = (np.asarray(image.dataobj) > 0 for image in (theirs, ours))
             same = float((one == other).mean()) if one.shape == other.shape else 0.0
-            place = "the same place" if np.array_equal(theirs.affine, ours.affine) else "ANOTHER PLACE"
+            place = "the same place" if np.allclose(theirs.affine, ours.affine, atol=1e-4) else "ANOTHER PLACE"
             worst = min(worst, same if place == "the same place" else 0.0)
             differ = int((one != other).sum()) if one.shape == other.shape else one.size
             print(
@@ -83,7 +84,7 @@ def in_page(page, scan: Path, downloads: Path) -> Path:
     """The mask that the page gives for a scan, as downloaded."""
     page.ask("window.labScan = null")
     document = page.send("DOM.getDocument")["root"]["nodeId"]
-    field = page.send("DOM.querySelector", nodeId=document, selector="#scan-file")["nodeId"]
+    field = page.send("DOM.querySelector", nodeId=document, selector="#scan-folder" if scan.is_dir() else "#scan-file")["nodeId"]
     page.send("DOM.setFileInputFiles", nodeId=field, files=[str(scan.resolve())])
     page.wait("!!window.labScan", 300)
     name = page.ask("document.querySelector('#scan-download').download")

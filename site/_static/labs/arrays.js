@@ -12,9 +12,16 @@ export function roundEven(x) {
   return rest < 0.5 ? low : rest > 0.5 ? low + 1 : low + (low & 1);
 }
 
+/** Where a test holds, as a mask. A loop: the arrays' own `from` takes ten times as long. */
+export function maskOf(values, holds) {
+  const mask = new Uint8Array(values.length);
+  for (let i = 0; i < values.length; i++) if (holds(values[i], i)) mask[i] = 1;
+  return mask;
+}
+
 /** NumPy's percentile, linear between two values; sorts a copy. */
 export function percentile(values, share) {
-  const sorted = Float64Array.from(values).sort();
+  const sorted = new Float64Array(values).sort();
   const at = (share / 100) * (sorted.length - 1);
   const low = Math.floor(at);
   const high = Math.min(low + 1, sorted.length - 1);
@@ -204,9 +211,9 @@ export function nearest(mask, shape, steps = [1, 1, 1]) {
 /** skimage's isotropic_closing of one slice: bays closed that a disc of the radius does not fit into. */
 export function close(mask, [, rows, columns], radius) {
   const shape = [1, rows, columns];
-  const wide = nearest(mask, shape).square.map((one) => (one <= radius * radius ? 1 : 0));
+  const wide = maskOf(nearest(mask, shape).square, (one) => one <= radius * radius);
   const outside = nearest(wide.map((one) => 1 - one), shape).square;
-  return Uint8Array.from(outside, (one) => (one > radius * radius ? 1 : 0));
+  return maskOf(outside, (one) => one > radius * radius);
 }
 
 const mirrored = (i, length) => {

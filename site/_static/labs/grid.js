@@ -18,7 +18,8 @@ function triangles(length, wanted) {
 
 /** One slice, any numbers (rows, columns) -> Float32Array (height, width): across first, then down, as Pillow does. */
 export function resample(slice, [rows, columns], [height, width]) {
-  let across = slice;
+  const given = new Float32Array(slice); // of one kind always: browsers make that fast
+  let across = given;
   if (width !== columns) {
     across = new Float32Array(rows * width);
     const weighted = triangles(columns, width);
@@ -26,12 +27,12 @@ export function resample(slice, [rows, columns], [height, width]) {
       for (let x = 0; x < width; x++) {
         const { start, weights } = weighted[x];
         let sum = 0;
-        for (let k = 0, i = y * columns + start; k < weights.length; k++) sum += slice[i + k] * weights[k];
+        for (let k = 0, i = y * columns + start; k < weights.length; k++) sum += given[i + k] * weights[k];
         across[y * width + x] = sum;
       }
     }
   }
-  if (height === rows) return Float32Array.from(across);
+  if (height === rows) return across;
   const down = new Float32Array(height * width), sums = new Float64Array(width);
   triangles(rows, height).forEach(({ start, weights }, y) => {
     sums.fill(0);
@@ -56,7 +57,7 @@ export class GridFit {
 
   /** One slice of grey values -> Uint8Array (side, side), air beside it. */
   toGrid(slice) {
-    if (this.isIdentity) return Uint8Array.from(slice);
+    if (this.isIdentity) return new Uint8Array(slice);
     const placed = new Uint8Array(this.side * this.side), [rows, columns] = this.covered;
     const scaled = resample(slice, [this.height, this.width], this.covered);
     for (let y = 0; y < rows; y++) {
@@ -69,7 +70,7 @@ export class GridFit {
 
   /** One slice on the grid -> Float32Array (height, width), the padding cropped off. */
   fromGrid(onGrid) {
-    if (this.isIdentity) return Float32Array.from(onGrid);
+    if (this.isIdentity) return new Float32Array(onGrid);
     const [rows, columns] = this.covered, cut = new Float32Array(rows * columns);
     for (let y = 0; y < rows; y++) {
       for (let x = 0; x < columns; x++) {

@@ -1,6 +1,6 @@
 // Each lung with the lesions that its air leaves out, and the walls behind both: the last steps of covidlab.data.lungs.
 
-import { areas, close, fillHoles, median, rankFilter, size } from "./arrays.js";
+import { areas, close, fillHoles, maskOf, median, rankFilter, size } from "./arrays.js";
 
 export const RIGHT = 1, LEFT = 2, SIDES = { right: RIGHT, left: LEFT };
 const FAR = 999; // pixels: a wall without a lung before it
@@ -8,7 +8,7 @@ const FAR = 999; // pixels: a wall without a lung before it
 /** Each lung with its lesions; what both would take is neither's, unless it is air. */
 export function closed(sides, body, shape) {
   const [right, left] = [RIGHT, LEFT].map((side) => {
-    const lung = sides.map((one) => (one === side ? 1 : 0));
+    const lung = maskOf(sides, (one) => one === side);
     if (!lung.includes(1)) return lung;
     const whole = behind(between(filled(lung, shape), shape), body, shape);
     return whole.map((one, i) => one & body[i]);
@@ -17,7 +17,7 @@ export function closed(sides, body, shape) {
 }
 
 function filled(lung, [slices, rows, columns], radius = 8) {
-  const whole = Uint8Array.from(lung), plane = rows * columns, edge = radius + 1;
+  const whole = new Uint8Array(lung), plane = rows * columns, edge = radius + 1;
   for (let z = 0; z < slices; z++) {
     const slice = whole.subarray(z * plane, (z + 1) * plane), box = boxOf(slice, columns);
     if (!box) continue;
@@ -53,7 +53,7 @@ function usedSlices(lung, shape) {
 
 function between(lung, shape) {
   const [slices, rows, columns] = shape, plane = rows * columns, used = usedSlices(lung, shape);
-  const apart = Math.max(1, Math.floor((used[used.length - 1] - used[0]) / 4)), out = Uint8Array.from(lung);
+  const apart = Math.max(1, Math.floor((used[used.length - 1] - used[0]) / 4)), out = new Uint8Array(lung);
   for (let i = 0; i < plane; i++) {
     const below = new Int32Array(slices);
     for (let z = 0, last = -2 * slices; z < slices; z++) below[z] = last = lung[z * plane + i] ? z : last;
@@ -87,7 +87,7 @@ function wallOf(lung, body, shape) {
 export function wallsBehind(sides, body, shape) {
   const walls = {};
   for (const [name, side] of Object.entries(SIDES)) {
-    const lung = sides.map((one) => (one === side ? 1 : 0));
+    const lung = maskOf(sides, (one) => one === side);
     if (!lung.includes(1)) continue;
     const { wall, depth } = wallOf(lung, body, shape);
     walls[name] = median(wall.filter((one) => one < FAR)) / depth;
@@ -109,7 +109,7 @@ function behind(lung, body, shape) {
   padded.fill(FAR, (reach + slices) * columns);
   const eroded = rankFilter(padded, tall, [reach, 1], 0);
   const usual = rankFilter(eroded, tall, [reach, 1], reach - 1).subarray(reach * columns, (reach + slices) * columns);
-  const out = Uint8Array.from(lung);
+  const out = new Uint8Array(lung);
   for (let z = 0, i = 0; z < slices; z++) {
     for (let x = 0; x < columns; x++, i++) {
       const missing = wall[i] - usual[i];

@@ -1,7 +1,7 @@
 // Where the lungs are: covidlab.data.lungs, step by step and by the same names. Read that file first; it says why.
 
 import {
-  areas, argmax, dilate, disk, erode, fillHoles, label, nearest, open, percentileOfCounts, roundEven, sizes,
+  areas, argmax, dilate, disk, erode, fillHoles, label, maskOf, nearest, open, percentileOfCounts, roundEven, sizes,
 } from "./arrays.js";
 import { crop, GridFit } from "./grid.js";
 import { closed, LEFT, RIGHT, SIDES, wallsBehind } from "./lung-closing.js";
@@ -35,7 +35,7 @@ export function lungMask(slices, shape, aspect = 1) {
   const lungs = aerated(grey, body, small), reason = whyNoLungs(lungs, body, small);
   if (reason) return nothing(reason);
   const sides = closed(splitSides(lungs, body, small), body, small);
-  const grown = dilate(sides.map((one) => (one ? 1 : 0)), small, TWO);
+  const grown = dilate(maskOf(sides, (one) => one), small, TWO);
   const [[top, bottom], [left, right]] = window;
   for (let z = 0; z < count; z++) {
     const part = grown.subarray(z * GRID * GRID, (z + 1) * GRID * GRID);
@@ -134,10 +134,10 @@ function whyNoLungs(lungs, body, shape) {
 }
 
 function bodyMask(grey, shape) {
-  const parts = label(open(grey.map((one) => (one > DENSEST_AIR ? 1 : 0)), shape, TWO), shape);
+  const parts = label(open(maskOf(grey, (one) => one > DENSEST_AIR), shape, TWO), shape);
   const counted = sizes(parts), largest = argmax(counted);
   if (!counted[largest]) return new Uint8Array(grey.length);
-  return fillHoles(Uint8Array.from(parts.labels, (one) => (one === largest ? 1 : 0)), shape);
+  return fillHoles(maskOf(parts.labels, (one) => one === largest), shape);
 }
 
 /** Voxels of each part in the slice that has most of them; label 0 counts as one. */
@@ -161,8 +161,8 @@ function aerated(grey, body, shape) {
   const span = Math.max(tissue - air, 1);
   const share = Float32Array.from({ length: 256 }, (_, k) => Math.fround(Math.fround(k - air) / Math.fround(span)));
   const within = erode(body, shape, TWO);
-  const light = open(within.map((one, i) => (one && share[grey[i]] < Math.fround(0.8) ? 1 : 0)), shape, ONE);
-  const gas = open(light.map((one, i) => (one && share[grey[i]] < Math.fround(GAS) ? 1 : 0)), shape, ONE);
+  const light = open(maskOf(within, (one, i) => one && share[grey[i]] < Math.fround(0.8)), shape, ONE);
+  const gas = open(maskOf(light, (one, i) => one && share[grey[i]] < Math.fround(GAS)), shape, ONE);
   const parts = label(light, shape), counted = sizes(parts), broad = widest(parts, shape);
   const across = Math.max(...areas(body, shape));
   const gassy = new Float64Array(parts.count + 1);
@@ -176,9 +176,9 @@ function aerated(grey, body, shape) {
   const thin = new Uint8Array(parts.count + 1);
   for (const [part, counts] of greys) thin[part] = percentileOfCounts(counts, 50, (k) => share[k]) > 0.03 ? 1 : 0;
   const byGas = dilate(gas, shape, TWO);
-  const lung = light.map((one, i) => {
+  const lung = maskOf(light, (one, i) => {
     const part = parts.labels[i];
-    return one && (thin[part] || !(gassy[part] > 0.2 || byGas[i])) ? 1 : 0;
+    return one && (thin[part] || !(gassy[part] > 0.2 || byGas[i]));
   });
   return lungParts(open(lung, shape, ONE), shape, across);
 }
@@ -195,9 +195,9 @@ function lungParts(lung, shape, across) {
     last = Math.max(last, z);
   });
   const least = 0.02 * Math.max(...counted);
-  return Uint8Array.from(parts.labels, (part, i) => {
+  return maskOf(parts.labels, (part, i) => {
     const z = Math.floor(i / (rows * columns));
-    return last >= 0 && part && counted[part] >= least && z >= first && z <= last ? 1 : 0;
+    return last >= 0 && part && counted[part] >= least && z >= first && z <= last;
   });
 }
 
@@ -218,7 +218,7 @@ function splitSides(lungs, body, shape) {
   }
   let from = null; // of each voxel the nearest one in a part; itself, where nothing was eroded
   if (lungs.some((one, i) => one && !parts.labels[i])) {
-    ({ from } = nearest(Uint8Array.from(parts.labels, (one) => (one ? 1 : 0)), shape, [3, 1, 1]));
+    ({ from } = nearest(maskOf(parts.labels, (one) => one), shape, [3, 1, 1]));
   }
   return lungs.map((one, i) => (one ? (left[parts.labels[from ? from[i] : i]] > 0.5 ? LEFT : RIGHT) : 0));
 }

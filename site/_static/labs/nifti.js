@@ -56,7 +56,9 @@ function readVoxels(content, offset, [x, y, z], Type, little, slope, intercept) 
   const scaled = Number.isFinite(slope) && slope !== 0 && !(slope === 1 && !(intercept || 0));
   if (!scaled && Type !== Float64Array) return voxels;
   const [by, plus] = scaled ? [slope, intercept || 0] : [1, 0];
-  return Float32Array.from(voxels, (one) => one * by + plus);
+  const numbers = new Float32Array(voxels.length);
+  for (let i = 0; i < voxels.length; i++) numbers[i] = voxels[i] * by + plus;
+  return numbers;
 }
 
 function placeOf(view, int16, float, little) {

@@ -9,12 +9,12 @@ let address = null; // of the mask to download
 
 const say = (words) => (status.textContent = words);
 
-async function show(content, name) {
+async function show(contents, name) {
   find("scan-result").hidden = true;
   window.labScan = null;
   say(`Reading ${name}`);
   try {
-    shown = await ask("segment", { content, name }, (words) => say(`${name}: ${words}`));
+    shown = await ask("segment", { contents, name }, (words) => say(`${name}: ${words}`));
   } catch (error) {
     return say(`${name}: ${error.message}`);
   }
@@ -60,10 +60,27 @@ function draw() {
   canvas.setAttribute("aria-label", words);
 }
 
-const take = async (file) => file && show(await file.arrayBuffer(), file.name);
+/** A scan of one file, or of a folder with a DICOM series. */
+async function take(files, name = files[0]?.name) {
+  if (files.length) show(await Promise.all([...files].map((file) => file.arrayBuffer())), name);
+}
 
-find("scan-file").addEventListener("change", (event) => take(event.target.files[0]));
-find("scan-sample").addEventListener("click", async () => show(await sample("phantom.nii.gz"), "phantom.nii.gz"));
+/** What was dropped: files, those of folders too, and a name for them. */
+async function dropped(items) {
+  const entries = [...items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry);
+  const promised = (call) => new Promise((resolve, reject) => call(resolve, reject));
+  const filesOf = async (entry) => {
+    if (entry.isFile) return [await promised((...both) => entry.file(...both))];
+    const reader = entry.createReader(), inside = [];
+    for (let some; (some = await promised((...both) => reader.readEntries(...both))).length; ) inside.push(...some);
+    return (await Promise.all(inside.filter((one) => one.isFile).map(filesOf))).flat();
+  };
+  return [(await Promise.all(entries.map(filesOf))).flat(), entries[0]?.name];
+}
+
+find("scan-file").addEventListener("change", (event) => take(event.target.files));
+find("scan-folder").addEventListener("change", ({ target: { files } }) => take(files, files[0]?.webkitRelativePath.split("/")[0]));
+find("scan-sample").addEventListener("click", async () => show([await sample("phantom.nii.gz")], "phantom.nii.gz"));
 for (const id of ["scan-slice", "scan-mask", "scan-window"]) find(id).addEventListener("input", draw);
 const zone = find("scan-zone");
 zone.addEventListener("dragover", (event) => {
@@ -74,13 +91,13 @@ zone.addEventListener("dragleave", () => zone.classList.remove("over"));
 zone.addEventListener("drop", (event) => {
   event.preventDefault();
   zone.classList.remove("over");
-  take(event.dataTransfer.files[0]);
+  dropped(event.dataTransfer.items).then(([files, name]) => take(files, name));
 });
 
 ask("open").then(
   () => {
     say("The network is loaded. Choose a scan.");
-    find("scan-file").disabled = find("scan-sample").disabled = false;
+    for (const id of ["scan-file", "scan-folder", "scan-sample"]) find(id).disabled = false;
     window.labReady = true;
   },
   (error) => say(`The network could not be loaded: ${error.message}`),

@@ -69,7 +69,7 @@ function rawSlice(voxels, z, [, rows, columns], { first, step }) {
 /** One slice as grey values on the [-1250, 250] HU scale, in 32 bits as NumPy does it. */
 function windowed(voxels, z, shape, at, { kind }) {
   const raw = rawSlice(voxels, z, shape, at), grey = new Uint8Array(raw.length);
-  if (kind === "record_window") return Uint8Array.from(raw);
+  if (kind === "record_window") return new Uint8Array(raw);
   let toHU = (one) => f32(one);
   if (kind === "unit") toHU = (one) => f32(f32(f32(one) * WIDTH) + LOWEST_HU);
   if (kind === "stretched") {
@@ -86,7 +86,8 @@ function windowed(voxels, z, shape, at, { kind }) {
 function meaningOf(voxels) {
   let low = Infinity, high = -Infinity, whole = true, bad = 0;
   const different = new Set();
-  for (const one of voxels) {
+  for (let i = 0; i < voxels.length; i++) {
+    const one = voxels[i];
     if (one < low) low = one;
     if (one > high) high = one;
     if (whole && one !== Math.round(one)) whole = false;

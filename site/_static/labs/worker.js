@@ -1,7 +1,8 @@
 // The network and all that takes long, beside the page, so that the page goes on answering. It fetches its own parts from
 // its own folder and sends nothing anywhere.
 
-import { argmax, label, sizes } from "./arrays.js";
+import { label, maskOf, sizes } from "./arrays.js";
+import { isDicom, readSeries } from "./dicom.js";
 import { involvement, lungMask, tone } from "./lungs.js";
 import { readNifti, ScanError, unzipped, writeNifti, zipped } from "./nifti.js";
 import * as ort from "./ort.wasm.min.mjs";
@@ -38,16 +39,17 @@ async function probabilities(slice) {
 
 /** What is called lesion in one slice on the grid: from the threshold on, small spots dropped. */
 function mark(answers, info, threshold) {
-  const marked = Uint8Array.from(answers, (one) => (one >= Math.fround(threshold) ? 1 : 0));
+  const marked = maskOf(answers, (one) => one >= Math.fround(threshold));
   if (info.smallest <= 1) return marked;
   const parts = label(marked, [1, info.grid, info.grid]), counted = sizes(parts);
-  return marked.map((one, i) => (one && counted[parts.labels[i]] >= info.smallest ? 1 : 0));
+  return maskOf(marked, (one, i) => one && counted[parts.labels[i]] >= info.smallest);
 }
 
 /** A scan's mask inside its lungs, as `covidlab predict` makes it, and what is said about it. */
-async function segment({ content, name }, tell) {
+async function segment({ contents, name }, tell) {
   const { info } = await opened, start = performance.now();
-  const scan = readNifti(await unzipped(content)), read = understand(scan, name);
+  const isSeries = contents.length > 1 || isDicom(contents[0]);
+  const scan = isSeries ? readSeries(contents) : readNifti(await unzipped(contents[0])), read = understand(scan, name);
   const { slices, shape, aspect, notes, toStored } = read, [count, rows, columns] = shape, plane = rows * columns;
   tell("Looking for the lungs");
   const lungs = lungMask(slices, shape, aspect), marked = new Uint8Array(slices.length);
