@@ -119,14 +119,23 @@ def above(node):
         yield node
 
 
-def accessible(app, page, template, context, doctree):
-    """What axe-core finds in the theme's and the notebook extension's HTML, mended: a heading without a level, folds
-    that are all named alike, and parts that scroll and cannot be reached with the keyboard."""
-    for part in ("body", "furo_navigation_tree"):
-        if text := context.get(part):
-            text = text.replace('role="heading"', 'role="heading" aria-level="2"')
-            text = text.replace('<summary aria-label="Toggle hidden content">', "<summary>")
-            context[part] = re.sub(r'<(pre\b|div(?= class="(?:math|table)-wrapper))', r'<\1 tabindex="0"', text)
+MENDED = (
+    (r'role="heading"', 'role="heading" aria-level="2"'),
+    (r'<summary aria-label="Toggle hidden content">', "<summary>"),
+    (r'<(pre\b|div(?= class="(?:math|table)-wrapper))', r'<\1 tabindex="0"'),
+    (r'<aside class="sidebar-drawer"', '<aside class="sidebar-drawer" aria-label="Pages"'),
+    (r'<aside class="toc-drawer', '<aside aria-label="On this page" class="toc-drawer'),
+)
+
+
+def accessible(app, error):
+    """What axe-core finds in the theme's and the notebook extension's HTML, mended: headings without a level, folds and
+    side bars that are all named alike, and parts that scroll and cannot be reached with the keyboard."""
+    for path in () if error else Path(app.outdir).rglob("*.html"):
+        page = path.read_text("utf-8")
+        for found, instead in MENDED:
+            page = re.sub(found, instead, page)
+        path.write_text(page, "utf-8")
 
 
 def setup(app):
@@ -134,4 +143,4 @@ def setup(app):
     app.connect("builder-inited", read_glossary)
     app.connect("doctree-read", name_rows)
     app.connect("doctree-resolved", link_terms)
-    app.connect("html-page-context", accessible, priority=900)  # after the theme
+    app.connect("build-finished", accessible)

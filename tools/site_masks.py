@@ -2,9 +2,9 @@
 
     python -m tools.site_masks OUT [SCAN ...]
 
-Each SCAN, a NIfTI file or a folder with a DICOM series, by default the synthetic one that comes along, goes in through the
-page's file input, and the mask out through its download link. Both masks are compared voxel by voxel, and their geometry
-too. At least 99.99 % must be equal.
+Each SCAN, a NIfTI file or a folder with a DICOM series, by default the synthetic one that comes along, goes in through
+the page's file input, and the mask out through its download link. Both masks are compared voxel by voxel, and their
+geometry too. At least 99.99 % must be equal.
 """
 
 import argparse
@@ -84,7 +84,8 @@ def in_page(page, scan: Path, downloads: Path) -> Path:
     """The mask that the page gives for a scan, as downloaded."""
     page.ask("window.labScan = null")
     document = page.send("DOM.getDocument")["root"]["nodeId"]
-    field = page.send("DOM.querySelector", nodeId=document, selector="#scan-folder" if scan.is_dir() else "#scan-file")["nodeId"]
+    chosen = "#scan-folder" if scan.is_dir() else "#scan-file"
+    field = page.send("DOM.querySelector", nodeId=document, selector=chosen)["nodeId"]
     page.send("DOM.setFileInputFiles", nodeId=field, files=[str(scan.resolve())])
     page.wait("!!window.labScan", 300)
     name = page.ask("document.querySelector('#scan-download').download")

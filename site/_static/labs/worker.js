@@ -95,7 +95,9 @@ const ANSWERS = {
 
 self.onmessage = async ({ data: { id, asked, given } }) => {
   try {
-    self.postMessage({ id, result: await ANSWERS[asked](given, (progress) => self.postMessage({ id, progress })) });
+    const result = await ANSWERS[asked](given, (progress) => self.postMessage({ id, progress }));
+    const large = Object.values(result).map((one) => one?.buffer ?? one).filter((one) => one instanceof ArrayBuffer);
+    self.postMessage({ id, result }, large); // handed over, not copied
   } catch (error) {
     const words = error instanceof ScanError ? error.message : `This went wrong: ${error.message}`;
     self.postMessage({ id, error: words });
