@@ -33,6 +33,9 @@ RULES = {
     # No worker has a second scan waiting: each that it has when it dies counts as one that killed it.
     "distributed.scheduler.worker-saturation": 1.0,
     "distributed.scheduler.http.routes": [],
+    # Nobody looks at what a worker is doing a hundred times a second, nor at whether its loop is late fifty times.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "500ms",
     # Dask's own would give memory back after each array: seventeen times the page faults, half of the throughput.
     "distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1},
 }
