@@ -2,8 +2,16 @@
 
 import { roundEven } from "./arrays.js";
 
+const known = new Map(); // weights by both lengths: all slices of a scan need the same
+
 /** Pillow's weights of a triangle for one axis: for each new pixel where it starts, and its weights. */
 function triangles(length, wanted) {
+  const key = `${length} ${wanted}`;
+  if (!known.has(key)) known.set(key, weightsOf(length, wanted));
+  return known.get(key);
+}
+
+function weightsOf(length, wanted) {
   const scale = length / wanted, wide = Math.max(scale, 1);
   return Array.from({ length: wanted }, (_, k) => {
     const centre = (k + 0.5) * scale;
