@@ -48,7 +48,6 @@ Both set up .venv first, so there is nothing to run before them; only the first 
   make setup       only the set-up: .venv from requirements.lock, each file checked against its hash
   make reproduce   train, score and print the paper's table
   make notebooks   run every notebook again, in order, and store what it shows (when you changed one)
-  make html        every notebook as a web page, in html/, with the figures' alt text
   make site        the web site with the notebooks and the live labs, in build/html/ (needs npm's command the first time)
   make site-check  every page of it in headless Chromium: other hosts, dead links, alt text, axe-core, the labs' masks
   make student     copies of the notebooks without solutions and outputs, in student/ (for teachers)
@@ -89,7 +88,7 @@ On Debian or Ubuntu: apt install python3-venv (or python3-pip), then run make ag
 endef
 export NO_VENV
 
-.PHONY: help setup lab test test-colab test-processors notebooks html site site-check fuzz course-table reproduce student address lock clean FORCE
+.PHONY: help setup lab test test-colab test-processors notebooks site site-check fuzz course-table reproduce student address lock clean FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -170,11 +169,6 @@ notebooks: setup
 
 reproduce: setup
 	$(PY) -m studies reproduce $(REPRODUCE_FLAGS)
-
-# Plain nbconvert drops alt text.
-html: setup
-	$(PY) -m nbconvert --to html --template covidlab --TemplateExporter.extra_template_basedirs=tools/templates \
-		--output-dir html $(NOTEBOOKS)
 
 # No TensorFlow in it: nothing is run, and the labs' network is a file.
 $(SITE)/.ready: pyproject.toml | $(VENV)/.uv

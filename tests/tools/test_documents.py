@@ -1,12 +1,9 @@
-"""The documents are in step with the code and the notebooks that they describe, and `make html` folds and describes."""
+"""The documents are in step with the code and the notebooks that they describe."""
 
 import re
 from pathlib import Path
 
 import nbformat
-from bs4 import BeautifulSoup
-from nbconvert import HTMLExporter
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tools.house import imports, wings
 
@@ -64,37 +61,3 @@ def test_what_a_page_links_to_is_there():
         for path in [*ROOT.glob("covidlab/weights/*.md"), *ROOT.glob("notebooks/*.ipynb")]
     ))  # fmt: skip
     assert missing + [name for name in named if not (ROOT / name).exists()] == []
-
-
-def page_of(*cells):
-    """What `make html` makes of a notebook of these cells."""
-    exporter = HTMLExporter(template_name="covidlab", extra_template_basedirs=[str(ROOT / "tools" / "templates")])
-    page, _ = exporter.from_notebook_node(new_notebook(cells=list(cells)))
-    return BeautifulSoup(page, "html.parser")
-
-
-def test_a_page_has_each_pictures_alt_text_and_no_other():
-    alt = 'A "slice" <b> & its mask.'
-
-    def picture(**metadata):
-        return new_output("display_data", data={"image/png": "iVBORw0KGgo="}, metadata={"image/png": metadata})
-
-    cell = new_code_cell("x = 1", outputs=[picture(alt=alt, width=7), picture(width=8)])
-    pictures = page_of(cell).select("img[src^='data:image/png']")
-    missing = "No description has been provided for this image"  # nbconvert's own words
-    assert [(one["alt"], one["width"]) for one in pictures] == [(alt, "7"), (missing, "8")]
-
-
-def test_folded_code_and_outputs_are_folded_on_the_page_and_others_are_open():
-    shown = [new_output("stream", name="stdout", text="42")]
-    solution = new_code_cell("# @title Solution\nprint(6 * 7)", outputs=shown)
-    solution.metadata["jupyter"] = {"source_hidden": True, "outputs_hidden": True}
-    page = page_of(new_code_cell("print(42)", outputs=shown), solution)
-    folds = [(fold.summary.text, "6 * 7" in fold.text, "42" in fold.text) for fold in page.select("details")]
-    assert folds == [("Solution", True, False), ("What it shows", False, True)]
-
-
-def test_a_page_links_to_the_next_page_and_elsewhere_to_notebooks():
-    links = "[next](01_x.ipynb#a) [there](https://x.example/01_x.ipynb) [map](../docs/paper-map.md)"
-    found = [link["href"] for link in page_of(new_markdown_cell(links)).select(".jp-RenderedHTMLCommon a")]
-    assert found == ["01_x.html#a", "https://x.example/01_x.ipynb", "../docs/paper-map.md"]
