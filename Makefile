@@ -57,7 +57,7 @@ Both set up .venv first, so there is nothing to run before them; only the first 
   make test-processors  every notebook on other processors, imitated on this one
   make fuzz        damaged files of every kind, as many as you like; what is not refused in one line is kept
   make course-table  measure each notebook's time and memory, and write the table into README and 00
-  make clean       remove .venv, .venv-colab and caches; data/ and runs/ stay
+  make clean       remove .venv, .venv-colab, .venv-site, build/ with the web site, and caches; data/ and runs/ stay
 
 Choices, written after the command:
   COVIDLAB_DATA=/path/to/folder    real CT volumes instead of the synthetic phantom (lab, reproduce): see data/README.md

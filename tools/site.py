@@ -29,17 +29,18 @@ def main(arguments=None) -> int:
     parser.add_argument("--check", action="store_true", help="only look for what must not be in it")
     options = parser.parse_args(arguments)
     if not options.check:
-        pages = lay_out(KEPT / "pages")
+        laid_out = lay_out(KEPT / "pages")
         if (options.out / ".buildinfo").exists():  # an older site, as Sphinx marks it: a page that is gone must go
             shutil.rmtree(options.out)
         command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-c", ROOT / "site"]
-        if code := subprocess.run([*command, "-d", KEPT / "doctrees", pages, options.out]).returncode:
+        if code := subprocess.run([*command, "-d", KEPT / "doctrees", laid_out, options.out]).returncode:
             return code
         add_labs(options.out / "_static" / "labs")
-    faults = faults_of(options.out)
+    pages = len(list(options.out.rglob("*.html")))
+    faults = faults_of(options.out) if pages else ["no page; `make site` builds them"]
     print(*faults, sep="\n", end="\n" if faults else "")
     size = sum(path.stat().st_size for path in options.out.rglob("*") if path.is_file())
-    print(f"{options.out}: {len(list(options.out.rglob('*.html')))} pages, {size / 1e6:.1f} MB, {len(faults)} faults")
+    print(f"{options.out}: {pages} pages, {size / 1e6:.1f} MB, {len(faults)} faults")
     return 1 if faults else 0
 
 

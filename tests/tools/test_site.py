@@ -4,7 +4,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tools.site import for_reading
+from tools.site import for_reading, main
 from tools.site_faults import faults_of
 
 BADGE = "[![Open in Colab](https://x.example/badge.svg)](https://x.example/{}/covidlab/01.ipynb)\n\n# Title"
@@ -55,3 +55,9 @@ def test_styles_and_scripts_that_load_from_another_host_are_found(tmp_path):
     (tmp_path / "a.css").write_text("@import 'https://x.example/b.css'; p { color: red } /* https://fine.example */")
     (tmp_path / "a.mjs").write_text('import("https://x.example/c.js"); const name = "https://fine.example";')
     assert faults_of(tmp_path) == ["a.css: loads https://x.example/b.css", "a.mjs: loads https://x.example/c.js"]
+
+
+@pytest.mark.parametrize("folder", ["", "absent"])
+def test_a_site_that_was_not_built_is_not_called_free_of_faults(tmp_path, capsys, folder):
+    assert main([str(tmp_path / folder), "--check"]) == 1
+    assert "no page; `make site` builds them" in capsys.readouterr().out
