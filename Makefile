@@ -56,7 +56,7 @@ Both set up .venv first, so there is nothing to run before them; only the first 
   make test-colab  every notebook once more, on the versions that Colab has (in .venv-colab)
   make test-processors  every notebook on other processors, imitated on this one
   make fuzz        damaged files of every kind, as many as you like; what is not refused in one line is kept
-  make course-table  measure each notebook's time and memory, and write the table into README and 00
+  make course-table  measure each notebook's time and memory, and write the table into README
   make clean       remove .venv, .venv-colab, .venv-site, build/ with the web site, and caches; data/ and runs/ stay
 
 Choices, written after the command:

@@ -1,7 +1,7 @@
 """Each notebook's time and peak memory: measured, kept in studies/results/course.json, written where readers look.
 
 For maintainers: `make course-table` measures all notebooks one after the other, on a machine that does nothing else,
-and writes the table between its markers in README.md and in notebook 00. Without `--measure` it only writes the tables.
+and writes the table between its markers in README.md. Without `--measure` it only writes the table.
 """
 
 import argparse
@@ -14,15 +14,13 @@ import tempfile
 import time
 from pathlib import Path
 
-import nbformat
-
 from covidlab.errors import CovidlabError
 
 BEGIN, END = "<!-- course table -->", "<!-- end of the course table -->"
 
 RESULTS = "studies/results/course.json"
 
-README, START = "README.md", "notebooks/00_start_here.ipynb"
+README = "README.md"
 
 
 def measure(notebook: Path) -> dict[str, float]:
@@ -78,23 +76,14 @@ def put(text: str, table: str, where: str = "text") -> str:
     return f"{before}{begin}\n\n{table}\n\n{end}{after}"
 
 
-def write_tables(root: Path) -> list[Path]:
-    """Bring both tables into step with the results; unchanged files are left alone. Returns those changed."""
+def write_table(root: Path) -> bool:
+    """Bring the table into step with the results; says whether it had changed."""
     table = render(json.loads((root / RESULTS).read_text(encoding="utf-8")))
-    changed, readme = [], root / README
-    old = readme.read_text(encoding="utf-8")
-    if (new := put(old, table, README)) != old:
-        readme.write_text(new, encoding="utf-8")
-        changed.append(readme)
-    notebook = nbformat.read(root / START, as_version=4)
-    cells = [cell for cell in notebook.cells if cell.cell_type == "markdown" and BEGIN in cell.source]
-    if len(cells) != 1:
-        raise CovidlabError(START, f"{len(cells)} text cells with the marker", f"one with {BEGIN}", "put it in")
-    if (new := put(cells[0].source, table, START)) != cells[0].source:
-        cells[0].source = new
-        nbformat.write(notebook, root / START)
-        changed.append(root / START)
-    return changed
+    old = (root / README).read_text(encoding="utf-8")
+    new = put(old, table, README)
+    if new != old:
+        (root / README).write_text(new, encoding="utf-8")
+    return new != old
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -115,11 +104,11 @@ def main(arguments: list[str] | None = None) -> int:
                 print(notebook.stem, measured[notebook.stem], flush=True)
             results = {"command": "make course-table", "machine": options.machine, "notebooks": measured}
             kept.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-        changed = write_tables(root)
+        changed = write_table(root)
     except CovidlabError as error:
         print(error, file=sys.stderr)
         return 2
-    print("changed:", ", ".join(str(path.relative_to(root)) for path in changed) or "nothing")
+    print("changed:", README if changed else "nothing")
     return 0
 
 

@@ -3,18 +3,18 @@
 from covidlab.exercises.checking import Number
 
 check_haze_window = Number(
-    asked="Level and width, HU, of the window in which -850 HU is the end of black and -500 HU is half grey.",
+    asked="Level and width, HU, of the window in which -850 HU is the end of black and -500 HU is mid-grey.",
     right=(-500, 700),
-    praise="the level is what is half grey, and from there to black is half a width.",
-    otherwise="what is half grey is the level; from there down to black is half a width.",
+    praise="the level is what is mid-grey, and from there to black is half a width.",
+    otherwise="what is mid-grey is the level; from there down to black is half a width.",
     mistakes={
         "the other way round: the level comes first.": (700, -500),
-        "from black to half grey is half a width, so the whole is twice as much.": (-500, 350),
+        "from black to mid-grey is half a width, so the whole is twice as much.": (-500, 350),
         "that is the window of the course. In it black ends at -1250 HU.": (-500, 1500),
         "those are the ends of the window. The level is their middle, the width their distance.": (-850, -150),
         "that starts at the level. The level is the middle of the window.": (-850, 700),
         "that starts at the level, and is half as wide as it should be.": (-850, 350),
-        "in that window -500 HU is white. It should be half grey.": (-675, 350),
+        "in that window -500 HU is white. It should be mid-grey.": (-675, 350),
         "the level is negative.": (500, 700),
     },
 )  # fmt: skip

@@ -9,12 +9,12 @@ from covidlab.exercises.checking import CHANGES, Number, ask
 check_smallest_thumbnail = Number(
     asked="The side of the smallest thumbnail that still guesses nine coins in ten by slice: 16, 8, 4, 2 or 1.",
     right=2,
-    praise="four numbers a slice are enough to know the patient again.",
+    praise="four numbers per slice are enough to recognise the patient.",
     otherwise="one of 16, 8, 4, 2 and 1 is expected.",
     mistakes={
         "that is the thumbnail of the lesson. Try smaller ones.": 16,
         "smaller ones do it, too.": [8, 4],
-        "one number a slice guesses more than half of the coins, but not nine in ten.": 1,
+        "one number per slice guesses more than half of the coins, but not nine in ten.": 1,
     },
 )
 

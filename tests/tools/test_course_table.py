@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_notebook
 
 from covidlab.errors import CovidlabError
 from tools import course_table
@@ -15,15 +15,15 @@ from tools.course_table import (
     END,
     README,
     RESULTS,
-    START,
     main,
     measure,
     put,
     render,
-    write_tables,
+    write_table,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOK = "notebooks/00_a.ipynb"
 RESULT = {
     "machine": "two slow cores",
     "notebooks": {
@@ -40,13 +40,10 @@ TABLE = """| notebook | time to run | peak memory |
 Measured with `make course-table` on two slow cores."""
 
 
-def test_both_tables_of_the_course_are_in_step():
+def test_the_table_of_the_course_is_in_step():
     table = render(json.loads((ROOT / RESULTS).read_text(encoding="utf-8")))
     readme = (ROOT / README).read_text(encoding="utf-8")
-    start = [cell.source for cell in nbformat.read(ROOT / START, as_version=4).cells if BEGIN in cell.source]
-    assert len(start) == 1
-    for text in (readme, *start):
-        assert put(text, table) == text, "run `python -m tools.course_table`"
+    assert put(readme, table) == readme, "run `python -m tools.course_table`"
 
 
 # As a notebook's first cell says it, in seconds.
@@ -77,18 +74,16 @@ def repository(tmp_path):
     place = f"# Title\n\n{BEGIN}\n\nold\n\n{END}\n\nMore."
     (tmp_path / "README.md").write_text(place)
     (tmp_path / "notebooks").mkdir()
-    nbformat.write(new_notebook(cells=[new_markdown_cell(place), new_code_cell("1")]), tmp_path / START)
+    nbformat.write(new_notebook(cells=[new_code_cell("1")]), tmp_path / NOTEBOOK)
     (tmp_path / RESULTS).parent.mkdir(parents=True)
     (tmp_path / RESULTS).write_text(json.dumps(RESULT))
     return tmp_path
 
 
-def test_the_table_is_written_once_into_both(repository):
-    assert len(write_tables(repository)) == 2
-    expected = f"# Title\n\n{BEGIN}\n\n{TABLE}\n\n{END}\n\nMore."
-    assert (repository / "README.md").read_text() == expected
-    assert nbformat.read(repository / START, as_version=4).cells[0].source == expected
-    assert write_tables(repository) == []
+def test_the_table_is_written_once(repository):
+    assert write_table(repository)
+    assert (repository / "README.md").read_text() == f"# Title\n\n{BEGIN}\n\n{TABLE}\n\n{END}\n\nMore."
+    assert not write_table(repository)
 
 
 def test_a_place_that_is_not_clear_is_refused():
@@ -98,9 +93,9 @@ def test_a_place_that_is_not_clear_is_refused():
 
 
 def test_a_notebook_is_measured_and_left_as_it_is(repository, monkeypatch, capsys):
-    path = repository / START
+    path = repository / NOTEBOOK
     notebook = nbformat.read(path, as_version=4)
-    notebook.cells[1].source = "held = bytearray(300_000_000)\nlen(held)"
+    notebook.cells[0].source = "held = bytearray(300_000_000)\nlen(held)"
     nbformat.write(notebook, path)
     before = path.read_bytes()
     of = measure(path)
@@ -119,8 +114,9 @@ def test_one_notebook_is_measured_anew_and_the_others_keep_their_numbers(reposit
     monkeypatch.setattr(course_table, "measure", lambda path: {"seconds": 7.0, "megabytes": 70})
     old = {"seconds": 1.0, "megabytes": 10}
     results = repository / RESULTS
-    results.write_text(json.dumps({"command": "x", "machine": "m", "notebooks": {Path(START).stem: old, "05_x": old}}))
+    notebooks = {Path(NOTEBOOK).stem: old, "05_x": old}
+    results.write_text(json.dumps({"command": "x", "machine": "m", "notebooks": notebooks}))
     assert main(["--measure", "--only", "00"]) == 0
     assert json.loads(results.read_text())["notebooks"] == {
-        Path(START).stem: {"seconds": 7.0, "megabytes": 70}, "05_x": old,
+        Path(NOTEBOOK).stem: {"seconds": 7.0, "megabytes": 70}, "05_x": old,
     }  # fmt: skip
