@@ -198,7 +198,9 @@ FCN = [
           together(*(lesson(run, "f1", "test") for run in ("fcn-8s", "light-u-net")))),
     Claim(r"the wide FCN-8s is behind, too: ([\d.]+) against the U-Net's ([\d.]+) ",
           together(*(table("models.md", "f1", variant=name, part="test") for name in ("fcn8s", "light_unet")))),
-    Claim(r"the paper's ([\d.]+) to ([\d.]+) s a slice \(section III\.C\)", SECONDS),
+    Claim(r"The published width has (\d+) times as many weights",
+          output(r"^([\d,]+) weights, in the package .* as published ([\d,]+)$"),
+          lambda said, true: said == [round(true[1] / true[0])]),
 ]  # fmt: skip
 # Fractions of the lesion pixels that are missed without a skip, at the border and inside.
 MISSED_WITHOUT = r"^{} +missed at the border (\d+)%, inside (\d+)%"
