@@ -13,6 +13,7 @@ from covidlab import paper
 from covidlab.data.intensities import HIGHEST_HU, LOWEST_HU
 from covidlab.tables import read_table
 from covidlab.training.recipe import recipe_for
+from covidlab.training.thresholds import THRESHOLDS
 from studies.lessons import LONG
 from studies.spread import RECIPES, TRAININGS
 from tools.notebook_guards import all_text
@@ -179,16 +180,19 @@ DATA = [
 ]  # fmt: skip
 PATCHES = [
     Claim(r"the same answers as the ([\d,]+) patches of a slice", known(paper.PATCHES_PER_SLICE)),
-    Claim(r"In all (\d+) trainings of (300) updates that we ran, from ten sets of first weights, test F1 lay between "
-          r"([\d.]+) and ([\d.]+)",
+    Claim(r"([\d.]+) is its last value, and all 40 trainings chose it",
+          together(known(THRESHOLDS[-1]), lambda _: sorted(set(trainings("threshold", "patch CNN")))),
+          lambda said, true: said * 2 == true),
+    Claim(r"In all (\d+) trainings of (300) updates that we ran, from ten random initialisations, each on four "
+          r"processor settings, test F1 lay between ([\d.]+) and ([\d.]+)",
           together(ends_on_test("patch CNN"), known(RECIPES["patch CNN"].recipe.updates)),
           lambda said, true: said == [true[0], true[3], *true[1:3]]),
 ]  # fmt: skip
 FCN = [
-    Claim(r"We ran (\d+) short trainings, from ten sets of first weights\. "
+    Claim(r"We ran (\d+) short trainings, from ten random initialisations, each on four processor settings\. "
           r"Their test F1 lay anywhere between ([\d.]+) and ([\d.]+)",
           ends_on_test("FCN-8s")),
-    Claim(r"the first weights alone move test F1 by more than any step here",
+    Claim(r"the random initialisation alone moves test F1 by more than any step here",
           together(by_first_weights("FCN-8s"), *(
               lesson(name, "f1", "train", "validation", "test") for name in ("fcn-32s", "fcn-16s", "fcn-8s"))),
           lambda _, true: true[0] > max(after - before for before, after in zip(true[1:7], true[4:]))),
@@ -205,7 +209,9 @@ FCN = [
           together(*(lesson(run, "f1", "test") for run in ("fcn-8s", "light-u-net")))),
     Claim(r"the wide FCN-8s is behind, too: ([\d.]+) against the U-Net's ([\d.]+) ",
           together(*(table("models.md", "f1", variant=name, part="test") for name in ("fcn8s", "light_unet")))),
-    Claim(r"the paper's ([\d.]+) to ([\d.]+) s a slice \(section III\.C\)", SECONDS),
+    Claim(r"The published width has (\d+) times as many weights",
+          output(r"^([\d,]+) weights, in the package .* as published ([\d,]+)$"),
+          lambda said, true: said == [round(true[1] / true[0])]),
 ]  # fmt: skip
 # Fractions of the lesion pixels that are missed without a skip, at the border and inside.
 MISSED_WITHOUT = r"^{} +missed at the border (\d+)%, inside (\d+)%"
