@@ -218,7 +218,7 @@ UNET = [
     Claim(r"We chose ours to fit its \"less than (\d)MB\"", known(paper.UNET_MEGABYTES)),
     Claim(r"cores \| ([\d,]+) updates; on real slices ([\d,]+)",
           known(LONG_RECIPE.updates, recipe_for(False).updates)),
-    Claim(r"F1 ([\d.]+) against ([\d.]+) \(notebook 04, as many updates\)",
+    Claim(r"F1 ([\d.]+) against ([\d.]+) \(notebook 04, the same number of updates\)",
           together(*(lesson(run, "f1", "test") for run in ("light-u-net", "fcn-8s")))),
     Claim(r"Real slices show no difference either", study("studies.md#joins", "concatenate", "sum"),
           lambda _, true: abs(true[0] - true[1]) < 0.01),
@@ -265,14 +265,15 @@ IMBALANCE = [
     *(
         Claim(sentence, ahead("left_empty", POSITIVE, NEGATIVE), lambda _, true: true[0] == 0 and true[2] < -0.1)
         for sentence in (r"A network that never saw a negative slice marks something on many of them",
-                         r"ahead in F1 after as many updates; far fewer negative slices left empty")
+                         r"ahead in F1 with the same number of updates; far fewer negative slices left empty")
     ),
     Claim(r"by the number of positive slices that they see, and the lead is gone", ahead("test_f1", MATCHED, POSITIVE),
           lambda _, true: true[0] > 5),
     Claim(r"a longer training does not mend that", ahead("left_empty", MATCHED, LONGER), lambda _, true: true[0] == 10),
     Claim(r"The other difference stays", ahead("left_empty", MATCHED, POSITIVE), lambda _, true: true[0] == 10),
     Claim(r"But it leaves only seven in ten negative slices empty, and the second leaves all",
-          output(r"^positive only +threshold .* left empty ([\d.]+)\nas many negative +threshold .* left empty ([\d.]+)$"),
+          output(r"^positive only +threshold .* left empty ([\d.]+)\n"
+                 r"as many negative +threshold .* left empty ([\d.]+)$"),
           lambda _, true: round(true[0], 1) == 0.7 and true[1] == 1),
     *(
         Claim(sentence, together(ahead("test_f1", PLAIN, NEGATIVE), ahead("test_f1", NEGATIVE, WEIGHTED)),
