@@ -1,28 +1,40 @@
-"""The exercises of notebook 05: numbers of weights, F1, the area that precision and recall imply."""
+"""The exercises of notebook 05: what the skips carry, F1, the area that precision and recall imply."""
 
 import numpy as np
 
 from covidlab.evaluation.counts import count
 from covidlab.exercises.checking import Function, Number
 
-MAPS = 128
+# Maps and side of what each skip carries, from the uppermost on, and of the bottleneck.
+_SKIPS, _BOTTLENECK = [(8, 128), (16, 64), (32, 32), (64, 16)], 128 * 8**2
 
-check_bottleneck_weights = Number(
-    asked="The number of weights of the second 3 x 3 convolution in the light U-Net's bottleneck, without biases.",
-    right=9 * MAPS**2,
-    praise="3 x 3 pixels, 128 maps in, 128 maps out.",
-    otherwise="multiply pixels of the kernel, maps that go in, maps that come out.",
+
+def _numbers(levels):
+    return sum(maps * side**2 for maps, side in levels)
+
+
+check_skip_numbers = Number(
+    asked="How many numbers the light U-Net's four skips carry for each one that its bottleneck holds, at 128 pixels.",
+    right=_numbers(_SKIPS) / _BOTTLENECK,
+    praise="245,760 against 8,192.",
+    otherwise="a level holds maps x side x side numbers. Add up the four skips, then divide by the bottleneck.",
     mistakes={
-        "that counts the biases, too. Count the kernels only.": 9 * MAPS**2 + MAPS,
-        "that is a 1 x 1 convolution. Each kernel here covers 3 x 3 pixels.": MAPS**2,
-        "that is one kernel for each map. Each of the 128 new maps looks at all 128 old ones.": 9 * MAPS,
-        "that is the first of the two convolutions: 64 maps go in. 128 go into the second.": 9 * 64 * MAPS,
-        "a kernel of 3 x 3 pixels has nine weights, not three.": 3 * MAPS**2,
-        "that is in bytes, four a weight. Count the weights.": 4 * 9 * MAPS**2,
-        "that counts them anew at each of 8 x 8 positions. All share the same weights.": 64 * 9 * MAPS**2,
-        "those are both convolutions. Only the second is asked for.": 9 * (64 + MAPS) * MAPS,
+        "that is skip 1 alone. There are four.": _numbers(_SKIPS[:1]) / _BOTTLENECK,
+        "that is the other way round.": _BOTTLENECK / _numbers(_SKIPS),
+        "that compares numbers of maps. A map of the bottleneck is far smaller than one of skip 1.":
+            sum(maps for maps, _ in _SKIPS) / 128,
+        "that compares numbers of positions. The bottleneck has more maps at each.":
+            sum(side**2 for _, side in _SKIPS) / 8**2,
+        "that is all that the skips carry. Now divide by what the bottleneck holds.": _numbers(_SKIPS),
+        "that is for each pixel of the slice. The bottleneck holds half as many numbers.": _numbers(_SKIPS) / 128**2,
+        "the skips leave before the pooling, so their maps are twice as large a side.":
+            _numbers(_SKIPS) / 4 / _BOTTLENECK,
+        "that is the bottleneck before its convolutions: 64 maps go in, 128 come out.":
+            2 * _numbers(_SKIPS) / _BOTTLENECK,
+        "there are four poolings, not five: the bottleneck has 8 x 8 positions.": 4 * _numbers(_SKIPS) / _BOTTLENECK,
+        "that counts the bottleneck, too. Only the skips are asked for.": _numbers(_SKIPS) / _BOTTLENECK + 1,
     },
-)
+)  # fmt: skip
 
 _REFERENCE, _PREDICTION = np.random.default_rng(7).random((2, 12, 12)) < np.array([0.2, 0.35])[:, None, None]
 _NOTHING = np.zeros((12, 12), bool)

@@ -119,6 +119,10 @@ def test_what_the_package_works_out_is_right():
     convolution = keras.layers.Conv2D(8, 3, padding="same", use_bias=False)(spread)
     gflop, less = (gflop_per_slice(keras.Model(maps, end), 640) for end in (convolution, spread))
 
+    ends = [f"down{level}_b" for level in range(4)] + ["bottleneck_b"]
+    levels = keras.Model(unet.input, [unet.get_layer(end).output for end in ends])
+    *skips, bottleneck = (np.prod(shape) for shape in levels.compute_output_shape((1, 128, 128, 1)))
+
     def table(case, z, tp, fp, fn):
         return SliceTable(case, case, z, tp, fp, fn, 0 * tp)
 
@@ -131,7 +135,7 @@ def test_what_the_package_works_out_is_right():
         "receptive_field": lambda windows: reach_after(windows)[0],
         "stamp": lambda factor: np.asarray(Bilinear()((2 * factor, 2 * factor, 1, 1)))[factor - 1, :, 0, 0] / (
             1 - 0.5 / factor),
-        "bottleneck_weights": unet.get_layer("bottleneck_b").count_params(),
+        "skip_numbers": sum(skips) / bottleneck,
         "soft_dice": lambda *g: float(LOSSES["dice"]()(*(one.astype(np.float32) for one in g))),
         "convolution_gflop": gflop - less,
         "patient_interval": interval,
