@@ -460,7 +460,7 @@ REAL = [
     Claim(r"recipe C has ([\d.]+), as you saw, and recipe D has ([\d.]+)\. Were the coronacases worth ([\d.]+)\?",
           together(PATIENT_F1, table("patient-coronacases.md", "f1", case="all, pooled")),
           lambda said, true: said == [*true, round(true[1] - true[0], 3)]),
-    Claim(r"So luck moved F1 by ([\d.]+), more than the ([\d.]+) that the coronacases",
+    Claim(r"Luck moved F1 by ([\d.]+), more than the ([\d.]+) that the coronacases",
           together(SEEDS, PATIENT_F1, table("patient-coronacases.md", "f1", case="all, pooled")),
           lambda said, true: said == [round(max(true[:3]) - min(true[:3]), 2), round(true[-1] - true[-2], 3)]),
     Claim(r"is recipe D as it was: ([\d.]+), ([\d.]+) and ([\d.]+)\.", SEEDS, lambda said, true: said == true[:3]),
