@@ -13,6 +13,7 @@ from covidlab.evaluation.patients import patient_interval
 from covidlab.evaluation.slices import SliceTable
 from covidlab.exercises.checking import CHANGES, Function, Number
 from covidlab.models import MODELS, Bilinear
+from covidlab.models.calibration import expected_counts
 from covidlab.models.stages import gflop_per_slice, reach_after, reaches
 from covidlab.training.losses import LOSSES
 
@@ -63,6 +64,7 @@ SAID = [
     ("soft_dice", lambda r, p: 1 - 2 * sum(r * p) / (sum(r) + sum(p)), "shape (10, 10) instead of one number"),
     ("told_apart_by_luck", 0.33, "Right"),
     ("area_of_scores", 1.25, "Right"),
+    ("expected_f1", lambda p, marked: 0.3, "it gives 0.300 where"),
     ("scored_slices", lambda s, a, gap: s[missing], "NameError"),  # noqa: F821
     ("patient_split", lambda p, t: split(p, t)[::-1], "changed places"),
     ("patient_split", lambda p, t: (range(11), split(p, t)[1]), "patients 1, 4 stand on both sides"),
@@ -130,6 +132,10 @@ def test_what_the_package_works_out_is_right():
         found = patient_interval(table(patients, np.arange(len(tp)), tp, fp, fn))
         return found.low, found.high
 
+    def expected_f1(p, marked):
+        inside, lesion, size = expected_counts(p, marked)
+        return 2 * inside / (lesion + size)
+
     for name, answer in {
         "bottleneck_field": reaches(unet, "bottleneck_b")[-1].field,
         "receptive_field": lambda windows: reach_after(windows)[0],
@@ -139,6 +145,7 @@ def test_what_the_package_works_out_is_right():
         "soft_dice": lambda *g: float(LOSSES["dice"]()(*(one.astype(np.float32) for one in g))),
         "convolution_gflop": gflop - less,
         "patient_interval": interval,
+        "expected_f1": expected_f1,
         "int8_megabytes": unet.count_params() / 1e6,
     }.items():
         assert say(name, answer).startswith("Right"), name
