@@ -121,7 +121,9 @@ def test_an_interrupt_costs_one_line_and_the_server_says_nothing(scans, tmp_path
         os.link(scans / "chest_0.nii.gz", scans / f"more_{number}.nii.gz")
     manifest = tmp_path / "masks" / cluster.MANIFEST
     command = [sys.executable, "-m", "covidlab", "predict", scans, "-o", manifest.parent, "--weights", "phantom"]
-    with subprocess.Popen([*command, "--workers", "1"], stderr=subprocess.PIPE, text=True, process_group=0) as run:
+    asked = {"stderr": subprocess.PIPE, "text": True, "process_group": 0}
+    asked["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs ignore it
+    with subprocess.Popen([*command, "--workers", "1"], **asked) as run:
         while run.poll() is None and not (manifest.exists() and manifest.stat().st_size):
             time.sleep(0.01)
         os.killpg(run.pid, signal.SIGINT)  # as a terminal's Ctrl-C: to the workers, too
