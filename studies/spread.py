@@ -33,8 +33,6 @@ TRAININGS = ROOT / "studies" / "results" / "runs" / "spread.csv"
 STARTS = 10
 # What a reader trains beside the long runs that come along.
 SHORT = 300
-# What a learner of 06 trains as an exercise: F1 itself as the loss.
-DICE = {"Dice alone": contestant(loss="dice")}
 # What negative slices cost, or what fewer updates of positive ones do: twice the updates, for both recipes of 06.
 TWICE = {
     f"{name}, 360 updates": replace(CONTEST[name], recipe=replace(CONTEST[name].recipe, updates=360))
@@ -43,7 +41,7 @@ TWICE = {
 RECIPES = {
     **CONTEST,
     **TWICE,
-    **DICE,
+    "Dice alone": contestant(loss="dice"),  # what a learner of 06 trains as an exercise: F1 itself as the loss
     "nano U-Net by slice": lesson("nano_unet", SHORT, "slice"),
     "nano U-Net by patient": lesson("nano_unet", SHORT),
     **{

@@ -76,11 +76,8 @@ def for_reading(notebook: dict) -> dict:
             cell["source"] = text
             continue
         folded = [part for part, name in (("input", "source_hidden"), ("output", "outputs_hidden")) if hidden.get(name)]
-        if folded and cell["outputs"]:
-            part = "cell" if len(folded) == 2 else folded[0]
-        else:
-            part = folded[0] if folded else None
-        if part:
+        if folded:
+            part = "cell" if len(folded) == 2 and cell["outputs"] else folded[0]
             title = text.split("\n")[0].removeprefix("# @title ") if part != "output" else "What it shows"
             cell["metadata"].setdefault("tags", []).append(f"hide-{part}")
             cell["metadata"]["mystnb"] = {"code_prompt_show": title, "code_prompt_hide": title}
