@@ -58,7 +58,7 @@ def judge(segmenters, cache) -> list[Judged]:
             lesion = change(cache.masks[some] > 0) if name == "half the size" else cache.masks[some] > 0
             lungs = lung_mask(images)
             near, raw = lungs.near, unaware[0].probabilities(unaware[0].greys(images, lungs)[images])
-            marked, kept = unaware[0].mark(raw) & near, near & (not name)
+            marked, kept = unaware[0].mark_within(raw, lungs), near & (not name)
             inside, total, mask = expected_counts(raw[near], marked[near])
             if mask:
                 expected, f1 = 2 * inside / (total + mask), count(lesion, marked).f1

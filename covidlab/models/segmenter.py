@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from scipy import ndimage
+from scipy.special import expit, logit
 
 from covidlab.data.grid import GridFit
 from covidlab.data.lungs import Lungs, lung_mask, tone
@@ -20,6 +21,9 @@ from covidlab.weights import find_weights, stem
 
 # Slices held as probabilities at once: 300 slices of 512 x 512 are 315 MB.
 PORTION = 16
+
+REACH = 1 / 60  # of the lungs' height, 4 mm of an adult: the standard deviation with which slices nearby have a say
+MOST_BELOW, MOST_ABOVE = 2.0, 4.0  # how far from the threshold their log-odds count: who sees lesion counts twice
 
 
 def predict_slices(model, images: np.ndarray, mirror: bool = False) -> np.ndarray:
@@ -39,6 +43,26 @@ def predict_slices(model, images: np.ndarray, mirror: bool = False) -> np.ndarra
         batch = slice(start, start + PORTION)
         probabilities[batch] = model(images[batch])
     return probabilities
+
+
+def along_z(probabilities: np.ndarray, threshold: float) -> np.ndarray:
+    """Probabilities of a scan's slices, after those above and below have had their say: float32 of the same shape.
+
+    - `probabilities`, float32 (slices, grid, grid): of all slices that have lungs, from one end to the other.
+    - `threshold`, float: where they are to be cut.
+
+    A lesion is thicker than a thin slice, yet a network that sees slices one by one marks it here and not there. So the
+    log-odds, bounded around the threshold's, are averaged along z (not in the paper; what it gives is in
+    studies/results/other-sources.md). Slices as thick as `REACH` is long, or thicker, stay nearly as they are.
+    """
+    least = 1e-7  # float32 knows no number between 1 - 1e-7 and 1 but one
+    level = logit(np.float32(np.clip(threshold, least, 1 - least)))
+    odds = logit(probabilities.clip(least, 1 - least))
+    odds -= level
+    odds.clip(-MOST_BELOW, MOST_ABOVE, out=odds)
+    ndimage.gaussian_filter1d(odds, REACH * len(odds), axis=0, mode="nearest", output=odds)
+    odds += level
+    return expit(odds, out=odds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,32 +103,45 @@ class Segmenter:
         """
         return self.mark(self.probabilities(images))
 
+    def mark_within(self, probabilities: np.ndarray, lungs: Lungs) -> np.ndarray:
+        """What `predict` marks in a scan whose slices are on the network's grid: their probabilities, float32 (slices,
+        grid, grid), and the lungs found in them -> bool of the same shape."""
+        rows, marked = lungs.near.any(axis=(1, 2)), np.zeros(probabilities.shape, bool)
+        if rows.any():
+            marked[rows] = self.mark(along_z(probabilities[rows], self.threshold))
+        return marked & lungs.near
+
     def predict(self, volume: Volume) -> tuple[np.ndarray, Lungs, tuple[float, ...] | None]:
         """The mask of a scan on its own pixels, bool (slices, rows, columns) as displayed, the lungs it lies in, and
         the F1 to expect of it with its 90 % interval: see `Calibration.predicted_f1`.
 
-        Slices, or the part of them that a small body fills, are resampled to the grid, inferred, taken back, then
-        thresholded; what is marked farther than a small margin from the lungs is dropped (`covidlab.data.lungs.MARGIN`;
-        not in the paper). A scan in which no lungs are found has an empty mask, and `lungs.findings` says so. No F1 is
-        predicted where nothing is marked, or the weights have no calibration.
+        Slices, or the part of them that a small body fills, are resampled to the grid, inferred, heard by their
+        neighbours (`along_z`), taken back, then thresholded; what is marked farther than a small margin from the lungs
+        is dropped (`covidlab.data.lungs.MARGIN`; not in the paper). A scan in which no lungs are found has an empty
+        mask, and `lungs.findings` says so. No F1 is predicted where nothing is marked, or the weights have no
+        calibration.
         """
         slices = volume.slices()
         lungs = lung_mask(slices, volume.pixel_aspect)
-        greys = self.greys(slices, lungs)
+        greys, marked = self.greys(slices, lungs), np.zeros(lungs.near.shape, bool)
         del slices  # as many bytes as the scan has voxels; the network's come a few at a time
-        fit, marked = GridFit.of(volume, self.info.grid, lungs.window), np.zeros(lungs.near.shape, bool)
-        calibration, counts = self.info.calibration, np.zeros(3)
-        for rows, portion in self._on_grid(volume, fit, lungs, greys):
+        if not lungs.near.any():
+            return marked, lungs, None
+        fit = GridFit.of(volume, self.info.grid, lungs.window)
+        rows, raw = map(np.concatenate, zip(*self._on_grid(volume, fit, lungs, greys)))
+        calibration, counts, said = self.info.calibration, np.zeros(3), along_z(raw, self.threshold)
+        for some in portions(np.arange(len(rows)), PORTION):
+            portion, where = said[some], rows[some]
             spots = self.mark(portion)
             if calibration:
-                inside = fit.mask_to_grid(lungs.near[rows, *lungs.window]) > 0
-                counts += expected_counts(portion[inside], spots[inside])
+                inside = fit.mask_to_grid(lungs.near[where, *lungs.window]) > 0
+                counts += expected_counts(raw[some][inside], spots[inside])
             # 0 in spots too small to be marked, so that the threshold alone marks the rest.
             portion = np.where((portion >= self.threshold) & ~spots, np.float32(0), portion)
             # Interpolation stays between the values it starts from: a slice below the threshold has nothing to take
             # back.
             reached = portion.max(axis=(1, 2)) >= self.threshold
-            marked[rows[reached], *lungs.window] = fit.from_grid(portion[reached]) >= self.threshold
+            marked[where[reached], *lungs.window] = fit.from_grid(portion[reached]) >= self.threshold
         marked &= lungs.near
         return marked, lungs, calibration and calibration.predicted_f1(*counts)
 
@@ -115,7 +152,7 @@ class Segmenter:
 
     def _on_grid(self, volume: Volume, fit: GridFit, lungs: Lungs, greys: np.ndarray) -> Iterator[tuple]:
         """Positions of a few slices among those with lungs, and their probabilities; the network works on the next ones
-        while these are taken back."""
+        while these are brought to the grid."""
         with ThreadPoolExecutor(1) as worker:
             ahead = None
             for portion in portions(np.flatnonzero(lungs.near.any(axis=(1, 2))), PORTION):

@@ -24,13 +24,9 @@ def judge_weights(segmenter: Segmenter, cache: SliceCache) -> tuple[SliceTable, 
 
     def as_predict(slices: np.ndarray) -> np.ndarray:
         lungs = lung_mask(slices)
-        return segmenter.mask(segmenter.greys(slices, lungs)[slices]) & lungs.near
+        return segmenter.mark_within(segmenter.probabilities(segmenter.greys(slices, lungs)[slices]), lungs)
 
-    alone = case_by_case(cache, segmenter.mask)
-    if segmenter.info.lung is None:  # the network would see the same once more
-        within = alone & case_by_case(cache, lambda slices: lung_mask(slices).near)
-    else:
-        within = case_by_case(cache, as_predict)
+    alone, within = case_by_case(cache, segmenter.mask), case_by_case(cache, as_predict)
     return count_marked(cache, alone), count_marked(cache, within)
 
 

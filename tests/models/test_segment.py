@@ -7,12 +7,12 @@ import pytest
 
 from covidlab._tensorflow import keras
 from covidlab.data.grid import GridFit
-from covidlab.data.lungs import Lungs
+from covidlab.data.lungs import Lungs, lung_mask
 from covidlab.data.volumes import as_volume, read_volume
 from covidlab.errors import CovidlabError
 from covidlab.evaluation.counts import count
 from covidlab.models import light_unet, open_segmenter, segment
-from covidlab.models.segmenter import Segmenter
+from covidlab.models.segmenter import Segmenter, along_z
 from covidlab.models.weights_file import WeightsInfo
 from covidlab.phantom.scans import cohort_plans, make_scan
 from covidlab.plots import overlay
@@ -119,6 +119,31 @@ def test_spots_smaller_than_the_weights_believe_are_not_marked(tmp_path):
     for smallest, believed in ((1, hu == 240), (2, hu == 240), (3, blob)):
         mask = volume.from_display(segmenter(model, smallest=smallest).predict(volume)[0])
         np.testing.assert_array_equal(mask, believed)
+
+
+@pytest.mark.parametrize("threshold", [0.05, 0.2, 0.5])
+def test_thin_slices_hear_their_neighbours_and_thick_ones_stay_as_they_are(threshold):
+    thin = np.full((120, 4, 4), 0.01, np.float32)  # a standard deviation is two slices
+    thin[30:60, :2] = 0.9
+    thin[45, :2] = 0.01  # a lesion that one slice does not see, and one that only one slice sees
+    thin[90, 2:] = 0.99
+    marked = along_z(thin, threshold) >= threshold
+    assert marked[30:60, :2].all() and marked[:, :2].sum() <= 34 * 8 and not marked[:, 2:].any()
+    for thick in (thin[::4], thin[2::10]):  # 30 and 12 slices of the same lungs
+        np.testing.assert_array_equal(along_z(thick, threshold) >= threshold, thick >= threshold)
+    assert (along_z(thin, 0.0) >= 0).all() and not (along_z(thin, 1.0) >= 1).any()
+
+
+def test_a_scan_that_lies_on_the_grid_is_marked_by_predict_as_it_is_scored(tmp_path, monkeypatch):
+    monkeypatch.setattr("covidlab.models.segmenter.REACH", 1 / 8)
+    hu, truth = chest()
+    hu[(truth > 0) & (np.random.default_rng(0).random(hu.shape) < 0.4)] = 240
+    write_chest(tmp_path / "scan.nii.gz", hu)
+    volume, one = read_volume(tmp_path / "scan.nii.gz"), segmenter(marks_bright_pixels(), 128, smallest=5)
+    slices = volume.slices()
+    expected = one.mark_within(one.probabilities(slices), lung_mask(slices))
+    assert 0 < np.count_nonzero(expected != (one.mask(slices) & lung_mask(slices).near)), "neighbours have a say"
+    np.testing.assert_array_equal(one.predict(volume)[0], expected)
 
 
 def test_a_scan_with_more_air_around_it_has_the_same_mask():

@@ -1,6 +1,7 @@
 // The network and all that takes long, beside the page, so that the page goes on answering. It fetches its own parts from
 // its own folder and sends nothing anywhere.
 
+import { alongZ } from "./along-z.js";
 import { label, maskOf, sizes } from "./arrays.js";
 import { isDicom, readSeries } from "./dicom.js";
 import { involvement, lungMask, tone } from "./lungs.js";
@@ -55,22 +56,24 @@ async function segment({ contents, name }, tell) {
   const lungs = lungMask(slices, shape, aspect), marked = new Uint8Array(slices.length);
   const greys = info.lung === null ? null : tone(slices, lungs.sides, info.lung);
   const [[top, bottom], [left, right]] = lungs.window, threshold = Math.fround(info.threshold);
-  for (let z = 0; z < count; z++) {
-    const near = lungs.near.subarray(z * plane, (z + 1) * plane);
-    if (!near.includes(1)) continue;
-    if (z % 5 === 0) tell(`Slice ${z + 1} of ${count}`);
-    let onGrid = lungs.grey.subarray(z * info.grid ** 2, (z + 1) * info.grid ** 2);
-    if (greys) onGrid = onGrid.map((one) => greys[one]);
-    const answers = await probabilities(onGrid), spots = mark(answers, info, threshold);
-    if (!spots.includes(1)) continue;
+  const near = (z) => lungs.near.subarray(z * plane, (z + 1) * plane);
+  const used = Array.from({ length: count }, (_, z) => z).filter((z) => near(z).includes(1)), raw = [];
+  for (const z of used) {
+    if (raw.length % 5 === 0) tell(`Slice ${z + 1} of ${count}`);
+    const onGrid = lungs.grey.subarray(z * info.grid ** 2, (z + 1) * info.grid ** 2);
+    raw.push(await probabilities(greys ? onGrid.map((one) => greys[one]) : onGrid));
+  }
+  alongZ(raw, threshold).forEach((answers, k) => {
+    const z = used[k], inside = near(z), spots = mark(answers, info, threshold);
+    if (!spots.includes(1)) return;
     const back = lungs.fit.fromGrid(answers.map((one, i) => (one >= threshold && !spots[i] ? 0 : one)));
     for (let y = top, i = 0; y < bottom; y++) {
       for (let x = left; x < right; x++, i++) {
         const at = y * columns + x;
-        if (back[i] >= threshold && near[at]) marked[z * plane + at] = 1;
+        if (back[i] >= threshold && inside[at]) marked[z * plane + at] = 1;
       }
     }
-  }
+  });
   const voxels = marked.reduce((sum, one) => sum + one, 0);
   const file = await zipped(writeNifti(toStored(marked), scan));
   return {
