@@ -59,8 +59,8 @@ def judge(segmenters, cache) -> list[Judged]:
             lungs = lung_mask(images)
             near, raw = lungs.near, unaware[0].probabilities(unaware[0].greys(images, lungs)[images])
             marked, kept = unaware[0].mark_within(raw, lungs), near & (not name)
-            inside, total, mask = expected_counts(raw[near], marked[near])
-            if mask:
+            inside, total, mask = expected_counts(raw[near], unaware[0].mark(raw)[near])
+            if mask and marked.any():
                 expected, f1 = 2 * inside / (total + mask), count(lesion, marked).f1
                 found.append(Judged(patient, name, expected, f1, raw[kept][::EVERY], lesion[kept][::EVERY]))
     return found

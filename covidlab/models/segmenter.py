@@ -133,9 +133,9 @@ class Segmenter:
         for some in portions(np.arange(len(rows)), PORTION):
             portion, where = said[some], rows[some]
             spots = self.mark(portion)
-            if calibration:
+            if calibration:  # how sure the network is of what it marks itself
                 inside = fit.mask_to_grid(lungs.near[where, *lungs.window]) > 0
-                counts += expected_counts(raw[some][inside], spots[inside])
+                counts += expected_counts(raw[some][inside], self.mark(raw[some])[inside])
             # 0 in spots too small to be marked, so that the threshold alone marks the rest.
             portion = np.where((portion >= self.threshold) & ~spots, np.float32(0), portion)
             # Interpolation stays between the values it starts from: a slice below the threshold has nothing to take
@@ -143,7 +143,7 @@ class Segmenter:
             reached = portion.max(axis=(1, 2)) >= self.threshold
             marked[where[reached], *lungs.window] = fit.from_grid(portion[reached]) >= self.threshold
         marked &= lungs.near
-        return marked, lungs, calibration and calibration.predicted_f1(*counts)
+        return marked, lungs, calibration.predicted_f1(*counts) if calibration and marked.any() else None
 
     def greys(self, slices: np.ndarray, lungs: Lungs) -> np.ndarray:
         """What the network is to see for each grey of a scan, uint8 (256,): see `covidlab.data.lungs.tone`."""
