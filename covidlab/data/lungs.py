@@ -41,6 +41,7 @@ class Lungs:
     window: tuple[slice, slice] = WHOLE  # Rows and columns that were looked at, for a network to look at, too
     # Share of the body's depth, 0..1, that lies behind the "right" and the "left" lung, where found
     walls: dict[str, float] = field(default_factory=dict)
+    every: int = 1  # Slices of the scan that one of these stands for; the last may stand for fewer
 
     @property
     def mask(self) -> np.ndarray:
@@ -67,9 +68,11 @@ class Lungs:
         return tuple(found)
 
     def involvement(self, marked: np.ndarray) -> dict[str, float]:
-        """Share of the patient's "right" and "left" lung, where found, that is marked (bool, as the sides): 0..1."""
-        lungs = {name: self.sides == side for name, side in SIDES.items()}
-        return {name: float((marked & lung).sum() / lung.sum()) for name, lung in lungs.items() if lung.any()}
+        """Share of the patient's "right" and "left" lung, where found, that is marked (bool, each slice): 0..1."""
+        lungs, of = {name: self.sides == side for name, side in SIDES.items()}, np.arange(len(marked)) // self.every
+        both = {name: sum(np.count_nonzero(lung[k] & one) for k, one in zip(of, marked)) for name, lung in lungs.items()}
+        whole = {name: np.count_nonzero(lung, axis=(1, 2))[of].sum() for name, lung in lungs.items()}
+        return {name: float(both[name] / whole[name]) for name in lungs if whole[name]}
 
 
 def lung_mask(slices: np.ndarray, aspect: float = 1.0) -> Lungs:

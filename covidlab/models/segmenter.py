@@ -1,8 +1,9 @@
 """One network, one mask: a network with all that its weights file knows, and the one way from answers to a mask."""
 
+import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from covidlab.weights import find_weights, stem
 
 # Slices held as probabilities at once: 300 slices of 512 x 512 are 315 MB.
 PORTION = 16
+# Slices that lungs are looked for in; of more, some stand for their neighbours, as thin as they must be.
+MOST = 320
 
 
 def predict_slices(model, images: np.ndarray, mirror: bool = False) -> np.ndarray:
@@ -88,24 +91,25 @@ class Segmenter:
         not in the paper). A scan in which no lungs are found has an empty mask, and `lungs.findings` says so. No F1 is
         predicted where nothing is marked, or the weights have no calibration.
         """
-        slices = volume.slices()
-        lungs = lung_mask(slices, volume.pixel_aspect)
+        count = volume.voxels.shape[volume.slice_axis]
+        every = math.ceil(count / MOST)
+        slices = volume.slices(np.minimum(np.arange(every // 2, count + every // 2, every), count - 1))
+        lungs = replace(lung_mask(slices, volume.pixel_aspect), every=every)
         greys = self.greys(slices, lungs)
-        del slices  # as many bytes as the scan has voxels; the network's come a few at a time
-        fit, marked = GridFit.of(volume, self.info.grid, lungs.window), np.zeros(lungs.near.shape, bool)
+        fit, marked = GridFit.of(volume, self.info.grid, lungs.window), np.zeros((count, *slices.shape[1:]), bool)
+        del slices  # the network's come a few at a time
         calibration, counts = self.info.calibration, np.zeros(3)
         for rows, portion in self._on_grid(volume, fit, lungs, greys):
-            spots = self.mark(portion)
+            spots, near = self.mark(portion), lungs.near[rows // every][:, *lungs.window]
             if calibration:
-                inside = fit.mask_to_grid(lungs.near[rows, *lungs.window]) > 0
+                inside = fit.mask_to_grid(near) > 0
                 counts += expected_counts(portion[inside], spots[inside])
             # 0 in spots too small to be marked, so that the threshold alone marks the rest.
             portion = np.where((portion >= self.threshold) & ~spots, np.float32(0), portion)
             # Interpolation stays between the values it starts from: a slice below the threshold has nothing to take
             # back.
             reached = portion.max(axis=(1, 2)) >= self.threshold
-            marked[rows[reached], *lungs.window] = fit.from_grid(portion[reached]) >= self.threshold
-        marked &= lungs.near
+            marked[rows[reached], *lungs.window] = (fit.from_grid(portion[reached]) >= self.threshold) & near[reached]
         return marked, lungs, calibration and calibration.predicted_f1(*counts)
 
     def greys(self, slices: np.ndarray, lungs: Lungs) -> np.ndarray:
@@ -118,7 +122,8 @@ class Segmenter:
         while these are taken back."""
         with ThreadPoolExecutor(1) as worker:
             ahead = None
-            for portion in portions(np.flatnonzero(lungs.near.any(axis=(1, 2))), PORTION):
+            with_lungs = lungs.near.any(axis=(1, 2)).repeat(lungs.every)
+            for portion in portions(np.flatnonzero(with_lungs[: volume.voxels.shape[volume.slice_axis]]), PORTION):
                 slices = greys[fit.to_grid(volume.slices(portion)[:, *lungs.window])]
                 behind, ahead = ahead, (portion, worker.submit(self.probabilities, slices))
                 if behind:
