@@ -70,9 +70,12 @@ class Lungs:
     def involvement(self, marked: np.ndarray) -> dict[str, float]:
         """Share of the patient's "right" and "left" lung, where found, that is marked (bool, each slice): 0..1."""
         lungs, of = {name: self.sides == side for name, side in SIDES.items()}, np.arange(len(marked)) // self.every
-        both = {name: sum(np.count_nonzero(lung[k] & one) for k, one in zip(of, marked)) for name, lung in lungs.items()}
         whole = {name: np.count_nonzero(lung, axis=(1, 2))[of].sum() for name, lung in lungs.items()}
-        return {name: float(both[name] / whole[name]) for name in lungs if whole[name]}
+        return {
+            name: float(sum(np.count_nonzero(lungs[name][k] & one) for k, one in zip(of, marked)) / voxels)
+            for name, voxels in whole.items()
+            if voxels
+        }
 
 
 def lung_mask(slices: np.ndarray, aspect: float = 1.0) -> Lungs:

@@ -167,7 +167,7 @@ def _opened(path: Path) -> tuple[nib.Nifti1Image, bytearray]:
 
 
 def _claimed(path: Path, start: bytes) -> tuple[type[nib.Nifti1Image], int, int]:
-    """Which NIfTI a file is, and how many bytes its header claims, before the voxels and in all; refused where those are
+    """Which NIfTI a file is, and how many bytes its header claims, before the voxels and in all; refused where they are
     no scan's."""
     kinds = (nib.Nifti1Image, nib.Nifti2Image)
     kind = next((kind for kind in kinds if kind.header_class.may_contain_header(start)), None)
