@@ -69,13 +69,12 @@ class Lungs:
 
     def involvement(self, marked: np.ndarray) -> dict[str, float]:
         """Share of the patient's "right" and "left" lung, where found, that is marked (bool, each slice): 0..1."""
-        lungs, of = {name: self.sides == side for name, side in SIDES.items()}, np.arange(len(marked)) // self.every
-        whole = {name: np.count_nonzero(lung, axis=(1, 2))[of].sum() for name, lung in lungs.items()}
-        return {
-            name: float(sum(np.count_nonzero(lungs[name][k] & one) for k, one in zip(of, marked)) / voxels)
-            for name, voxels in whole.items()
-            if voxels
-        }
+        of, shares = np.arange(len(marked)) // self.every, {}
+        for name, side in SIDES.items():
+            lung = self.sides == side
+            if whole := np.count_nonzero(lung, axis=(1, 2))[of].sum():
+                shares[name] = float(sum(np.count_nonzero(lung[k] & one) for k, one in zip(of, marked)) / whole)
+        return shares
 
 
 def lung_mask(slices: np.ndarray, aspect: float = 1.0) -> Lungs:
