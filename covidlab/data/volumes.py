@@ -13,6 +13,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from nibabel.volumeutils import apply_read_scaling
 
 from covidlab.data.folders import is_nifti
 from covidlab.data.intensities import Intensities, check_numbers, find_stretched, meaning_of
@@ -122,8 +123,10 @@ def read_nifti(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, li
         if not is_nifti(path):
             raise CovidlabError(path, "a file of another kind by its name", NIFTI, "convert the scan to NIfTI")
         try:
-            image = _opened(path)
-            voxels = np.asanyarray(image.dataobj)
+            image, content = _opened(path)
+            stored = image.dataobj  # nibabel would copy the voxels out of the content, a large scan's 500 MB
+            voxels = np.ndarray(stored.shape, stored.dtype, content, stored.offset, order="F")
+            voxels = apply_read_scaling(voxels, stored.slope, stored.inter)
             if voxels.dtype == np.float64:  # what nibabel makes of a scaled integer file; float32 holds every CT number
                 voxels = voxels.astype(np.float32)
         except nib.spatialimages.HeaderDataError as error:
@@ -136,9 +139,9 @@ def read_nifti(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, li
     return image.header, affine, voxels, findings
 
 
-def _opened(path: Path) -> nib.Nifti1Image:
-    """The image in a file, unzipped up to the checksum at the end, where nibabel would not come; no more than a header
-    claims, and that only where the file can hold it."""
+def _opened(path: Path) -> tuple[nib.Nifti1Image, bytearray]:
+    """The image in a file without its voxels, and all the file holds, unzipped up to the checksum at the end, where
+    nibabel would not come; no more than a header claims, and that only where the file can hold it."""
     size = path.stat().st_size
     if not size:
         raise CovidlabError(path, "an empty file", NIFTI, AGAIN)
@@ -147,21 +150,25 @@ def _opened(path: Path) -> nib.Nifti1Image:
         stored.seek(0)
         with gzip.GzipFile(fileobj=stored) if zipped else stored as file:
             start = file.read(HEADER)
-            kind, claimed = _claimed(path, start)
+            kind, offset, claimed = _claimed(path, start)
             if zipped and path.suffix != ".gz":
                 raise CovidlabError(path, "a compressed file named as plain", NIFTI, f"rename it to {path.name}.gz")
             if path.suffix == ".gz" and not zipped:
                 raise CovidlabError(path, "a plain file named as compressed", NIFTI, f"rename it to {path.stem}")
             if claimed > min(LARGEST, size * (UNZIPPED if zipped else 1)):
                 raise EOFError(f"its header claims {claimed:,} bytes, the file has {size:,}")
-            content = start + file.read(claimed + BEHIND - len(start))
-            if len(content) < claimed or file.read(1):
+            content = bytearray(start)
+            while len(content) <= claimed + BEHIND and (more := file.read(BEHIND)):
+                content += more
+            if not claimed <= len(content) <= claimed + BEHIND:
                 raise EOFError(f"its header claims {claimed:,} bytes, and it holds fewer, or many more")
-    return kind.from_bytes(_with_a_rotation(path, kind.header_class, content))
+    before = _with_a_rotation(path, kind.header_class, bytes(content[: max(offset, HEADER)]))
+    return kind.from_bytes(before), content
 
 
-def _claimed(path: Path, start: bytes) -> tuple[type[nib.Nifti1Image], int]:
-    """Which NIfTI a file is, and how many bytes its header claims; refused where those are no scan's."""
+def _claimed(path: Path, start: bytes) -> tuple[type[nib.Nifti1Image], int, int]:
+    """Which NIfTI a file is, and how many bytes its header claims, before the voxels and in all; refused where they are
+    no scan's."""
     kinds = (nib.Nifti1Image, nib.Nifti2Image)
     kind = next((kind for kind in kinds if kind.header_class.may_contain_header(start)), None)
     if not kind:
@@ -178,7 +185,8 @@ def _claimed(path: Path, start: bytes) -> tuple[type[nib.Nifti1Image], int]:
         raise CovidlabError(path, f"{len(shape)} dimensions ({sides(shape)})", "three: x, y, z", remedy)
     if min(shape) < 1:
         raise CovidlabError(path, f"a volume without voxels ({sides(shape)})", "at least one slice", AGAIN)
-    return kind, max(header.get_data_offset(), 0) + check_size(path, shape, dtype.itemsize)
+    offset = max(header.get_data_offset(), 0)
+    return kind, offset, offset + check_size(path, shape, dtype.itemsize)
 
 
 def check_size(path: Path, shape: tuple[int, ...], itemsize: int) -> int:

@@ -1,8 +1,9 @@
 """One network, one mask: a network with all that its weights file knows, and the one way from answers to a mask."""
 
+import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from covidlab.weights import find_weights, stem
 
 # Slices held as probabilities at once: 300 slices of 512 x 512 are 315 MB.
 PORTION = 16
+# Slices that lungs are looked for in; of more, some stand for their neighbours, as thin as they must be.
+MOST = 320
 
 REACH = 1 / 60  # of the lungs' height, 4 mm of an adult: the standard deviation with which slices nearby have a say
 MOST_BELOW, MOST_ABOVE = 2.0, 4.0  # how far from the threshold their log-odds count: who sees lesion counts twice
@@ -121,10 +124,10 @@ class Segmenter:
         mask, and `lungs.findings` says so. No F1 is predicted where nothing is marked, or the weights have no
         calibration.
         """
-        slices = volume.slices()
-        lungs = lung_mask(slices, volume.pixel_aspect)
-        greys, marked = self.greys(slices, lungs), np.zeros(lungs.near.shape, bool)
-        del slices  # as many bytes as the scan has voxels; the network's come a few at a time
+        lungs, slices = _lungs_of(volume)
+        greys, count = self.greys(slices, lungs), volume.voxels.shape[volume.slice_axis]
+        marked = np.zeros((count, *slices.shape[1:]), bool)
+        del slices  # the network's come a few at a time
         if not lungs.near.any():
             return marked, lungs, None
         fit = GridFit.of(volume, self.info.grid, lungs.window)
@@ -132,17 +135,16 @@ class Segmenter:
         calibration, counts, said = self.info.calibration, np.zeros(3), along_z(raw, self.threshold)
         for some in portions(np.arange(len(rows)), PORTION):
             portion, where = said[some], rows[some]
-            spots = self.mark(portion)
+            spots, near = self.mark(portion), lungs.near[where // lungs.every][:, *lungs.window]
             if calibration:  # how sure the network is of what it marks itself
-                inside = fit.mask_to_grid(lungs.near[where, *lungs.window]) > 0
+                inside = fit.mask_to_grid(near) > 0
                 counts += expected_counts(raw[some][inside], self.mark(raw[some])[inside])
             # 0 in spots too small to be marked, so that the threshold alone marks the rest.
             portion = np.where((portion >= self.threshold) & ~spots, np.float32(0), portion)
             # Interpolation stays between the values it starts from: a slice below the threshold has nothing to take
             # back.
             reached = portion.max(axis=(1, 2)) >= self.threshold
-            marked[where[reached], *lungs.window] = fit.from_grid(portion[reached]) >= self.threshold
-        marked &= lungs.near
+            marked[where[reached], *lungs.window] = (fit.from_grid(portion[reached]) >= self.threshold) & near[reached]
         return marked, lungs, calibration.predicted_f1(*counts) if calibration and marked.any() else None
 
     def greys(self, slices: np.ndarray, lungs: Lungs) -> np.ndarray:
@@ -155,13 +157,22 @@ class Segmenter:
         while these are brought to the grid."""
         with ThreadPoolExecutor(1) as worker:
             ahead = None
-            for portion in portions(np.flatnonzero(lungs.near.any(axis=(1, 2))), PORTION):
+            with_lungs = lungs.near.any(axis=(1, 2)).repeat(lungs.every)
+            for portion in portions(np.flatnonzero(with_lungs[: volume.voxels.shape[volume.slice_axis]]), PORTION):
                 slices = greys[fit.to_grid(volume.slices(portion)[:, *lungs.window])]
                 behind, ahead = ahead, (portion, worker.submit(self.probabilities, slices))
                 if behind:
                     yield behind[0], behind[1].result()
             if ahead:
                 yield ahead[0], ahead[1].result()
+
+
+def _lungs_of(volume: Volume) -> tuple[Lungs, np.ndarray]:
+    """The lungs of a scan, and the slices in which they were looked for: all, or the middle ones of every few."""
+    count = volume.voxels.shape[volume.slice_axis]
+    every = math.ceil(count / MOST)
+    slices = volume.slices(np.minimum(np.arange(every // 2, count + every // 2, every), count - 1))
+    return replace(lung_mask(slices, volume.pixel_aspect), every=every), slices
 
 
 def portions(rows: np.ndarray, number: int) -> Iterator[np.ndarray]:

@@ -72,6 +72,19 @@ def test_a_scan_is_marked_inside_its_lungs_and_each_lung_has_its_share(tmp_path,
     assert done.involvement == {"right": pytest.approx(share, rel=0.06), "left": 0} and done.findings == ()
 
 
+def test_of_thin_slices_each_third_finds_the_lungs_for_its_neighbours(tmp_path, monkeypatch):
+    (hu, _), masks, done = chest(), [], []
+    hu[8:12, 60:68, 30:40] = hu[8:12, 60:68, 62:66] = 240  # in the right lung, and between the lungs
+    monkeypatch.setattr("covidlab.models.segmenter.MOST", len(hu))
+    for times in (1, 3):
+        write_chest(tmp_path / "scan.nii.gz", hu.repeat(times, axis=0)[: 3 * len(hu) - 1])  # the last is alone with one
+        thick = segmenter(marks_bright_pixels(), 128)
+        done.append(segment.predict_file(tmp_path / "scan.nii.gz", tmp_path / "m.nii.gz", thick))
+        masks.append(read_display(tmp_path / "m.nii.gz"))
+    np.testing.assert_array_equal(masks[1], masks[0].repeat(3, axis=0)[:-1])
+    assert masks[0].any() and done[1].involvement["right"] == pytest.approx(done[0].involvement["right"], rel=0.02)
+
+
 def test_a_scan_without_lungs_has_an_empty_mask_and_says_so(tmp_path):
     hu, _ = chest(sides=())
     hu[8:12, LUNGS[1]] = 240

@@ -9,6 +9,10 @@ import { readNifti, ScanError, unzipped, writeNifti, zipped } from "./nifti.js";
 import * as ort from "./ort.wasm.min.mjs";
 import { understand } from "./scan.js";
 
+const MOST = 320; // slices in which covidlab predict looks for the lungs; this page looks in all
+const OF_MORE = `of more than ${MOST} slices, covidlab predict looks for the lungs in every second or third: its mask may differ ` +
+  "in a few voxels of ten thousand";
+
 const here = (name) => new URL(name, import.meta.url).href;
 const bytes = async (name) => unzipped(await (await fetch(here(name))).arrayBuffer());
 
@@ -80,7 +84,7 @@ async function segment({ contents, name }, tell) {
     slices, shape, aspect, marked, file, voxels,
     positive: Array.from({ length: count }, (_, z) => marked.subarray(z * plane, (z + 1) * plane).includes(1)).filter((one) => one).length,
     millilitres: scan.spacing && (voxels * scan.spacing.reduce((a, b) => a * b)) / 1000,
-    shares: involvement(lungs.sides, marked), notes: [...notes, ...lungs.findings],
+    shares: involvement(lungs.sides, marked), notes: [...notes, ...(count > MOST ? [OF_MORE] : []), ...lungs.findings],
     seconds: (performance.now() - start) / 1000,
   };
 }
