@@ -153,7 +153,7 @@ START = [
     Claim(r"\| (\d+) of (\d+) slices show lesion .*? \| about half, too", known(paper.POSITIVE_SLICES, paper.SLICES)),
 ]
 # F1 of the copied masks by slice: pooled, then of each split.
-COPIED = output(r"^slice +precision .*F1 ([\d.]+)\n +split by split: F1 ([\d.]+) ([\d.]+) ([\d.]+) ([\d.]+)$")
+COPIED = output(r"^slice +[\d.]+ +[\d.]+ +([\d.]+) +([\d.]+) ([\d.]+) ([\d.]+) ([\d.]+)$")
 DATA = [
     Claim(r"the CT numbers from (-\d+) to (\d+) HU on 0 to 255", known(LOWEST_HU, HIGHEST_HU)),
     Claim(r"greys go from 0 \((-\d+) HU or less\) to 255 \((\d+) HU or more\)", known(LOWEST_HU, HIGHEST_HU)),
@@ -163,7 +163,7 @@ DATA = [
     Claim(r"the lowest test F1 by slice lies above the highest by patient",
           spread("test_f1", "nano U-Net by slice", "nano U-Net by patient"), lambda _, true: true[0] > true[5]),
     Claim(r"an F1 of ([\d.]+), between ([\d.]+) and ([\d.]+) from split to split\. By patient it scores ([\d.]+)\.",
-          together(COPIED, output(r"^patient +precision .*F1 ([\d.]+)$")),
+          together(COPIED, output(r"^patient +[\d.]+ +[\d.]+ +([\d.]+) +[\d. ]+$")),
           lambda said, true: said == [true[0], min(true[1:5]), max(true[1:5]), true[5]]),
     Claim(r"loses to the machine that only copies\. On this split, the first of the four, its forty trainings score "
           r"([\d.]+) to ([\d.]+), and the copy scores ([\d.]+)\.",
