@@ -41,7 +41,7 @@ EXAMPLES = {
     "10_real_patients": "0.87 5.394 3.015",
 }
 
-# Real slices, light U-Net, test: patients that also train, and patients never seen; and one recipe by either protocol.
+# Real slices, light U-Net, test: patients with slices in training, and patients never seen; and one recipe by either protocol.
 SLICE_F1 = table("models.md", "f1", variant="light_unet", part="test")
 PATIENT_F1 = table("patient-radiopaedia.md", "f1", case="all, pooled")
 SLICE_RUN = table("runs/pixel-counts.csv", "f1", study="slice-recipe", part="test")
