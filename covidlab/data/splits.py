@@ -110,8 +110,8 @@ def leak_sentence(split: Split, patients: Sequence[str]) -> str:
     shared, tested = shared_patients(split, patients), sorted(set(np.asarray(patients)[split.test]))
     if split.protocol != "patient":
         return (
-            f"protocol slice LEAKS: {len(shared['test'])} of the {len(tested)} test patients also train the model, "
-            "so these scores do not say how it does on a new patient"
+            f"protocol slice LEAKS: {len(shared['test'])} of the {len(tested)} test patients have slices in training, "
+            "too, so these scores do not say how a new patient would fare"
         )
     if leaking := sorted({*shared["validation"], *shared["test"]}):
         raise ValueError(f"a split by patient leaks patients {', '.join(leaking)} between its parts")
