@@ -219,7 +219,7 @@ UNET = [
           r"test F1 has a mean of ([\d.]+) with concatenation and ([\d.]+) with sums",
           together(known(number_of("light U-Net")), mean("test_f1", "light U-Net", "light U-Net with sums")),
           lambda said, true: said == true),
-    Claim(r"We chose ours to fit its \"less than (\d)MB\"", known(paper.UNET_MEGABYTES)),
+    Claim(r"we chose ours to fit its \"less than (\d)MB\"", known(paper.UNET_MEGABYTES)),
     Claim(r"cores \| ([\d,]+) updates; on real slices ([\d,]+)",
           known(LONG_RECIPE.updates, recipe_for(False).updates)),
     Claim(r"F1 ([\d.]+) against ([\d.]+) \(notebook 04, the same number of updates\)",
