@@ -49,6 +49,7 @@ LONG = {
     "FCN-8s": lesson("fcn8s", **NARROW),
     "light U-Net": lesson("light_unet"),
     "light U-Net with sums": lesson("light_unet", join="sum"),
+    "light U-Net without skip 1": lesson("light_unet", without_skips=[1]),
 }
 
 

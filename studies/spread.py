@@ -41,6 +41,8 @@ TWICE = {
 RECIPES = {
     **CONTEST,
     **TWICE,
+    # As many positive slices an update as "positive only", and as many negative ones beside them.
+    "as many negative, batches of 16": contestant(batch_size=16),
     "Dice alone": contestant(loss="dice"),  # what a learner of 06 trains as an exercise: F1 itself as the loss
     "nano U-Net by slice": lesson("nano_unet", SHORT, "slice"),
     "nano U-Net by patient": lesson("nano_unet", SHORT),

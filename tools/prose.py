@@ -7,7 +7,6 @@ sentence by a pattern, whose groups are the numbers it says, and a source of the
 one space.
 """
 
-import csv
 import json
 import operator
 import re
@@ -45,11 +44,6 @@ def read_page(name: str | Path) -> list[dict[str, str]]:
     lines = [block for block in page_text(name).split("\n\n") if block.startswith("| ")][-1].splitlines()
     head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
     return [dict(zip(head, row, strict=True)) for row in rows]
-
-
-def history(run: str) -> list[dict[str, float]]:
-    """The epochs of a network that comes along."""
-    return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(LESSONS[run]["history"])]
 
 
 def known(*numbers: float) -> Source:

@@ -1,6 +1,4 @@
-"""The exercises of notebook 04: receptive fields, and the stamp that interpolates."""
-
-from math import prod
+"""The exercises of notebook 04: a receptive field, and the stamp that interpolates."""
 
 import numpy as np
 
@@ -34,36 +32,6 @@ check_bottleneck_field = Number(
         "start from 1: a pixel sees itself.": _field(4 * _LEVEL + _BOTTLENECK) - 1,
         "that is after three levels. There are four.": _field(3 * _LEVEL + _BOTTLENECK),
         "each level has two convolutions, not one.": _field(4 * [(3, 1), (2, 2)] + _BOTTLENECK),
-    },
-)  # fmt: skip
-
-
-def _adding(add):
-    """A function that adds up `add(kernel, stride, total stride of all layers before)`, from 1 on."""
-    return lambda windows: 1 + sum(add(*each, prod(s for _, s in windows[:k])) for k, each in enumerate(windows))
-
-
-check_receptive_field = Function(
-    asked="A function (list of (kernel, stride)) -> int, the receptive field of these layers in a row.",
-    right=_field,
-    inputs=[([(3, 1), (3, 1), (2, 2), (3, 1), (3, 3), (5, 1)],)],  # a stride of 3, for not every pooling halves
-    edges={"without any layer. There a pixel sees itself, 1.": ([],)},
-    praise="also without any layer.",
-    otherwise="{0} sees {right:g} pixels; yours says {found:g}.",
-    mistakes={
-        "that forgets the strides. After a pooling, one position further on the map is two pixels further.":
-            _adding(lambda kernel, stride, total: kernel - 1),
-        "the total stride grows too early: a layer's own stride counts only for the layers after it.":
-            _adding(lambda kernel, stride, total: (kernel - 1) * total * stride),
-        "a kernel of k positions reaches k - 1 positions further, not k.":
-            _adding(lambda kernel, stride, total: kernel * total),
-        "start from 1: without any layer, a pixel sees itself.": lambda w: _field(w) - 1,
-        "that is the total stride, not the field.": lambda w: prod(s for _, s in w),
-        "one number is expected. Return the field alone, without the stride.":
-            lambda w: (_field(w), prod(s for _, s in w)),
-        "each layer counts with its own stride. What counts is the product of all strides before it.":
-            _adding(lambda kernel, stride, total: (kernel - 1) * stride),
-        "that is the first layer alone. Does `return` stand inside the loop?": lambda w: w[0][0],
     },
 )  # fmt: skip
 

@@ -18,7 +18,8 @@ JOINS = {"concatenate": layers.Concatenate, "sum": layers.Add}
 
 def light_unet(
     widths: Sequence[int] = (8, 16, 32, 64, 128), dropout: float = 0.3, join: str = "concatenate", stride: int = 1,
-    up_widths: Sequence[int] | None = None, normalised: bool = False, name: str = "light_unet",
+    up_widths: Sequence[int] | None = None, without_skips: Sequence[int] = (), normalised: bool = False,
+    name: str = "light_unet",
 ) -> keras.Model:
     """Build the light U-Net, with fresh weights.
 
@@ -28,6 +29,7 @@ def light_unet(
     - `stride`, int: of the first convolution, and of the last: see `nano_unet`.
     - `up_widths`, sequence of int or None: feature maps of each level on the way up, without the bottleneck; None for
       as many as on the way down, the symmetry of the paper. Others are here to be compared.
+    - `without_skips`, sequence of int: skips that are left out, 1 the uppermost. Such networks are here to be compared.
     - `normalised`, bool: whether batch normalisation follows every convolution but the last: how it trains, see
       `models.normalised`.
 
@@ -45,6 +47,8 @@ def light_unet(
     rising = levels if up_widths is None else list(up_widths)
     if len(rising) != len(levels) or (join == "sum" and rising != levels):
         raise ValueError(f"the way up has {len(levels)} levels, as wide as the way down for a sum; found {rising}")
+    if not set(without_skips) <= set(range(1, len(levels) + 1)):
+        raise ValueError(f"skips are numbered from 1 to {len(levels)}; found {list(without_skips)}")
     slices = keras.Input((None, None, 1), name="slice")
     x = PadToMultiple(stride * 2 ** len(levels), name="pad")(slices)
     # Lung comes to lie near 0 and soft tissue near 2: inputs about 0 and of size 1 train faster than 0..1.
@@ -58,7 +62,8 @@ def light_unet(
     x = layers.Dropout(dropout, name="bottleneck_dropout")(x)
     for depth, width in reversed(list(enumerate(rising))):
         x = layers.Conv2DTranspose(width, 2, strides=2, name=f"up{depth}_grow")(x)
-        x = JOINS[join](name=f"up{depth}_skip")([x, skips[depth]])
+        if depth + 1 not in without_skips:
+            x = JOINS[join](name=f"up{depth}_skip")([x, skips[depth]])
         x = _two_convolutions(x, width, f"up{depth}", normalised)
     # One pixel in eighty is lesion: start from that share, not from one half, and save the updates to learn it.
     rare = keras.initializers.Constant(-4.0)

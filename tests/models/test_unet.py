@@ -99,3 +99,11 @@ def test_a_fresh_network_starts_from_about_the_share_of_lesion():
     for build in (light_unet, nano_unet):
         bias = build().get_layer("probability").bias.numpy()
         assert 0.01 < 1 / (1 + np.exp(-bias.item())) < 0.03
+
+
+def test_a_skip_that_is_left_out_is_joined_nowhere_and_the_others_are():
+    whole, cut = light_unet((2, 3, 4)), light_unet((2, 3, 4), without_skips=[1])
+    assert [layer.name for layer in cut.layers if layer.name.endswith("_skip")] == ["up1_skip"]
+    assert whole.count_params() - cut.count_params() == 9 * 2 * 2  # what read the skip's two maps
+    with pytest.raises(ValueError, match=r"skips are numbered from 1 to 2; found \[3\]"):
+        light_unet((2, 3, 4), without_skips=[3])
