@@ -430,7 +430,7 @@ TRUST = [
                      for scans in ("15 as they are", "75 disturbed")))),
     Claim(r"on all four versions of our scan the predicted interval missed the true F1", together(*VERSIONS),
           lambda _, true: not any(low <= f1 <= high for low, high, f1 in zip(true[::3], true[1::3], true[2::3]))),
-    Claim(r"That step raises F1 of the noisy scan further, to ([\d.]+), but lowers that of the blurred one "
+    Claim(r"Together these steps raise F1 of the noisy scan further, to ([\d.]+), but lower that of the blurred one "
           r"from ([\d.]+) to ([\d.]+)\.",
           together(*(output(rf"^{name} +F1 of the network alone .*inside the lungs ([\d.]+), of the file ([\d.]+)")
                      for name in ("noise of 150 HU", "blurred"))),
