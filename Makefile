@@ -50,6 +50,7 @@ Both set up .venv first, so there is nothing to run before them; only the first 
   make notebooks   run every notebook again, in order, and store what it shows (when you changed one)
   make site        the web site with the notebooks and the live labs, in build/html/ (needs npm's command the first time)
   make site-check  every page of it in headless Chromium: other hosts, dead links, alt text, axe-core, the labs' masks
+  make slides      slides of each notebook, with speaker notes, in build/slides/; each looked at in headless Chromium
   make student     copies of the notebooks without solutions and outputs, in student/ (for teachers)
   make address     REPO=owner/name: write the repository's address into every badge and link
   make lock        resolve requirements.lock again (when you changed pyproject.toml)
@@ -88,7 +89,7 @@ On Debian or Ubuntu: apt install python3-venv (or python3-pip), then run make ag
 endef
 export NO_VENV
 
-.PHONY: help setup lab test test-colab test-processors notebooks site site-check fuzz course-table reproduce student address lock clean FORCE
+.PHONY: help setup lab test test-colab test-processors notebooks site site-check slides fuzz course-table reproduce student address lock clean FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -183,6 +184,9 @@ site-check: $(SITE)/.ready
 	$(SITE)/bin/python -m tools.site build/html --check
 	$(SITE)/bin/python -m tools.site_browser build/html
 	$(ON_PHANTOM) $(SITE)/bin/python -m tools.site_masks build/html $(SCANS)
+
+slides: $(SITE)/.ready
+	$(SITE)/bin/python -m tools.slides build/slides
 
 course-table: setup
 	$(ON_PHANTOM) $(PY) -m tools.course_table --measure $(TABLE_FLAGS)
