@@ -5,7 +5,7 @@ import html
 import re
 from dataclasses import dataclass, field
 
-from tools.slides_text import QUESTION, code_html, opening, pieces, printed_html, split, to_html
+from tools.slides_text import QUESTION, code_html, count, opening, pieces, printed_html, split, to_html
 
 ANSWER = re.compile(r"\*\*(?:Answer|[^*]+\?\*\*)")
 CLOSING = ("Summary", "What you can do now")
@@ -45,6 +45,8 @@ def slides_of(notebook: dict, guide: dict, figure) -> list[Slide]:
                 continue
             elif kind == "said" or asked == "notes":
                 slides[-1].said.append(part)
+            elif kind == "options":
+                slides[-1].shown += part
             else:
                 if slides[-1].shown:
                     slides.append(Slide(slides[-1].title))
@@ -67,17 +69,18 @@ def with_something(slide: Slide) -> list[Slide]:
 
 def text_parts(cell: dict):
     """A text cell's parts as (kind, HTML or Markdown), in order."""
-    found = list(pieces("".join(cell["source"])))
-    at_top, section, last = any(kind == "title" for kind, _ in found), "", ""
-    for kind, text in found:
-        asks = QUESTION.search(text) or not at_top and text.endswith("?") or section in LISTED[2:]
+    section, on_title, last = "", False, ("", "")
+    for kind, text in pieces("".join(cell["source"])):
+        asks = "**The question" in text if on_title else QUESTION.search(text) or text.endswith("?")
         if kind == "paragraph" and not re.match(r"\*\*(?:Next|Further reading)", text):
             answers = ANSWER.match(text) or section in CLOSING
-            kind = "question" if asks else "answer" if answers else kind
+            kind = "question" if asks or section in LISTED[2:] else "answer" if answers else kind
         if kind in ("heading", "title"):
-            section = text
+            section, on_title = text, kind == "title"
             yield "heading", text
-        elif kind == "table" or kind == "list" and (section in LISTED or last == "question"):
+        elif kind == "list" and last[0] == "question" and count(last[1] + text) < MOST_WORDS + 25:
+            yield "options", to_html(text)
+        elif kind == "table" or kind == "list" and (section in LISTED or last[0] == "question"):
             for some in split(text, kind == "table", IN_TABLES if kind == "table" else MOST_WORDS):
                 yield kind, to_html(some)
         elif kind == "formula":
@@ -90,7 +93,7 @@ def text_parts(cell: dict):
                 yield "said", text
         elif kind != "picture":
             yield "said", text
-        last = kind
+        last = kind, text
 
 
 def code_parts(cell: dict, figure):

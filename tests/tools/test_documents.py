@@ -1,10 +1,12 @@
 """The documents are in step with the code and the notebooks that they describe."""
 
+import os
 import re
 from pathlib import Path
 
 import nbformat
 
+from tools.guide import plan as plans
 from tools.house import imports, wings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,11 +29,8 @@ def test_every_wing_is_in_the_picture_and_on_the_page_and_none_imports_upwards()
 
 
 def test_the_guide_plans_each_notebook_by_its_own_headings_and_its_minutes_add_up():
-    guide, plan = page("docs/teaching.md"), {}
-    # The plan's rows, by notebook: a bold one with the notebook's name and sums, then one for each of its sections.
-    for line in re.findall(r"^\| (?!section).+ \|(?:.*\|){6}$", guide, re.MULTILINE):
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        plan.setdefault(cells[0].strip("*") if cells[0].startswith("**") else list(plan)[-1], []).append(cells)
+    guide = page("docs/teaching.md")
+    plan = plans(guide)
     assert set(NOTEBOOKS) <= set(plan)
     for name, rows in plan.items():
         whole, *parts = ([int(cell.strip("*-") or 0) for cell in (*row[2:4], *row[5:7])] for row in rows)
@@ -48,13 +47,16 @@ def test_the_guide_plans_each_notebook_by_its_own_headings_and_its_minutes_add_u
 def test_what_a_page_links_to_is_there():
     pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("data/*.md"), *ROOT.glob("studies/**/*.md")]
     words = {path: path.read_text(encoding="utf-8") for path in pages}
+    # The site's own pages link from where `tools.site` lays them out: at the top, the labs in a folder beside the docs.
+    words |= {ROOT / path.relative_to(ROOT / "site"): page(path) for path in ROOT.glob("site/**/*.md")}
     for path in ROOT.glob("notebooks/*.ipynb"):
         cells = nbformat.read(path, as_version=4).cells
         words[path] = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     missing = []
     for path, text in words.items():
         for link in re.findall(r"\]\(([^)#\s]+)", text):
-            if "://" not in link and not (path.parent / link).exists():
+            place = os.path.relpath(path.parent / link, ROOT)
+            if "://" not in link and not (ROOT / place).exists() and not (ROOT / "site" / place).exists():
                 missing.append((path.name, link))
     named = re.findall(r"studies/results/[\w./-]+\.(?:csv|md|png)", "".join(
         path.read_text(encoding="utf-8")
