@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DIST = ROOT / "dist"
 # What is one folder each, packed as a .zip: modules that write it, called with the folder's name. Slides belong here.
 FOLDERS = {"site": ("tools.site",), "student": ("tools.student", "notebooks/*.ipynb", "--output")}
-BUILD = "import sys; from setuptools import build_meta as b; b.build_wheel(sys.argv[1]); b.build_sdist(sys.argv[1])"
+BUILD = "import sys; from setuptools import build_meta as b; o = sys.argv[1]; b.build_wheel(o); b.build_sdist(o)"
 
 
 def main(arguments: list[str] | None = None) -> int:
