@@ -69,8 +69,9 @@ def build(course: Path, out: Path) -> None:
     archive = subprocess.run(["git", "archive", "--format=tar", "HEAD"], cwd=ROOT, stdout=subprocess.PIPE, check=True)
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
         files.extractall(course, filter="data")
-    if (ROOT / "build" / "npm").is_dir():  # archives that the site needs, each checked against its hash
-        copytree(ROOT / "build" / "npm", course / "build" / "npm")
+    npm = Path("build", "npm")  # archives that the site needs, each checked against its hash: fetched once
+    if (ROOT / npm).is_dir():
+        copytree(ROOT / npm, course / npm)
     version = tomllib.loads((course / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     settings = {"SOURCE_DATE_EPOCH": str(epoch), "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
 
@@ -84,6 +85,7 @@ def build(course: Path, out: Path) -> None:
         words = [found for word in words for found in (sorted(course.glob(word)) if "*" in word else [word])]
         run("-m", module, *words, course.parent / name)
         pack(course.parent / name, out / f"covidlab-{version}-{name}.zip", epoch)
+    copytree(course / npm, ROOT / npm, dirs_exist_ok=True)
     (out / f"covidlab-{version}-sbom.json").write_text(sbom(course, version, epoch), encoding="utf-8")
 
 
