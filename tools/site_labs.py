@@ -7,6 +7,7 @@ needs no network.
 import gzip
 import hashlib
 import json
+import shutil
 import subprocess
 import tarfile
 from dataclasses import asdict
@@ -66,7 +67,9 @@ def from_npm(package: str, member: str) -> bytes:
     archive = KEPT / f"{package.replace('@', '-')}.tgz"
     if not archive.is_file():
         KEPT.mkdir(parents=True, exist_ok=True)
-        command = ["npm", "pack", package, "--silent", "--pack-destination", str(KEPT)]
+        if not (npm := shutil.which("npm")):
+            raise SystemExit("The site's labs need npm's command the first time: install Node.js, and start again")
+        command = [npm, "pack", package, "--silent", "--pack-destination", str(KEPT)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     if hashlib.sha512(archive.read_bytes()).hexdigest() != ARCHIVES[package]:
         raise SystemExit(f"{archive} is not what its hash says: remove it, and look at {package} before going on")

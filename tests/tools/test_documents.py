@@ -1,6 +1,6 @@
 """The documents are in step with the code and the notebooks that they describe."""
 
-import os
+import posixpath
 import re
 from pathlib import Path
 
@@ -44,22 +44,45 @@ def test_the_guide_plans_each_notebook_by_its_own_headings_and_its_minutes_add_u
     assert set(re.findall(r"\b\d\d_[a-z]\w+", guide)) <= set(NOTEBOOKS)
 
 
+def dead_links(words, exists):
+    """Links of pages {path from the root: text} to no file, as `exists` knows, or to no heading of another page."""
+    titles = {name: re.findall(r"^#+ (.+)$", text, re.M) for name, text in words.items()}
+    headings = {
+        name: {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in found}
+        for name, found in titles.items()
+    }
+    dead = []
+    for name, text in words.items():
+        for link in re.findall(r"\]\(([^)\s]+)", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
+            address, _, place = link.partition("#")
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(name), address)) if address else name
+            if "://" in link or link.startswith("mailto:"):
+                continue
+            if not exists(target) or place and place.lower() not in headings.get(target, {place.lower()}):
+                dead.append(f"{name}: {link}")
+    return dead
+
+
 def test_what_a_page_links_to_is_there():
-    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("data/*.md"), *ROOT.glob("studies/**/*.md")]
-    words = {path: path.read_text(encoding="utf-8") for path in pages}
-    # The site's own pages link from where `tools.site` lays them out: at the top, the labs in a folder beside the docs.
-    words |= {ROOT / path.relative_to(ROOT / "site"): page(path) for path in ROOT.glob("site/**/*.md")}
+    folders = ("*", "docs/*", "data/*", "studies/**/*", "site/**/*", "covidlab/**/*")
+    paths = [path for folder in folders for path in ROOT.glob(f"{folder}.md")]
+    words = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in paths}
     for path in ROOT.glob("notebooks/*.ipynb"):
         cells = nbformat.read(path, as_version=4).cells
-        words[path] = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-    missing = []
-    for path, text in words.items():
-        for link in re.findall(r"\]\(([^)#\s]+)", text):
-            place = os.path.relpath(path.parent / link, ROOT)
-            if "://" not in link and not (ROOT / place).exists() and not (ROOT / "site" / place).exists():
-                missing.append((path.name, link))
+        words[f"notebooks/{path.name}"] = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    # The site's own pages are laid out at the root, as their links see it.
+    words = {name.removeprefix("site/"): text for name, text in words.items()}
+    dead = dead_links(words, lambda name: (ROOT / name).exists() or (ROOT / "site" / name).exists())
     named = re.findall(r"studies/results/[\w./-]+\.(?:csv|md|png)", "".join(
         path.read_text(encoding="utf-8")
         for path in [*ROOT.glob("covidlab/weights/*.md"), *ROOT.glob("notebooks/*.ipynb")]
     ))  # fmt: skip
-    assert missing + [name for name in named if not (ROOT / name).exists()] == []
+    assert dead + [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_a_dead_link_is_found():
+    words = "# A page: *one*\n[b](docs/b.md#second-part) [x](https://x.example/#y)"
+    there = {"a.md": words, "docs/b.md": "## Second part"}
+    assert dead_links(there, there.__contains__) == []
+    there["docs/b.md"] += "\n[a](../a.md#a-page-one) [a](../a.md#two) [c](c.md) [here](#second-part) [no](#third)"
+    assert dead_links(there, there.__contains__) == ["docs/b.md: ../a.md#two", "docs/b.md: c.md", "docs/b.md: #third"]
