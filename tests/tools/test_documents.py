@@ -44,6 +44,22 @@ def test_the_guide_plans_each_notebook_by_its_own_headings_and_its_minutes_add_u
     assert set(re.findall(r"\b\d\d_[a-z]\w+", guide)) <= set(NOTEBOOKS)
 
 
+def test_twelve_weeks_take_each_notebook_and_no_week_has_more_than_its_minutes():
+    semester = page("docs/semester.md")
+    weeks = re.findall(r"^\| (\d+)\. [^|]+\| ([^|]+) \| (\d+) \| [^|]+ \|$", semester, re.MULTILINE)
+    assert [int(number) for number, *_ in weeks] == list(range(1, 13))
+    for number, planned, minutes in weeks:
+        assert sum(map(int, re.findall(r"\((\d+)\)", planned))) == int(minutes) <= 90, number
+    assert f"of {sum(int(minutes) for *_, minutes in weeks)}." in semester
+    rooms = " ".join(planned for _, planned, _ in weeks)
+    assert {name[:2] for name in NOTEBOOKS} <= set(re.findall(r"(?<!\()\b\d\d\b", rooms))
+    whole = {name[:2]: sum(int(one.strip("*-") or 0) for one in rows[0][5:7])
+             for name, rows in plans(page("docs/teaching.md")).items()}  # fmt: skip
+    for number, minutes in re.findall(r"notebook (\d\d) \((\d+)\)", rooms):
+        assert whole[number] == int(minutes) or number in ("08", "09")  # which two days shorten
+    assert f"fill {sum(whole.values())} minutes in the two-day plan" in semester
+
+
 def dead_links(words, exists):
     """Links of pages {path from the root: text} to no file, as `exists` knows, or to no heading of another page."""
     titles = {name: re.findall(r"^#+ (.+)$", text, re.M) for name, text in words.items()}
