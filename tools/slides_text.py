@@ -72,13 +72,14 @@ def split(text: str, table: bool, most: int) -> Iterator[str]:
     """A table or a list as several, each of so many words at most, or of one row or item; a table's head is repeated,
     and a list's numbers go on."""
     head, parts = (text.split("\n")[:2], text.split("\n")[2:]) if table else ([], re.split(r"\n(?=[-*\d])", text))
-    some = []
+    groups = [[]]
     for part in parts:
-        if some and count("\n".join([*some, part])) > most:
-            yield "\n".join([*head, *some])
-            some = []
-        some.append(part)
-    yield "\n".join([*head, *some])
+        if groups[-1] and count("\n".join([*groups[-1], part])) > most:
+            groups.append([])
+        groups[-1].append(part)
+    if not table and len(groups[-1]) == 1 < len(groups) and count("\n".join(groups[-2] + groups[-1])) < most + 15:
+        groups[-2:] = [groups[-2] + groups[-1]]  # a last item has no slide of its own for a few words
+    yield from ("\n".join([*head, *some]) for some in groups)
 
 
 def to_html(text: str, inline: bool = False) -> str:

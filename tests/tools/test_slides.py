@@ -101,7 +101,7 @@ def test_each_notebook_makes_a_deck_with_its_question_few_words_and_its_figures_
     assert not re.search(r'alt=""', "".join(slide.shown for slide in slides))
     for slide in slides:
         if slide.kind in ("question", "answer", "list", "text"):  # a table is looked at in Chromium
-            most = MOST_WORDS + (25 if slide.kind == "question" and "<li>" in slide.shown else 5)
+            most = MOST_WORDS + (25 if slide.kind == "question" and "<li>" in slide.shown else 15)
             assert count(re.sub("<[^>]*>", " ", slide.shown)) <= most or slide.shown.count("<li>") == 1, slide
     if path.stem in plan((path.parents[1] / "docs" / "teaching.md").read_text(encoding="utf-8")):
         assert guide["notebook"] and guide["ticket"] and "*Minutes" in str([slide.said for slide in slides])
