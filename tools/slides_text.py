@@ -77,7 +77,7 @@ def split(text: str, table: bool, most: int) -> Iterator[str]:
         if groups[-1] and count("\n".join([*groups[-1], part])) > most:
             groups.append([])
         groups[-1].append(part)
-    if not table and len(groups[-1]) == 1 < len(groups) and count("\n".join(groups[-2] + groups[-1])) < most + 15:
+    if not table and len(groups[-1]) == 1 < len(groups) and count("\n".join(groups[-2] + groups[-1])) < 1.4 * most:
         groups[-2:] = [groups[-2] + groups[-1]]  # a last item has no slide of its own for a few words
     yield from ("\n".join([*head, *some]) for some in groups)
 
