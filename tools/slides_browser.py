@@ -10,7 +10,7 @@ WIDTH, HEIGHT = 1280, 720
 LEAST = 16  # px of type, of a slide 720 high
 MOST_WORDS = 70  # a row of a table that cannot be cut; prose is cut at 40
 READY = "!!window.Reveal && Reveal.isReady() && [...document.images].every(one => one.complete)"
-# The slide shown: its faults. Code is no prose, so its words are not counted.
+# The slide shown: its faults. Words are those of prose: not of code, nor of a long table of results.
 ASKED = """(() => {
   const slide = Reveal.getCurrentSlide(), found = [], shown = slide.querySelector('.shown');
   for (const one of [slide, shown, ...shown.querySelectorAll('*')].filter(one => !one.closest('math'))) {
@@ -25,7 +25,7 @@ ASKED = """(() => {
   const prose = shown.cloneNode(true);
   prose.querySelectorAll('pre, math').forEach(one => one.remove());
   const words = (prose.textContent.match(/[A-Za-z]{2,}/g) || []).length;
-  if (words > MOST) found.push(`${words} words`);
+  if (words > MOST && !slide.matches('.many')) found.push(`${words} words`);
   if (!shown.innerText.trim() && !shown.querySelector('img')) found.push('empty');
   return [...new Set(found)].slice(0, 4);
 })()"""

@@ -122,7 +122,7 @@ def code_parts(cell: dict, figure):
             yield "said", f"*{alt}*"
             above = ""
         elif "text/markdown" in shown and (table := "".join(shown["text/markdown"])).startswith("|"):
-            yield "table", to_html(table)
+            yield "table many" if table.count("\n") > 9 else "table", to_html(table)
     if above:
         yield "code", above
     if not folded and not defines:

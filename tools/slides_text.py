@@ -62,7 +62,10 @@ def opening(text: str, most: int, asked: bool = False) -> str:
     kept = sorted({start, asks})
     for n in [*range(start - 1, -1, -1), *range(start + 1, len(sentences))]:
         if n not in kept and (n + 1 in kept or n - 1 in kept):
-            if count("".join(sentences[one] for one in [*kept, n])) <= most:
+            told = count("".join(sentences[one] for one in kept))
+            # A long sentence may go over where without it hardly anything is told.
+            room = 1.35 * most if asked and told < most / 4 else most
+            if told + count(sentences[n]) <= room:
                 kept = sorted([*kept, n])
     gap = {one for one, after in zip(kept, kept[1:]) if after > one + 1}
     return "".join(sentences[n] + ("[...] " if n in gap else "") for n in kept).strip()
