@@ -119,8 +119,10 @@ def test_colabs_versions_are_exact_and_within_the_bounds(bounds):
 
 
 def test_readme_ci_and_workflow_run_the_same_command():
-    steps = yaml.safe_load(text(".github/workflows/test.yml"))["jobs"]["test"]["steps"]
-    assert [step["run"] for step in steps if "run" in step] == [TEST_COMMAND]
+    job = yaml.safe_load(text(".github/workflows/test.yml"))["jobs"]["test"]
+    assert job["strategy"]["matrix"]["command"] == [TEST_COMMAND]
+    assert {system.split("-")[0] for system in job["strategy"]["matrix"]["os"]} == {"ubuntu", "macos", "windows"}
+    assert [step["run"] for step in job["steps"] if "run" in step] == ["${{ matrix.command }}"]
     with_its_python = TEST_COMMAND.replace("python", '"$python"')
     commands = [line.strip() for line in text(".ci/run").splitlines() if "lab.py" in line and "printf" not in line]
     assert commands[0] == with_its_python and commands[1].startswith('exec "$python" lab.py run -m tools.processors ')
