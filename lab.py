@@ -9,7 +9,6 @@ that needs the network. What follows a command goes to the program that does it:
 
   python lab.py --no-browser --port=8899          a machine without a browser: open the address that it prints
   python lab.py --data FOLDER                     the notebooks on your own scans: see data/README.md
-  python lab.py run covidlab predict SCAN -o MASK.nii.gz
 
 {commands}
 """
@@ -33,6 +32,7 @@ NBVAL = ("-m pytest --nbval --nbval-current-env --nbval-cell-timeout 300 --nbval
 # What it is for; its steps, each of which starts with an option of Python's or a program's name, ARGS being what the
 # reader added; the environments it needs, of which the last has its programs. None is .venv with uv alone.
 Command = namedtuple("Command", "about steps needs", defaults=[(VENV,)])
+# A new command: a line here, and its name among the targets of the Makefile.
 COMMANDS = {
     "lab": Command("open the course in JupyterLab, as `python lab.py` alone does", (
         "-m jupyterlab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb ARGS",)),
@@ -58,7 +58,7 @@ COMMANDS = {
         "--no-header --no-annotate --quiet --output-file requirements.lock ARGS",), (None,)),
     "test-colab": Command("notebooks, on Colab's versions", ("-m pytest tests/plots/test_viewers.py", NBVAL), (COLAB,)),
 }  # fmt: skip
-BESIDE = {SITE: "--group site --editable .[dicom]", COLAB: "-r tools/colab-requirements.txt --editable .[test]"}
+BESIDE = {SITE: "--group site --editable .[dicom]", COLAB: "-r tools/colab-requirements.txt --editable .[dicom,test]"}
 REMOVED = (".venv*", "build", "dist", "*.egg-info", ".*_cache", ".hypothesis", "notebooks/.ipynb_checkpoints",
            *(f"{folder}/**/__pycache__" for folder in ("covidlab", "studies", "tools", "tests", "notebooks")))
 # A user's own settings must not change what a notebook shows: each of these is a folder of ours, or gone.
@@ -133,8 +133,7 @@ def argv(step: str, venv: PurePath, rest: list[str], windows: bool = WINDOWS) ->
 
 
 def settings(command: str = "") -> dict[str, str]:
-    """The environment of every program that is started. All but `lab` and `run` is on the phantom, whatever the reader
-    has switched to."""
+    """The environment of what is started; all but `lab` and `run` is on the phantom, whatever the reader has set."""
     gone = GONE if command in ("lab", "run") else [*GONE, "COVIDLAB_DATA"]
     kept = {name: value for name, value in os.environ.items() if name not in gone}
     return {**kept, **{name: str(VENV / "settings" / name.lower()) for name in OURS}, **SET}
@@ -228,9 +227,9 @@ def make_venv() -> None:
 def works() -> bool:
     """Whether .venv has a Python that fits, uv, and no set-up that was broken off."""
     try:
-        asked = ([program(VENV, name), "--version"] for name in ("uv", "python"))
-        said = [subprocess.check_output(command, encoding="utf-8") for command in asked]
-        return fits(said[1].split()[1]) and not (VENV / ".begun").exists()
+        uv, python = ([program(VENV, name), "--version"] for name in ("uv", "python"))
+        said = subprocess.check_output(uv) and subprocess.check_output(python, encoding="utf-8")
+        return fits(said.split()[1]) and not (VENV / ".begun").exists()
     except (OSError, subprocess.CalledProcessError):
         return False
 

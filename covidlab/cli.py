@@ -154,8 +154,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_lab(command) -> None:
-    add = command("lab", "copy the course's notebooks into a folder, and open them in JupyterLab", "Needs the extras "
-                  "`train` and `notebooks`. A notebook that is in the folder already stays as it is.")  # fmt: skip
+    add = command("lab", "copy the course's notebooks into a folder, and open them in JupyterLab",
+                  "Needs the extras `train`, `notebooks` and `dicom`. A notebook that is there already stays as it is.",
+    )  # fmt: skip
     add("folder", nargs="?", type=Path, default=Path("covidlab-notebooks"), help="(default: covidlab-notebooks)")
     add("jupyter", nargs="*", metavar="-- OPTION", help="JupyterLab's own options, such as --no-browser")
 

@@ -25,7 +25,7 @@ def lab(options) -> None:
     carried = sorted(file.locate() for file in installed if file.match("share/covidlab/notebooks/*.ipynb"))
     if not carried:
         raise CovidlabError("covidlab lab", "a checkout", "an installed wheel", "type `python lab.py` in its folder")
-    require("covidlab lab", "notebooks", "jupyterlab", "tensorflow")
+    require("covidlab lab", "notebooks", "jupyterlab", "tensorflow", "pydicom")
     with writable(options.folder):
         options.folder.mkdir(parents=True, exist_ok=True)
         for path in (one for one in carried if not (options.folder / one.name).exists()):  # a reader's own work stays

@@ -76,8 +76,10 @@ def build(course: Path, out: Path) -> None:
     settings = {"SOURCE_DATE_EPOCH": str(epoch), "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
 
     def run(*words: object) -> None:
-        command = [sys.executable, *map(str, words)]
-        subprocess.run(command, cwd=course, env=os.environ | settings, stdout=subprocess.DEVNULL, check=True)
+        command, told = [sys.executable, *map(str, words)], {"stdout": subprocess.PIPE, "encoding": "utf-8"}
+        done = subprocess.run(command, cwd=course, env=os.environ | settings, **told)
+        if done.returncode:
+            sys.exit(f"{done.stdout}{' '.join(command[1:3])} failed, so there is no edition")
 
     run("-c", BUILD, out)
     set_times_in_sdist(out / f"covidlab-{version}.tar.gz", epoch)

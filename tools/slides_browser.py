@@ -54,4 +54,4 @@ def faults_of(out: Path, pictures: Path | None = None, only: str = "*.html") -> 
     asked_for = [one["params"]["request"]["url"] for one in events if one["method"] == "Network.requestWillBeSent"]
     faults += [f"a script fails: {one}" for one in thrown]
     faults += [f"asks another host: {one}" for one in sorted(set(asked_for)) if not re.match("file:|data:|about:", one)]
-    return faults if decks else ["no deck; `make slides` writes them"]
+    return faults if decks else ["no deck; `python lab.py slides` writes them"]

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import tomllib
+from datetime import datetime
 from itertools import takewhile
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+import covidlab
 
 ROOT = Path(__file__).resolve().parents[2]
 # Named in environment.yml, so that a reader sees what the course stands on.
@@ -93,8 +96,8 @@ def test_conda_gives_python_and_pip_and_the_rest_has_pyprojects_bounds(pyproject
     lowest = re.match(r">=([\d.]+)", pyproject["project"]["requires-python"])[1]
     assert python == f"python={lowest}"
     *named, last = block["pip"]
-    assert last == "-e .[train,notebooks,test]"
-    assert {"train", "notebooks", "test"} <= set(pyproject["project"]["optional-dependencies"])
+    extras = re.fullmatch(r"-e \.\[([a-z,]+)\]", last)[1].split(",")
+    assert {"train", "notebooks", "dicom", "test"} <= set(extras) <= set(pyproject["project"]["optional-dependencies"])
     requirements = [Requirement(line) for line in named]
     assert {requirement.name for requirement in requirements} == NAMED
     for requirement in requirements:
@@ -116,8 +119,10 @@ def test_colabs_versions_are_exact_and_within_the_bounds(bounds):
 
 
 def test_readme_ci_and_workflow_run_the_same_command():
-    steps = yaml.safe_load(text(".github/workflows/test.yml"))["jobs"]["test"]["steps"]
-    assert [step["run"] for step in steps if "run" in step] == [TEST_COMMAND]
+    job = yaml.safe_load(text(".github/workflows/test.yml"))["jobs"]["test"]
+    assert job["strategy"]["matrix"]["command"] == [TEST_COMMAND]
+    assert {system.split("-")[0] for system in job["strategy"]["matrix"]["os"]} == {"ubuntu", "macos", "windows"}
+    assert [step["run"] for step in job["steps"] if "run" in step] == ["${{ matrix.command }}"]
     with_its_python = TEST_COMMAND.replace("python", '"$python"')
     commands = [line.strip() for line in text(".ci/run").splitlines() if "lab.py" in line and "printf" not in line]
     assert commands[0] == with_its_python and commands[1].startswith('exec "$python" lab.py run -m tools.processors ')
@@ -126,11 +131,18 @@ def test_readme_ci_and_workflow_run_the_same_command():
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o100, ".ci/run is not executable"
 
 
-def test_the_citation_names_this_version_and_the_paper(pyproject):
+def test_version_and_day_of_the_edition_are_everywhere_the_same(pyproject):
+    version, day = re.search(r"^## (\S+), (.+)$", text("CHANGELOG.md"), re.MULTILINE).groups()
+    citation = yaml.safe_load(text("CITATION.cff"))
+    assert version == pyproject["project"]["version"] == covidlab.__version__ == str(citation["version"])
+    assert datetime.strptime(day, "%d %B %Y").date() == citation["date-released"]
+    assert f"\ndate: {day}\n" in text("paper.md")
+
+
+def test_the_citation_names_the_paper(pyproject):
     citation = yaml.safe_load(text("CITATION.cff"))
     assert {"cff-version", "message", "title", "authors"} <= set(citation)
     assert citation["cff-version"] == "1.2.0"
-    assert str(citation["version"]) == pyproject["project"]["version"]
     assert citation["repository-code"] == pyproject["project"]["urls"]["Homepage"]
     paper = citation["references"][0]
     assert paper["title"] == "Deep learning models for COVID-19 infected area segmentation in CT images"
