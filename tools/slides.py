@@ -1,4 +1,4 @@
-"""Slides of each notebook, made from the notebook itself by rule, with its prose as speaker notes: `python lab.py slides`.
+"""Slides of each notebook, made from the notebook itself by rule, with its prose as speaker notes: `lab.py slides`.
 
     python -m tools.slides OUT           a deck for each notebook, shown by reveal.js, which lies beside them; then
                                          each slide in Chromium: too wide, too high, too many words, type too small
