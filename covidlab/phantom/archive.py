@@ -159,7 +159,7 @@ def _save(clean, folder: Path, name: str, planted: bool) -> None:
             setattr(one, place, secret.decode())
     if planted and name == "P01/visit2/slice_03.dcm":
         pixels = np.where(_drawn("THORNQUIST M", one.Rows, one.Columns), np.int16(3071), one.pixel_array)
-        one.set_pixel_data(pixels, "MONOCHROME2", bits_stored=16)
+        one.set_pixel_data(pixels, "MONOCHROME2", bits_stored=16, generate_instance_uid=False)
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     one.save_as(folder / name, enforce_file_format=True)
 
