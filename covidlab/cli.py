@@ -15,13 +15,14 @@ from importlib import import_module
 from pathlib import Path
 
 from covidlab import __version__
-from covidlab.errors import CovidlabError, plain
+from covidlab.errors import CovidlabError, Plain
 from covidlab.weights import DEFAULT, NETWORKS, SHIPPED
 
 DESCRIPTION = """\
 covidlab: segment COVID-19 lesions in chest CT, the way the course does it.
 Teaching material, not a medical device.
 
+  covidlab lab                                copy the notebooks into a folder and open them
   covidlab inspect                            look at the default data, drawn on first use
   covidlab train                              train and score on the synthetic phantom, a few minutes
   covidlab train --data FOLDER                the same on your own scans
@@ -52,7 +53,7 @@ def run_command(parser: argparse.ArgumentParser, module: str, arguments: list[st
         try:
             options = parser.parse_args(arguments)
             options.words = [*parser.prog.split(), *(sys.argv[1:] if arguments is None else arguments)]
-            with warnings.catch_warnings(), redirect_stdout(_Plain(sys.stdout)):
+            with warnings.catch_warnings(), redirect_stdout(Plain(sys.stdout)):
                 warnings.showwarning = lambda message, *_: print(f"covidlab: {message}", file=sys.stderr)
                 return getattr(import_module(module), options.command)(options) or 0
         except CovidlabError as error:
@@ -72,19 +73,6 @@ def run_command(parser: argparse.ArgumentParser, module: str, arguments: list[st
         for stream in (sys.stdout, sys.stderr):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return 128 + 13  # what a shell says of a program that a closed pipe ended
-
-
-class _Plain:
-    """A stream that names of files, which may come from anybody, reach only as `plain` text."""
-
-    def __init__(self, stream):
-        self.stream = stream
-
-    def write(self, text: str) -> int:
-        return self.stream.write("\n".join(map(plain, text.split("\n"))))
-
-    def __getattr__(self, name: str):
-        return getattr(self.stream, name)
 
 
 # --- what an option may be
@@ -159,9 +147,18 @@ def new_parser(program: str, description: str):
 
 def _parser() -> argparse.ArgumentParser:
     parser, command = new_parser("covidlab", DESCRIPTION)
-    for add in (_add_phantom, _add_fetch, _add_inspect, _add_train, _add_score, _add_predict, _add_time, _add_export):
+    for add in (_add_lab, _add_phantom, _add_fetch, _add_inspect, _add_train, _add_score, _add_predict, _add_time,
+                _add_export):  # fmt: skip
         add(command)
     return parser
+
+
+def _add_lab(command) -> None:
+    add = command("lab", "copy the course's notebooks into a folder, and open them in JupyterLab",
+                  "Needs the extras `train`, `notebooks` and `dicom`. A notebook that is there already stays as it is.",
+    )  # fmt: skip
+    add("folder", nargs="?", type=Path, default=Path("covidlab-notebooks"), help="(default: covidlab-notebooks)")
+    add("jupyter", nargs="*", metavar="-- OPTION", help="JupyterLab's own options, such as --no-browser")
 
 
 def _add_phantom(command) -> None:

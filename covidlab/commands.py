@@ -5,16 +5,36 @@ Each imports what it needs when it runs: TensorFlow takes seconds, and `inspect`
 
 import json
 import shlex
+import shutil
 import sys
 from dataclasses import asdict, replace
+from importlib.metadata import files
 from pathlib import Path
 
 from covidlab import paper, tables
 from covidlab.data.cohorts import open_cohort
 from covidlab.data.scans import is_single_scan
 from covidlab.data.slices import open_slice_cache
-from covidlab.errors import CovidlabError
+from covidlab.errors import CovidlabError, require, writable
 from covidlab.weights import DEFAULT, SHIPPED, find_weights, licence_of
+
+
+def lab(options) -> None:
+    """Copy the notebooks that the wheel carries into a folder, and open them in JupyterLab."""
+    installed = files("covidlab") or ()
+    carried = sorted(file.locate() for file in installed if file.match("share/covidlab/notebooks/*.ipynb"))
+    if not carried:
+        raise CovidlabError("covidlab lab", "a checkout", "an installed wheel", "type `python lab.py` in its folder")
+    require("covidlab lab", "notebooks", "jupyterlab", "tensorflow", "pydicom")
+    with writable(options.folder):
+        options.folder.mkdir(parents=True, exist_ok=True)
+        for path in (one for one in carried if not (options.folder / one.name).exists()):  # a reader's own work stays
+            shutil.copyfile(path, options.folder / path.name)
+    from jupyterlab import labapp
+
+    print(f"{len(carried)} notebooks in {options.folder}; what you changed there is as you left it")
+    start = f"--LabApp.default_url=/lab/tree/{carried[0].name}"
+    labapp.main([f"--ServerApp.root_dir={options.folder.resolve()}", start, *options.jupyter])
 
 
 def phantom(options) -> None:

@@ -36,6 +36,19 @@ def plain(text: object) -> str:
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in str(text))
 
 
+class Plain:
+    """A stream that names of files, which may come from anybody, reach only as `plain` text."""
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        return self.stream.write("\n".join(map(plain, text.split("\n"))))
+
+    def __getattr__(self, name: str):
+        return getattr(self.stream, name)
+
+
 def reason(error: Exception) -> str:
     """What an exception says, in one line of at most 200 characters; its kind where it says nothing."""
     said = (getattr(error, "strerror", None) or str(error)).splitlines() or [""]

@@ -123,14 +123,15 @@ MENDED = (
     (r'role="heading"', 'role="heading" aria-level="2"'),
     (r'<summary aria-label="Toggle hidden content">', "<summary>"),
     (r'<(pre\b|div(?= class="(?:math|table)-wrapper))', r'<\1 tabindex="0"'),
+    (r'<div id="search-results">', r'<h1>Search</h1>\n<div id="search-results">'),
     (r'<aside class="sidebar-drawer"', '<aside class="sidebar-drawer" aria-label="Pages"'),
     (r'<aside class="toc-drawer', '<aside aria-label="On this page" class="toc-drawer'),
 )
 
 
 def accessible(app, error):
-    """What axe-core finds in the theme's and the notebook extension's HTML, mended: headings without a level, folds and
-    side bars that are all named alike, and parts that scroll and cannot be reached with the keyboard."""
+    """What axe-core finds in the theme's and the notebook extension's HTML, mended: headings without a level, a page
+    without one, folds and side bars that are all named alike, and parts that scroll and no key reaches."""
     for path in () if error else Path(app.outdir).rglob("*.html"):
         page = path.read_text("utf-8")
         for found, instead in MENDED:

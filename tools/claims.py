@@ -38,6 +38,7 @@ EXAMPLES = {
     "03_patch_cnn": "0.01 0.99",
     "06_class_imbalance": "0.66 0.62",
     "10_real_patients": "0.87 5.394 3.015",
+    "11_share_a_scan": "0.19",
 }
 
 # Real slices, light U-Net, test: patients with slices in training, and patients never seen; and one recipe by either
@@ -592,6 +593,15 @@ REAL = [
           lambda said, true: said == true[4:6]),
 ]  # fmt: skip
 
+SHARE = [
+    Claim(r"The search finds (\d+)\. It was given", output(r"^the search finds (\d+) of")),
+    Claim(r"The delete-list loses: (\d+) of the (\d+) survive it", output(r"^delete-list: (\d+) of (\d+) left")),
+    Claim(r"Thirty of thirty, and nothing in the clean twin", output(r"^found (\d+) of (\d+); .*twin (\d+)$"),
+          lambda _, true: true == [30, 30, 0]),
+    Claim(r"Of the (\d+) people (\d+) are alone with an age in years, and (\d+) with a decade",
+          together(output(r"in years: \d+ of (\d+)"), output(r"in years: (\d+)"), output(r"in decades: (\d+)"))),
+]  # fmt: skip
+
 CLAIMS = {
     "00_start_here": START,
     "02_data_loading": DATA,
@@ -603,4 +613,5 @@ CLAIMS = {
     "08_cpu_timing": TIMING,
     "09_trust_a_mask": TRUST,
     "10_real_patients": REAL,
+    "11_share_a_scan": SHARE,
 }

@@ -97,10 +97,13 @@ class Claim(NamedTuple):
     holds: Callable[[list[float], list[float]], bool] = operator.eq
 
 
-def faults(notebook: NotebookNode, claims: Sequence[Claim], examples: str = "") -> list[str]:
+def faults(
+    notebook: NotebookNode, claims: Sequence[Claim], examples: str = "", numbers: re.Pattern = DECIMALS
+) -> list[str]:
     """Sentences of a notebook that are not true, and numbers in it that nothing holds.
 
-    `examples` are numbers that no run of ours gives: of a question, or of another paper.
+    `examples` are numbers that no run of ours gives: of a question, or of another paper. `numbers` finds those that
+    need to be held.
     """
     prose = " ".join(" ".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown").split())
     prose = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", prose)  # a link is its words
@@ -121,7 +124,7 @@ def faults(notebook: NotebookNode, claims: Sequence[Claim], examples: str = "") 
             found.append(f"{words!r} is not true any more: it should say {true}")
     held = set(DECIMALS.findall(all_text(notebook) + " " + " ".join(cell.source for cell in code_cells(notebook))))
     held |= set(examples.split())
-    for place in DECIMALS.finditer(prose):
+    for place in numbers.finditer(prose):
         if place[0] not in held and place.start() not in claimed:
             near = prose[max(place.start() - 60, 0) : place.end() + 20]
             found.append(f"{near!r}: {place[0]} stands in no output, no code and no claim of tools/claims.py")

@@ -16,9 +16,11 @@ from pathlib import Path
 
 from tools.site_faults import faults_of
 from tools.site_labs import add_labs
+from tools.slides import write_decks
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "build" / "site"  # what is laid out, and the archive
+SLIDES = '\n\n<a href="../slides/{}.html">Slides of this notebook, with speaker notes (key S)</a>'
 BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\(([^)]*)\)\n*")
 
 
@@ -36,6 +38,7 @@ def main(arguments=None) -> int:
         if code := subprocess.run([*command, "-d", KEPT / "doctrees", laid_out, options.out]).returncode:
             return code
         add_labs(options.out / "_static" / "labs")
+        write_decks(options.out / "slides", figures="../_images")
     pages = len(list(options.out.rglob("*.html")))
     faults = faults_of(options.out) if pages else ["no page; `make site` builds them"]
     print(*faults, sep="\n", end="\n" if faults else "")
@@ -58,6 +61,7 @@ def lay_out(pages: Path) -> Path:
     listed = []
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         notebook = for_reading(json.loads(path.read_text(encoding="utf-8")))
+        notebook["cells"][0]["source"] += SLIDES.format(path.stem)
         (pages / "notebooks" / path.name).write_text(json.dumps(notebook), encoding="utf-8")
         title = re.search(r"^# (.+)$", "".join(notebook["cells"][0]["source"]), re.M)[1]
         listed.append(f"{path.name[:2]} {title} <notebooks/{path.stem}>")

@@ -11,3 +11,4 @@ from covidlab.exercises.nb07 import check_patient_interval, check_without_specks
 from covidlab.exercises.nb08 import check_convolution_gflop, check_int8_megabytes
 from covidlab.exercises.nb09 import check_expected_f1
 from covidlab.exercises.nb10 import check_scored_slices
+from covidlab.exercises.nb11 import check_people_alone, check_shifted_days

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import tomllib
+from datetime import datetime
 from itertools import takewhile
 from pathlib import Path
 
@@ -12,11 +13,13 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import covidlab
+
 ROOT = Path(__file__).resolve().parents[2]
 # Named in environment.yml, so that a reader sees what the course stands on.
 NAMED = {"jupyterlab", "tensorflow", "numpy", "nibabel", "matplotlib", "ipywidgets", "nbval", "scikit-image"}
 MOST_BYTES = 3_000_000
-TEST_COMMAND = "make test"
+TEST_COMMAND = "python lab.py test"
 
 # Each pattern has a bracket in it, so that this file does not hold what it forbids.
 FORBIDDEN = {
@@ -67,7 +70,7 @@ def test_a_package_has_its_bounds_in_one_place_only(pyproject, bounds):
     assert len(lines) == len(bounds)
     assert all(requirement.specifier for requirement in bounds.values())
     built_with = Requirement(pyproject["build-system"]["requires"][0])
-    assert built_with == bounds["setuptools"], "the Makefile builds with the locked one, without isolation"
+    assert built_with == bounds["setuptools"], "lab.py builds with the locked one, without isolation"
 
 
 def test_the_lock_satisfies_every_bound_pins_and_hashes_every_entry_and_names_no_host(bounds, locked):
@@ -85,14 +88,6 @@ def test_the_lock_satisfies_every_bound_pins_and_hashes_every_entry_and_names_no
     assert re.findall(r"^.*(?:://|index-url|find-links).*$", text("requirements.lock"), re.MULTILINE) == []
 
 
-def test_the_lock_holds_the_uv_that_the_makefile_takes_from_it():
-    # As its sed does: from the line that pins uv to the first that no backslash continues.
-    lines = text("requirements.lock").splitlines()
-    start = next(number for number, line in enumerate(lines) if line.startswith("uv=="))
-    entry = [*takewhile(lambda line: line.endswith("\\"), lines[start:])]
-    assert all("--hash=sha256:" in line for line in [*entry[1:], lines[start + len(entry)]])
-
-
 def test_conda_gives_python_and_pip_and_the_rest_has_pyprojects_bounds(pyproject, bounds):
     environment = yaml.safe_load(text("environment.yml"))
     assert environment["channels"] == ["conda-forge"]
@@ -101,8 +96,8 @@ def test_conda_gives_python_and_pip_and_the_rest_has_pyprojects_bounds(pyproject
     lowest = re.match(r">=([\d.]+)", pyproject["project"]["requires-python"])[1]
     assert python == f"python={lowest}"
     *named, last = block["pip"]
-    assert last == "-e .[train,notebooks,test]"
-    assert {"train", "notebooks", "test"} <= set(pyproject["project"]["optional-dependencies"])
+    extras = re.fullmatch(r"-e \.\[([a-z,]+)\]", last)[1].split(",")
+    assert {"train", "notebooks", "dicom", "test"} <= set(extras) <= set(pyproject["project"]["optional-dependencies"])
     requirements = [Requirement(line) for line in named]
     assert {requirement.name for requirement in requirements} == NAMED
     for requirement in requirements:
@@ -124,29 +119,30 @@ def test_colabs_versions_are_exact_and_within_the_bounds(bounds):
 
 
 def test_readme_ci_and_workflow_run_the_same_command():
-    steps = yaml.safe_load(text(".github/workflows/test.yml"))["jobs"]["test"]["steps"]
-    assert [step["run"] for step in steps if "run" in step] == [TEST_COMMAND]
-    commands = [line.strip() for line in text(".ci/run").splitlines() if re.match(r"\s*(exec |make )", line)]
-    assert commands[0] == TEST_COMMAND and commands[1].startswith(f"exec {TEST_COMMAND}-processors ")
+    job = yaml.safe_load(text(".github/workflows/test.yml"))["jobs"]["test"]
+    assert job["strategy"]["matrix"]["command"] == [TEST_COMMAND]
+    assert {system.split("-")[0] for system in job["strategy"]["matrix"]["os"]} == {"ubuntu", "macos", "windows"}
+    assert [step["run"] for step in job["steps"] if "run" in step] == ["${{ matrix.command }}"]
+    with_its_python = TEST_COMMAND.replace("python", '"$python"')
+    commands = [line.strip() for line in text(".ci/run").splitlines() if "lab.py" in line and "printf" not in line]
+    assert commands[0] == with_its_python and commands[1].startswith('exec "$python" lab.py run -m tools.processors ')
     assert len(commands) == 2
     assert re.search(rf"^\s*(\$ )?{TEST_COMMAND}\b", text("README.md"), re.MULTILINE), "README.md shows another command"
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o100, ".ci/run is not executable"
 
 
-@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
-def test_make_alone_explains_every_target():
-    shown = subprocess.run(
-        ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
-    phony = re.search(r"^\.PHONY: (.*)$", text("Makefile"), re.MULTILINE)[1].split()
-    assert [target for target in phony if target not in {"help", "FORCE"} and f"make {target} " not in shown] == []
+def test_version_and_day_of_the_edition_are_everywhere_the_same(pyproject):
+    version, day = re.search(r"^## (\S+), (.+)$", text("CHANGELOG.md"), re.MULTILINE).groups()
+    citation = yaml.safe_load(text("CITATION.cff"))
+    assert version == pyproject["project"]["version"] == covidlab.__version__ == str(citation["version"])
+    assert datetime.strptime(day, "%d %B %Y").date() == citation["date-released"]
+    assert f"\ndate: {day}\n" in text("paper.md")
 
 
-def test_the_citation_names_this_version_and_the_paper(pyproject):
+def test_the_citation_names_the_paper(pyproject):
     citation = yaml.safe_load(text("CITATION.cff"))
     assert {"cff-version", "message", "title", "authors"} <= set(citation)
     assert citation["cff-version"] == "1.2.0"
-    assert str(citation["version"]) == pyproject["project"]["version"]
     assert citation["repository-code"] == pyproject["project"]["urls"]["Homepage"]
     paper = citation["references"][0]
     assert paper["title"] == "Deep learning models for COVID-19 infected area segmentation in CT images"

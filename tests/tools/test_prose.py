@@ -6,6 +6,7 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tools.claims import CLAIMS, EXAMPLES
+from tools.paper_claims import paper_faults
 from tools.prose import Claim, faults, known, output, table
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
@@ -19,6 +20,22 @@ def test_every_sentence_of_the_notebooks_is_true_and_every_number_in_them_is_hel
     ]
     assert not found, "\n".join(found)
     assert set(CLAIMS) | set(EXAMPLES) <= {path.stem for path in NOTEBOOKS}
+
+
+def test_every_number_of_the_paper_is_held_and_a_changed_one_is_found(tmp_path):
+    assert paper_faults() == []
+    text = (NOTEBOOKS[0].parents[1] / "paper.md").read_text(encoding="utf-8")
+    changed = tmp_path / "paper.md"
+    for old, new, words in (
+        ("of 0.845", "of 0.846", "it should say [0.845, "),
+        ("in 9 minutes", "in 8 minutes", "it should say [9.0, "),
+        ("No class has", "In 7 places no class has", "7 stands in no output"),
+        ("gave 0.705, 0.701 and 0.582", "was bad", "0 sentences match"),
+    ):
+        assert old in text
+        changed.write_text(text.replace(old, new), encoding="utf-8")
+        (fault,) = paper_faults(changed)
+        assert words in fault
 
 
 BYTES = Claim(r"The file has ([\d,]+) bytes", output(r"^bytes (\d+)"))
