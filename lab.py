@@ -72,7 +72,8 @@ FAILURES = {
         "the disk is full: about 4 GB are needed here, and where temporary files lie. Free some, and start again",
     r"too long|os error 206\b": "names get too long here: move the course to a short path, such as C:\\covidlab",
     "hash": "a package is not the one that requirements.lock names, so it is not used. Is there a mirror on the way?",
-    "dns|resol|connect|timed out|unreachable|certificate|proxy|no matching distribution|error sending|offline":
+    "certificate": "this network has a certificate of its own: set the variable UV_SYSTEM_CERTS=1, and start again",
+    "dns|resol|connect|timed out|unreachable|proxy|no matching distribution|error sending|offline":
         "packages could not be fetched. Is there a network, or a proxy that pip has to know? What has come is kept",
 }  # fmt: skip
 

@@ -276,3 +276,24 @@ def test_predicting_needs_no_tensorflow_and_what_is_wrong_or_missing_is_told_bef
         assert not {{"tensorflow", "keras"}} & set(sys.modules)
     """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_lab_copies_what_the_wheel_carries_once_opens_it_and_refuses_a_checkout(tmp_path, monkeypatch, capsys):
+    carried = [tmp_path / "share" / "covidlab" / "notebooks" / name for name in ("01_b.ipynb", "00_a.ipynb")]
+    carried[0].parent.mkdir(parents=True)
+    for path in carried:
+        path.write_text("as published")
+    found = [SimpleNamespace(match=path.match, locate=lambda path=path: path) for path in (*carried, tmp_path / "x.py")]
+    opened = []
+    monkeypatch.setitem(sys.modules, "jupyterlab", SimpleNamespace(labapp=SimpleNamespace(main=opened.append)))
+    monkeypatch.setattr("covidlab.commands.require", lambda *_: None)
+    monkeypatch.setattr("covidlab.commands.files", lambda _: found)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "01_b.ipynb").write_text("my own work")
+    assert run(capsys, "lab", "mine", "--", "--no-browser")[0] == 0
+    assert [(tmp_path / "mine" / path.name).read_text() for path in carried] == ["my own work", "as published"]
+    place = f"--ServerApp.root_dir={tmp_path / 'mine'}"
+    assert opened == [[place, "--LabApp.default_url=/lab/tree/00_a.ipynb", "--no-browser"]]
+    monkeypatch.setattr("covidlab.commands.files", lambda _: None)
+    status, _, err = run(capsys, "lab")
+    assert status == 2 and "found a checkout" in err and not (tmp_path / "covidlab-notebooks").exists()

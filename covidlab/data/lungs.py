@@ -60,7 +60,7 @@ class Lungs:
         ]
         sizes = {name: np.count_nonzero(self.sides == side) for name, side in SIDES.items()}
         small, large = sorted(sizes, key=sizes.get)
-        if (share := sizes[small] / sizes[large]) < LOPSIDED:
+        if (share := sizes[small] / max(sizes[large], 1)) < LOPSIDED:  # of a few pixels both may be rounded away
             how = f"{share:.0%} of the {large} one's size" if share else "not found"
             why = "if dense lesions or fluid fill it, or it has collapsed, mask and share lack what is in there"
             found.append(f"WARNING: the {small} lung is {how}: {why}")

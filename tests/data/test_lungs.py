@@ -202,3 +202,9 @@ def test_healthy_lung_is_brought_to_the_grey_that_weights_know_and_soft_tissue_s
     at_home = tone(slices, lungs, level=60 / 255)
     np.testing.assert_array_equal(at_home, np.arange(256))
     np.testing.assert_array_equal(tone(slices * 0 + 221, lungs, level=1 / 3), np.arange(256))
+
+
+def test_lungs_of_a_scan_of_a_few_pixels_that_are_both_rounded_away_are_told_as_not_found():
+    nothing = np.zeros((1, 7, 7), np.uint8)
+    (told,) = Lungs(nothing, nothing > 0, "", walls={"right": 0.03, "left": 0.03}).findings
+    assert "lung is not found" in told

@@ -72,6 +72,7 @@ def test_a_python_that_does_not_fit_is_told_which_one_would(monkeypatch, windows
 
 WORDS = {
     "cause: dns error\n  cause: failed to lookup address information": "could not be fetched",
+    "client error (Connect)\n  cause: invalid peer certificate: UnknownIssuer": "UV_SYSTEM_CERTS=1",
     "ERROR: No matching distribution found for uv==0.13.9": "could not be fetched",
     "failed to write to file `x`: No space left on device (os error 28)": "disk is full",
     "There is not enough space on the disk. (os error 112)": "disk is full",
