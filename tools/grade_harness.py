@@ -9,11 +9,12 @@ import os
 import resource
 import signal
 import sys
+from contextlib import contextmanager
 
 MOST_NUMBERS = 100_000  # in one answer
 
 
-class OutOfTime(BaseException):  # no Exception: `except Exception` must not swallow it
+class OutOfTime(BaseException):  # no Exception, or `except Exception` would swallow it
     """A cell or a call took more seconds of the processor than it may."""
 
 
@@ -21,16 +22,14 @@ def main() -> None:
     """Read the request, become nobody, run, ask; then end at once, whatever threads are left."""
     request = json.load(sys.stdin)
     lines = os.fdopen(os.dup(1), "w", buffering=1)
-    nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
-        os.dup2(nothing, stream)
+        os.dup2(os.open(os.devnull, os.O_RDWR), stream)
     if os.getuid() == 0:  # root is exempt from the limit on processes
         os.setgroups([])
         os.setgid(request["user"])
         os.setuid(request["user"])
     for limit, most in request["limits"].items():
         resource.setrlimit(getattr(resource, limit), (most, most))
-
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
@@ -51,9 +50,19 @@ def main() -> None:
         if error := _run(shell, source, request["seconds"]):
             say(stopped=f"code cell {number} stopped with {error}")
     for number, (name, given) in enumerate(request["calls"]):
-        say(call=number, **_ask(shell.user_ns.get(name, ...), given, request["seconds"]))
+        say(call=number, **_ask(shell.user_ns.get(name), given, request["seconds"]))
     lines.flush()
     os._exit(0)
+
+
+@contextmanager
+def _at_most(seconds: float):
+    """Stop what takes longer, and again each second, should it be caught."""
+    signal.setitimer(signal.ITIMER_PROF, seconds, 1)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _out_of_time(*_) -> None:
@@ -62,41 +71,33 @@ def _out_of_time(*_) -> None:
 
 def _run(shell, source: str, seconds: float) -> str:
     """Run one cell; what stopped it, or ""."""
-    signal.setitimer(signal.ITIMER_PROF, seconds, 1)
     try:
-        result = shell.run_cell(source)
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        with _at_most(seconds):
+            result = shell.run_cell(source)
         error = result.error_before_exec or result.error_in_exec
     except BaseException as caught:  # also one that comes while IPython itself is at work
         error = caught
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-    return _words(error) if error is not None else ""
+    return "" if error is None else _words(error)
 
 
 def _ask(function, given: list, seconds: float) -> dict:
-    """What a function answers to one input: `answer`, or `error` with its kind, or nothing where there is none."""
+    """What a function answers to one input: `answer`, or `error` with its kind, or `missing`."""
     import numpy as np
 
-    if function is ... or function is None:
+    if function is None:
         return {"missing": True}
     try:
         arguments = [np.array(one["array"], one["type"]) if isinstance(one, dict) else one for one in given]
-        signal.setitimer(signal.ITIMER_PROF, seconds, 1)
-        with np.errstate(all="ignore"):
+        with _at_most(seconds), np.errstate(all="ignore"):
             answer = function(*arguments)
         if answer is None or answer is ...:
             return {"answer": None}
         array = np.asarray(answer)
-        if array.dtype.kind not in "biuf":
-            raise TypeError(f"it returns {type(answer).__name__}, and numbers are expected")
-        if array.size > MOST_NUMBERS:
-            raise ValueError(f"it returns {array.size} numbers")
+        if array.dtype.kind not in "biuf" or array.size > MOST_NUMBERS:
+            raise TypeError(f"numbers are expected, at most {MOST_NUMBERS}, not {type(answer).__name__}")
         return {"answer": array.tolist()}
     except BaseException as error:
         return {"error": _words(error)}
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _words(error) -> str:

@@ -62,11 +62,11 @@ def judge(parts: Sequence[Part], lines: Sequence[dict]) -> list[tuple[float, str
 
 def _judge(part: Part, answers: list[dict | None]) -> tuple[float, str]:
     """Main inputs first; only where those are right does an edge count, so that a constant earns nothing."""
-    if all(one is None for one in answers):
-        return 0, "no answer came"
-    if any(one and one.get("missing") for one in answers):
-        return 0, "there is no such function"
     many = len(part.check.inputs)
+    if None in answers[:many]:
+        return 0, "no answer came"
+    if any("missing" in one for one in answers[:many]):
+        return 0, "there is no such function"
     said = replace(part.check, edges={})(_playback(answers[:many]))
     if not said.startswith("Right"):
         hint = said.partition(": ")[2]
