@@ -42,7 +42,7 @@ def solution(name, functions=None):
     asked = set(stubs(name))
     kept = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name != "parts"
             and (functions is None or node.name not in asked or node.name in functions)]  # fmt: skip
-    imports = "import numpy as np\nfrom scipy import ndimage, signal\n"
+    imports = "import numpy as np\nfrom scipy import ndimage\n"
     return imports + "\n\n".join(map(ast.unparse, kept))
 
 
@@ -248,11 +248,11 @@ while True: pass""",
 }
 
 
-def dishonest(name, trick, other="/nowhere.ipynb"):
-    """A notebook that solves nothing and cheats."""
+def dishonest(name, tricks, other="/nowhere.ipynb"):
+    """A notebook that solves nothing and cheats, in one way after the other."""
     head = f"NAMES, OTHER, KEY = {stubs(name)!r}, {str(other)!r}, {str(ROOT / 'assignments' / 'key')!r}\n"
-    tail = "\nglobals().update({name: cheat for name in NAMES} if 'cheat' in globals() else {})"
-    return notebook(name, after=[head + TRICKS[trick], tail])
+    tail = "globals().update({name: cheat for name in NAMES} if 'cheat' in globals() else {})"
+    return notebook(name, after=[head, *(TRICKS[trick] for trick in tricks), tail])
 
 
 def copied_outputs(name):
@@ -292,7 +292,7 @@ def write_class(folder):
     other = folder / "solved-000" / f"{ASSIGNMENTS[0]}.ipynb"
     for number, trick in enumerate(TRICKS):
         name = ASSIGNMENTS[number % len(ASSIGNMENTS)]
-        _put(folder / f"x-{trick.replace(' ', '-')}" / f"{name}.ipynb", dishonest(name, trick, other))
+        _put(folder / f"x-{trick.replace(' ', '-')}" / f"{name}.ipynb", dishonest(name, [trick], other))
     _put(folder / "x-copied-outputs" / f"{ASSIGNMENTS[0]}.ipynb", copied_outputs(ASSIGNMENTS[0]))
     link = folder / "x-a-link" / f"{ASSIGNMENTS[0]}.ipynb"
     link.parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ and are played back here to the check, which compares them with the right ones a
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -28,10 +29,16 @@ class Part:
     check: Function
     partly: Mapping[str, float] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def inputs(self) -> list[tuple]:
         """All that the function is asked, edges last."""
         return [*self.check.inputs, *self.check.edges.values()]
+
+    @cached_property
+    def checks(self) -> list[Function]:
+        """The check without its edges, then with each alone; kept, for each keeps the answers of all mistakes."""
+        alone = [{where: given} for where, given in self.check.edges.items()]
+        return [replace(self.check, edges=edges) for edges in ({}, *alone)]
 
 
 def calls(parts: Sequence[Part]) -> list[tuple[str, list]]:
@@ -67,13 +74,14 @@ def _judge(part: Part, answers: list[dict | None]) -> tuple[float, str]:
         return 0, "no answer came"
     if any("missing" in one for one in answers[:many]):
         return 0, "there is no such function"
-    said = replace(part.check, edges={})(_playback(answers[:many]))
+    main, *edges = part.checks
+    said = main(_playback(answers[:many]))
     if not said.startswith("Right"):
         hint = said.partition(": ")[2]
         return part.partly.get(hint, 0), hint
     points, reasons = part.points, []
-    for (where, given), answer in zip(part.check.edges.items(), answers[many:]):
-        said = replace(part.check, edges={where: given})(_playback([*answers[:many], answer]))
+    for edge, answer in zip(edges, answers[many:]):
+        said = edge(_playback([*answers[:many], answer]))
         if not said.startswith("Right"):
             points, reasons = points - 0.5, [*reasons, said.partition(": ")[2]]
     return points, " ".join(reasons)
