@@ -90,7 +90,7 @@ def parts(random):
             edges={"where no threshold is careful enough (nan is right)": (*scans[0], steps[1:4], 0.999)},
             mistakes={
                 "the first of the list that will do is there; it is in no order, and the lowest is asked.":
-                    lambda p, r, ts, least: next(t for t in ts if r[p >= t].mean() >= least),
+                    lambda p, r, ts, least: next((t for t in ts if r[p >= t].mean() >= least), np.nan),
                 "that is the highest threshold of all.": lambda p, r, ts, least: max(ts),
                 "that is the lowest threshold of all.": lambda p, r, ts, least: min(ts),
                 "that is the threshold with the best F1.": lambda p, r, ts, least: max(

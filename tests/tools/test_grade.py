@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import shutil
 import time
@@ -86,6 +87,7 @@ def test_what_comes_out_of_the_sandbox_is_data_and_may_be_anything():
     assert isinstance(parts[0], Part)
 
 
+SLEEP = f"600.{os.getpid()}"  # seconds, and a name to find it by
 PROBE = f"""
 import os, socket, subprocess
 from pathlib import Path
@@ -100,32 +102,21 @@ def probe(): return [
     refused(lambda: os.setuid(0)) or os.getuid() > 0, not Path({str(ROOT / "tools")!r}).exists(),
     not Path({str(ROOT / "assignments")!r}).exists(), len([one for one in os.listdir("/proc") if one.isdigit()]) <= 3,
     not any("COVIDLAB_SECRET" in name for name in os.environ), set(os.listdir("/tmp")) <= set(["mine", ".ipython"]),
-    subprocess.run(["sh", "-c", "unshare -Urn true || mount -t tmpfs x /course"], capture_output=True).returncode != 99]
+    subprocess.run(["sh", "-c", "mount -t tmpfs x /course"], capture_output=True).returncode > 0,
+    left.poll() is None]
 Path("/tmp/mine").write_text("x")
-if os.fork() == 0:
-    os.setsid()
-    import time; time.sleep(600)
-    os._exit(0)
+left = subprocess.Popen(["sleep", "{SLEEP}"], start_new_session=True)
 """
 
 
 @needs_bubblewrap
 def test_a_notebook_sees_no_network_no_hidden_test_no_other_process_and_leaves_none(monkeypatch):
     monkeypatch.setenv("COVIDLAB_SECRET", "1")
-    before = set(psutil.pids())
     run = run_notebook(of_cells("1 / 0", PROBE), [("probe", []), ("nowhere", [])], 7)
     stopped, answer, missing = run.lines[1:]
     assert stopped == {"stopped": "code cell 1 stopped with ZeroDivisionError: division by zero"}
-    assert answer == {"call": 0, "answer": [True] * 11} and missing == {"call": 1, "missing": True}
-    _, left = psutil.wait_procs([psutil.Process(pid) for pid in set(psutil.pids()) - before if _sleeps(pid)], 5)
-    assert run.fault == "" and left == []
-
-
-def _sleeps(pid):
-    try:
-        return "harness.py" in " ".join(psutil.Process(pid).cmdline())
-    except psutil.Error:
-        return False
+    assert answer == {"call": 0, "answer": [True] * 12} and missing == {"call": 1, "missing": True} and not run.fault
+    assert not [one for one in psutil.process_iter(["cmdline"]) if SLEEP in (one.info["cmdline"] or ())]
 
 
 @needs_bubblewrap
@@ -133,7 +124,7 @@ def test_loops_forks_and_floods_end_at_a_cap_and_what_came_before_counts():
     loop = "def slow(): return 1 if memo else memo.append(1) or loop()\nmemo = []\ndef loop():\n    while True: pass"
     bomb = "import os\ndef bomb():\n    while True:\n        try: os.fork()\n        except OSError: print('x' * 10**6)"
     start = time.monotonic()
-    caps, calls_of_both = Caps(cell=0.5, cpu=6, seconds=60), [("slow", []), ("slow", []), ("bomb", [])]
+    caps, calls_of_both = Caps(cell=0.5, cpu=3, seconds=60), [("slow", []), ("slow", []), ("bomb", [])]
     run = run_notebook(of_cells(loop, bomb), calls_of_both, 8, caps)
     assert run.lines[1]["error"] == "OutOfTime: it takes too long" and run.lines[2] == {"call": 1, "answer": 1}
     assert len(run.lines) == 3 and run.fault and time.monotonic() - start < 70
@@ -145,7 +136,7 @@ def test_a_folder_is_graded_links_count_nothing_and_an_old_table_is_gone_on_with
     monkeypatch.setattr(grade.data, "open_cohort", lambda name: None)
     folder, output, name = tmp_path / "class", tmp_path / "points.csv", f"{WITHOUT_DATA} (1).ipynb"
     solved = submissions.solved(WITHOUT_DATA, ["gflop", "of_peak"])
-    tricks = ["the hidden tests", "writes elsewhere", "forged lines", "patched checks", "frames"]
+    tricks = ["imports of the hidden tests", "writes elsewhere", "forged lines", "patched checks", "frames"]
     cheat = submissions.dishonest(WITHOUT_DATA, tricks, folder / "anna" / name)
     for student, text in (("anna", solved), ("=cheat", cheat)):
         (folder / student).mkdir(parents=True)
