@@ -197,7 +197,7 @@ for path in [*search(lambda one: one.endswith(".ipynb")), OTHER]:
     "writes elsewhere": SEARCH + """
 from pathlib import Path
 places = [OTHER, KEY + "/beginner_1_measure.py", "/course/covidlab/__init__.py", "/course/harness.py"]
-for path in [*places, "/usr/bin/python3", "/course/data/cache/x", "/etc/passwd", "/root/.bashrc"]:
+for path in [*places, "/usr/bin/python3", "/course/data/cache/x", "/etc/passwd", "/etc/shadow"]:
     try: open(path, "w").write("spoilt")
     except OSError: pass
 for folder in map(Path, __import__("sys").path):

@@ -71,9 +71,9 @@ def run_notebook(notebook: str, calls: Sequence, number: int = 0, caps: Caps = C
             child.wait()
         answer.seek(0)
         lines = _lines(answer.read(16 * MEGABYTE))
-        if {"ready": True} not in lines[:1] and not fault:
+        if {"ready": True} not in lines[:1]:  # written before any cell is run
             words.seek(0)
-            said = words.read().decode(errors="replace").strip()[-200:] or "no reason"
+            said = words.read().decode(errors="replace").strip()[-200:] or fault or "no reason"
             raise CovidlabError("the sandbox", said, "a start of bubblewrap", "see docs/grading.md")
     return Run(tuple(lines), fault, time.monotonic() - start, cpu, megabytes)
 
