@@ -1,7 +1,7 @@
 """The repository's address, and its change in every file that names it: `make address REPO=owner/name`.
 
 The one place that holds the address is `Homepage` in pyproject.toml. Badges, set-up cells and links repeat it, because
-code hosts and Colab show files as they stand.
+code hosts and Colab show files as they stand. While the address is a placeholder, notebooks have no badge.
 """
 
 import argparse
@@ -25,6 +25,12 @@ PLACES = (
     r"mybinder\.org/v2/gh",
 )
 
+# The owner in a copy that has no address yet.
+PLACEHOLDER = "OWNER/"
+
+# A Colab badge and the empty line below it, at the top of a notebook's file.
+BADGE = re.compile(r' *"\[!\[Open in Colab\].*\n *"\\n",\n')
+
 # Files that may name the address; everything else in the repository must not.
 FILES = (
     "pyproject.toml",
@@ -46,6 +52,16 @@ def current_address(root: Path) -> str:
     return name
 
 
+def with_badge(notebook: str, address: str, name: str) -> str:
+    """A notebook's file as text, with the Colab badge of its address on top, or with none for the placeholder's."""
+    bare = BADGE.sub("", notebook, count=1)
+    if address.startswith(PLACEHOLDER):
+        return bare
+    colab = "https://colab.research.google.com"
+    badge = f"[![Open in Colab]({colab}/assets/colab-badge.svg)]({colab}/github/{address}/blob/main/notebooks/{name})"
+    return re.sub(r'("source": \[\n)( *)', rf'\g<1>\g<2>"{badge}\\n",\n\g<2>"\\n",\n\g<2>', bare, count=1)
+
+
 def set_address(root: Path, new: str) -> list[Path]:
     """Replace the repository's address by a new "owner/name" everywhere; returns the files that were changed.
 
@@ -59,7 +75,8 @@ def set_address(root: Path, new: str) -> list[Path]:
     for path in sorted({path for pattern in FILES for path in root.glob(pattern)}):
         # Bytes, so that line ends stay as they are.
         before = path.read_bytes()
-        after = address.sub(rf"\g<1>{new}", before.decode("utf-8")).encode("utf-8")
+        text = address.sub(rf"\g<1>{new}", before.decode("utf-8"))
+        after = (with_badge(text, new, path.name) if path.suffix == ".ipynb" else text).encode("utf-8")
         if after != before:
             path.write_bytes(after)
             changed.append(path)

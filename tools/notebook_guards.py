@@ -12,6 +12,8 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from tools.address import PLACEHOLDER
+
 MOST_BYTES = 1_500_000
 MOST_CELL_LINES = 25
 TITLE = "# @title Solution\n"  # Colab folds a cell with this line and shows the title
@@ -262,12 +264,15 @@ def large_file(path: Path) -> list[str]:
 
 
 def colab_badge(notebook: NotebookNode, repository: str, name: str) -> list[str]:
-    """A first cell without the Colab badge, or with one that opens another notebook.
+    """No Colab badge in the first cell, or one that opens another notebook; before there is an address, any badge.
 
     `repository` is "owner/name", `name` the notebook's file name.
     """
     expected = f"(https://colab.research.google.com/github/{repository}/blob/main/notebooks/{name})"
     first = notebook.cells[0] if notebook.cells else None
+    if repository.startswith(PLACEHOLDER):
+        early = first is not None and "Open in Colab" in first.source
+        return ["a badge that leads nowhere: `make address` writes it"] if early else []
     if first is None or first.cell_type != "markdown" or f"]{expected}" not in first.source:
         return [f"the first cell has no badge that links to {expected[1:-1]}"]
     return []

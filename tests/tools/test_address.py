@@ -4,10 +4,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from covidlab.errors import CovidlabError
 from tools.address import FILES, PLACES, current_address, main, set_address
+from tools.notebook_guards import colab_badge
 
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = """[project.urls]
@@ -57,6 +60,20 @@ def test_a_second_time_changes_nothing_and_the_way_back_is_exact(repository, mon
     assert set_address(repository, "a/b") == []
     set_address(repository, "OWNER/covidlab")
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_notebook_gets_its_badge_with_the_address_and_has_none_before(repository):
+    path = repository / "notebooks" / "00_x.ipynb"
+    cells = [new_markdown_cell("# Title\n\nText"), new_code_cell("x = 1"), new_markdown_cell("## Section")]
+    nbformat.write(new_notebook(cells=cells), path)
+    bare = path.read_bytes()
+    for address in ("ann/lab", "bob/lab", "bob/lab", "OWNER/covidlab"):
+        set_address(repository, address)
+        notebook = nbformat.read(path, as_version=4)
+        assert colab_badge(notebook, address, path.name) == []
+        notebook.cells[0].source = "# Title" + notebook.cells[0].source.partition("# Title")[2]
+        assert notebook.cells == cells
+    assert path.read_bytes() == bare
 
 
 def test_a_malformed_name_is_refused_and_changes_nothing(repository, monkeypatch, capsys):

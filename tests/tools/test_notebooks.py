@@ -56,7 +56,7 @@ def printed(text, name="stdout"):
 
 def sound_notebook():
     """Seven code cells, one of them with a picture; every guard is content with it."""
-    address = f"https://colab.research.google.com/github/{REPOSITORY}/blob/main/notebooks/01_x.ipynb"
+    address = "https://colab.research.google.com/github/someone/covidlab/blob/main/notebooks/01_x.ipynb"
     cells = [
         new_markdown_cell(f"# Look at a scan\n\n[![Open in Colab](https://badge.svg)]({address})"),
         new_markdown_cell("## 1. Read it\n\n```\n# a comment, no heading\n```\n\n### Why"),
@@ -166,7 +166,7 @@ def test_each_guard_finds_its_planted_faults_and_all_let_through_what_is_harmles
 
 
 def test_badge_setup_and_size_are_each_refused_where_wrong(tmp_path):
-    def badge(notebook, repository=REPOSITORY, name="01_x.ipynb"):
+    def badge(notebook, repository="someone/covidlab", name="01_x.ipynb"):
         return notebook_guards.colab_badge(notebook, repository, name)
 
     def setup(*cells):
@@ -175,6 +175,8 @@ def test_badge_setup_and_size_are_each_refused_where_wrong(tmp_path):
     notebook, source = sound_notebook(), notebook_guards.setup_source(REPOSITORY)
     assert badge(notebook) == setup(new_markdown_cell("# Title"), new_code_cell(source), new_code_cell("x = 1")) == []
     assert badge(notebook, name="02_y.ipynb") and badge(notebook, "someone/else") and badge(new_notebook())
+    # Before there is an address, a badge would lead nowhere.
+    assert badge(notebook, "OWNER/covidlab") and not badge(new_notebook(), "OWNER/covidlab")
     assert setup() and setup(new_code_cell("x = 1"), new_code_cell(source))
     assert setup(new_code_cell(notebook_guards.setup_source("someone/else")))
     assert setup(new_code_cell(source, outputs=[printed("cloning\n")]))
