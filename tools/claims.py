@@ -347,15 +347,15 @@ NSD_630 = together(*(
     for read in (table("judged.md#phantom-630", name, measure="NSD at 3 mm, mean over positive slices")
                  for name in ("fcn8s", "light_unet"))
 ))  # fmt: skip
-# Rows of that notebook: false-positive rates of training and of test, precision on test and at training's recall and rate;
-# NSD of whole slices and around lesions; roughness, area, and what is missed at the border and inside, by the mask as it
-# is and by one of the reference's area.
+# Rows of that notebook: false-positive rates of training and of test, precision on test and at training's recall and
+# rate; NSD of whole slices and around lesions; roughness, area, and what is missed at the border and inside, by the
+# mask as it is and by one of the reference's area.
 RATES = r"^\| {} \| ([\d.]+)% \| ([\d.]+)% \| ([\d.]+) \| ([\d.]+) \|$"
 NSD = r"^\| {} \| [\d.]+ \| ([\d.]+) \|$"
 SHAPE = r"^\| {} \| ([\d.]+) \| ([\d.]+) \| (\d+)%, (\d+)% \| (\d+)%, (\d+)% \|$"
 EVALUATION = [
-    Claim(r"With training's recall and rate the U-Net's precision would still fall, from ([\d.]+) to ([\d.]+): .*? to ([\d.]+), "
-          r"because its rate more than doubled\. FCN-8s' rate halved",
+    Claim(r"With training's recall and rate the U-Net's precision would still fall, from ([\d.]+) to ([\d.]+): "
+          r".*? to ([\d.]+), because its rate more than doubled\. FCN-8s' rate halved",
           together(output(r"^\| U-Net \| train \| ([\d.]+) \|"), output(RATES.format("U-Net")),
                    output(RATES.format("FCN-8s"))),
           lambda said, true: said == [true[0], true[4], true[3]] and true[2] > 2 * true[1]
@@ -372,7 +372,8 @@ EVALUATION = [
           together(*(output(NSD.format(name)) for name in ("patch CNN", "U-Net", "FCN-8s"))),
           lambda _, true: abs(true[0] - true[1]) < 0.02 and true[2] < min(true[:2]) - 0.1),
     Claim(r"an NSD of ([\d.]+) for FCN-8s, ([\d.]+) for the U-Net", NSD_630),
-    Claim(r"At the reference's area the U-Net misses (\d+) % at a border and (\d+) % inside, the patch CNN (\d+) % and (\d+) %",
+    Claim(r"At the reference's area the U-Net misses (\d+) % at a border and (\d+) % inside, "
+          r"the patch CNN (\d+) % and (\d+) %",
           together(*(output(SHAPE.format(name)) for name in ("U-Net", "patch CNN"))),
           lambda said, true: said == [*true[4:6], *true[10:12]]),
     Claim(r"the U-Net marks ([\d,]+) pixels falsely, the patch CNN ([\d,]+)\.",
