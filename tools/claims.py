@@ -434,8 +434,8 @@ LUNG_STEPS = together(*(output(rf"^\| {step} \| [\d.]+ \| (\d+)% \|$") for step 
 TRUST = [
     Claim(r"These weights score ([\d.]+) where those scored ([\d.]+),",
           together(output(r"^F1 on both patients ([\d.]+)$"), lesson("light-u-net", "f1", "test"))),
-    Claim(r"The air alone misses half of the lesions: .*? gains most, .*?: (\d+) % of the lesions are inside\. .*? takes "
-          r"that to (\d+) %, and the back of the lungs, .*?, to (\d+) %\.", LUNG_STEPS,
+    Claim(r"The air alone misses half of the lesions: .*? gains most, .*?: (\d+) % of the lesions are inside\. .*? "
+          r"takes that to (\d+) %, and the back of the lungs, .*?, to (\d+) %\.", LUNG_STEPS,
           lambda said, true: said == true[1:4] and abs(true[0] - 50) < 5
           and true[1] - true[0] > max(after - before for before, after in zip(true[1:], true[2:]))),
     Claim(r"keeping the mask inside raises F1 from ([\d.]+) to ([\d.]+)\. The corrected grey raises F1 again, to "
