@@ -135,8 +135,9 @@ def models_figure(
     `predictions` holds masks by model. Models are shown enlarged, all the same part of the slice, which is framed in
     the first panel. Over each stands the F1 of that slice, or the number of false pixels on a slice without lesion.
     """
-    whole = body_box(slices)
-    figure, grid = framed(len(slices), 1 + len(predictions), whole)
+    whole, panels = body_box(slices), (len(slices), 1 + len(predictions))
+    figure, grid = framed(*((2, 2) if panels == (1, 4) else panels), whole)  # a single row of four would be small
+    grid = grid.reshape(panels)
     for k, (axes, slice_, reference, title) in enumerate(zip(grid, slices, references, titles)):
         marked = np.any([reference, *(masks[k] for masks in predictions.values())], axis=0)
         near = _draw_whole(axes[0], slice_, reference, marked, whole, title)
