@@ -48,7 +48,7 @@ def test_the_table_of_the_course_is_in_step():
 
 # As a notebook's first cell says it, in seconds.
 SPOKEN = {
-    "seven seconds": 7, "a quarter of a minute": 15, "half a minute": 30, "forty seconds": 40,
+    "seven seconds": 7, "ten seconds": 10, "a quarter of a minute": 15, "half a minute": 30, "forty seconds": 40,
     "three quarters of a minute": 45, "a minute": 60, "a minute and a quarter": 75, "a minute and a half": 90,
     "two minutes": 120, "two and a half minutes": 150, "three minutes": 180,
 }  # fmt: skip
