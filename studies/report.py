@@ -46,7 +46,7 @@ def report_run(run: Run, cache: SliceCache, spacings: Spacings | None = None) ->
     Raises CovidlabError: if the cohort's masks are not those that the run was scored with.
     """
     split, spacings = run.config.split(cache), spacings or {}
-    marked = case_by_case(cache, run.segmenter.mask)
+    (marked,) = case_by_case(cache, lambda slices: (run.segmenter.mask(slices),))
     table = count_marked(cache, marked)
     for part in PARTS:
         # The reference does not depend on the machine, so its pixels tell whether this is the run's own cohort.

@@ -125,17 +125,17 @@ class Segmenter:
         calibration.
         """
         lungs, slices = _lungs_of(volume)
-        greys, count = self.greys(slices, lungs), volume.voxels.shape[volume.slice_axis]
-        marked = np.zeros((count, *slices.shape[1:]), bool)
+        greys, of = self.greys(slices, lungs), np.arange(volume.voxels.shape[volume.slice_axis]) // lungs.every
+        rows, marked = np.flatnonzero(lungs.near.any(axis=(1, 2))[of]), np.zeros((len(of), *slices.shape[1:]), bool)
         del slices  # the network's come a few at a time
-        if not lungs.near.any():
+        if not len(rows):
             return marked, lungs, None
         fit = GridFit.of(volume, self.info.grid, lungs.window)
-        rows, raw = map(np.concatenate, zip(*self._on_grid(volume, fit, lungs, greys)))
+        raw = self._probabilities_of(volume, rows, fit, lungs.window, greys)
         calibration, counts, said = self.info.calibration, np.zeros(3), along_z(raw, self.threshold)
         for some in portions(np.arange(len(rows)), PORTION):
             portion, where = said[some], rows[some]
-            spots, near = self.mark(portion), lungs.near[where // lungs.every][:, *lungs.window]
+            spots, near = self.mark(portion), lungs.near[of[where]][:, *lungs.window]
             if calibration:  # how sure the network is of what it marks itself
                 inside = fit.mask_to_grid(near) > 0
                 counts += expected_counts(raw[some][inside], self.mark(raw[some])[inside])
@@ -152,19 +152,19 @@ class Segmenter:
         level = self.info.lung
         return np.arange(256, dtype=np.uint8) if level is None else tone(slices, lungs, level)
 
-    def _on_grid(self, volume: Volume, fit: GridFit, lungs: Lungs, greys: np.ndarray) -> Iterator[tuple]:
-        """Positions of a few slices among those with lungs, and their probabilities; the network works on the next ones
-        while these are brought to the grid."""
-        with ThreadPoolExecutor(1) as worker:
-            ahead = None
-            with_lungs = lungs.near.any(axis=(1, 2)).repeat(lungs.every)
-            for portion in portions(np.flatnonzero(with_lungs[: volume.voxels.shape[volume.slice_axis]]), PORTION):
-                slices = greys[fit.to_grid(volume.slices(portion)[:, *lungs.window])]
-                behind, ahead = ahead, (portion, worker.submit(self.probabilities, slices))
-                if behind:
-                    yield behind[0], behind[1].result()
-            if ahead:
-                yield ahead[0], ahead[1].result()
+    def _probabilities_of(
+        self, volume: Volume, rows: np.ndarray, fit: GridFit, window: tuple[slice, slice], greys: np.ndarray
+    ) -> np.ndarray:
+        """The probabilities of some slices of a scan on the grid; the network works on a few of them while the next
+        are brought to it."""
+        worker, jobs = ThreadPoolExecutor(1), []
+        try:
+            for portion in portions(rows, PORTION):
+                slices = greys[fit.to_grid(volume.slices(portion)[:, *window])]
+                jobs.append(worker.submit(self.probabilities, slices))
+            return np.concatenate([job.result() for job in jobs])
+        finally:
+            worker.shutdown(cancel_futures=True)
 
 
 def _lungs_of(volume: Volume) -> tuple[Lungs, np.ndarray]:

@@ -22,21 +22,22 @@ def judge_weights(segmenter: Segmenter, cache: SliceCache) -> tuple[SliceTable, 
     """What weights get right and wrong on every slice of a cohort, such as one that their training never saw: the
     network alone, slice by slice, and as `covidlab predict` marks, inside the lungs of each scan."""
 
-    def as_predict(slices: np.ndarray) -> np.ndarray:
-        lungs = lung_mask(slices)
-        return segmenter.mark_within(segmenter.probabilities(segmenter.greys(slices, lungs)[slices]), lungs)
+    def both(slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        raw, lungs = segmenter.probabilities(slices), lung_mask(slices)
+        # Where no grey is moved, the network would see the same once more.
+        seen = raw if segmenter.info.lung is None else segmenter.probabilities(segmenter.greys(slices, lungs)[slices])
+        return segmenter.mark(raw), segmenter.mark_within(seen, lungs)
 
-    alone, within = case_by_case(cache, segmenter.mask), case_by_case(cache, as_predict)
+    alone, within = case_by_case(cache, both)
     return count_marked(cache, alone), count_marked(cache, within)
 
 
-def case_by_case(cache: SliceCache, judge: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """What a function of a case's slices says of them, bool of their shape, for a whole cohort."""
-    found = np.empty(cache.images.shape, bool)
-    for case in track(list(dict.fromkeys(cache.cases.tolist())), "judging"):
-        rows = cache.case(case)
-        found[rows] = judge(cache.images[rows])
-    return found
+def case_by_case(cache: SliceCache, judge: Callable[[np.ndarray], tuple[np.ndarray, ...]]) -> list[np.ndarray]:
+    """What a function says of a case's slices, some arrays with an entry for each, for a whole cohort: as many."""
+    cases = [cache.case(case) for case in dict.fromkeys(cache.cases.tolist())]
+    said = [judge(cache.images[rows]) for rows in track(cases, "judging")]
+    order = np.argsort(np.concatenate(cases))
+    return [np.concatenate(one)[order] for one in zip(*said)]
 
 
 def count_marked(cache: SliceCache, marked: np.ndarray) -> SliceTable:
