@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 from covidlab.errors import CovidlabError
+from tools.told import told
 
 HOST = "https://github.com/"
 
@@ -83,15 +84,12 @@ def set_address(root: Path, new: str) -> list[Path]:
     return changed
 
 
+@told
 def main(arguments: list[str] | None = None) -> int:
     """`python -m tools.address OWNER/NAME`, in the repository's root."""
     parser = argparse.ArgumentParser(prog="python -m tools.address", description=__doc__)
     parser.add_argument("address", metavar="OWNER/NAME")
-    try:
-        changed = set_address(Path.cwd(), parser.parse_args(arguments).address)
-    except CovidlabError as error:
-        print(error, file=sys.stderr)
-        return 2
+    changed = set_address(Path.cwd(), parser.parse_args(arguments).address)
     print(f"{len(changed)} files changed")
     for path in changed:
         print(f"  {path.relative_to(Path.cwd())}")

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from covidlab.errors import CovidlabError
+from tools.told import told
 
 BEGIN, END = "<!-- course table -->", "<!-- end of the course table -->"
 
@@ -86,6 +87,7 @@ def write_table(root: Path) -> bool:
     return new != old
 
 
+@told
 def main(arguments: list[str] | None = None) -> int:
     """`python -m tools.course_table [--measure] [--only NAME] [--machine WORDS]`, in the repository's root."""
     parser = argparse.ArgumentParser(prog="python -m tools.course_table", description=__doc__)
@@ -95,19 +97,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--machine", default=f"{os.cpu_count()} CPU cores", help="the machine in words")
     options = parser.parse_args(arguments)
     root = Path.cwd()
-    try:
-        if options.measure:
-            kept = root / RESULTS
-            measured = json.loads(kept.read_text(encoding="utf-8"))["notebooks"] if options.only else {}
-            for notebook in sorted((root / "notebooks").glob(f"{options.only}*.ipynb")):
-                measured[notebook.stem] = measure(notebook)
-                print(notebook.stem, measured[notebook.stem], flush=True)
-            results = {"command": "make course-table", "machine": options.machine, "notebooks": measured}
-            kept.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-        changed = write_table(root)
-    except CovidlabError as error:
-        print(error, file=sys.stderr)
-        return 2
+    if options.measure:
+        kept = root / RESULTS
+        measured = json.loads(kept.read_text(encoding="utf-8"))["notebooks"] if options.only else {}
+        for notebook in sorted((root / "notebooks").glob(f"{options.only}*.ipynb")):
+            measured[notebook.stem] = measure(notebook)
+            print(notebook.stem, measured[notebook.stem], flush=True)
+        results = {"command": "make course-table", "machine": options.machine, "notebooks": measured}
+        kept.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    changed = write_table(root)
     print("changed:", README if changed else "nothing")
     return 0
 

@@ -22,6 +22,7 @@ from covidlab.files import whole_file
 from covidlab.progress import progress_bar
 from tools.grade_points import Part, calls, judge
 from tools.grade_sandbox import run_notebook
+from tools.told import told
 
 KEY = Path(__file__).parents[1] / "assignments" / "key"
 LARGEST = 5_000_000  # bytes of a submitted notebook
@@ -121,6 +122,7 @@ def _write(output: Path, rows: Sequence[dict]) -> None:
         table.writerows(rows)
 
 
+@told
 def main(arguments: list[str] | None = None) -> int:
     """`python -m tools.grade FOLDER [-o points.csv]`"""
     parser = argparse.ArgumentParser(prog="python -m tools.grade", description=__doc__)
@@ -128,11 +130,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path, default=Path("points.csv"), help="the table (points.csv)")
     parser.add_argument("--key", type=Path, default=KEY, help="folder of hidden tests (assignments/key)")
     options = parser.parse_args(arguments)
-    try:
-        rows = grade_folder(options.folder, options.output, read_key(options.key))
-    except CovidlabError as error:
-        print(error, file=sys.stderr)
-        return 2
+    rows = grade_folder(options.folder, options.output, read_key(options.key))
     print(f"{len(rows)} notebooks in {options.output}")
     return 0
 

@@ -5,8 +5,8 @@ and are played back here to the check, which compares them with the right ones a
 """
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,18 +16,33 @@ from covidlab.exercises.checking import Function
 
 
 @dataclass(frozen=True)
+class Worth:
+    """A known mistake that is worth some points, as one of the `mistakes` of a part's check."""
+
+    points: float
+    wrong: Callable
+
+    def __call__(self, *given):
+        return self.wrong(*given)
+
+
+@dataclass(frozen=True)
 class Part:
     """One function that an assignment asks for.
 
     - `name`, str: the function's name in the notebook.
     - `points`, float: for the right answers to all inputs and edges of `check`; half a point less for each edge missed.
-    - `partly`, hint -> points: what a known mistake is still worth; any other answer is worth nothing.
+    - `check`, Function: a mistake of its table is worth what its `Worth` says; any other answer is worth nothing.
     """
 
     name: str
     points: float
     check: Function
-    partly: Mapping[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def partly(self) -> dict[str, float]:
+        """Points of each mistake that is worth some, by its hint."""
+        return {hint: wrong.points for hint, wrong in self.check.mistakes.items() if isinstance(wrong, Worth)}
 
     @cached_property
     def inputs(self) -> list[tuple]:

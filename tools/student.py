@@ -17,6 +17,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from covidlab.errors import CovidlabError
+from tools.told import told
 
 TAG = "solution"
 
@@ -112,17 +113,14 @@ def write_student_copies(notebooks: list[Path], folder: Path) -> list[Path]:
     return written
 
 
+@told
 def main(arguments: list[str] | None = None) -> int:
     """`python -m tools.student [-o FOLDER] NOTEBOOK ...`"""
     parser = argparse.ArgumentParser(prog="python -m tools.student", description=__doc__)
     parser.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK")
     parser.add_argument("-o", "--output", type=Path, default=Path("student"), metavar="FOLDER")
     options = parser.parse_args(arguments)
-    try:
-        written = write_student_copies(options.notebooks, options.output)
-    except CovidlabError as error:
-        print(error, file=sys.stderr)
-        return 2
+    written = write_student_copies(options.notebooks, options.output)
     print(f"{len(written)} notebooks without solutions in {options.output}: give your students that folder")
     return 0
 

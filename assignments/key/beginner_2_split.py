@@ -3,7 +3,7 @@
 import numpy as np
 
 from covidlab.exercises.checking import Function
-from tools.grade_points import Part
+from tools.grade_points import Part, Worth
 
 
 def leaking(patients, train, test):
@@ -43,16 +43,13 @@ def parts(random):
             mistakes={
                 "these are the patients, and positions of slices are asked.": lambda p, a, b: p[leaking(p, a, b)],
                 "these are places within `test`, and positions in `patients` are asked.":
-                    lambda p, a, b: np.flatnonzero(np.isin(p[b], p[a])),
+                    Worth(2, lambda p, a, b: np.flatnonzero(np.isin(p[b], p[a]))),
                 "these are the slices of training.": lambda p, a, b: leaking(p, b, a),
                 "these are the slices that do not leak.": lambda p, a, b: b[~np.isin(p[b], p[a])],
-                "that is a yes or no for each slice of `test`.": lambda p, a, b: np.isin(p[b], p[a]),
-                "the right slices, in another order than in `test`.": lambda p, a, b: np.sort(leaking(p, a, b)),
-            }), {
-                "these are places within `test`, and positions in `patients` are asked.": 2,
-                "that is a yes or no for each slice of `test`.": 2,
-                "the right slices, in another order than in `test`.": 2,
-            }),
+                "that is a yes or no for each slice of `test`.": Worth(2, lambda p, a, b: np.isin(p[b], p[a])),
+                "the right slices, in another order than in `test`.":
+                    Worth(2, lambda p, a, b: np.sort(leaking(p, a, b))),
+            })),
         Part("fold_of", 4, Function(
             asked="(patients, folds) -> the fold of each slice: patients in order, dealt out 0, 1, ... and 0 again.",
             right=fold_of, inputs=[(cohorts[0], 4), (cohorts[1], 3), (cohorts[2], 5)], praise="",
@@ -62,41 +59,31 @@ def parts(random):
                 "slices are dealt out, so a patient lies in several folds: that leaks.":
                     lambda p, k: np.arange(len(p)) % k,
                 "patients are dealt out in the order of the slices, and their own order was asked.":
-                    lambda p, k: _met(p) % k,
-                "the patient's own number decides, so folds are of unequal size.": lambda p, k: p % k,
+                    Worth(3, lambda p, k: _met(p) % k),
+                "the patient's own number decides, so folds are of unequal size.": Worth(2, lambda p, k: p % k),
                 "these are patients numbered from 0: deal them out to the folds.":
                     lambda p, k: np.unique(p, return_inverse=True)[1],
                 "whole runs of patients go to a fold; they were to be dealt out one by one.":
-                    lambda p, k: np.unique(p, return_inverse=True)[1] * k // len(np.unique(p)),
-                "folds are counted from 0.": lambda p, k: fold_of(p, k) + 1,
-            }), {
-                "patients are dealt out in the order of the slices, and their own order was asked.": 3,
-                "the patient's own number decides, so folds are of unequal size.": 2,
-                "whole runs of patients go to a fold; they were to be dealt out one by one.": 2,
-                "folds are counted from 0.": 3,
-            }),
+                    Worth(2, lambda p, k: np.unique(p, return_inverse=True)[1] * k // len(np.unique(p))),
+                "folds are counted from 0.": Worth(3, lambda p, k: fold_of(p, k) + 1),
+            })),
         Part("nearest", 3, Function(
             asked="(test, train) -> for each test picture the number of the training picture with the least mean "
                   "absolute difference; uint8 arrays of pictures, rows, columns.",
             right=nearest, inputs=pictures, praise="", otherwise="other pictures lie nearest.",
             mistakes={
                 "pictures are uint8, where 3 - 5 is 254: turn them into floats first.":
-                    lambda a, b: _distances(a, b).argmin(1),
+                    Worth(2, lambda a, b: _distances(a, b).argmin(1)),
                 "these are the nearest by squared difference; the absolute one is asked.":
-                    lambda a, b: _distances(a.astype(float), b.astype(float), np.square).argmin(1),
+                    Worth(2, lambda a, b: _distances(a.astype(float), b.astype(float), np.square).argmin(1)),
                 "the mean greys are compared, not pixel with pixel.":
                     lambda a, b: np.abs(a.mean((1, 2))[:, None] - b.mean((1, 2))).argmin(1),
                 "differences above and below cancel: take their absolute values.":
                     lambda a, b: (a.mean((1, 2))[:, None] - b.mean((1, 2))).argmin(1),
                 "these are distances, and the number of the nearest is asked.":
-                    lambda a, b: _distances(a.astype(float), b.astype(float)).min(1),
+                    Worth(2, lambda a, b: _distances(a.astype(float), b.astype(float)).min(1)),
                 "these are the farthest.": lambda a, b: _distances(a.astype(float), b.astype(float)).argmax(1),
                 "for each training picture the nearest test picture is there, and the other way round is asked.":
-                    lambda a, b: nearest(b, a),
-            }), {
-                "pictures are uint8, where 3 - 5 is 254: turn them into floats first.": 2,
-                "these are the nearest by squared difference; the absolute one is asked.": 2,
-                "these are distances, and the number of the nearest is asked.": 2,
-                "for each training picture the nearest test picture is there, and the other way round is asked.": 2,
-            }),
+                    Worth(2, lambda a, b: nearest(b, a)),
+            })),
     )  # fmt: skip

@@ -3,7 +3,7 @@
 import numpy as np
 
 from covidlab.exercises.checking import Function
-from tools.grade_points import Part
+from tools.grade_points import Part, Worth
 
 
 def gflop(layers, size):
@@ -48,44 +48,33 @@ def parts(random):
             otherwise="it gives {found:g} for {right:g} at size {1}.",
             edges={"without any layer": ([], 64)},
             mistakes={
-                "a multiplication and an addition are two operations.": lambda n, s: gflop(n, s) / 2,
-                "these are operations: a GFLOP is 10^9 of them.": _operations,
+                "a multiplication and an addition are two operations.": Worth(3, lambda n, s: gflop(n, s) / 2),
+                "these are operations: a GFLOP is 10^9 of them.": Worth(3, _operations),
                 "a layer with a stride works only where its new numbers stand.":
-                    lambda n, s: _operations(n, s, lambda before, after: before) / 1e9,
+                    Worth(2, lambda n, s: _operations(n, s, lambda before, after: before) / 1e9),
                 "the stride of a layer makes the picture smaller for those after it.":
-                    lambda n, s: sum(gflop([one], s) for one in n),
+                    Worth(2, lambda n, s: sum(gflop([one], s) for one in n)),
                 "a picture has places in rows and in columns.":
                     lambda n, s: _operations(n, s, lambda before, after: after**0.5) / 1e9,
                 "a kernel of 3 x 3 has nine weights.":
                     lambda n, s: sum(a / k for a, (k, *_) in zip(_each(n, s), n)) / 1e9,
                 "sizes are rounded up, not down.":
-                    lambda n, s: _down(n, s) / 1e9,
-            }), {
-                "a multiplication and an addition are two operations.": 3,
-                "these are operations: a GFLOP is 10^9 of them.": 3,
-                "a layer with a stride works only where its new numbers stand.": 2,
-                "the stride of a layer makes the picture smaller for those after it.": 2,
-                "sizes are rounded up, not down.": 3,
-            }),
+                    Worth(3, lambda n, s: _down(n, s) / 1e9),
+            })),
         Part("of_peak", 3, Function(
             asked="(gflop, seconds, cores, gigahertz, per_cycle) -> the fraction of the processor's peak that is used.",
             right=of_peak, inputs=times, praise="", otherwise="it gives {found:g} for {right:g}.",
             mistakes={
-                "that is the other way round: used over possible.": lambda *given: 1 / of_peak(*given),
+                "that is the other way round: used over possible.": Worth(2, lambda *given: 1 / of_peak(*given)),
                 "that is one core's peak, and the processor has several.":
-                    lambda g, s, c, h, p: of_peak(g, s, 1, h, p),
+                    Worth(2, lambda g, s, c, h, p: of_peak(g, s, 1, h, p)),
                 "operations in a second are asked: divide by the seconds.":
                     lambda g, s, c, h, p: of_peak(g, 1, c, h, p),
                 "that multiplies by the seconds: operations in a second are asked.":
                     lambda g, s, c, h, p: of_peak(g, 1 / s, c, h, p),
-                "these are per cent, and a fraction is asked.": lambda *given: 100 * of_peak(*given),
-                "a core does several operations a cycle.": lambda g, s, c, h, p: of_peak(g, s, c, h, 1),
-            }), {
-                "that is the other way round: used over possible.": 2,
-                "that is one core's peak, and the processor has several.": 2,
-                "these are per cent, and a fraction is asked.": 2,
-                "a core does several operations a cycle.": 1,
-            }),
+                "these are per cent, and a fraction is asked.": Worth(2, lambda *given: 100 * of_peak(*given)),
+                "a core does several operations a cycle.": Worth(1, lambda g, s, c, h, p: of_peak(g, s, c, h, 1)),
+            })),
         Part("eight_bits", 3, Function(
             asked="(weights) of rows, columns, maps in, maps out -> what is left of them after 8 bits: whole numbers "
                   "from -127 to 127 times one step for each map out, chosen so that its largest weight is 127 steps.",
@@ -93,23 +82,17 @@ def parts(random):
             tolerance=1e-7, edges={"for a map whose weights are all 0": (silent,)},
             mistakes={
                 "one step serves all maps, and each map out has its own.":
-                    lambda w: _restored(w, np.abs(w).max()),
+                    Worth(2, lambda w: _restored(w, np.abs(w).max())),
                 "each map in has its own step, and each map out is to have one.":
-                    lambda w: _restored(w, np.abs(w).max((0, 1, 3), keepdims=True)),
+                    Worth(2, lambda w: _restored(w, np.abs(w).max((0, 1, 3), keepdims=True))),
                 "these are the whole numbers: multiply by the step.":
-                    lambda w: np.round(w / np.abs(w).max((0, 1, 2), keepdims=True) * 127),
+                    Worth(2, lambda w: np.round(w / np.abs(w).max((0, 1, 2), keepdims=True) * 127)),
                 "weights are cut off, not rounded to the nearest step.":
-                    lambda w: _restored(w, np.abs(w).max((0, 1, 2), keepdims=True), whole=np.trunc),
+                    Worth(2, lambda w: _restored(w, np.abs(w).max((0, 1, 2), keepdims=True), whole=np.trunc)),
                 "the largest is to be 127 steps, not 128.":
-                    lambda w: _restored(w, np.abs(w).max((0, 1, 2), keepdims=True), 128),
+                    Worth(2, lambda w: _restored(w, np.abs(w).max((0, 1, 2), keepdims=True), 128)),
                 "nothing is lost: that is more than eight bits.": lambda w: w,
-            }), {
-                "one step serves all maps, and each map out has its own.": 2,
-                "each map in has its own step, and each map out is to have one.": 2,
-                "these are the whole numbers: multiply by the step.": 2,
-                "weights are cut off, not rounded to the nearest step.": 2,
-                "the largest is to be 127 steps, not 128.": 2,
-            }),
+            })),
     )  # fmt: skip
 
 

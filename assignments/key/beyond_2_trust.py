@@ -4,7 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from covidlab.exercises.checking import Function
-from tools.grade_points import Part
+from tools.grade_points import Part, Worth
 
 
 def reliability(probability, reference, edges):
@@ -58,21 +58,16 @@ def parts(random):
                 "that is the mean probability of each bin: ask the reference.":
                     lambda p, r, e: _by_bin(p, e, lambda inside: p[inside].mean()),
                 "an empty bin has no fraction: nan, not 0.":
-                    lambda p, r, e: _by_bin(p, e, lambda inside: r[inside].mean(), 0),
+                    Worth(3, lambda p, r, e: _by_bin(p, e, lambda inside: r[inside].mean(), 0)),
                 "a bin holds its lower edge, not its upper one.":
-                    lambda p, r, e: _by_bin(p, e, lambda inside: r[inside].mean(), right=True),
+                    Worth(3, lambda p, r, e: _by_bin(p, e, lambda inside: r[inside].mean(), right=True)),
                 "the last bin holds probability 1, too.":
-                    lambda p, r, e: _by_bin(p, [*e[:-1], 1 - 1e-9, 2], lambda inside: r[inside].mean())[:-1],
+                    Worth(3, lambda p, r, e: _by_bin(p, [*e[:-1], 1 - 1e-9, 2], lambda inside: r[inside].mean())[:-1]),
                 "these are numbers of lesion pixels, and fractions are asked.":
-                    lambda p, r, e: _by_bin(p, e, lambda inside: r[inside].sum()),
+                    Worth(2, lambda p, r, e: _by_bin(p, e, lambda inside: r[inside].sum())),
                 "that divides by the pixels of the whole scan, not by those of the bin.":
                     lambda p, r, e: _by_bin(p, e, lambda inside: r[inside].sum() / p.size),
-            }), {
-                "an empty bin has no fraction: nan, not 0.": 3,
-                "a bin holds its lower edge, not its upper one.": 3,
-                "the last bin holds probability 1, too.": 3,
-                "these are numbers of lesion pixels, and fractions are asked.": 2,
-            }),
+            })),
         Part("near_lungs", 3, Function(
             asked="(mask, lungs, reach), bool, slices first -> the mask without what is more than `reach` steps from "
                   "the lungs; a step goes to one of four neighbours in the same slice.",
@@ -80,40 +75,30 @@ def parts(random):
             edges={"with a reach of 0": (*masks[0][:2], 0), "without lungs": (masks[0][0], masks[0][1] & False, 2)},
             mistakes={
                 "a step went to the next slice, too.":
-                    lambda m, lungs, k: m & ndimage.binary_dilation(lungs, iterations=k),
-                "a step went to a corner, too.": lambda m, lungs, k: m & _grown(lungs, k, np.ones((3, 3))),
+                    Worth(2, lambda m, lungs, k: m & ndimage.binary_dilation(lungs, iterations=k)),
+                "a step went to a corner, too.": Worth(2, lambda m, lungs, k: m & _grown(lungs, k, np.ones((3, 3)))),
                 "that is one step only.": lambda m, lungs, k: near_lungs(m, lungs, 1),
                 "only what lies in the lungs is left: some steps beside them belong to it.":
-                    lambda m, lungs, k: m & lungs,
-                "these are the grown lungs: keep what the mask marks there.": lambda m, lungs, k: _grown(lungs, k),
-                "that is one step too far.": lambda m, lungs, k: near_lungs(m, lungs, k + 1),
+                    Worth(1, lambda m, lungs, k: m & lungs),
+                "these are the grown lungs: keep what the mask marks there.":
+                    Worth(1, lambda m, lungs, k: _grown(lungs, k)),
+                "that is one step too far.": Worth(2, lambda m, lungs, k: near_lungs(m, lungs, k + 1)),
                 "nothing is taken away.": lambda m, lungs, k: m,
-            }), {
-                "a step went to the next slice, too.": 2,
-                "a step went to a corner, too.": 2,
-                "these are the grown lungs: keep what the mask marks there.": 1,
-                "that is one step too far.": 2,
-                "only what lies in the lungs is left: some steps beside them belong to it.": 1,
-            }),
+            })),
         Part("paired", 3, Function(
             asked="(old, new, draws) -> the mean of new minus old over patients, and the percentiles 2.5 and 97.5 of "
                   "that mean over the draws; a row of `draws` holds patients' numbers.",
             right=paired, inputs=scores, praise="", otherwise="three other numbers are expected.",
             mistakes={
-                "that is old minus new.": lambda old, new, d: paired(new, old, d),
+                "that is old minus new.": Worth(2, lambda old, new, d: paired(new, old, d)),
                 "these are percentiles over patients; those of the means of the draws are asked.":
                     lambda old, new, d: ((new - old).mean(), *np.percentile(new - old, [2.5, 97.5])),
                 "these are the percentiles 5 and 95.":
-                    lambda old, new, d: ((new - old).mean(), *np.percentile((new - old)[d].mean(1), [5, 95])),
+                    Worth(2, lambda old, new, d: ((new - old).mean(), *np.percentile((new - old)[d].mean(1), [5, 95]))),
                 "each recipe's draws are its own; a draw takes the same patients for both.":
-                    lambda old, new, d: ((new - old).mean(),
-                                         *np.percentile(new[d].mean(1) - old[d[::-1]].mean(1), [2.5, 97.5])),
+                    Worth(1, lambda old, new, d: ((new - old).mean(),
+                                         *np.percentile(new[d].mean(1) - old[d[::-1]].mean(1), [2.5, 97.5]))),
                 "the mean is that of the draws; the patients' own is asked.":
-                    lambda old, new, d: ((new - old)[d].mean(), *paired(old, new, d)[1:]),
-            }), {
-                "that is old minus new.": 2,
-                "these are the percentiles 5 and 95.": 2,
-                "each recipe's draws are its own; a draw takes the same patients for both.": 1,
-                "the mean is that of the draws; the patients' own is asked.": 2,
-            }),
+                    Worth(2, lambda old, new, d: ((new - old)[d].mean(), *paired(old, new, d)[1:])),
+            })),
     )  # fmt: skip

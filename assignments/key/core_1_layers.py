@@ -4,7 +4,7 @@ import numpy as np
 from scipy import signal
 
 from covidlab.exercises.checking import Function
-from tools.grade_points import Part
+from tools.grade_points import Part, Worth
 
 
 def convolve(image, kernel, stride):
@@ -37,55 +37,41 @@ def parts(random):
             edges={"for an image as large as the kernel": (images[0][1], images[1][1], 1)},
             mistakes={
                 "the kernel is turned round, as in mathematics. A network's layer leaves it as it is.":
-                    lambda i, k, s: convolve(i, k[::-1, ::-1], s),
-                "the kernel's rows and columns have changed places.": lambda i, k, s: convolve(i, k.T, s),
-                "the stride is left out.": lambda i, k, s: convolve(i, k, 1),
+                    Worth(3, lambda i, k, s: convolve(i, k[::-1, ::-1], s)),
+                "the kernel's rows and columns have changed places.": Worth(2, lambda i, k, s: convolve(i, k.T, s)),
+                "the stride is left out.": Worth(2, lambda i, k, s: convolve(i, k, 1)),
                 "the image is padded, so there are too many places.":
-                    lambda i, k, s: signal.correlate2d(i, k, "same")[::s, ::s],
-                "that is the mean of the products; their sum is asked.": lambda i, k, s: convolve(i, k, s) / k.size,
+                    Worth(2, lambda i, k, s: signal.correlate2d(i, k, "same")[::s, ::s]),
+                "that is the mean of the products; their sum is asked.":
+                    Worth(2, lambda i, k, s: convolve(i, k, s) / k.size),
                 "negative sums are cut off: that is an activation, which was not asked.":
-                    lambda i, k, s: convolve(i, k, s).clip(0),
-            }), {
-                "the kernel is turned round, as in mathematics. A network's layer leaves it as it is.": 3,
-                "the kernel's rows and columns have changed places.": 2,
-                "the stride is left out.": 2,
-                "the image is padded, so there are too many places.": 2,
-                "that is the mean of the products; their sum is asked.": 2,
-                "negative sums are cut off: that is an activation, which was not asked.": 3,
-            }),
+                    Worth(3, lambda i, k, s: convolve(i, k, s).clip(0)),
+            })),
         Part("max_pool", 3, Function(
             asked="(maps) -> the largest of each 2 x 2 block, map by map; arrays of rows, columns, maps.",
             right=max_pool, inputs=[(one,) for one in maps], praise="", otherwise="other numbers are expected.",
             edges={"for an odd number of rows, whose last is dropped": (random.normal(size=(5, 6, 2)),),
                    "for an odd number of columns, whose last is dropped": (random.normal(size=(6, 7, 2)),)},
             mistakes={
-                "that is the mean of each block.": lambda m: _blocks(m).mean((1, 3)),
+                "that is the mean of each block.": Worth(1, lambda m: _blocks(m).mean((1, 3))),
                 "that is the first of each block.": lambda m: m[::2, ::2],
                 "each map is pooled by itself: the largest over all maps is there.":
                     lambda m: np.broadcast_to(max_pool(m).max(-1, keepdims=True), max_pool(m).shape),
                 "blocks overlap: a block begins at every second pixel.":
-                    lambda m: np.lib.stride_tricks.sliding_window_view(m, (2, 2), (0, 1)).max((-1, -2)),
-            }), {
-                "that is the mean of each block.": 1,
-                "blocks overlap: a block begins at every second pixel.": 1,
-            }),
+                    Worth(1, lambda m: np.lib.stride_tricks.sliding_window_view(m, (2, 2), (0, 1)).max((-1, -2))),
+            })),
         Part("weights", 3, Function(
             asked="(layers) -> weights and biases of convolutions, a list of [kernel, maps in, maps out].",
             right=weights, inputs=[(one,) for one in layers], praise="", otherwise="it gives {found:g} for {right:g}.",
             edges={"without any layer": ([],)},
             mistakes={
-                "biases are not in it: one for each new map.": lambda n: sum(k * k * i * o for k, i, o in n),
+                "biases are not in it: one for each new map.": Worth(2, lambda n: sum(k * k * i * o for k, i, o in n)),
                 "a kernel of 3 x 3 has nine weights.": lambda n: sum(k * i * o + o for k, i, o in n),
                 "there is one bias for each new map, not one for each old one.":
-                    lambda n: sum(k * k * i * o + i for k, i, o in n),
+                    Worth(2, lambda n: sum(k * k * i * o + i for k, i, o in n)),
                 "each new map has a kernel for each old one.": lambda n: sum(k * k * o + o for k, i, o in n),
-                "only the last layer is counted.": lambda n: weights(n[-1:]),
+                "only the last layer is counted.": Worth(1, lambda n: weights(n[-1:])),
                 "there is one bias for each new map, not one for each layer.":
-                    lambda n: sum(k * k * i * o + 1 for k, i, o in n),
-            }), {
-                "biases are not in it: one for each new map.": 2,
-                "there is one bias for each new map, not one for each old one.": 2,
-                "there is one bias for each new map, not one for each layer.": 2,
-                "only the last layer is counted.": 1,
-            }),
+                    Worth(2, lambda n: sum(k * k * i * o + 1 for k, i, o in n)),
+            })),
     )  # fmt: skip

@@ -3,7 +3,7 @@
 import numpy as np
 
 from covidlab.exercises.checking import Function
-from tools.grade_points import Part
+from tools.grade_points import Part, Worth
 
 
 def pooled_and_mean(tp, fp, fn):
@@ -68,20 +68,14 @@ def parts(random):
             right=pooled_and_mean, inputs=[tuple(one) for one in counts], praise="",
             otherwise="another pair is expected.",
             mistakes={
-                "the pooled one comes first.": lambda *c: pooled_and_mean(*c)[::-1],
-                "an empty volume counts as 0 in the mean, and is to be left out.": _with_empty(0),
-                "an empty volume counts as 1 in the mean, and is to be left out.": _with_empty(1),
-                "both are pooled.": lambda *c: (pooled_and_mean(*c)[0],) * 2,
-                "both are means.": lambda *c: (pooled_and_mean(*c)[1],) * 2,
+                "the pooled one comes first.": Worth(3, lambda *c: pooled_and_mean(*c)[::-1]),
+                "an empty volume counts as 0 in the mean, and is to be left out.": Worth(3, _with_empty(0)),
+                "an empty volume counts as 1 in the mean, and is to be left out.": Worth(3, _with_empty(1)),
+                "both are pooled.": Worth(2, lambda *c: (pooled_and_mean(*c)[0],) * 2),
+                "both are means.": Worth(1, lambda *c: (pooled_and_mean(*c)[1],) * 2),
                 "these are precisions.": lambda tp, fp, fn: pooled_and_mean(tp, fp, fp),
                 "these are recalls.": lambda tp, fp, fn: pooled_and_mean(tp, fn, fn),
-            }), {
-                "the pooled one comes first.": 3,
-                "an empty volume counts as 0 in the mean, and is to be left out.": 3,
-                "an empty volume counts as 1 in the mean, and is to be left out.": 3,
-                "both are pooled.": 2,
-                "both are means.": 1,
-            }),
+            })),
         Part("careful", 3, Function(
             asked="(probability, reference, thresholds, least) -> the lowest of the thresholds at which precision is "
                   "at least `least`; a pixel at the threshold is marked; nan where there is none.",
@@ -90,34 +84,26 @@ def parts(random):
             edges={"where no threshold is careful enough (nan is right)": (*scans[0], steps[1:4], 0.999)},
             mistakes={
                 "the first of the list that will do is there; it is in no order, and the lowest is asked.":
-                    lambda p, r, ts, least: next((t for t in ts if r[p >= t].mean() >= least), np.nan),
+                    Worth(2, lambda p, r, ts, least: next((t for t in ts if r[p >= t].mean() >= least), np.nan)),
                 "that is the highest threshold of all.": lambda p, r, ts, least: max(ts),
                 "that is the lowest threshold of all.": lambda p, r, ts, least: min(ts),
                 "that is the threshold with the best F1.": lambda p, r, ts, least: max(
                     ts, key=lambda t: 2 * (r & (p >= t)).sum() / (r.sum() + (p >= t).sum())),
                 "that is precision, and its threshold is asked.":
-                    lambda p, r, ts, least: r[p >= careful(p, r, ts, least)].mean(),
-            }), {
-                "the first of the list that will do is there; it is in no order, and the lowest is asked.": 2,
-                "that is precision, and its threshold is asked.": 2,
-            }),
+                    Worth(2, lambda p, r, ts, least: r[p >= careful(p, r, ts, least)].mean()),
+            })),
         Part("by_slice", 3, Function(
             asked="(reference, prediction), bool, slices first -> of the slices with lesion the fraction in which some "
                   "lesion pixel is marked; of those without, the fraction left empty.",
             right=by_slice, inputs=masks, praise="", otherwise="another pair is expected.",
             mistakes={
-                "a mark beside the lesion is no find: some lesion pixel has to be marked.": _any_mark,
+                "a mark beside the lesion is no find: some lesion pixel has to be marked.": Worth(2, _any_mark),
                 "the second one is the fraction that is marked, and left empty is asked.":
-                    lambda r, p: (by_slice(r, p)[0], 1 - by_slice(r, p)[1]),
-                "slices with lesion come first.": lambda r, p: by_slice(r, p)[::-1],
+                    Worth(2, lambda r, p: (by_slice(r, p)[0], 1 - by_slice(r, p)[1])),
+                "slices with lesion come first.": Worth(2, lambda r, p: by_slice(r, p)[::-1]),
                 "these are fractions of pixels, and slices are counted.":
                     lambda r, p: (p[r].mean(), (~p)[~r].mean()),
                 "each is divided by all slices: of those with lesion, and of those without.":
-                    lambda r, p: ((r & p).any((1, 2)).mean(), (~p.any((1, 2)) & ~r.any((1, 2))).mean()),
-            }), {
-                "a mark beside the lesion is no find: some lesion pixel has to be marked.": 2,
-                "the second one is the fraction that is marked, and left empty is asked.": 2,
-                "slices with lesion come first.": 2,
-                "each is divided by all slices: of those with lesion, and of those without.": 1,
-            }),
+                    Worth(1, lambda r, p: ((r & p).any((1, 2)).mean(), (~p.any((1, 2)) & ~r.any((1, 2))).mean())),
+            })),
     )  # fmt: skip
