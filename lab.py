@@ -37,7 +37,7 @@ COMMANDS = {
     "lab": Command("open the course in JupyterLab, as `python lab.py` alone does", (
         "-m jupyterlab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb ARGS",)),
     "test": Command("lint, unit tests, every notebook", (
-        "-m ruff check --output-format concise lab.py covidlab studies tools tests notebooks",
+        "-m ruff check --output-format concise lab.py covidlab studies tools tests notebooks assignments",
         "lint-imports --no-logo", "-m pytest -n 2 --dist worksteal tests ARGS", NBVAL)),
     "run": Command("a program of the course: `covidlab ...`, or options of Python's, as `-m studies ...`", ("ARGS",)),
     "setup": Command("only the set-up: .venv from requirements.lock, each file checked against its hash", ()),
