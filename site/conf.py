@@ -1,8 +1,8 @@
 """How Sphinx makes the site out of the pages that `tools/site.py` lays out: notebooks as stored, nothing run.
 
-Three things are done here that no extension does: the alt text and size that `covidlab.plots.show` stores with a figure
-reach the page, formulas become MathML, which browsers draw and screen readers read without a script, and terms of the
-glossary become links.
+Four things are done here that no extension does: the alt text and size that `covidlab.plots.show` stores with a figure
+reach the page, formulas become MathML, which browsers draw and screen readers read without a script, terms of the
+glossary become links, and a translated notebook's page says which language it is in.
 """
 
 import re
@@ -119,6 +119,13 @@ def above(node):
         yield node
 
 
+def in_its_language(app, page, template, context, doctree):
+    """A translated notebook is read aloud in its language, but code and what it shows in English."""
+    if found := re.match(r"notebooks/(\w+)/", page):
+        context["language"] = found[1].replace("_", "-")
+        context["body"] = context["body"].replace('<div class="cell ', '<div lang="en" class="cell ')
+
+
 MENDED = (
     (r'role="heading"', 'role="heading" aria-level="2"'),
     (r'<summary aria-label="Toggle hidden content">', "<summary>"),
@@ -144,4 +151,5 @@ def setup(app):
     app.connect("builder-inited", read_glossary)
     app.connect("doctree-read", name_rows)
     app.connect("doctree-resolved", link_terms)
+    app.connect("html-page-context", in_its_language)
     app.connect("build-finished", accessible)

@@ -12,15 +12,19 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 from tools.site_faults import faults_of
 from tools.site_labs import add_labs
 from tools.slides import write_decks
+from tools.translate import write as write_translations
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "build" / "site"  # what is laid out, and the archive
 SLIDES = '\n\n<a href="../slides/{}.html">Slides of this notebook, with speaker notes (key S)</a>'
+IN_ANOTHER = ' · <a href="{0}/{2}.html" hreflang="{1}" lang="{1}">{3}</a>'
+TREE = "```{{toctree}}\n:hidden:\n:caption: {}\n\n{}\n```\n"
 BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\(([^)]*)\)\n*")
 
 
@@ -58,16 +62,28 @@ def lay_out(pages: Path) -> Path:
         (pages / path.relative_to(ROOT)).parent.mkdir(exist_ok=True)
         shutil.copy(path, pages / path.relative_to(ROOT))
     (pages / "notebooks").mkdir()
-    listed = []
-    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        notebook = for_reading(json.loads(path.read_text(encoding="utf-8")))
-        notebook["cells"][0]["source"] += SLIDES.format(path.stem)
-        (pages / "notebooks" / path.name).write_text(json.dumps(notebook), encoding="utf-8")
-        title = re.search(r"^# (.+)$", "".join(notebook["cells"][0]["source"]), re.M)[1]
-        listed.append(f"{path.name[:2]} {title} <notebooks/{path.stem}>")
-    index = (ROOT / "site" / "index.md").read_text(encoding="utf-8")
-    (pages / "index.md").write_text(index.replace("NOTEBOOKS", "\n".join(listed)), encoding="utf-8")
+    links, trees = defaultdict(str), defaultdict(list)
+    for path, words in write_translations(pages / "notebooks", pages / "notebooks").items():
+        language = path.parent.name
+        links[path.name] += IN_ANOTHER.format(language, language.replace("_", "-"), path.stem, words)
+        trees[words].append(lay_notebook(path, path, f"notebooks/{language}"))
+    listed = [
+        lay_notebook(path, pages / "notebooks" / path.name, "notebooks", SLIDES.format(path.stem) + links[path.name])
+        for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
+    ]
+    index = (ROOT / "site" / "index.md").read_text(encoding="utf-8").replace("NOTEBOOKS", "\n".join(listed))
+    translations = "\n".join(TREE.format(words, "\n".join(lines)) for words, lines in trees.items())
+    (pages / "index.md").write_text(index.replace("TRANSLATIONS", translations), encoding="utf-8")
     return pages
+
+
+def lay_notebook(path: Path, target: Path, folder: str, below: str = "") -> str:
+    """Write a notebook as it is read, with more below its first text; returns its line in the list of pages."""
+    notebook = for_reading(json.loads(path.read_text(encoding="utf-8")))
+    notebook["cells"][0]["source"] += below
+    target.write_text(json.dumps(notebook), encoding="utf-8")
+    title = re.search(r"^# (.+)$", notebook["cells"][0]["source"], re.M)[1]
+    return f"{path.name[:2]} {title} <{folder}/{path.stem}>"
 
 
 def for_reading(notebook: dict) -> dict:
