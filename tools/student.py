@@ -17,13 +17,12 @@ import nbformat
 from nbformat import NotebookNode
 
 from covidlab.errors import CovidlabError
+from tools.address import BADGE
 from tools.told import told
 
 TAG = "solution"
 
 ANSWER = "# Your answer"
-
-BADGE = re.compile(r"\[!\[Open in Colab\][^\n]*\n*")
 
 SOLUTION = re.compile(
     r"<details>\s*<summary>\s*(?:Solution|What it shows)\s*</summary>.*?</details>\s*", re.DOTALL | re.IGNORECASE
