@@ -44,6 +44,22 @@ def test_the_guide_plans_each_notebook_by_its_own_headings_and_its_minutes_add_u
     assert set(re.findall(r"\b\d\d_[a-z]\w+", guide)) <= set(NOTEBOOKS)
 
 
+def test_graded_work_and_homework_of_the_twelve_weeks_follow_their_notebooks():
+    after = {name: number for number, name in re.findall(r"\| (\d\d) \| `(\w+)` \|", page("docs/grading.md"))}
+    assert set(after) == {path.stem for path in ROOT.glob("assignments/*.ipynb")}
+    assess = page("docs/teaching.md").split("\n## Assess\n")[1].split("\n## ")[0]
+    assert all(re.search(rf"`{name}`(?: can follow)? {number}\b", assess) for name, number in after.items())
+    taken, graded = set(), []
+    for planned, home in re.findall(r"^\| \d+\. [^|]+\| ([^|]+) \| \d+ \| ([^|]+) \|$", page("docs/semester.md"), re.M):
+        taken |= set(re.findall(r"(?<!\()\b\d\d\b", planned))
+        graded += (here := re.findall(r"`(\w+_\d_\w+)`", home))
+        assert {after[name] for name in here} <= taken
+        for *numbers, notebook in re.findall(r"exercises? (\d)(?: and (\d))? of (\d\d)", home):
+            told = next(path for name, path in NOTEBOOKS.items() if name[:2] == notebook).read_text(encoding="utf-8")
+            assert notebook in taken and all(f"Exercise {number}" in told for number in numbers if number), home
+    assert sorted(graded) == sorted(after)
+
+
 def test_twelve_weeks_take_each_notebook_and_no_week_has_more_than_its_minutes():
     semester = page("docs/semester.md")
     weeks = re.findall(r"^\| (\d+)\. [^|]+\| ([^|]+) \| (\d+) \| [^|]+ \|$", semester, re.MULTILINE)
