@@ -41,7 +41,8 @@ COMMANDS = {
         "lint-imports --no-logo", "-m pytest -n 2 --dist worksteal tests ARGS", NBVAL)),
     "run": Command("a program of the course: `covidlab ...`, or options of Python's, as `-m studies ...`", ("ARGS",)),
     "setup": Command("only the set-up: .venv from requirements.lock, each file checked against its hash", ()),
-    "student": Command("for teachers: without solutions, in student/", ("-m tools.student notebooks/*.ipynb",)),
+    "student": Command("for teachers: without solutions, and graded work without its key, in student/", (
+        "-m tools.student notebooks/*.ipynb assignments/*.ipynb",)),
     "site": Command("the web site, in build/html/ (needs npm the first time)", ("-m tools.site build/html",), (SITE,)),
     "slides": Command("a deck for each notebook, in build/slides/", ("-m tools.slides build/slides",), (SITE,)),
     "clean": Command("remove the environments, build/, dist/ and caches; data/ and runs/ stay", (), ()),
@@ -51,7 +52,8 @@ COMMANDS = {
     "site-check": Command("the site in headless Chromium: other hosts, dead links, alt text, axe-core, the masks", (
         "-m tools.site build/html --check", "-m tools.site_browser build/html",
         "-m tools.site_masks build/html ARGS"), (SITE,)),
-    "release": Command("an edition, in dist/, with its digests", ("-m tools.release ARGS",), (SITE,)),
+    "release": Command("an edition, in dist/, with its digests; --check builds it again and compares", (
+        "-m tools.release ARGS",), (SITE,)),
     # Universal: one file for the three systems and every Python that pyproject.toml allows. It names no host.
     "lock": Command("resolve requirements.lock again (when you changed pyproject.toml); --upgrade for the newest", (
         "uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --generate-hashes "
@@ -81,7 +83,7 @@ FAILURES = {
 def main(words: list[str]) -> int:
     """Do one command; its exit status."""
     name, rest = (words[0], words[1:]) if words and not words[0].startswith("-") else ("lab", words)
-    if name == "help" or words[:1] in (["-h"], ["--help"]):
+    if name == "help" or {"-h", "--help"} & set(words[:2]):  # of one command, too: nobody who asks wants 3 GB
         lines = "\n".join(f"  {known:<16}{command.about}" for known, command in COMMANDS.items())
         return print(__doc__.format(low=bounds()[0], high=bounds()[1], commands=lines).strip()) or 0
     if name not in COMMANDS:

@@ -5,6 +5,7 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import date
+from importlib.metadata import files
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,14 @@ def write_table(stem: Path, title: str, rows: Sequence[Mapping[str, str]], note:
     parts = f"# {title}", note, markdown(rows), "\n".join(f"- {k}: {v}" for k, v in source.items())
     with whole_file(stem.with_name(f"{stem.name}.md")) as path:
         path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def results_folder() -> Path:
+    """studies/results of a checkout; where the wheel is installed, those of its tables that notebooks read."""
+    here = Path(__file__).resolve().parents[1] / "studies" / "results"
+    if here.is_dir():
+        return here
+    return next(file.locate() for file in files("covidlab") if file.match("share/covidlab/results/models.csv")).parent
 
 
 def read_table(path: Path) -> list[dict[str, str]]:

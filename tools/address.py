@@ -29,8 +29,11 @@ PLACES = (
 # The owner in a copy that has no address yet.
 PLACEHOLDER = "OWNER/"
 
-# A Colab badge and the empty line below it, at the top of a notebook's file.
-BADGE = re.compile(r' *"\[!\[Open in Colab\].*\n *"\\n",\n')
+# A Colab badge with the address that it leads to, as a cell holds it.
+BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\(([^)]*)\)\n*")
+
+# The same and the empty line below it, at the top of a notebook's file.
+BADGE_IN_FILE = re.compile(r' *"\[!\[Open in Colab\].*\n *"\\n",\n')
 
 # Files that may name the address; everything else in the repository must not.
 FILES = (
@@ -55,7 +58,7 @@ def current_address(root: Path) -> str:
 
 def with_badge(notebook: str, address: str, name: str) -> str:
     """A notebook's file as text, with the Colab badge of its address on top, or with none for the placeholder's."""
-    bare = BADGE.sub("", notebook, count=1)
+    bare = BADGE_IN_FILE.sub("", notebook, count=1)
     if address.startswith(PLACEHOLDER):
         return bare
     colab = "https://colab.research.google.com"

@@ -1,6 +1,6 @@
 """An edition of the course, out of the last commit alone: the same commit gives the same bytes.
 
-    python -m tools.release            into dist/: wheel, sdist, site, student copies, SBOM, and SHA256SUMS
+    python -m tools.release            into dist/: wheel, sdist, site, slides, student copies, SBOM, SHA256SUMS
     python -m tools.release --check    once more, elsewhere, and compared with dist/
 
 `python lab.py release` runs it in .venv-site. What depends on when, where and by whom it is built is set: times are the
@@ -27,8 +27,13 @@ from shutil import copytree
 
 ROOT = Path(__file__).resolve().parents[1]
 DIST = ROOT / "dist"
-# What is one folder each, packed as a .zip: modules that write it, called with the folder's name. Slides belong here.
-FOLDERS = {"site": ("tools.site",), "student": ("tools.student", "notebooks/*.ipynb", "--output")}
+# What is one folder each, packed as a .zip: the module that writes it, and its words; the folder's name comes last.
+FOLDERS = {
+    "site": ("tools.site",),
+    "slides": ("tools.slides",),
+    # What students get: no solution, and of the graded work what is handed out, which is all but assignments/key.
+    "student": ("tools.student", "notebooks/*.ipynb", "assignments/*.ipynb", "--output"),
+}
 BUILD = "import sys; from setuptools import build_meta as b; o = sys.argv[1]; b.build_wheel(o); b.build_sdist(o)"
 
 
@@ -83,12 +88,16 @@ def build(course: Path, out: Path) -> None:
 
     run("-c", BUILD, out)
     set_times_in_sdist(out / f"covidlab-{version}.tar.gz", epoch)
-    for name, (module, *words) in FOLDERS.items():
-        words = [found for word in words for found in (sorted(course.glob(word)) if "*" in word else [word])]
-        run("-m", module, *words, course.parent / name)
+    for name in FOLDERS:
+        run("-m", *command(name, course), course.parent / name)
         pack(course.parent / name, out / f"covidlab-{version}-{name}.zip", epoch)
     copytree(course / npm, ROOT / npm, dirs_exist_ok=True)
     (out / f"covidlab-{version}-sbom.json").write_text(sbom(course, version, epoch), encoding="utf-8")
+
+
+def command(name: str, course: Path) -> list[object]:
+    """The module and words that write one of `FOLDERS`, its last word left out; files of the course stand for stars."""
+    return [found for word in FOLDERS[name] for found in (sorted(course.glob(word)) if "*" in word else [word])]
 
 
 def set_times_in_sdist(path: Path, epoch: int) -> None:

@@ -15,6 +15,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+from tools.address import BADGE
 from tools.site_faults import faults_of
 from tools.site_labs import add_labs
 from tools.slides import write_decks
@@ -25,7 +26,6 @@ KEPT = ROOT / "build" / "site"  # what is laid out, and the archive
 SLIDES = '\n\n<a href="../slides/{}.html">Slides of this notebook, with speaker notes (key S)</a>'
 IN_ANOTHER = ' · <a href="{0}/{2}.html" hreflang="{1}" lang="{1}">{3}</a>'
 TREE = "```{{toctree}}\n:hidden:\n:caption: {}\n\n{}\n```\n"
-BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\(([^)]*)\)\n*")
 
 
 def main(arguments=None) -> int:
@@ -91,9 +91,7 @@ def for_reading(notebook: dict) -> dict:
     for cell in notebook["cells"]:
         text, hidden = "".join(cell["source"]), cell["metadata"].get("jupyter", {})
         if cell["cell_type"] == "markdown":
-            # Its picture lies on another host; without an address the link leads nowhere.
-            text = BADGE.sub(lambda badge: "" if "/OWNER/" in badge[1] else f"[Open in Colab]({badge[1]})\n\n", text)
-            cell["source"] = text
+            cell["source"] = BADGE.sub(r"[Open in Colab](\1)\n\n", text)  # the badge's picture lies on another host
             continue
         folded = [part for part, name in (("input", "source_hidden"), ("output", "outputs_hidden")) if hidden.get(name)]
         if folded:

@@ -1,4 +1,5 @@
-"""Copies of the notebooks for students, in which nothing tells an answer unasked. For teachers: `make student`.
+"""Copies of the notebooks for students, in which nothing tells an answer unasked. For teachers:
+`python lab.py student`, which lays the graded work of assignments/ beside them, and nothing of its key.
 
 Solutions go, as cells (those with the tag `solution`) and as folded text; one cell is left to answer each exercise in.
 Outputs go. What the course says after a question is folded: it carries on the lesson, and stands one click away, as
@@ -17,13 +18,12 @@ import nbformat
 from nbformat import NotebookNode
 
 from covidlab.errors import CovidlabError
+from tools.address import BADGE
 from tools.told import told
 
 TAG = "solution"
 
 ANSWER = "# Your answer"
-
-BADGE = re.compile(r"\[!\[Open in Colab\][^\n]*\n*")
 
 SOLUTION = re.compile(
     r"<details>\s*<summary>\s*(?:Solution|What it shows)\s*</summary>.*?</details>\s*", re.DOTALL | re.IGNORECASE
@@ -54,6 +54,7 @@ def student_copy(notebook: NotebookNode) -> NotebookNode:
     for cell in student.cells:
         if cell.cell_type == "markdown":
             text = BADGE.sub("", SOLUTION.sub("", cell.source)).strip()
+            text = text.replace("](../notebooks/", "](")  # of an assignment: its copy lies beside theirs
             if looked:
                 text, asked, looked = _fold_answer(text), False, False
             asked = asked or bool(QUESTION.search(text))

@@ -7,6 +7,7 @@ import tomllib
 from datetime import datetime
 from itertools import takewhile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -14,6 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import covidlab
+from covidlab import tables
 
 ROOT = Path(__file__).resolve().parents[2]
 # Named in environment.yml, so that a reader sees what the course stands on.
@@ -177,6 +179,21 @@ def test_no_file_is_large_a_patients_or_names_what_it_must_not(tracked):
             found += [(name, f"{what}: {match[0]}") for what, pattern in FORBIDDEN.items()
                       if (match := re.search(pattern, words))]  # fmt: skip
     assert found == []
+
+
+def test_the_wheel_carries_what_notebooks_read_of_the_measured_tables(tmp_path, monkeypatch):
+    code = "\n".join(path.read_text(encoding="utf-8").replace('\\"', '"') for path in ROOT.glob("notebooks/*.ipynb"))
+    named = {Path(*pair) for pair in re.findall(r'"(?:(runs)" / ")?([\w-]+\.(?:csv|md))"', code)}
+    named = {path for path in named if (tables.results_folder() / path).is_file()}
+    carried = tomllib.loads(text("pyproject.toml"))["tool"]["setuptools"]["data-files"]
+    for folder, patterns in carried.items():
+        for path in (path for pattern in patterns for path in ROOT.glob(pattern)):
+            (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, tmp_path / folder)
+    monkeypatch.setattr(tables, "__file__", str(tmp_path / "site-packages" / "covidlab" / "tables.py"))
+    found = [SimpleNamespace(match=path.match, locate=lambda path=path: path) for path in tmp_path.rglob("*.*")]
+    monkeypatch.setattr(tables, "files", lambda _: found)
+    assert len(named) >= 7 and [path for path in named if not (tables.results_folder() / path).is_file()] == []
 
 
 def test_the_patterns_find_what_they_are_for():

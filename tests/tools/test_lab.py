@@ -160,6 +160,9 @@ def test_what_follows_a_command_reaches_its_program_or_is_refused_and_the_first_
     assert lab.main(["test", "-k", "x"]) == 3 and "ruff" in started[-1] and seen["data"] is None
     assert lab.main(["run", "covidlab", "inspect"]) == 3
     assert (seen["data"], seen["folder"]) == ("elsewhere", Path.cwd())
+    done = len(started)
+    for words in (["--help"], ["test", "--help"], ["setup", "-h"], ["lab", "--help"]):
+        assert lab.main(words) == 0 and len(started) == done
     for words in (["tset"], ["site", "x"]):
         with pytest.raises(SystemExit, match="^lab.py: "):
             lab.main(words)

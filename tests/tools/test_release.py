@@ -2,11 +2,15 @@
 
 import io
 import os
+import re
+import subprocess
+import sys
 import tarfile
 import zipfile
 
 import pytest
 
+from tests import submissions
 from tools import release
 
 
@@ -46,6 +50,21 @@ def test_a_folder_of_another_day_and_place_is_packed_to_the_same_bytes(tmp_path)
     assert packed[0].read_bytes() == packed[1].read_bytes()
     with zipfile.ZipFile(packed[0]) as files:
         assert files.namelist() == ["x-site/a/c.txt", "x-site/b.txt"]
+
+
+def test_students_get_every_notebook_and_assignment_and_nothing_of_the_key(tmp_path):
+    words = map(str, release.command("student", release.ROOT))
+    subprocess.run([sys.executable, "-m", *words, str(tmp_path / "student")], check=True, cwd=release.ROOT)
+    release.pack(tmp_path / "student", tmp_path / "x-student.zip", 1_700_000_000)
+    notebooks = [path.stem for path in release.ROOT.glob("notebooks/*.ipynb")]
+    with zipfile.ZipFile(tmp_path / "x-student.zip") as files:
+        held = {name.removeprefix("x-student/"): files.read(name).decode() for name in files.namelist()}
+    assert set(held) == {f"{name}.ipynb" for name in [*notebooks, *submissions.ASSIGNMENTS]}
+    for name in submissions.ASSIGNMENTS:
+        assert all(f"def {asked}(" in held[f"{name}.ipynb"] for asked in submissions.stubs(name))
+        assert re.findall(r"notebook \d\d\]\((.+?)\)", held[f"{name}.ipynb"])[0] in held  # its link leads to a copy
+        told = re.findall(r"(?<=return ).{12,}", submissions.solution(name))
+        assert len(told) >= 3 and not [(line, other) for line in told for other in held if line in held[other]]
 
 
 @pytest.mark.parametrize("changed, status, said", [(False, 0, "As in dist/"), (True, 1, "Not as in dist/: x.whl")])
