@@ -58,6 +58,8 @@ def test_twelve_weeks_take_each_notebook_and_no_week_has_more_than_its_minutes()
     for number, minutes in re.findall(r"notebook (\d\d) \((\d+)\)", rooms):
         assert whole[number] == int(minutes) or number in ("08", "09")  # which two days shorten
     assert f"fill {sum(whole.values())} minutes in the two-day plan" in semester
+    table = re.findall(r"\b(\d\d) \| \d+ \| (\d+|-) \|", page("docs/teaching.md"))
+    assert {number: int(room.strip("-") or 0) for number, room in table} == whole
 
 
 def dead_links(words, exists):
