@@ -41,7 +41,7 @@ COMMANDS = {
         "lint-imports --no-logo", "-m pytest -n 2 --dist worksteal tests ARGS", NBVAL)),
     "run": Command("a program of the course: `covidlab ...`, or options of Python's, as `-m studies ...`", ("ARGS",)),
     "setup": Command("only the set-up: .venv from requirements.lock, each file checked against its hash", ()),
-    "student": Command("for teachers: without solutions, and graded work without its key, in student/", (
+    "student": Command("copies without solutions, and graded work without its key, in student/", (
         "-m tools.student notebooks/*.ipynb assignments/*.ipynb",)),
     "site": Command("the web site, in build/html/ (needs npm the first time)", ("-m tools.site build/html",), (SITE,)),
     "slides": Command("a deck for each notebook, in build/slides/", ("-m tools.slides build/slides",), (SITE,)),

@@ -602,8 +602,10 @@ REAL = [
 SHARE = [
     Claim(r"The search finds (\d+)\. It was given", output(r"^the search finds (\d+) of")),
     Claim(r"The delete-list loses: (\d+) of the (\d+) survive it", output(r"^delete-list: (\d+) of (\d+) left")),
-    Claim(r"Thirty of thirty, and nothing in the clean twin", output(r"^found (\d+) of (\d+); .*twin (\d+)$"),
-          lambda _, true: true == [30, 30, 0]),
+    Claim(r"Thirty of thirty, and nothing in the clean twin",
+          output(r"^found (\d+) of (\d+); false alarms 0; .*twin (\d+)$"), lambda _, true: true == [30, 30, 0]),
+    Claim(r"all thirty identifiers are found, among hundreds of false alarms",
+          output(r"^found (\d+) of \d+; false alarms (\d{3});"), lambda _, true: true[0] == 30),
     Claim(r"Of the (\d+) people (\d+) are alone with an age in years, and (\d+) with a decade",
           together(output(r"in years: \d+ of (\d+)"), output(r"in years: (\d+)"), output(r"in decades: (\d+)"))),
 ]  # fmt: skip

@@ -1,5 +1,5 @@
-"""Copies of the notebooks for students, in which nothing tells an answer unasked. For teachers:
-`python lab.py student`, which lays the graded work of assignments/ beside them, and nothing of its key.
+"""Copies of the notebooks for students, in which nothing tells an answer unasked: `python lab.py student`, which lays
+the graded work of assignments/ beside them, and nothing of its key.
 
 Solutions go, as cells (those with the tag `solution`) and as folded text; one cell is left to answer each exercise in.
 Outputs go. What the course says after a question is folded: it carries on the lesson, and stands one click away, as

@@ -16,9 +16,9 @@ NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "11_share_a_scan.
 
 @pytest.fixture(scope="module")
 def lesson():
-    """What the notebook's cells define: imports, functions, classes and constants; nothing is run."""
+    """What the notebook's cells define, solutions too: imports, functions, classes and constants; nothing is run."""
     cells = nbformat.read(NOTEBOOK, as_version=4).cells
-    code = [one.source for one in cells if one.cell_type == "code" and "solution" not in one.metadata.get("tags", [])]
+    code = [one.source for one in cells if one.cell_type == "code"]
     kept = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
     body = [
         node for node in ast.parse("\n".join(code[1:])).body

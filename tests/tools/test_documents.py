@@ -81,6 +81,10 @@ def test_twelve_weeks_take_each_notebook_and_no_week_has_more_than_its_minutes()
         kept = sum(minutes for row, minutes in two_days.items() if not row.startswith(at_home.get(name[:2], "-")))
         assert inside[name[:2]] == kept or name[:2] in ("08", "09", "11"), name  # which two days shorten or leave out
     assert f"fill {whole} minutes in the two-day plan" in semester and f"and {inside.total() + 15} here" in semester
+    room = {name[:2]: sum(int(one.strip("*-") or 0) for one in rows[0][5:7])
+            for name, rows in plans(page("docs/teaching.md")).items()}  # fmt: skip
+    table = re.findall(r"\b(\d\d) \| \d+ \| (\d+|-) \|", page("docs/teaching.md"))
+    assert {number: int(minutes.strip("-") or 0) for number, minutes in table} == room
 
 
 def dead_links(words, exists):
