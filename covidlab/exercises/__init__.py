@@ -5,7 +5,7 @@ from covidlab.exercises.nb01 import check_best_band, check_haze_window
 from covidlab.exercises.nb02 import check_hidden_leak, check_patient_split, check_smallest_thumbnail
 from covidlab.exercises.nb03 import check_fourth_layer, check_prior_shift
 from covidlab.exercises.nb04 import check_bottleneck_field, check_stamp
-from covidlab.exercises.nb05 import check_area_of_scores, check_f1, check_skip_numbers
+from covidlab.exercises.nb05 import check_area_of_scores, check_f1, check_way_up
 from covidlab.exercises.nb06 import check_soft_dice, check_told_apart_by_luck
 from covidlab.exercises.nb07 import check_patient_interval, check_without_specks
 from covidlab.exercises.nb08 import check_convolution_gflop, check_int8_megabytes

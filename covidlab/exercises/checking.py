@@ -50,9 +50,13 @@ class Exercise:
 
 @dataclass(frozen=True, repr=False)
 class Number(Exercise):
-    """An exercise whose answer is a number, or a tuple of them. The tolerance is relative."""
+    """An exercise whose answer is a number, or a tuple of them. The tolerance is relative.
+
+    `unanswered` is the number that the learner's cell gives before anything is written in it.
+    """
 
     tolerance: float = 1e-6
+    unanswered: float | None = None
 
     def __call__(self, *answer) -> str:
         if any(map(missing, answer)):
@@ -60,6 +64,8 @@ class Number(Exercise):
         found = numbers(answer)
         if found is None or found.ndim != 1:
             return "Not quite: a plain number is expected, without quotes, unit, brackets or comma."
+        if np.array_equal(found, [self.unanswered]):
+            return NOT_YET
         known = ((hint, [np.array(one, float, ndmin=1)]) for hint, one in self.known())
         hint = _nearest([found], known, self.tolerance, floor=1e-12)
         return f"Right: {self.praise}" if hint == "" else f"Not quite: {hint or self.otherwise}"

@@ -1,40 +1,29 @@
-"""The exercises of notebook 05: what the skips carry, F1, the area that precision and recall imply."""
+"""The exercises of notebook 05: the way up, F1, the area that precision and recall imply."""
 
 import numpy as np
 
 from covidlab.evaluation.counts import count
 from covidlab.exercises.checking import Function, Number
 
-# Maps and side of what each skip carries, from the uppermost on, and of the bottleneck.
-_SKIPS, _BOTTLENECK = [(8, 128), (16, 64), (32, 32), (64, 16)], 128 * 8**2
-
-
-def _numbers(levels):
-    return sum(maps * side**2 for maps, side in levels)
-
-
-check_skip_numbers = Number(
-    asked="How many numbers the light U-Net's four skips carry for each one that its bottleneck holds, at 128 pixels.",
-    right=_numbers(_SKIPS) / _BOTTLENECK,
-    praise="245,760 against 8,192.",
-    otherwise="a level holds maps x side x side numbers. Add up the four skips, then divide by the bottleneck.",
+check_way_up = Number(
+    asked="The weights of the light U-Net without batch normalisation, at widths 8, 16, 32, 64 and 128.",
+    right=485_673,
+    unanswered=295_033,  # the way down and the last layer
+    praise="485,673 weights, so the way up has all its layers.",
+    otherwise="on each level, the sides double to `maps` maps, the skip joins them, and two convolutions follow.",
     mistakes={
-        "that is skip 1 alone. There are four.": _numbers(_SKIPS[:1]) / _BOTTLENECK,
-        "that is the other way round.": _BOTTLENECK / _numbers(_SKIPS),
-        "that compares numbers of maps. A map of the bottleneck is far smaller than one of skip 1.":
-            sum(maps for maps, _ in _SKIPS) / 128,
-        "that compares numbers of positions. The bottleneck has more maps at each.":
-            sum(side**2 for _, side in _SKIPS) / 8**2,
-        "that is all that the skips carry. Now divide by what the bottleneck holds.": _numbers(_SKIPS),
-        "that is for each pixel of the slice. The bottleneck holds half as many numbers.": _numbers(_SKIPS) / 128**2,
-        "the skips leave before the pooling, so their maps are twice as large a side.":
-            _numbers(_SKIPS) / 4 / _BOTTLENECK,
-        "that is the bottleneck before its convolutions: 64 maps go in, 128 come out.":
-            2 * _numbers(_SKIPS) / _BOTTLENECK,
-        "there are four poolings, not five: the bottleneck has 8 x 8 positions.": 4 * _numbers(_SKIPS) / _BOTTLENECK,
-        "that counts the bottleneck, too. Only the skips are asked for.": _numbers(_SKIPS) / _BOTTLENECK + 1,
+        "the sides double, but the skip and the two convolutions are missing.": 338_553,
+        "no half of the maps comes from the skip. Is it missing, or added? Concatenate it.": 436_713,
+        "one convolution a level. There are two.": 436_593,
+        "three convolutions a level. There are two.": 534_753,
+        "no convolution follows the skip. There are two a level.": 349_313,
+        "the two convolutions come before the skip. Concatenate first.": 447_473,
+        "the sides double without weights. A transposed convolution learns how.": 490_993,
+        "a kernel of the transposed convolution has 2 x 2 pixels.": [453_033, 540_073, 616_233],
+        "the transposed convolution gives `maps` maps, not twice as many.": 578_273,
+        "the two convolutions give `maps` maps, not twice as many.": 741_473,
     },
-)  # fmt: skip
+)
 
 _REFERENCE, _PREDICTION = np.random.default_rng(7).random((2, 12, 12)) < np.array([0.2, 0.35])[:, None, None]
 _NOTHING = np.zeros((12, 12), bool)
