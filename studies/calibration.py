@@ -8,6 +8,7 @@ judged as they are, then disturbed, so that poor masks are among them.
 """
 
 import argparse
+import csv
 import json
 from collections import namedtuple
 from dataclasses import asdict, replace
@@ -22,6 +23,7 @@ from covidlab.beyond.doubt import error_ranking
 from covidlab.beyond.export import describe
 from covidlab.data import lung_mask, open_cohort, open_slice_cache
 from covidlab.evaluation import count, reliability
+from covidlab.files import whole_file
 from covidlab.models.calibration import KNOTS, Calibration, expected_counts, logits
 from covidlab.models.segmenter import open_segmenter
 from covidlab.models.weights_file import ATTRIBUTE, read_info
@@ -29,6 +31,7 @@ from covidlab.progress import track
 from covidlab.tables import markdown, write_table
 from covidlab.weights import find_weights, stem
 
+RESULTS = Path(__file__).parent / "results"
 CHANGES = {  # float32 slices on the grid, of greys or of 0 and 1 -> the same; the last alone moves anything
     "": lambda x: x,
     "noise": lambda x: x + np.random.default_rng(0).normal(0, 30, x.shape),
@@ -94,16 +97,19 @@ def fit_line(scans: list[Judged]) -> Calibration:
     return replace(line(scans), f1_below=round(below, 3), f1_above=round(above, 3))
 
 
-def left_out(scans: list[Judged]) -> list[dict[str, str]]:
-    """The table: each patient is told of by what was fitted on the others."""
-    pixels, told = [], []
+def left_out(scans: list[Judged]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """The table, and what of each scan was told and is true: each patient is told of by what was fitted on others."""
+    pixels, told, each = [], [], []
     for name in dict.fromkeys(one.patient for one in scans):
         rest, own = ([one for one in scans if (one.patient == name) == mine] for mine in (False, True))
         fit = fit_all(rest)
         for one in own:
             median = np.median([other.f1 for other in rest if bool(other.change) == bool(one.change)])
             said = fit.line(one.expected)
-            inside = said - fit.f1_below <= one.f1 <= said + fit.f1_above
+            low, high = max(0.0, said - fit.f1_below), min(1.0, said + fit.f1_above)
+            inside = low <= one.f1 <= high
+            numbers = {"predicted F1": said, "low": low, "high": high, "F1": one.f1}
+            each.append({"patient": name, "change": one.change, **{k: f"{v:.3f}" for k, v in numbers.items()}})
             told.append((not one.change, one.f1, said, inside, abs(one.f1 - said), abs(one.f1 - median)))
             pixels.append((one.raw, fit.probabilities(one.raw), one.lesion))
     *both, lesion = map(np.concatenate, zip(*pixels))
@@ -121,7 +127,15 @@ def left_out(scans: list[Judged]) -> list[dict[str, str]]:
             "of others' median": f"{usual[some].mean():.3f}",
             "ECE": raw if some is clean else "", "ECE, calibrated": calibrated if some is clean else "",
         })  # fmt: skip
-    return rows
+    return rows, each
+
+
+def keep_each(weights: str, each: list[dict[str, str]]) -> None:
+    """A row for each scan, for notebook 09 to draw."""
+    with whole_file(RESULTS / "runs" / f"calibration-{weights}.csv") as path, path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(each[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(each)
 
 
 def main() -> None:
@@ -132,14 +146,15 @@ def main() -> None:
     options = parser.parse_args()
     cache = open_slice_cache(open_cohort(options.data))
     scans = judge([open_segmenter(one, quick=True) for one in options.sisters or [options.weights]], cache)
-    rows, fit, sisters = left_out(scans), fit_all(scans), " --sisters FILES" if options.sisters else ""
+    (rows, each), fit, sisters = left_out(scans), fit_all(scans), " --sisters FILES" if options.sisters else ""
+    keep_each(options.weights, each)
     path = find_weights(options.weights)
     info = replace(read_info(path), calibration=fit)
     with h5py.File(path, "a") as file:  # nothing else in it changes, nor in the .onnx
         file.attrs[ATTRIBUTE] = json.dumps(asdict(info))
     describe(stem(path).with_name(f"{stem(path).name}.onnx"), info)
     write_table(
-        Path(__file__).parent / "results" / f"calibration-{options.weights}",
+        RESULTS / f"calibration-{options.weights}",
         f"How far the weights {options.weights} can be believed", rows,
         f"Inside the lungs; each patient is told of by what was fitted on the others. Kept, fitted on all: {fit}.",
         command=f"python -m studies.calibration {options.weights} --data FOLDER{sisters}",

@@ -19,6 +19,7 @@ from studies.lessons import LONG
 from studies.spread import RECIPES, TRAININGS
 from tools.notebook_guards import all_text
 from tools.prose import (
+    RESULTS,
     ROOT,
     Claim,
     Source,
@@ -419,57 +420,59 @@ VERSIONS = [
 ]
 PREDICTED = together(*(output(rf"^\| {name} \| ([\d.]+) \| [\d.]+ to ")
                        for name in ("as it is", "blurred", "noise of 150 HU")))  # fmt: skip
-# Of each version: F1 of the network alone, inside the lungs, with the grey corrected, and of the file; then the area
-# marked over the true one, before the correction and after it.
+# Of each version: F1 of the network alone, inside the lungs, and with the greys shifted.
 STEPS = {
-    name: output(rf"^\| {name} \|" + r" ([\d.]+) \|" * 4 + r" ([\d.]+), ([\d.]+) \|$")
+    name: output(rf"^\| {name} \|" + r" ([\d.]+) \|" * 3 + "$")
     for name in ("as it is", "noise of 150 HU", "blurred", "right lung filled")
 }
 # How many of 100 lesion pixels lie in the air, and in what each further step takes for lung.
 LUNG_STEPS = together(*(output(rf"^\| {step} \| [\d.]+ \| (\d+)% \|$") for step in (
     "air", "closing", "lung above and below", "lung lost at the back", "lung_mask", "and 2 pixels around"
 )))  # fmt: skip
+
+
+def missed_whole(_: NotebookNode) -> list[float]:
+    """Of scans outside of their interval, with a true F1 under 0.01: how many, and how many of one patient."""
+    rows = read_table(RESULTS / "runs" / "calibration-phantom.csv")
+    found = [row["patient"] for row in rows if float(row["F1"]) < min(0.01, float(row["low"]))]
+    return [len(found), max(map(found.count, found))]
+
+
 TRUST = [
     Claim(r"These weights score ([\d.]+) where those scored ([\d.]+),",
           together(output(r"^F1 on both patients ([\d.]+)$"), lesson("light-u-net", "f1", "test"))),
-    Claim(r"The air alone misses half of the lesions: .*? gains most, .*?: (\d+) % of the lesions are inside\. .*? "
-          r"takes that to (\d+) %, and the back of the lungs, .*?, to (\d+) %\.", LUNG_STEPS,
-          lambda said, true: said == true[1:4] and abs(true[0] - 50) < 5
+    Claim(r"The air alone misses half of the lesions: .*? gains most\. .*? raises this to (\d+) %", LUNG_STEPS,
+          lambda said, true: said == true[2:3] and abs(true[0] - 50) < 5
           and true[1] - true[0] > max(after - before for before, after in zip(true[1:], true[2:]))),
-    Claim(r"keeping the mask inside raises F1 from ([\d.]+) to ([\d.]+)\. The corrected grey raises F1 again, to "
-          r"([\d.]+)\. ", STEPS["noise of 150 HU"], lambda said, true: said == true[:3]),
-    Claim(r"With it the network marks more: compare",
-          together(*STEPS.values()),  # the filled lung, of whose lesion next to nothing is marked, comes last
-          lambda _, true: all(a < b for a, b in zip(true[4:-6:6], true[5:-6:6]))),
-    Claim(r"The file's last step, the say of the slices above and below, changes little here",
-          together(*STEPS.values()),
-          lambda _, true: all(abs(a - b) < 0.015 for a, b in zip(true[2::6], true[3::6]))),
-    Claim(r"That helps where too little was marked, as in this noise\. On the blurred scan too much was marked "
-          r"already, and F1 falls from ([\d.]+) to ([\d.]+)\.",
-          together(STEPS["blurred"], STEPS["noise of 150 HU"]),
-          lambda said, true: said == true[1:3] and true[4] > 1 > true[11]),
+    Claim(r"Keeping the mask inside helps, and the shifted greys help once more, to ([\d.]+); on the blurred scan they "
+          r"cost a little\.", together(STEPS["noise of 150 HU"], STEPS["blurred"]),
+          lambda said, true: said == true[2:3] and true[0] < true[1] < true[2] and 0 < true[4] - true[5] < 0.05),
     Claim(r"On the other versions the lungs change nothing\.",
           together(*(STEPS[name] for name in ("as it is", "blurred", "right lung filled"))),
-          lambda _, true: true[::6] == true[1::6]),
+          lambda _, true: true[::3] == true[1::3]),
     Claim(r"It is (\d+) in 100 on one patient and (\d+) on the other\.",
           together(*(output(rf"^phantom_{name}: of the pixels given about 0\.8\d, ([\d.]+) are")
                      for name in ("03", "08"))),
           lambda said, true: said == [round(100 * share) for share in true]),
-    Claim(r"the \*order\* of the first three is right: the untouched scan, then the blurred, then the noisy one",
+    Claim(r"The \*order\* of the first three is right: the untouched scan, then the blurred, then the noisy one",
           together(PREDICTED, *VERSIONS[:3]),
           lambda _, true: true[:3] == sorted(true[:3], reverse=True) and true[5] > true[8] > true[11]),
     Claim(r"and each true F1 lies above its interval", together(*VERSIONS[:3]),
           lambda _, true: all(f1 > high for high, f1 in zip(true[1::3], true[2::3]))),
-    Claim(r"the interval held 12 of those 15 scans \(([\d.]+)\) and ([\d.]+) of 75 disturbed ones",
-          together(*(table(CALIBRATED, "inside the 90 % interval", scans=scans)
-                     for scans in ("15 as they are", "75 disturbed")))),
+    Claim(r"The interval held (\d+) of (\d+) scans as they are, fewer than nine in ten, and ([\d.]+) of (\d+) ",
+          together(output(r"^15 scans: (\d+) true F1 lie"), output(r"^75 scans: \d+ true F1 lie inside, ([\d.]+)$"),
+                   *(table(CALIBRATED, "inside the 90 % interval", scans=scans)
+                     for scans in ("15 as they are", "75 disturbed"))),
+          lambda said, true: said == [true[0], 15, true[1], 75] and round(true[0] / 15, 2) == true[2] < 0.9
+          and true[1] == true[3]),
+    Claim(r"Of the five crosses at the bottom four are one patient's", missed_whole, lambda _, true: true == [5, 4]),
     Claim(r"on all four versions of our scan the predicted interval missed the true F1", together(*VERSIONS),
           lambda _, true: not any(low <= f1 <= high for low, high, f1 in zip(true[::3], true[1::3], true[2::3]))),
     Claim(r"Its predicted F1 is high, and nearly all of its lesion is missed", VERSIONS[3],
           lambda _, true: true[2] < 0.1 < true[0]),
     Claim(r"left out of the fit once, ECE falls from ([\d.]+) to ([\d.]+) \(",
           together(*(table(CALIBRATED, column, scans="15 as they are") for column in ("ECE", "ECE, calibrated")))),
-    Claim(r"ECE falls a little for one patient and rises for the other\.",
+    Claim(r"ECE falls a little for one patient and rises for the other: each curve",
           together(*(output(rf"^phantom_{name}, corrected by .*ECE ([\d.]+) before, ([\d.]+) after")
                      for name in ("03", "08"))),
           lambda _, true: true[1] < true[0] and true[3] > true[2]),
@@ -477,7 +480,7 @@ TRUST = [
 
 # F1 before, and its change, on the patient adapted to and on the control, for each of two patients.
 ADAPTED = together(*(
-    output(rf"^\| phantom_{name} \| phantom_{scored} \| ([\d.]+) \| ~(-?[\d.]+) \| ~-?[\d.]+ \|$")
+    output(rf"^\| phantom_{name} \| phantom_{scored} \| ([\d.]+) \| ~(-?[\d.]+) \|$")
     for name, other in (("03", "08"), ("08", "03")) for scored in (f"{name}, other slices", f"{other}, the control")))
 GAP = output(r"^gap of 2: \d+ slices, F1 [\d.]+ before, changed by ~(-?[\d.]+)$")
 SEEDS = together(*(table("held-out.md#patient-seeds", "F1", recipe=row["recipe"])
@@ -488,12 +491,6 @@ PAIRS = [
     for row, coronacases in zip(read_page("patient-radiopaedia.md"), read_page("patient-coronacases.md"), strict=True)
     if row["case"].startswith("radiopaedia")
 ]
-# Of the volume that recipe C scores lowest: positive slices, all slices, and F1 by recipes C and D.
-EMPTIEST = known(*(
-    float(row[column])
-    for page, columns in (("patient-radiopaedia.md", ("positive", "slices", "f1")), ("patient-coronacases.md", ("f1",)))
-    for row in read_page(page) if row["case"] == "radiopaedia_29_86490_1" for column in columns
-))  # fmt: skip
 # What two annotated slices changed, on each patient.
 TWO_SLICES = known(*(
     float(row["2 slices"]) - float(row["0 slices"])
@@ -525,37 +522,33 @@ def in_evaluation(pattern: str) -> Source:
 
 
 REAL = [
-    Claim(r"F1 rises by ([\d.]+) on phantom_03, and the control, phantom_08, loses ([\d.]+): more is lost there",
-          ADAPTED, lambda said, true: said == [true[1], -true[3]] and said[1] > said[0]),
-    Claim(r"Fitted to phantom_08, the network gains nothing there, and loses ([\d.]+) on phantom_03\.", ADAPTED,
-          lambda said, true: true[5] == 0 and said[0] == -true[7]),
+    Claim(r"More is lost on the control than was won: F1 rises by ([\d.]+) on phantom_03, and phantom_08 loses "
+          r"([\d.]+)\.", ADAPTED, lambda said, true: said == [true[1], -true[3]] and said[1] > said[0]),
+    Claim(r"The other way round nothing is won\.", ADAPTED, lambda _, true: true[5] == 0 > true[7]),
     Claim(r"leave out two on either side, and F1 falls by ([\d.]+) on phantom_03\.", GAP,
           lambda said, true: said[0] == -true[0]),
-    Claim(r"The scanner alone can move F1 from ([\d.]+) to ([\d.]+), also against the reference as it was drawn\.",
-          together(output(r"may show it; F1 of the whole scan is ([\d.]+), [\d.]+, [\d.]+, ([\d.]+)\.\*$"),
-                   output(r"^thicker slices, against the reference as it was drawn: F1 ([\d.]+)$")),
-          lambda said, true: said == true[:2] and true[2] == true[1]),
+    Claim(r"Settings alone can move F1 from ([\d.]+) to ([\d.]+) here, and thick slices cost most",
+          together(*(output(rf"^{name}: F1 ([\d.]+)$")
+                     for name in ("as it is", "slices of 10 mm", "a lower dose", "a softer kernel"))),
+          lambda said, true: said == true[:2] and true[1] < min(true[2:])),
     Claim(r"left of the light U-Net's ([\d.]+) on patients", SLICE_F1),
     Claim(r"The start from the phantom's weights is worth most: ([\d.]+) instead of ([\d.]+)\.",
           recipes("F1", "2-pretrained-on-the-phantom", "1-from-scratch"),
           lambda said, true: said == [round(value, 2) for value in true]),
-    Claim(r"recipe C has ([\d.]+), as you saw, and recipe D has ([\d.]+)\. Were the coronacases worth ([\d.]+)\?",
+    Claim(r"were the coronacases worth ([\d.]+)\?",
           together(PATIENT_F1, table("patient-coronacases.md", "f1", case="all, pooled")),
-          lambda said, true: said == [*true, round(true[1] - true[0], 3)]),
-    Claim(r"The first volume has lesion in (\d+) of its (\d+) slices, so false marks in the others leave it an F1 of "
-          r"(0\.00)", EMPTIEST, lambda said, true: said[:2] == true[:2] and max(true[2:]) < 0.005),
+          lambda said, true: said == [round(true[1] - true[0], 3)]),
+    Claim(r"The bootstrap's interval leaves out the 0; Student's t, which suits eight patients better, just holds it\.",
+          together(output(r"by the bootstrap (-?[\d.]+) to [\d.]+$"), output(r"^by Student's t (-?[\d.]+) to [\d.]+$")),
+          lambda _, true: true[0] > 0 > true[1] > -0.01),
     Claim(r"Recipe D is ahead on nine of the ten volumes, though on two of these by ([\d.]+) or less\.", known(*PAIRS),
           lambda said, true: (len(true), sum(gain > 0 for gain in true)) == (10, 9)
           and sum(0 < gain <= said[0] for gain in true) == 2),
     Claim(r"Luck moved F1 by ([\d.]+), more than the ([\d.]+) that the coronacases",
           together(SEEDS, PATIENT_F1, table("patient-coronacases.md", "f1", case="all, pooled")),
           lambda said, true: said == [round(max(true[:3]) - min(true[:3]), 2), round(true[-1] - true[-2], 3)]),
-    Claim(r"is recipe D as it was: ([\d.]+), ([\d.]+) and ([\d.]+)\.", SEEDS, lambda said, true: said == true[:3]),
-    Claim(r"the three lie between ([\d.]+) and ([\d.]+)\.", SEEDS,
-          lambda said, true: said == [min(true[4:7]), max(true[4:7])]),
     Claim(r"three times the time and is better than each of them", SEEDS,
           lambda _, true: true[3] > max(true[:3]) and true[7] > max(true[4:7])),
-    Claim(r"Recipe C scores ([\d.]+) by slice and ([\d.]+) by patient\.", same_recipe),
     Claim(r"by ([\d.]+) on average, while two slices lowered it by ([\d.]+),",
           together(GAIN[8], GAIN[2]),
           lambda said, true: said == [true[0], -true[1]]),

@@ -10,5 +10,5 @@ from covidlab.exercises.nb06 import check_soft_dice, check_told_apart_by_luck
 from covidlab.exercises.nb07 import check_patient_interval, check_without_specks
 from covidlab.exercises.nb08 import check_convolution_gflop, check_int8_megabytes
 from covidlab.exercises.nb09 import check_expected_f1
-from covidlab.exercises.nb10 import check_scored_slices
+from covidlab.exercises.nb10 import check_paired_interval, check_scored_slices
 from covidlab.exercises.nb11 import check_people_alone, check_shifted_days

@@ -198,12 +198,13 @@ def uncertainty_figure(
         # 0.5 is the most that numbers in 0..1 can spread; a tenth of that is rare.
         rare = np.ma.masked_less(deviation, 0.01)
         doubt = axes[1].imshow(rare, cmap="plasma", vmin=0, vmax=0.05, interpolation="nearest")
+        outline(axes[1], reference, REFERENCE)  # what was missed is there, too, and whether it was doubted
         for panel in axes:
             view(panel, detail_box((reference > 0) | found, whole))
     figure.set_figheight(figure.get_figheight() + 1.2)  # room for the bar
     label = "standard deviation"
     figure.colorbar(doubt, ax=grid, label=label, location="bottom", shrink=0.5, fraction=0.05, extend="max")
-    return _told(figure, OUTCOMES)
+    return _told(figure, OUTCOMES | {"reference": REFERENCE})
 
 
 def _told(figure: Figure, colours: dict[str, str]) -> Figure:
