@@ -90,13 +90,14 @@ def _command() -> list[str]:
              "COVIDLAB_HOME": "/course/data", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # fmt: skip
     command = [bwrap, "--die-with-parent", "--new-session", "--clearenv"]
     command += ["--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
+    # First, or it would hide a course that lies in a folder of it.
+    command += ["--perms", "1777", "--size", str(64 * MEGABYTE), "--tmpfs", "/tmp"]
     for outside, at in inside.items():
         for folder in reversed(Path(at).parents[:-1]):  # bubblewrap's own are for root alone
             command += ["--perms", "0755", "--dir", str(folder)]
         command += ["--ro-bind", str(outside), str(at)] if outside.exists() else []
     command += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
-    command += ["--perms", "1777", "--size", str(64 * MEGABYTE), "--tmpfs", "/tmp", "--chdir", "/tmp"]
-    command += ["--remount-ro", "/"]
+    command += ["--remount-ro", "/", "--chdir", "/tmp"]
     for name, value in words.items():
         command += ["--setenv", name, value]
     return [*command, os.path.abspath(sys.executable), "/course/harness.py"]
