@@ -368,8 +368,8 @@ EVALUATION = [
                    output(r"^patch CNN: negative slices left empty ([\d.]+);"),
                    output(r"^test, 40 px: F1 ([\d.]+), left empty ([\d.]+)$")),
           lambda said, true: said == [round(true[2] - true[0], 2), true[1], true[3]]),
-    Claim(r"the patch CNN draws the border as well as the U-Net, at either tolerance\. .*? the patch CNN draws a lesion "
-          r"too small, the U-Net too large, .*? FCN-8s is lowest even around the lesions .*? it misses most of all",
+    Claim(r"the patch CNN draws the border as well as the U-Net, at either tolerance\. .*? the patch CNN draws a "
+          r"lesion too small, the U-Net too large, .*? FCN-8s is lowest even around the lesions .*? misses most of all",
           together(*(output(NSD.format(name)) for name in ("patch CNN", "U-Net", "FCN-8s"))),
           lambda _, true: all(abs(true[k] - true[4 + k]) < 0.02 and true[8 + k] < true[k] - 0.1 for k in range(2))
           and true[2] > true[3] and true[6] < true[7] and true[10] > max(true[2], true[6])),
