@@ -348,11 +348,11 @@ NSD_630 = together(*(
                  for name in ("fcn8s", "light_unet"))
 ))  # fmt: skip
 # Rows of that notebook: false-positive rates of training and of test, precision on test and at training's recall and
-# rate; NSD of whole slices and around lesions; roughness, area, and what is missed at the border and inside, by the
-# mask as it is and by one of the reference's area.
+# rate; NSD around lesions, at 2 px and at 1 px, and the pixels missed and marked falsely there; what is missed at the
+# border and inside, in per cent, by the mask as it is and by one of the reference's area.
 RATES = r"^\| {} \| ([\d.]+)% \| ([\d.]+)% \| ([\d.]+) \| ([\d.]+) \|$"
-NSD = r"^\| {} \| [\d.]+ \| ([\d.]+) \|$"
-SHAPE = r"^\| {} \| ([\d.]+) \| ([\d.]+) \| (\d+)%, (\d+)% \| (\d+)%, (\d+)% \|$"
+NSD = r"^\| {} \| [\d.]+ \| ([\d.]+) \| ([\d.]+) \| (\d+) \| (\d+) \|$"
+MISSED = r"^\| {} \| (\d+)%, (\d+)% \| (\d+)%, (\d+)% \|$"
 EVALUATION = [
     Claim(r"With training's recall and rate the U-Net's precision would still fall, from ([\d.]+) to ([\d.]+): "
           r".*? to ([\d.]+), because its rate more than doubled\. FCN-8s' rate halved",
@@ -368,28 +368,25 @@ EVALUATION = [
                    output(r"^patch CNN: negative slices left empty ([\d.]+);"),
                    output(r"^test, 40 px: F1 ([\d.]+), left empty ([\d.]+)$")),
           lambda said, true: said == [round(true[2] - true[0], 2), true[1], true[3]]),
-    Claim(r"the patch CNN draws the border as well as the U-Net\. FCN-8s is lowest even around the lesions",
+    Claim(r"the patch CNN draws the border as well as the U-Net, at either tolerance\. .*? the patch CNN draws a "
+          r"lesion too small, the U-Net too large, .*? FCN-8s is lowest even around the lesions .*? misses most of all",
           together(*(output(NSD.format(name)) for name in ("patch CNN", "U-Net", "FCN-8s"))),
-          lambda _, true: abs(true[0] - true[1]) < 0.02 and true[2] < min(true[:2]) - 0.1),
+          lambda _, true: all(abs(true[k] - true[4 + k]) < 0.02 and true[8 + k] < true[k] - 0.1 for k in range(2))
+          and true[2] > true[3] and true[6] < true[7] and true[10] > max(true[2], true[6])),
     Claim(r"an NSD of ([\d.]+) for FCN-8s, ([\d.]+) for the U-Net", NSD_630),
-    Claim(r"At the reference's area the U-Net misses (\d+) % at a border and (\d+) % inside, "
-          r"the patch CNN (\d+) % and (\d+) %",
-          together(*(output(SHAPE.format(name)) for name in ("U-Net", "patch CNN"))),
-          lambda said, true: said == [*true[4:6], *true[10:12]]),
-    Claim(r"the U-Net marks ([\d,]+) pixels falsely, the patch CNN ([\d,]+)\.",
-          output(r"^false pixels around these lesions: patch CNN (\d+), FCN-8s \d+, U-Net (\d+)$"),
-          lambda said, true: said == true[::-1]),
-    Claim(r"and ([\d.]+) of them have such a neighbour on average, nine or fewer in (\d+) % of the deals",
-          together(output(r"at random: ([\d.]+) of them"), output(r"^9 or fewer in (\d+)% of the deals$"))),
+    Claim(r"There the U-Net misses (\d+) % at a border and (\d+) % inside", output(MISSED.format("U-Net")),
+          lambda said, true: said == true[2:]),
+    Claim(r"the same 12 misses would have even more found neighbours",
+          together(output(r"^FCN-8s: missed (\d+) of .*: (\d+), \d+, \d+$"), output(r"at random: ([\d.]+) of them")),
+          lambda _, true: true[0] == 12 and true[2] > true[1]),
+    Claim(r"9 of 12 by the very next, no more than by chance: ([\d.]+) on average",
+          output(r"at random: ([\d.]+) of them")),
     Claim(r"FCN-8s loses a third of its recall, the U-Net ([\d.]+), and the patch CNN nothing",
           together(*(lesson(run, "recall", "train", "test") for run in ("fcn-8s", "light-u-net", "patch-cnn"))),
           lambda said, true: abs(1 - true[1] / true[0] - 1 / 3) < 0.02 and said[0] == round(true[2] - true[3], 2)
           and true[5] >= true[4]),
     Claim(r"it falls for FCN-8s, ([\d.]+) to ([\d.]+), hardly for the others \|", RECALLS,
           lambda said, true: said == true[:2] and true[2] - true[3] < 0.03 and true[4] - true[5] < 0.03),
-    Claim(r"All three are about as smooth as the reference, and the U-Net marks \*more\* than there is",
-          together(*(output(SHAPE.format(name)) for name in ("patch CNN", "FCN-8s", "U-Net"))),
-          lambda _, true: max(abs(value - 1) for value in true[::6]) < 0.05 and true[13] > true[1] > 1),
     Claim(r"Volumes of one network differ by up to ([\d.]+), even two scans of one patient\.",
           lambda notebook: [max(max(f1) - min(f1) for f1 in volumes(notebook)),
                             max(f1[0] - f1[1] for f1 in volumes(notebook))],  # the two scans of phantom_03 come first
@@ -571,7 +568,8 @@ REAL = [
                      for part in ("test", "train") for name in ("fcn8s", "light_unet"))),
           lambda said, true: said == true[:2] and true[0] < true[1] and true[2] - true[0] <= true[3] - true[1]),
     Claim(r"NSD around the lesions that each touched ([\d.]+) against ([\d.]+); new phantom patients",
-          together(*(in_evaluation(NSD.format(name)) for name in ("FCN-8s", "U-Net")))),
+          together(*(in_evaluation(NSD.format(name)) for name in ("FCN-8s", "U-Net"))),
+          lambda said, true: said == true[::4]),
     Claim(r"those that turn round at 630 pixels", NSD_630, lambda _, true: true[0] >= true[1]),
     Claim(r"([\d.]+) of the reference's area; real, by slice",
           table("judged.md#models", "light_unet", measure="marked area / reference area")),

@@ -52,7 +52,9 @@ class FormTime:
     cold: float  # Seconds from the built model, or from the exported file, to the first answer
     seconds: Spread  # Of one slice after that, NumPy array in, NumPy array out
     multiple: float  # Median over the rounds of that time over the matrix product in the same round
-    share: float  # Of the peak: the model's GFLOP in that time, over those of the matrix product
+    # Of the measured peak: the model's GFLOP in that time, over those of the matrix product. That is no ceiling: a
+    # program that is better than the product has more than 1, as the patch CNN does, and so has one of 8 bits.
+    share: float
 
 
 @dataclass(frozen=True)

@@ -116,3 +116,26 @@ def single_lesions(masks: np.ndarray) -> np.ndarray:
         labels, number = ndimage.label(mask)
         lesions.append((labels == np.arange(1, number + 1)[:, None, None]).astype(np.uint8))
     return np.concatenate(lesions)
+
+
+def answers_by_lesion(references: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """What was marked for each lesion alone: the marked pieces that touch it, as far as no other lesion is nearer.
+
+    So a piece that bridges two lesions is shared out between them, and a pixel outside of all lesions is false once.
+
+    - `references`, `predictions`: 0/1 (slices, height, width)
+    - returns uint8 (lesions, height, width), in the order of `single_lesions(references)`; 0 where no piece touches
+
+    >>> answers_by_lesion(np.array([[[1, 0, 0, 0, 1]]]), np.array([[[1, 1, 0, 1, 1]]])).tolist()
+    [[[1, 1, 0, 0, 0]], [[0, 0, 0, 1, 1]]]
+    """
+    answers = [np.zeros((0, *references.shape[1:]), np.uint8)]
+    for reference, prediction in zip(references, predictions):
+        lesions, number = ndimage.label(reference)
+        pieces, _ = ndimage.label(prediction)
+        nearest = ndimage.distance_transform_edt(lesions == 0, return_distances=False, return_indices=True)
+        owner = lesions[tuple(nearest)]
+        for lesion in range(1, number + 1):
+            touching = np.setdiff1d(pieces[lesions == lesion], 0)
+            answers.append((np.isin(pieces, touching) & (owner == lesion))[None].astype(np.uint8))
+    return np.concatenate(answers)

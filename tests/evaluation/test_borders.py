@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from covidlab.evaluation.borders import border_shares, single_lesions, surface_scores
+from covidlab.evaluation.borders import answers_by_lesion, border_shares, single_lesions, surface_scores
 
 
 def by_brute_force(reference, prediction, spacing, tolerance):
@@ -122,3 +122,32 @@ def test_single_lesions_add_up_to_the_masks_and_each_is_one_piece(masks):
     lesions = single_lesions(masks)
     assert lesions.shape == (sum(ndimage.label(mask)[1] for mask in masks), 8, 8)
     assert lesions.sum() == masks.sum() and all(ndimage.label(lesion)[1] == 1 for lesion in lesions)
+
+
+def test_a_piece_that_bridges_two_lesions_is_shared_out_and_its_false_pixels_count_once():
+    references, predictions = np.zeros((2, 12, 20), bool), np.zeros((2, 12, 20), bool)
+    references[1, 3:6, 2:5] = references[1, 3:6, 9:12] = True  # two lesions, four pixels apart
+    references[1, 9:11, 16:18] = True  # a third, which no piece touches
+    predictions[1, 3:6, 2:12] = True  # one piece over both, and the twelve pixels between them
+    predictions[1, 8, 14] = True  # a speck, nearest to the third
+    lesions, answers = single_lesions(references), answers_by_lesion(references, predictions)
+    assert answers.shape == lesions.shape and answers.sum(axis=(1, 2)).tolist() == [15, 15, 0]
+    assert (answers > lesions).sum(axis=(1, 2)).tolist() == [6, 6, 0], "the other lesion's pixels are not false"
+    assert not (lesions > answers)[:2].any()
+    # Each answer is 3 x 5, with a border of 12 pixels, and the lesion's has 8. Three of the 12 lie two pixels from the
+    # lesion's border; no other pixel of either border lies further than one from the other.
+    for lesion, answer in zip(lesions[:2], answers):
+        assert surface_scores(lesion, answer, tolerance=1).nsd == pytest.approx((12 - 3 + 8) / 20)
+        assert surface_scores(lesion, answer, tolerance=2).nsd == 1
+
+
+@settings(max_examples=25)
+@given(hnp.arrays(bool, (2, 8, 8)), hnp.arrays(bool, (2, 8, 8)))
+def test_each_marked_pixel_belongs_to_one_lesion_at_most_and_none_is_lost_on_a_lesion(references, predictions):
+    answers = answers_by_lesion(references, predictions)
+    assert len(answers) == len(single_lesions(references))
+    belongs = np.zeros(references.shape, int)
+    at = np.concatenate([np.full(ndimage.label(mask)[1], k) for k, mask in enumerate(references)])
+    np.add.at(belongs, at.astype(int), answers)
+    assert belongs.max() <= 1 and (belongs <= predictions).all()
+    assert (belongs[references] == predictions[references]).all()
