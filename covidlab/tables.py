@@ -31,6 +31,13 @@ def markdown(rows: Sequence[Mapping[str, str]]) -> str:
     return "\n".join(lines + ["| " + " | ".join(str(row[column]) for column in columns) + " |" for row in rows])
 
 
+def show(rows: Sequence[Mapping[str, str]]) -> None:
+    """Put rows of equal keys into a notebook as a table."""
+    from IPython.display import Markdown, display  # only notebooks have it
+
+    display(Markdown(markdown(rows)))
+
+
 def mean_and_range(values: Sequence[float], digits: int = 3) -> str:
     """Several seeds as text; one is given as it is, and what is not defined anywhere as "not defined".
 
