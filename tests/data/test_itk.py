@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from covidlab import errors
+from covidlab import cluster, errors
 from covidlab.cli import main
 from covidlab.data import itk
 from covidlab.data.inspection import inspect_scan
@@ -187,6 +187,9 @@ def test_a_folder_of_all_kinds_is_a_folder_of_scans(tmp_path, monkeypatch, capsy
     pairs = scan_pairs(folder, tmp_path / "masks")
     assert [scan.name for scan, _ in pairs] == sorted([*(f"{end}.{end}" for end in ENDINGS), "scan.nii.gz"])
     assert {mask.name for _, mask in pairs} == {*(f"{end}.nii.gz" for end in ENDINGS), "scan.nii.gz"}
+    before, voxels = cluster._digest(folder / "mhd.mhd", b""), (folder / "mhd.raw").read_bytes()
+    (folder / "mhd.raw").write_bytes(voxels[:-2] + b"12")
+    assert cluster._digest(folder / "mhd.mhd", b"") != before  # or a mask would be kept that is of other voxels
     assert not is_single_scan(folder) and inspect_scan(folder / "mha.mha").cases[0].name == "mha"
     assert main(["inspect", str(folder / "nhdr.nhdr")]) == 0 and "1.5 x 2 x 4" in capsys.readouterr().out
     (folder / "mha.mha").rename(folder / "nrrd.mha")
