@@ -37,6 +37,7 @@ LOSSES = ("cross_entropy", "weighted_cross_entropy", "focal", "dice", "tversky",
 # NumPy's global generator, which Keras seeds too, takes no more.
 LARGEST_SEED = 2**32 - 1
 LAYOUT = "a folder with COVID-19-CT-Seg_20cases/ (or images/) and Infection_Mask/ (or masks/), files of the same names"
+SCAN = "a .nii, .nii.gz, .mha, .mhd, .nrrd or .nhdr file, or a folder or .zip with the DICOM slices of one series"
 SCORES = """\
 Scores are pooled over all pixels of a part. The slice protocol is the paper's and leaks between
 neighbouring slices; the patient protocol says how a model does on a new patient."""
@@ -186,7 +187,7 @@ def _add_inspect(command) -> None:
     add = command(
         "inspect", "look at every file of a cohort, or at one scan, and say what is odd",
         f"A cohort is {LAYOUT}.\n"
-        "A scan is a .nii or .nii.gz file, or a folder or .zip with the DICOM slices of one series.",
+        f"A scan is {SCAN}.",
     )  # fmt: skip
     add("folder", nargs="?", metavar="FOLDER|SCAN", help="default: $COVIDLAB_DATA, else the phantom")
     add("--cases")
@@ -226,8 +227,7 @@ def _add_predict(command) -> None:
         "  covidlab predict dicom-series/ -o mask.nii.gz --overlay\n"
         "  covidlab predict dicom-series/ -o mask.dcm      a DICOM segmentation of the same patient and study",
     )  # fmt: skip
-    scan = "a .nii or .nii.gz file, a folder of them, or a folder or .zip with the DICOM slices of one series"
-    add("scan", type=Path, metavar="SCAN", help=scan)
+    add("scan", type=Path, metavar="SCAN", help=f"{SCAN}; or a folder of scans")
     add("-o", "--out", required=True, metavar="MASK", help="a file, or a folder for a folder")
     add("--weights")
     add("--overlay", action="store_true", help="draw some slices with what is marked, too: MASK as .png")

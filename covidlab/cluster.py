@@ -18,6 +18,8 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 
 from covidlab.data.cohorts import open_cohort
+from covidlab.data.folders import ITK
+from covidlab.data.itk import read_header
 from covidlab.data.slices import open_slice_cache
 from covidlab.errors import CovidlabError, reason, refused, require, writable
 from covidlab.files import claim
@@ -227,6 +229,8 @@ def _deaf() -> Iterator:
 def _digest(scan: Path, weights: bytes) -> str:
     """Of a scan's content, or of all files of its folder, and of the weights' digest."""
     files = sorted(filter(Path.is_file, scan.glob("[!.]*"))) if scan.is_dir() else [scan]
+    if scan.name.endswith(ITK):
+        files.append(read_header(scan)[1])  # the voxels may lie in another file
     return hashlib.sha256(b"".join([*map(_sha256, files), weights])).hexdigest()
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from covidlab import paper, tables
 from covidlab.data.cohorts import open_cohort
-from covidlab.data.scans import is_single_scan
+from covidlab.data.scans import SCAN, is_single_scan
 from covidlab.data.slices import open_slice_cache
 from covidlab.errors import CovidlabError, require, writable
 from covidlab.weights import DEFAULT, SHIPPED, find_weights, licence_of
@@ -60,8 +60,7 @@ def inspect(options) -> int:
     from covidlab.data import inspection
 
     if options.folder not in (None, "phantom") and not Path(options.folder).expanduser().exists():
-        expected = "a cohort's folder, a .nii or .nii.gz file, or a folder or .zip of DICOM slices"
-        raise CovidlabError(options.folder, "nothing of that name", expected, "check the path")
+        raise CovidlabError(options.folder, "nothing of that name", f"a cohort's folder, {SCAN}", "check the path")
     if options.folder and is_single_scan(Path(options.folder)):
         report = inspection.inspect_scan(Path(options.folder))
     else:

@@ -133,7 +133,7 @@ def test_predict_says_what_share_of_each_lung_is_marked(capsys, tmp_path):
     "arguments, words",
     [
         (("inspect", "absent"), "absent: found nothing of that name"),
-        (("inspect", "absent"), "a .nii or .nii.gz file, or a folder or .zip of DICOM slices"),
+        (("inspect", "absent"), "a .nii, .nii.gz, .mha, .mhd, .nrrd or .nhdr file, or a folder or .zip of DICOM"),
         (("predict", __file__, "-o", "m.nii.gz"), "or a folder or .zip of DICOM slices"),
         (("predict", __file__, "-o", "m.png"), "or .dcm for a DICOM series"),
         (("predict", "absent.nii.gz", "-o", "m.nii.gz"), "absent.nii.gz: found no such file"),

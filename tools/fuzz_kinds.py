@@ -131,6 +131,17 @@ def _zipped_series() -> Kind:
     return Kind(seeds, read_scan, _is_scan)
 
 
+def _itk() -> Kind:
+    import SimpleITK as sitk
+
+    seeds = []
+    with TemporaryDirectory() as folder:
+        for name, packed in (("scan.mha", False), ("scan.mha", True), ("scan.nrrd", False), ("scan.nrrd", True)):
+            sitk.WriteImage(sitk.GetImageFromArray(NOISE.T), path := Path(folder, name), packed)
+            seeds.append({name: path.read_bytes()})
+    return Kind(seeds, read_scan, _is_scan)
+
+
 def _is_segmenter(segmenter, path: Path) -> None:
     assert 0 <= segmenter.threshold <= 1 and not segmenter.info.has_seen("a", "b")
     if path.suffix == ".onnx":  # TensorFlow takes half a second to run one
@@ -232,6 +243,6 @@ def _cache() -> Kind:
 # Those that load TensorFlow come last.
 KINDS = {
     "scan": _scan, "zipped-scan": _zipped_scan, "gzip": _gzip, "mask": _mask, "series": _series,
-    "zipped-series": _zipped_series, "onnx": _onnx, "cache": _cache, "patients": _patients, "marker": _marker,
-    "manifest": _manifest, "table": _table, "run": _run, "scores": _scores, "weights": _weights,
+    "zipped-series": _zipped_series, "itk": _itk, "onnx": _onnx, "cache": _cache, "patients": _patients,
+    "marker": _marker, "manifest": _manifest, "table": _table, "run": _run, "scores": _scores, "weights": _weights,
 }  # fmt: skip

@@ -14,7 +14,8 @@ import nibabel as nib
 import numpy as np
 
 from covidlab.data.folders import first_folder_of_files, is_nifti
-from covidlab.data.volumes import Volume, as_volume, check_size
+from covidlab.data.orientation import header_at
+from covidlab.data.volumes import Volume, as_volume, check_claim
 from covidlab.errors import CovidlabError, refused, require
 
 SERIES = "a folder with the .dcm slices of one CT series"
@@ -67,17 +68,13 @@ def read_series(folder: Path) -> Volume:
     slices, findings = _largest_series(folder)
     affine, order = _geometry(folder, slices, findings)
     slices = [slices[k] for k in order]
-    check_size(folder, (slices[0].Columns, slices[0].Rows, len(slices)), 2)
+    check_claim(folder, (slices[0].Columns, slices[0].Rows, len(slices)), np.dtype(np.int16))
     voxels = np.stack([_hounsfield(one) for one in slices], axis=-1)
-    image = nib.Nifti1Image(voxels, affine)
-    image.set_qform(affine, 1)
-    image.set_sform(affine, 1)
-    image.header.set_xyzt_units("mm")
-    corner = [*voxels.shape, 1]
-    if not np.allclose(image.get_qform() @ corner, affine @ corner, atol=0.1):
-        image.set_qform(None, 0)
+    header, corner = header_at(voxels.shape, affine), [*voxels.shape, 1]
+    if not np.allclose(header.get_qform() @ corner, affine @ corner, atol=0.1):
+        header.set_qform(None, 0)
         findings.append("the gantry was tilted, so the stack is sheared: only the sform of its mask says where it lies")
-    return replace(as_volume(folder, image.header, affine, voxels, findings), series=tuple(slices))
+    return replace(as_volume(folder, header, affine, voxels, findings), series=tuple(slices))
 
 
 def _geometry(folder: Path, slices: list, findings: list[str]) -> tuple[np.ndarray, np.ndarray]:

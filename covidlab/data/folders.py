@@ -16,6 +16,7 @@ IMAGE_FOLDERS = ("COVID-19-CT-Seg_20cases", "images", "image", "imagesTr", "scan
 MASK_FOLDERS = ("Infection_Mask", "masks", "mask", "labelsTr", "labels", "infection", "infection_mask")
 
 EXTENSIONS = (".nii.gz", ".nii")  # of NIfTI, which scans and masks are read from, and masks written to
+ITK = (".mha", ".mhd", ".nrrd", ".nhdr")  # which single scans are read from, too
 
 # The record's files by the names that its copies give them: radiopaedia_org_covid-19-pneumonia-10_85902_1-dcm,
 # coronacases_org_001, case009, and _0000 as nnU-Net wants it. The record itself has ten coronacases.
@@ -30,9 +31,14 @@ def is_nifti(path: Path) -> bool:
     return path.name.endswith(EXTENSIONS)
 
 
+def is_scan(path: Path) -> bool:
+    """Whether a file is named as a scan; in capitals, too: reading such a file says what to do about it."""
+    return path.name.lower().endswith((*EXTENSIONS, *ITK))
+
+
 def case_name(path: Path) -> str:
-    """A NIfTI file's name without its extension; of a folder with a DICOM series, its name."""
-    return next((path.name.removesuffix(end) for end in EXTENSIONS if path.name.endswith(end)), path.name)
+    """A scan's file name without its extension; of a folder with a DICOM series, its name."""
+    return next((path.name.removesuffix(end) for end in (*EXTENSIONS, *ITK) if path.name.endswith(end)), path.name)
 
 
 def record_name(case_name: str) -> str:
@@ -101,7 +107,7 @@ def image_and_mask_folders(folder: Path) -> tuple[Path, Path]:
         remedy = f"name the folder in it: {inside[0]}"
     elif half := images or masks:
         remedy = f"only the folder of {'masks' if images else 'images'} is missing: put it beside {half[0].name}"
-    elif scan := next(filter(is_nifti, sorted(folder.iterdir())), None):
+    elif scan := next(filter(is_scan, sorted(folder.iterdir())), None):
         remedy = f"put scans and masks into the two folders; a scan without a mask is looked at by its name, {scan}"
     elif deeper := first_folder_of_files(folder):
         remedy = f"name the folder that holds the scan's files, such as {deeper}"

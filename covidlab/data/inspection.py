@@ -105,7 +105,7 @@ def inspect_cohort(cohort: Cohort) -> CohortReport:
 
 
 def inspect_scan(path: Path) -> CohortReport:
-    """Read one scan without a mask: a NIfTI file, or a folder with the DICOM slices of one series.
+    """Read one scan without a mask, whatever `read_scan` reads.
 
     The report is of one case, named as the file or folder; the patient is the one that this name says, as in a cohort.
     Raises a CovidlabError if the scan cannot be read.

@@ -104,6 +104,16 @@ def in_millimetres(header: nib.Nifti1Header, affine: np.ndarray) -> tuple[np.nda
     return np.diag([factor, factor, factor, 1]) @ affine, [finding if as_said else f"WARNING: {finding}"]
 
 
+def header_at(shape: tuple[int, ...], affine: np.ndarray, code: int = 1) -> nib.Nifti1Header:
+    """A NIfTI header whose sform and qform say where voxels lie, in mm to RAS+; with code 0 neither is believed."""
+    header = nib.Nifti1Header()
+    header.set_data_shape(shape)
+    header.set_qform(affine, code)
+    header.set_sform(affine, code)
+    header.set_xyzt_units("mm")
+    return header
+
+
 def millimetres(sizes: np.ndarray) -> str:
     return " x ".join(f"{size:.4g}" for size in sizes) + " mm"
 

@@ -1,4 +1,4 @@
-"""One scan, whichever form it has: a NIfTI file, or the DICOM slices of one series in a folder or in a .zip."""
+"""One scan, whichever form it has: a NIfTI, MetaImage or NRRD file, or the DICOM slices of one series."""
 
 import shutil
 import zipfile
@@ -7,9 +7,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from covidlab.data.dicom import SERIES, holds_slices, is_dicom, read_series
-from covidlab.data.folders import EXTENSIONS, cohorts_in, halves, is_nifti
+from covidlab.data.folders import ITK, cohorts_in, halves, is_nifti, is_scan
+from covidlab.data.itk import read_itk
 from covidlab.data.volumes import LARGEST, Volume, read_volume
 from covidlab.errors import CovidlabError, refused
+
+SCAN = "a .nii, .nii.gz, .mha, .mhd, .nrrd or .nhdr file, or a folder or .zip of DICOM slices"
 
 
 def is_single_scan(path: Path) -> bool:
@@ -19,24 +22,25 @@ def is_single_scan(path: Path) -> bool:
     if holds_slices(path) and not all(halves(path)):  # whatever else is there, a file or folder named `images`, too
         return True
     children = list(path.glob("[!.]*"))
-    cases = any(halves(path)) or cohorts_in(path) or any(map(is_nifti, children))
+    cases = any(halves(path)) or cohorts_in(path) or any(map(is_scan, children))
     return not cases and any(child.is_file() for child in children)
 
 
 def read_scan(path: Path) -> Volume:
-    """Read one scan; raises a CovidlabError as `read_series` and `covidlab.data.volumes.read_volume` do."""
-    if is_nifti(path):
+    """Read one scan; raises a CovidlabError as the readers of its form do."""
+    if is_nifti(path) or not path.exists():
         return read_volume(path)
-    if path.name.lower().endswith(EXTENSIONS):
-        raise CovidlabError(path, "an ending in capitals", " or ".join(EXTENSIONS), "rename the file")
-    if path.is_file() and is_dicom(path):
+    if path.is_dir():
+        return read_series(path)
+    if path.name.endswith(ITK):
+        return read_itk(path)
+    if is_scan(path):
+        raise CovidlabError(path, "an ending in capitals", "small letters", "rename the file")
+    if is_dicom(path):
         raise CovidlabError(path, "one DICOM file", SERIES, f"name its folder, {path.parent}")
-    if path.is_file() and path.suffix.lower() == ".zip":
+    if path.suffix.lower() == ".zip":
         return _read_zipped(path)
-    if path.is_file():
-        remedy = "convert it to NIfTI, as SimpleITK and 3D Slicer do with .mha and .nrrd"
-        raise CovidlabError(path, "a file of another kind", "NIfTI, or a folder or .zip of DICOM slices", remedy)
-    return read_series(path) if path.is_dir() else read_volume(path)
+    raise CovidlabError(path, "a file of another kind", SCAN, "convert it to NIfTI")
 
 
 def _read_zipped(path: Path) -> Volume:

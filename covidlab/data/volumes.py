@@ -21,6 +21,7 @@ from covidlab.data.orientation import Orientation, in_millimetres, orient
 from covidlab.errors import CovidlabError, reason, refused
 
 NIFTI, AGAIN = "a NIfTI volume, .nii or .nii.gz", "copy or download the file again"
+FOUR = "four dimensions, the last of length 1: read as three"
 
 LARGEST = 2**31  # bytes of voxels as stored: 1024 x 1024 x 1023 of 16 bits, more than any chest CT has
 UNZIPPED = 1032  # bytes that one byte of a zip can become, by the way zips are made
@@ -135,7 +136,7 @@ def read_nifti(path: Path) -> tuple[nib.Nifti1Header, np.ndarray, np.ndarray, li
     affine, findings = in_millimetres(image.header, image.affine)
     if voxels.ndim == 4:
         voxels = voxels[..., 0]
-        findings.append("four dimensions, the last of length 1: read as three")
+        findings.append(FOUR)
     return image.header, affine, voxels, findings
 
 
@@ -175,6 +176,13 @@ def _claimed(path: Path, start: bytes) -> tuple[type[nib.Nifti1Image], int, int]
         raise CovidlabError(path, "no NIfTI header (is it text, or another format?)", NIFTI, AGAIN)
     header = kind.header_class(start[: kind.header_class.template_dtype.itemsize], check=False)
     shape, dtype = header.get_data_shape(), header.get_data_dtype()
+    offset = max(header.get_data_offset(), 0)
+    return kind, offset, offset + check_claim(path, shape, dtype)
+
+
+def check_claim(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> int:
+    """The bytes of voxels that a header claims; a CovidlabError, before anything is allocated, where they are no
+    scan's, or too many."""
     if dtype.kind not in "iufb":
         raise CovidlabError(path, f"voxels of type {dtype}", "one grey value a voxel", "convert it to grey values")
     if len(shape) != 3 and not (len(shape) == 4 and shape[3] == 1):
@@ -185,13 +193,7 @@ def _claimed(path: Path, start: bytes) -> tuple[type[nib.Nifti1Image], int, int]
         raise CovidlabError(path, f"{len(shape)} dimensions ({sides(shape)})", "three: x, y, z", remedy)
     if min(shape) < 1:
         raise CovidlabError(path, f"a volume without voxels ({sides(shape)})", "at least one slice", AGAIN)
-    offset = max(header.get_data_offset(), 0)
-    return kind, offset, offset + check_size(path, shape, dtype.itemsize)
-
-
-def check_size(path: Path, shape: tuple[int, ...], itemsize: int) -> int:
-    """The bytes of voxels that a header claims; a CovidlabError, before anything is allocated, for too many."""
-    claimed = math.prod(map(int, shape)) * itemsize
+    claimed = math.prod(map(int, shape)) * dtype.itemsize
     if claimed > LARGEST:
         raise CovidlabError(path, f"a claim of {sides(shape)} voxels", f"at most {LARGEST >> 30} GiB", "crop the scan")
     return claimed

@@ -9,7 +9,7 @@ import numpy as np
 
 from covidlab.data.dicom import holds_slices
 from covidlab.data.dicom_seg import check_names, write_segmentation
-from covidlab.data.folders import EXTENSIONS, IMAGE_FOLDERS, case_name, first_folder_of_files, is_nifti, patient_of
+from covidlab.data.folders import IMAGE_FOLDERS, ITK, case_name, first_folder_of_files, is_nifti, is_scan, patient_of
 from covidlab.data.masks import write_mask
 from covidlab.data.scans import read_scan
 from covidlab.data.volumes import Volume
@@ -94,8 +94,8 @@ def predict_all(
 def scan_pairs(source: Path, target: Path) -> list[tuple[Path, Path]]:
     """Which scan becomes which mask: one file a file, or every scan of a folder one in a folder.
 
-    - `source`, Path: a NIfTI file, a folder of them, or a folder or .zip with the DICOM slices of one series, or a
-      folder of such folders. A folder with NIfTI files and slices is the series where the target is a file.
+    - `source`, Path: what `read_scan` reads, or a folder of such files, or of folders with a DICOM series each. One
+      with files of scans and slices is the series where the target is a file.
     - `target`, Path: a file name ending in .nii or .nii.gz for one scan, or in .dcm for a DICOM segmentation beside a
       series; a folder for several, made if missing.
 
@@ -130,14 +130,15 @@ def scan_pairs(source: Path, target: Path) -> list[tuple[Path, Path]]:
         require(target, "seg", "highdicom")
     if any(scan.is_dir() or scan.suffix.lower() == ".zip" for scan in pairs.values()):
         require(source, "dicom", "pydicom")
+    if any(scan.name.endswith(ITK) for scan in pairs.values()):
+        require(source, "itk", "SimpleITK")
     return [(scan, mask) for mask, scan in pairs.items()]
 
 
 def _scans_in(folder: Path) -> list[Path]:
-    """The NIfTI files of a folder, or else its folders of DICOM slices; none where something else in it may be a
+    """The files of scans in a folder, or else its folders of DICOM slices; none where something else in it may be a
     series."""
-    # An ending in capitals is not left out: reading such a file says what to do about it.
-    scans = sorted(path for path in folder.iterdir() if path.name.lower().endswith(EXTENSIONS) and path.name[0] != ".")
+    scans = sorted(filter(is_scan, folder.glob("[!.]*")))
     inside = next((folder / name for name in IMAGE_FOLDERS if (folder / name).is_dir()), None)
     if not scans and inside:
         raise CovidlabError(folder, "a cohort with scans and masks", "a folder of scans", f"name {inside}")
@@ -146,5 +147,5 @@ def _scans_in(folder: Path) -> list[Path]:
     if not any(path.is_file() or path in scans for path in folder.iterdir()):
         inside = first_folder_of_files(folder)
         remedy = f"name the folder that holds them{f', such as {inside}' if inside else ''}"
-        raise CovidlabError(folder, "no scan", "NIfTI files, or the DICOM slices of one series", remedy)
+        raise CovidlabError(folder, "no scan", "files of scans, or the DICOM slices of one series", remedy)
     return scans
