@@ -290,7 +290,7 @@ import sys
 if "google.colab" in sys.modules:
     address = "https://github.com/{repository}"
     if address.split("/")[3] == "OWNER":  # whoever owned that name would be run
-        raise RuntimeError("this copy does not know its address; in it, run `make address REPO=owner/name`")
+        raise RuntimeError("this copy has no address yet: `python lab.py run -m tools.address owner/name`")
     !test -d /content/covidlab || git clone --quiet --depth 1 {{address}} /content/covidlab
     %pip install --quiet nibabel pooch filelock pydicom
     sys.path.insert(0, "/content/covidlab")"""

@@ -198,7 +198,7 @@ def test_the_setup_cell_acts_on_colab_only_and_leaves_numpy_and_tensorflow_alone
     assert (commands, sys.path) == ([], before)
     monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
     placeholder = shell.run_cell(notebook_guards.setup_source("OWNER/covidlab"))
-    assert "make address" in str(placeholder.error_in_exec) and (commands, sys.path) == ([], before)
+    assert "tools.address" in str(placeholder.error_in_exec) and (commands, sys.path) == ([], before)
     assert shell.run_cell(notebook_guards.setup_source("someone/covidlab")).success
     assert sys.path == ["/content/covidlab", *before]
     clone, install = commands
