@@ -133,7 +133,7 @@ def slice_viewer(
     box = body_box(images)
 
     def draw(number: int, level: float, width: float, overlay: bool) -> tuple[Figure, str]:
-        figure, (first, *panels) = _panels(1 + len(predictions), box)
+        figure, (first, *panels) = _panels(1 + len(predictions), box, 0.35 if predictions else 0)
         reference = references[number].astype(bool)
         words = [f"{titles[number]}; window: level {level:g} HU, width {width:g} HU"]
         draw_slice(first, images[number], titles[number], (level, width))
@@ -148,6 +148,7 @@ def slice_viewer(
         for axes in (first, *panels):
             view(axes, box)
         if overlay and predictions:
+            legend_below(figure, OUTCOMES, (0.5, 0))
             words.append(COLOURS)
         return figure, "; ".join(words) + "."
 
@@ -261,18 +262,19 @@ def _check_shapes(arrays: Mapping[str, np.ndarray]) -> None:
         raise ValueError(f"a slice and what belongs to it need one shape; found {found}")
 
 
-def _panels(number: int, box: Box) -> tuple[Figure, Sequence[Axes]]:
-    """Panels for a part of a slice, four as 2 x 2. Their places are fixed: a layout engine would take longer."""
+def _panels(number: int, box: Box, foot: float = 0) -> tuple[Figure, Sequence[Axes]]:
+    """Panels for a part of a slice, four as 2 x 2, above a foot in inches. Fixed places: layout engines are slow."""
     height, width = (at.stop - at.start for at in box)
     columns = number if number < 4 else 2
     rows = -(-number // columns)
     side = min(5.0, PAGE / columns)  # inches
     title = 0.3
     tall = side * height / width + title
-    figure = Figure(figsize=(side * columns, tall * rows))
+    high = tall * rows + foot
+    figure = Figure(figsize=(side * columns, high))
     edge = 0.02 / columns
-    panel = 1 / columns - edge, (1 - title / tall) / rows
-    corners = [(k % columns / columns + edge / 2, 1.005 - (k // columns + 1) / rows) for k in range(number)]
+    panel = 1 / columns - edge, (tall - title) / high
+    corners = [(k % columns / columns + edge / 2, 1.005 - tall * (k // columns + 1) / high) for k in range(number)]
     return figure, [figure.add_axes((*corner, *panel)) for corner in corners]
 
 
