@@ -452,12 +452,14 @@ TRUST = [
           lambda _, true: true[:3] == sorted(true[:3], reverse=True) and true[5] > true[8] > true[11]),
     Claim(r"and each true F1 lies above its interval", together(*VERSIONS[:3]),
           lambda _, true: all(f1 > high for high, f1 in zip(true[1::3], true[2::3]))),
-    Claim(r"The interval held (\d+) of (\d+) scans as they are, fewer than nine in ten, and ([\d.]+) of (\d+) ",
-          together(output(r"^15 scans: (\d+) true F1 lie"), output(r"^75 scans: \d+ true F1 lie inside, ([\d.]+)$"),
+    Claim(r"The interval held (\d+) of (\d+) scans as they are, and ([\d.]+) of (\d+) ",
+          together(output(r"^15 scans: (\d+) true F1 lie"), output(r"^75 scans: \d+ true F1 lie inside, ([\d.]+);"),
                    *(table(CALIBRATED, "inside the 90 % interval", scans=scans)
                      for scans in ("15 as they are", "75 disturbed"))),
           lambda said, true: said == [true[0], 15, true[1], 75] and round(true[0] / 15, 2) == true[2] < 0.9
           and true[1] == true[3]),
+    Claim(r"worth something \(rank correlation ([\d.]+) and ([\d.]+)\)",
+          together(*(output(rf"^{scans} scans: .* rank correlation ([\d.]+)$") for scans in (15, 75)))),
     Claim(r"Of the five crosses at the bottom four are one patient's", missed_whole, lambda _, true: true == [5, 4]),
     Claim(r"on all four versions of our scan the predicted interval missed the true F1", together(*VERSIONS),
           lambda _, true: not any(low <= f1 <= high for low, high, f1 in zip(true[::3], true[1::3], true[2::3]))),
@@ -469,6 +471,12 @@ TRUST = [
           together(*(output(rf"^phantom_{name}, corrected by .*ECE ([\d.]+) before, ([\d.]+) after")
                      for name in ("03", "08"))),
           lambda _, true: true[1] < true[0] and true[3] > true[2]),
+    Claim(r"Near lesions both are weaker, and twenty passes do no better than one\.",
+          together(*(output(rf"^{name}: AUROC over all pixels ([\d.]+), near lesions ([\d.]+)$")
+                     for name in ("20 passes", r"p \(1 - p\)"))),
+          lambda _, true: true[1] < true[0] and true[1] <= true[3] < true[2]),
+    Claim(r"on the blurred scan ([\d.]+), not ([\d.]+)\.", together(VERSIONS[1], STEPS["blurred"]),
+          lambda said, true: said == [true[2], true[-1]]),
 ]  # fmt: skip
 
 # F1 before, and its change, on the patient adapted to and on the control, for each of two patients.

@@ -197,7 +197,7 @@ def uncertainty_figure(
         draw_slice(axes[1], slice_, "standard deviation")
         # 0.5 is the most that numbers in 0..1 can spread; a tenth of that is rare.
         rare = np.ma.masked_less(deviation, 0.01)
-        doubt = axes[1].imshow(rare, cmap="plasma", vmin=0, vmax=0.05, interpolation="nearest")
+        doubt = axes[1].imshow(rare, cmap="autumn", vmin=0, vmax=0.05, interpolation="nearest")
         outline(axes[1], reference, REFERENCE)  # what was missed is there, too, and whether it was doubted
         for panel in axes:
             view(panel, detail_box((reference > 0) | found, whole))
