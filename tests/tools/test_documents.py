@@ -74,7 +74,7 @@ def test_twelve_weeks_take_each_notebook_and_no_week_has_more_than_its_minutes()
     inside, whole = Counter(), 0
     for number, minutes in (entry.groups() for entry in entries if entry):
         inside[number] += int(minutes)
-    at_home = {"03": "Second sitting", "10": ("3. ", "4. ")}  # and of 03's the board has 15 minutes, for Bayes' rule
+    at_home = {"03": "Second sitting"}  # and of it the board has 15 minutes, for Bayes' rule
     for name, (_, *rows) in plans(page("docs/teaching.md")).items():
         two_days = {row[0]: sum(int(one.strip("*-") or 0) for one in row[5:7]) for row in rows}
         whole += sum(two_days.values())
