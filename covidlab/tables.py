@@ -62,13 +62,18 @@ def write_table(stem: Path, title: str, rows: Sequence[Mapping[str, str]], note:
     """
     source |= {"machine": f"{processor()}, {os.cpu_count()} cores", "day": date.today().isoformat()}
     # Not with_suffix: of a stem v1.2 it would take the .2 away.
-    with whole_file(stem.with_name(f"{stem.name}.csv")) as path, path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(stem.with_name(f"{stem.name}.csv"), rows)
     parts = f"# {title}", note, markdown(rows), "\n".join(f"- {k}: {v}" for k, v in source.items())
     with whole_file(stem.with_name(f"{stem.name}.md")) as path:
         path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    """Write rows of equal keys as a .csv, whole or not at all; a CovidlabError if it cannot be written there."""
+    with whole_file(path) as scratch, scratch.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def results_folder() -> Path:

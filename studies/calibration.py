@@ -8,7 +8,6 @@ judged as they are, then disturbed, so that poor masks are among them.
 """
 
 import argparse
-import csv
 import json
 from collections import namedtuple
 from dataclasses import asdict, replace
@@ -23,12 +22,11 @@ from covidlab.beyond.doubt import error_ranking
 from covidlab.beyond.export import describe
 from covidlab.data import lung_mask, open_cohort, open_slice_cache
 from covidlab.evaluation import count, reliability
-from covidlab.files import whole_file
 from covidlab.models.calibration import KNOTS, Calibration, expected_counts, logits
 from covidlab.models.segmenter import open_segmenter
 from covidlab.models.weights_file import ATTRIBUTE, read_info
 from covidlab.progress import track
-from covidlab.tables import markdown, write_table
+from covidlab.tables import markdown, write_rows, write_table
 from covidlab.weights import find_weights, stem
 
 RESULTS = Path(__file__).parent / "results"
@@ -130,14 +128,6 @@ def left_out(scans: list[Judged]) -> tuple[list[dict[str, str]], list[dict[str, 
     return rows, each
 
 
-def keep_each(weights: str, each: list[dict[str, str]]) -> None:
-    """A row for each scan, for notebook 09 to draw."""
-    with whole_file(RESULTS / "runs" / f"calibration-{weights}.csv") as path, path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(each[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(each)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("weights")
@@ -147,7 +137,7 @@ def main() -> None:
     cache = open_slice_cache(open_cohort(options.data))
     scans = judge([open_segmenter(one, quick=True) for one in options.sisters or [options.weights]], cache)
     (rows, each), fit, sisters = left_out(scans), fit_all(scans), " --sisters FILES" if options.sisters else ""
-    keep_each(options.weights, each)
+    write_rows(RESULTS / "runs" / f"calibration-{options.weights}.csv", each)  # for notebook 09 to draw
     path = find_weights(options.weights)
     info = replace(read_info(path), calibration=fit)
     with h5py.File(path, "a") as file:  # nothing else in it changes, nor in the .onnx
