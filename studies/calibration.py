@@ -3,13 +3,16 @@
     python -m studies.calibration phantom --data FOLDER    # into its .weights.h5 and .onnx; a table into results/
     python -m studies.calibration light_unet --data FOLDER --sisters A.weights.h5 B.weights.h5
 
-Sisters, networks of the same recipe that left other cases out, speak for weights that have seen nearly all. Scans are
-judged as they are, then disturbed, so that poor masks are among them.
+Sisters, networks of the same recipe that left other cases out, speak for weights that have seen nearly all: their
+threshold, too, is the one that is best on the patients that the sisters left out, since the one or two patients that a
+training keeps back to validate choose it badly. Scans are judged as they are, then disturbed, so that poor masks are
+among them.
 """
 
 import argparse
 import json
 from collections import namedtuple
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -23,7 +26,7 @@ from covidlab.beyond.export import describe
 from covidlab.data import lung_mask, open_cohort, open_slice_cache
 from covidlab.evaluation import count, reliability
 from covidlab.models.calibration import KNOTS, Calibration, expected_counts, logits
-from covidlab.models.segmenter import open_segmenter
+from covidlab.models.segmenter import Segmenter, open_segmenter
 from covidlab.models.weights_file import ATTRIBUTE, read_info
 from covidlab.progress import track
 from covidlab.tables import markdown, write_rows, write_table
@@ -38,6 +41,7 @@ CHANGES = {  # float32 slices on the grid, of greys or of 0 and 1 -> the same; t
     "brighter": lambda x: x + 20,
     "half the size": lambda x: np.pad(x[:, ::2, ::2], ((0, 0), (32, 32), (32, 32))),
 }
+THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.05), 2)
 MOST = 60, 20  # slices of a scan as it is, and disturbed; of longer ones evenly spaced slices are taken
 EVERY = 8  # of the pixels inside the lungs one so many is kept
 
@@ -47,20 +51,55 @@ EVERY = 8  # of the pixels inside the lungs one so many is kept
 Judged = namedtuple("Judged", "patient change expected f1 raw lesion")
 
 
+def unseen(segmenters, cache, doing: str) -> Iterator[tuple[Segmenter, np.ndarray, str]]:
+    """Every case that one of the networks has not seen: the first such, the case's slices, its patient."""
+    for case in track(list(dict.fromkeys(cache.cases.tolist())), doing):
+        rows, patient = cache.case(case), str(cache.patients[cache.case(case)[0]])
+        for one in [one for one in segmenters if not one.info.has_seen(case, patient)][:1]:
+            yield one, rows, patient
+
+
+def choose_threshold(segmenters, cache) -> tuple[float, str]:
+    """The threshold with the highest F1 over the pixels of all patients, as `predict` marks, and in words what comes of
+    it on a patient when the others choose."""
+    found = {}  # by patient, for each threshold: lesion pixels marked, those marked, those of lesion
+    for one, rows, patient in unseen(segmenters, cache, "choosing the threshold"):
+        images, lesion = cache.images[rows], cache.masks[rows] > 0
+        lungs = lung_mask(images)
+        raw = one.probabilities(one.greys(images, lungs)[images])
+        for k, threshold in enumerate(THRESHOLDS):
+            marked = with_threshold(one, threshold).mark_within(raw, lungs)
+            more = np.count_nonzero(marked & lesion), np.count_nonzero(marked), np.count_nonzero(lesion)
+            found.setdefault(patient, np.zeros((len(THRESHOLDS), 3)))[k] += more
+
+    def f1(counts):
+        return 2 * counts[..., 0] / (counts[..., 1] + counts[..., 2])
+
+    total = sum(found.values())
+    best = int(f1(total).argmax())
+    told = sum(counts[f1(total - counts).argmax()] for counts in found.values())
+    words = f"Threshold {THRESHOLDS[best]:g}, with the highest F1 over the pixels of {len(found)} patients, "
+    words += f"{f1(total)[best]:.3f}; chosen for each patient on the others, {f1(told):.3f}."
+    return float(THRESHOLDS[best]), words
+
+
+def with_threshold(segmenter: Segmenter, threshold: float) -> Segmenter:
+    """The same network with another threshold."""
+    return replace(segmenter, info=replace(segmenter.info, threshold=float(threshold)))
+
+
 def judge(segmenters, cache) -> list[Judged]:
     """Every case that one of the networks has not seen, by the first such."""
     found = []
-    for case in track(list(dict.fromkeys(cache.cases.tolist())), "judging"):
-        rows, patient = cache.case(case), str(cache.patients[cache.case(case)[0]])
-        unaware = [one for one in segmenters if not one.info.has_seen(case, patient)]
-        for name, change in CHANGES.items() if unaware else ():
+    for one, rows, patient in unseen(segmenters, cache, "judging"):
+        for name, change in CHANGES.items():
             some = rows[:: -(-len(rows) // MOST[bool(name)])]
             images = change(cache.images[some].astype(np.float32)).clip(0, 255).round().astype(np.uint8)
             lesion = change(cache.masks[some] > 0) if name == "half the size" else cache.masks[some] > 0
             lungs = lung_mask(images)
-            near, raw = lungs.near, unaware[0].probabilities(unaware[0].greys(images, lungs)[images])
-            marked, kept = unaware[0].mark_within(raw, lungs), near & (not name)
-            inside, total, mask = expected_counts(raw[near], unaware[0].mark(raw)[near])
+            near, raw = lungs.near, one.probabilities(one.greys(images, lungs)[images])
+            marked, kept = one.mark_within(raw, lungs), near & (not name)
+            inside, total, mask = expected_counts(raw[near], one.mark(raw)[near])
             if mask and marked.any():
                 expected, f1 = 2 * inside / (total + mask), count(lesion, marked).f1
                 found.append(Judged(patient, name, expected, f1, raw[kept][::EVERY], lesion[kept][::EVERY]))
@@ -135,18 +174,23 @@ def main() -> None:
     parser.add_argument("--sisters", nargs="*")
     options = parser.parse_args()
     cache = open_slice_cache(open_cohort(options.data))
-    scans = judge([open_segmenter(one, quick=True) for one in options.sisters or [options.weights]], cache)
+    path, words = find_weights(options.weights), ""
+    info, judges = read_info(path), [open_segmenter(one, quick=True) for one in options.sisters or [options.weights]]
+    judges = [replace(one, info=replace(one.info, smallest=info.smallest)) for one in judges]
+    if options.sisters:
+        threshold, words = choose_threshold(judges, cache)
+        info, judges = replace(info, threshold=threshold), [with_threshold(one, threshold) for one in judges]
+    scans = judge(judges, cache)
     (rows, each), fit, sisters = left_out(scans), fit_all(scans), " --sisters FILES" if options.sisters else ""
     write_rows(RESULTS / "runs" / f"calibration-{options.weights}.csv", each)  # for notebook 09 to draw
-    path = find_weights(options.weights)
-    info = replace(read_info(path), calibration=fit)
+    info = replace(info, calibration=fit)
     with h5py.File(path, "a") as file:  # nothing else in it changes, nor in the .onnx
         file.attrs[ATTRIBUTE] = json.dumps(asdict(info))
     describe(stem(path).with_name(f"{stem(path).name}.onnx"), info)
+    words += " Inside the lungs; each patient is told of by what was fitted on the others."
     write_table(
         RESULTS / f"calibration-{options.weights}",
-        f"How far the weights {options.weights} can be believed", rows,
-        f"Inside the lungs; each patient is told of by what was fitted on the others. Kept, fitted on all: {fit}.",
+        f"How far the weights {options.weights} can be believed", rows, f"{words} Kept, fitted on all: {fit}.".strip(),
         command=f"python -m studies.calibration {options.weights} --data FOLDER{sisters}",
         data=cache.cohort, protocol=f"patient, {len({one.patient for one in scans})} left out once each",
         grid=f"{cache.size} px", seeds="none: the weights are given",

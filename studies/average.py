@@ -1,0 +1,42 @@
+"""One network from several trainings of a recipe: the mean of their weights, which costs no more to run than one.
+
+    python -m studies.average OUT.weights.h5 A.weights.h5 B.weights.h5 C.weights.h5
+
+All began with the same weights, so what one of them learnt lies beside what the others did, and their mean is a
+network, too (M. Wortsman et al., "Model soups", 2022, https://arxiv.org/abs/2203.05482); of trainings from fresh
+weights it would be none. It looks at mirror images, too, and has neither threshold nor calibration of its own:
+`studies.calibration` gives it both.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from covidlab.models.networks import save_weights
+from covidlab.models.segmenter import open_segmenter
+
+
+def average(paths: list[Path], out: Path) -> None:
+    """Write the mean of the networks in some weights files; it has seen what any of them has."""
+    networks = [open_segmenter(path) for path in paths]
+    first, *others = networks
+    weights = [sum(same) / len(networks) for same in zip(*(one.network.get_weights() for one in networks))]
+    first.network.set_weights(weights)
+    about = first.info
+    if other := [one.info for one in others if (one.info.model, one.info.options) != (about.model, about.options)]:
+        raise SystemExit(f"{other[0].model} {other[0].options} beside {about.model} {about.options}: name one kind")
+    seen = sorted({case for one in networks for case in one.info.seen})
+    told = f"{about.trained_on}; the weights averaged with those of {len(others)} more, of other seeds"
+    save_weights(out, first.network, replace(about, trained_on=told, seen=seen, mirror=True, calibration=None))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("weights", type=Path, nargs="+")
+    options = parser.parse_args()
+    average(options.weights, options.out)
+
+
+if __name__ == "__main__":
+    main()
