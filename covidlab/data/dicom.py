@@ -197,18 +197,19 @@ def _ct_slices(folder: Path) -> tuple[list, list[str]]:
 
 
 def _alike(slices: list, names: Sequence[str]) -> list[list]:
-    """Slices grouped by what they say under some names, numbers within rounding."""
-    groups: list[tuple[list, list]] = []
+    """Slices grouped by what they say under some names, numbers within rounding, however they are spelled."""
+    groups: dict[tuple, list[tuple[np.ndarray, list]]] = {}
     for one in slices:
-        said = [_numbers(one, name) if name in NUMBERS else str(one.get(name) or "") for name in names]
-        for known, group in groups:
-            if all(np.allclose(a, b, ROUNDING, ROUNDING) if isinstance(a, np.ndarray) else a == b
-                   for a, b in zip(known, said)):  # fmt: skip
+        values = [one.get(name) for name in names if name not in NUMBERS]
+        said = tuple(round(a, 3) if isinstance(a, (int, float)) else str(a or "") for a in values)
+        numbers = np.concatenate([[], *(_numbers(one, name) for name in names if name in NUMBERS)])
+        for known, group in groups.setdefault(said, []):
+            if np.allclose(known, numbers, ROUNDING, ROUNDING):
                 group.append(one)
                 break
         else:
-            groups.append((said, [one]))
-    return [group for _, group in groups]
+            groups[said].append((numbers, [one]))
+    return [group for near in groups.values() for _, group in near]
 
 
 def _acquisitions(slices: list) -> list[list]:

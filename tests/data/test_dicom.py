@@ -334,6 +334,15 @@ def test_of_acquisitions_that_lie_among_each_other_one_is_read_and_of_others_all
     )
 
 
+def test_a_number_spelled_in_two_ways_parts_no_series(tmp_path, voxels):
+    folder = write_series(tmp_path / "series", voxels)
+    for tag, spellings in (("SliceThickness", ("4", "4.000")), ("KVP", ("120", "1.2E2"))):
+        change(files(folder)[::2], **{tag: spellings[0]}), change(files(folder)[1::2], **{tag: spellings[1]})
+        volume = read_series(folder)
+        np.testing.assert_array_equal(volume.voxels, voxels)
+        assert not volume.findings
+
+
 def test_a_tilted_gantry_shears_the_stack_and_its_mask_has_no_qform(tmp_path, voxels):
     folder = write_series(tmp_path / "series", voxels)
     tilt = np.radians(20)
