@@ -213,13 +213,23 @@ def _alike(slices: list, names: Sequence[str]) -> list[list]:
 
 
 def _acquisitions(slices: list) -> list[list]:
-    """A series parted by the first of `ACQUISITION` whose values lie among each other along the stack."""
+    """A series parted by the first of `ACQUISITION` whose values lie among each other along the stack; where only the
+    whole of it is evenly spaced, it is one, whatever single slices say."""
     normal = np.cross(*_numbers(slices[0], "ImageOrientationPatient").reshape(2, 3))
+
+    def heights(group: list) -> np.ndarray:
+        return np.sort([normal @ _numbers(one, "ImagePositionPatient") for one in group])
+
+    def even(group: list) -> bool:
+        found = heights(group)
+        line, step = np.linspace(found[0], found[-1], len(found), retstep=True)
+        return len(found) < 3 or np.abs(found - line).max() <= UNEVEN[2] * step
+
     for name in ACQUISITION:
         groups = _alike(slices, [name])
-        ranges = [[normal @ _numbers(one, "ImagePositionPatient") for one in group] for group in groups]
-        ends = sorted((min(heights), max(heights)) for heights in ranges)
-        if any(after[0] <= before[1] for before, after in pairwise(ends)):
+        ends = sorted((found[0], found[-1]) for found in map(heights, groups))
+        among = any(after[0] <= before[1] for before, after in pairwise(ends))
+        if among and (even(max(groups, key=len)) or not even(slices)):
             return groups
     return [slices]
 

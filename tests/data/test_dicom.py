@@ -334,6 +334,15 @@ def test_of_acquisitions_that_lie_among_each_other_one_is_read_and_of_others_all
     )
 
 
+def test_slices_that_say_something_else_part_no_stack_that_is_even_only_as_a_whole(tmp_path, voxels):
+    for tag, usual, other in (("ImageType", "ORIGINAL", "DERIVED"), ("AcquisitionNumber", 1, 2), ("KVP", 120, None)):
+        folder = write_series(tmp_path / "series", voxels)
+        change(files(folder), **{tag: usual}), change(files(folder)[2:4], **{tag: other})
+        volume = read_series(folder)
+        np.testing.assert_array_equal(volume.voxels, voxels)
+        assert not volume.findings
+
+
 def test_a_number_spelled_in_two_ways_parts_no_series(tmp_path, voxels):
     folder = write_series(tmp_path / "series", voxels)
     for tag, spellings in (("SliceThickness", ("4", "4.000")), ("KVP", ("120", "1.2E2"))):
