@@ -45,6 +45,7 @@ NAMES = ("SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID", "SOPIns
          "PatientBirthDate", "PatientSex", "StudyID", "StudyDate", "StudyTime", "AccessionNumber")  # fmt: skip
 
 DEFLATED = b"1.2.840.10008.1.2.1.99"  # how such a file says that it is zipped as a whole, to any size
+LONGEST = 2**28  # bytes that are read of a file: a slice has fewer, a film may have any number
 
 # How far a slice may lie from where even spacing puts it: in pixels along rows and columns, and in slices.
 UNEVEN = (0.25, 0.25, 0.1)
@@ -184,7 +185,8 @@ def _ct_slices(folder: Path) -> tuple[list, list[str]]:
     for path in _slice_files(folder):
         lacking = "has no readable header"  # what pydicom raises depends on where a file is damaged
         with suppress(CovidlabError), refused(path, lacking, SERIES, CONVERT):
-            content = path.read_bytes()  # from a file pydicom would ask for as many bytes as a damaged one claims
+            with path.open("rb") as file:
+                content = file.read(LONGEST)  # from a file pydicom would ask for as many bytes as a damaged one claims
             one = pydicom.dcmread(BytesIO(content if DEFLATED not in content else b""), force=True)
             one.filename, one.buffer = str(path), None
             [str(one.get(name)) for name in (*SHARED, *ACQUISITION)]  # only now pydicom looks into these

@@ -202,6 +202,16 @@ def test_a_zipped_series_is_read_whatever_its_folders_and_refused_under_its_own_
         assert str(refused.value).startswith(f"{tmp_path / name}: found ")
 
 
+def test_of_a_film_beside_the_slices_only_the_beginning_is_read(tmp_path, voxels, monkeypatch):
+    folder = write_series(tmp_path / "series", voxels)
+    monkeypatch.setattr("covidlab.data.dicom.LONGEST", 2**20)
+    (folder / "film").write_bytes(files(folder)[0].read_bytes())
+    change([folder / "film"], SeriesInstanceUID="7.7", NumberOfFrames=9)
+    with (folder / "film").open("r+b") as film:
+        film.truncate(2**40)  # no disk holds it, nor memory
+    assert "film holds 9 frames in one file" in read_series(folder).findings[0]
+
+
 def test_the_index_of_a_cd_and_other_pictures_are_no_slices(tmp_path, voxels):
     folder = write_series(tmp_path / "series", voxels)
     (folder / "DICOMDIR").write_bytes(128 * b"\0" + b"DICM")
