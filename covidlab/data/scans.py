@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from covidlab.data.dicom import SERIES, holds_slices, is_dicom, read_series
+from covidlab.data.dicom import holds_slices, read_series
+from covidlab.data.dicom_slice import SERIES, is_dicom
 from covidlab.data.folders import ITK, cohorts_in, halves, is_nifti, is_scan
 from covidlab.data.itk import read_itk
 from covidlab.data.volumes import LARGEST, Volume, read_volume

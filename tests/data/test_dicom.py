@@ -204,7 +204,7 @@ def test_a_zipped_series_is_read_whatever_its_folders_and_refused_under_its_own_
 
 def test_of_a_film_beside_the_slices_only_the_beginning_is_read(tmp_path, voxels, monkeypatch):
     folder = write_series(tmp_path / "series", voxels)
-    monkeypatch.setattr("covidlab.data.dicom.LONGEST", 2**20)
+    monkeypatch.setattr("covidlab.data.dicom_slice.LONGEST", 2**20)
     (folder / "film").write_bytes(files(folder)[0].read_bytes())
     change([folder / "film"], SeriesInstanceUID="7.7", NumberOfFrames=9)
     with (folder / "film").open("r+b") as film:
