@@ -18,6 +18,10 @@ PLACE = {"ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing"
 NEEDED = ("Modality", "Rows", "Columns", *PLACE, "PixelData")
 NUMBERS = {**PLACE, "RescaleSlope": 1, "RescaleIntercept": 1}
 
+# What pixels of dual-energy CT are in, as RescaleType says: optical density, 0.001 mg/ml, atomic numbers, electron
+# densities, percent.
+NO_HU = ("OD", "MGML", "Z_EFF", "ED", "EDW", "PCT")
+
 DEFLATED = b"1.2.840.10008.1.2.1.99"  # how such a file says that it is zipped as a whole, to any size
 LONGEST = 2**28  # bytes that are read of a file: a slice has fewer, a film may have any number
 
@@ -85,6 +89,12 @@ def _lacking(one) -> str:
             numbers_of(one, name) if one.get(name) not in (None, "") else None
         except (ValueError, TypeError):
             return f"has no {name} in numbers, but {str(one.get(name))[:40]!r}"
+    if one.get("SamplesPerPixel", 1) != 1 or one.get("PhotometricInterpretation") == "PALETTE COLOR":
+        return "is a picture in colour"
+    if (unit := one.get("RescaleType")) in NO_HU:
+        return f"holds {unit}, not HU"
+    if (one.get("HighBit") or 0) >= (one.get("BitsStored") or 16):
+        return f"has its {one.BitsStored} bits up to bit {one.HighBit}, not from bit 0"
     return "has a RescaleSlope of 0" if one.get("RescaleSlope") == 0 else ""
 
 

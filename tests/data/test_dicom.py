@@ -353,6 +353,21 @@ def test_slices_that_say_something_else_part_no_stack_that_is_even_only_as_a_who
         assert not volume.findings
 
 
+def test_what_is_no_grey_picture_in_hounsfield_units_is_no_slice_however_long_its_series(tmp_path, voxels):
+    for tags, words in (
+        ({"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB"}, "is a picture in colour"),
+        ({"PhotometricInterpretation": "PALETTE COLOR"}, "is a picture in colour"),
+        ({"RescaleType": "Z_EFF"}, "holds Z_EFF, not HU"),
+        ({"BitsStored": 12, "HighBit": 15}, "has its 12 bits up to bit 15"),  # pydicom would take the lower ones
+    ):
+        folder = write_series(tmp_path / "series", voxels)
+        write_series(folder, np.dstack([voxels, voxels]), uid="2.2")
+        change(folder.glob("2.2*"), **tags)
+        volume = read_series(folder)
+        np.testing.assert_array_equal(volume.voxels, voxels)
+        assert f"12 of 18 files left out, cut off or incomplete: 2.2-00.dcm {words}" in volume.findings[0]
+
+
 def test_a_number_spelled_in_two_ways_parts_no_series(tmp_path, voxels):
     folder = write_series(tmp_path / "series", voxels)
     for tag, spellings in (("SliceThickness", ("4", "4.000")), ("KVP", ("120", "1.2E2"))):
