@@ -44,7 +44,7 @@ def ct_slices(folder: Path, names: Sequence[str]) -> tuple[list, list[str]]:
             lacking = _lacking(one)
         if lacking:
             left_out.append(f"{path.name} {lacking}")
-        elif one.Modality == "CT":
+        elif one.get("Modality") == "CT":
             slices.append(one)
     return slices, left_out
 
@@ -52,7 +52,7 @@ def ct_slices(folder: Path, names: Sequence[str]) -> tuple[list, list[str]]:
 def slice_files(folder: Path) -> Iterator[Path]:
     """The DICOM files of a folder that may be slices: not hidden, not the index of a CD."""
     for path in sorted(folder.glob("[!.]*")):
-        if path.is_file() and path.name != "DICOMDIR" and not is_nifti(path) and is_dicom(path):
+        if path.is_file() and path.name.upper() != "DICOMDIR" and not is_nifti(path) and is_dicom(path):
             yield path
 
 
@@ -74,8 +74,9 @@ def numbers_of(one, name: str) -> np.ndarray:
 
 
 def _lacking(one) -> str:
-    """What makes a file no slice that can be used, in words; of another modality than CT nothing is asked."""
-    if one.get("Modality") not in ("CT", "", None):
+    """What makes a file no slice that can be used, in words; of another modality than CT, and of the
+    index of a CD under any name, nothing is asked."""
+    if one.get("Modality") not in ("CT", "", None) or "DirectoryRecordSequence" in one:
         return ""
     if int(one.get("NumberOfFrames") or 1) > 1:
         return f"holds {one.NumberOfFrames} frames in one file"

@@ -128,7 +128,7 @@ def first_folder_of_files(folder: Path) -> Path | None:
     """Where the first files below a folder lie, such as the slices of a DICOM study; None where files lie in it."""
     for place, folders, names in os.walk(folder):
         folders.sort()
-        if any(name[0] != "." and name != "DICOMDIR" for name in names):
+        if any(name[0] != "." and name.upper() != "DICOMDIR" for name in names):
             return Path(place) if Path(place) != folder else None
     return None
 

@@ -368,6 +368,21 @@ def test_what_is_no_grey_picture_in_hounsfield_units_is_no_slice_however_long_it
         assert f"12 of 18 files left out, cut off or incomplete: 2.2-00.dcm {words}" in volume.findings[0]
 
 
+def test_the_index_of_a_cd_is_known_in_small_letters_and_in_a_zip(tmp_path, voxels):
+    (tmp_path / "cd").mkdir()
+    folder, one = write_series(tmp_path / "cd" / "series", voxels), pydicom.Dataset()
+    one.DirectoryRecordSequence = [pydicom.Dataset()]
+    one.save_as(tmp_path / "cd" / "dicomdir", implicit_vr=False, little_endian=True)
+    index = 128 * b"\0" + b"DICM" + (tmp_path / "cd" / "dicomdir").read_bytes()
+    (tmp_path / "cd" / "dicomdir").write_bytes(index)
+    with pytest.raises(CovidlabError, match=f"such as {folder}"):
+        read_series(tmp_path / "cd")
+    with zipfile.ZipFile(tmp_path / "cd.zip", "w") as archive:
+        for path in (tmp_path / "cd" / "dicomdir", *folder.iterdir()):
+            archive.write(path, path.name)
+    assert read_scan(tmp_path / "cd.zip").findings == ()
+
+
 def test_a_number_spelled_in_two_ways_parts_no_series(tmp_path, voxels):
     folder = write_series(tmp_path / "series", voxels)
     for tag, spellings in (("SliceThickness", ("4", "4.000")), ("KVP", ("120", "1.2E2"))):
