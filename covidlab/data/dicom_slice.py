@@ -38,10 +38,11 @@ def ct_slices(folder: Path, names: Sequence[str]) -> tuple[list, list[str]]:
         with suppress(CovidlabError), refused(path, lacking, SERIES, CONVERT):
             with path.open("rb") as file:
                 content = file.read(LONGEST)  # from a file pydicom would ask for as many bytes as a damaged one claims
-            one = pydicom.dcmread(BytesIO(content if DEFLATED not in content else b""), force=True)
+            deflated = DEFLATED in content
+            one = pydicom.dcmread(BytesIO(b"" if deflated else content), force=True)
             one.filename, one.buffer = str(path), None
             [str(one.get(name)) for name in names]  # only now pydicom looks into these
-            lacking = _lacking(one)
+            lacking = "is deflated, the whole file zipped" if deflated else _lacking(one)
         if lacking:
             left_out.append(f"{path.name} {lacking}")
         elif one.get("Modality") == "CT":

@@ -383,6 +383,16 @@ def test_the_index_of_a_cd_is_known_in_small_letters_and_in_a_zip(tmp_path, voxe
     assert read_scan(tmp_path / "cd.zip").findings == ()
 
 
+def test_deflated_files_are_said_to_be_that(tmp_path, voxels):
+    folder = write_series(tmp_path / "series", voxels)
+    for path in files(folder):
+        one = pydicom.dcmread(path)
+        one.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
+        one.save_as(path)
+    with pytest.raises(CovidlabError, match="6 of 6 files left out.* is deflated, the whole file zipped"):
+        read_series(folder)
+
+
 def test_a_number_spelled_in_two_ways_parts_no_series(tmp_path, voxels):
     folder = write_series(tmp_path / "series", voxels)
     for tag, spellings in (("SliceThickness", ("4", "4.000")), ("KVP", ("120", "1.2E2"))):
