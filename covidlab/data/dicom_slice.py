@@ -27,12 +27,12 @@ LONGEST = 2**28  # bytes that are read of a file: a slice has fewer, a film may 
 
 
 def ct_slices(folder: Path, names: Sequence[str]) -> tuple[list, list[str]]:
-    """The CT slices of a folder, pydicom's data sets, and of each that cannot be used its name and what it
+    """The CT slices of a folder, each once, pydicom's data sets, and of each that cannot be used its name and what it
     lacks; `names` are what else it is asked for, readable in each."""
     require(folder, "dicom", "pydicom")
     import pydicom
 
-    slices, left_out = [], []
+    slices, left_out, seen = [], [], set()
     for path in slice_files(folder):
         lacking = "has no readable header"  # what pydicom raises depends on where a file is damaged
         with suppress(CovidlabError), refused(path, lacking, SERIES, CONVERT):
@@ -45,7 +45,8 @@ def ct_slices(folder: Path, names: Sequence[str]) -> tuple[list, list[str]]:
             lacking = "is deflated, the whole file zipped" if deflated else _lacking(one)
         if lacking:
             left_out.append(f"{path.name} {lacking}")
-        elif one.get("Modality") == "CT":
+        elif one.get("Modality") == "CT" and (same := hash(content)) not in seen:  # a copy is no second slice
+            seen.add(same)
             slices.append(one)
     return slices, left_out
 

@@ -393,6 +393,15 @@ def test_deflated_files_are_said_to_be_that(tmp_path, voxels):
         read_series(folder)
 
 
+def test_a_copy_of_a_file_is_no_second_slice(tmp_path, voxels):
+    folder = write_series(tmp_path / "series", voxels)
+    for path in files(folder)[1:]:
+        (folder / f"copy of {path.name}").write_bytes(path.read_bytes())
+    volume = read_series(folder)
+    np.testing.assert_array_equal(volume.voxels, voxels)
+    assert not volume.findings
+
+
 def test_a_number_spelled_in_two_ways_parts_no_series(tmp_path, voxels):
     folder = write_series(tmp_path / "series", voxels)
     for tag, spellings in (("SliceThickness", ("4", "4.000")), ("KVP", ("120", "1.2E2"))):
