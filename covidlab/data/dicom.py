@@ -22,7 +22,7 @@ from covidlab.data.dicom_slice import (
     slice_files,
 )
 from covidlab.data.folders import first_folder_of_files
-from covidlab.data.orientation import header_at
+from covidlab.data.orientation import header_at, in_millimetres
 from covidlab.data.volumes import Volume, as_volume, check_claim
 from covidlab.errors import CovidlabError, require
 
@@ -69,6 +69,7 @@ def read_series(folder: Path) -> Volume:
     check_claim(folder, (slices[0].Columns, slices[0].Rows, len(slices)), np.dtype(np.int16))
     voxels = np.stack([hounsfield(one) for one in slices], axis=-1)
     header, corner = header_at(voxels.shape, affine), [*voxels.shape, 1]
+    findings += in_millimetres(header, affine)[1]
     if not np.allclose(header.get_qform() @ corner, affine @ corner, atol=0.1):
         header.set_qform(None, 0)
         findings.append("the gantry was tilted, so the stack is sheared: only the sform of its mask says where it lies")

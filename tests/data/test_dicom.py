@@ -402,6 +402,12 @@ def test_a_copy_of_a_file_is_no_second_slice(tmp_path, voxels):
     assert not volume.findings
 
 
+def test_pixels_of_a_size_that_no_ct_has_are_warned_of(tmp_path, voxels):
+    folder = write_series(tmp_path / "series", voxels)
+    change(files(folder), PixelSpacing=[0.0007, 0.0007])  # metres
+    assert "WARNING: voxels of 0.0007 x 0.0007 x 4 mm, which no CT has" in read_series(folder).findings[0]
+
+
 def test_a_number_spelled_in_two_ways_parts_no_series(tmp_path, voxels):
     folder = write_series(tmp_path / "series", voxels)
     for tag, spellings in (("SliceThickness", ("4", "4.000")), ("KVP", ("120", "1.2E2"))):
