@@ -30,7 +30,7 @@ from covidlab.errors import CovidlabError, require
 TURN = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 # What all slices of a series share. Numbers may differ by rounding: 0.001 is half a pixel over 512.
-SHARED = ("SeriesInstanceUID", "Rows", "Columns", "ImageOrientationPatient")
+SHARED = ("SeriesInstanceUID", "StudyInstanceUID", "PatientID", "Rows", "Columns", "ImageOrientationPatient")
 ROUNDING = 1e-3
 
 # What tells acquisitions of one series apart. A scanner may give each turn of the gantry a number of its own: only

@@ -408,6 +408,18 @@ def test_pixels_of_a_size_that_no_ct_has_are_warned_of(tmp_path, voxels):
     assert "WARNING: voxels of 0.0007 x 0.0007 x 4 mm, which no CT has" in read_series(folder).findings[0]
 
 
+def test_two_patients_whose_series_have_one_number_or_none_are_not_mixed(tmp_path, voxels):
+    for number in ("1.2.3", None):
+        folder = write_series(tmp_path / f"series {number}", voxels)
+        change(files(folder), PatientID="A")
+        again = copied(folder, files(folder), PatientID="B")
+        place(again, 24 + np.arange(6) * SPACING[2])  # above the first, as if both were one
+        change(files(folder), SeriesInstanceUID=number)
+        volume = read_series(folder)
+        np.testing.assert_array_equal(volume.voxels, voxels)
+        assert "2 series, which differ in PatientID" in volume.findings[0]
+
+
 def test_a_number_spelled_in_two_ways_parts_no_series(tmp_path, voxels):
     folder = write_series(tmp_path / "series", voxels)
     for tag, spellings in (("SliceThickness", ("4", "4.000")), ("KVP", ("120", "1.2E2"))):
