@@ -22,6 +22,8 @@ NUMBERS = {**PLACE, "RescaleSlope": 1, "RescaleIntercept": 1}
 # densities, percent.
 NO_HU = ("OD", "MGML", "Z_EFF", "ED", "EDW", "PCT")
 
+PADDED = -2000  # HU that stand for pixels outside the field of view whose own value would be none
+
 DEFLATED = b"1.2.840.10008.1.2.1.99"  # how such a file says that it is zipped as a whole, to any size
 LONGEST = 2**28  # bytes that are read of a file: a slice has fewer, a film may have any number
 
@@ -107,8 +109,10 @@ def hounsfield(one) -> np.ndarray:
     # Old archives leave it out; pydicom has seen how it is written.
     one.file_meta.setdefault("TransferSyntaxUID", "1.2.840.10008.1.2" if implicit else "1.2.840.10008.1.2.1")
     with refused(one.filename, "pixels that cannot be unpacked", SERIES, CONVERT):
-        hu = one.pixel_array.astype(np.float32) * float(one.get("RescaleSlope") or 1)
+        stored = one.pixel_array
+        hu = stored.astype(np.float32) * float(one.get("RescaleSlope") or 1)
         hu += float(one.get("RescaleIntercept") or 0)
+        hu[(stored == one.get("PixelPaddingValue")) & ((hu > 3000) | (hu < -32768))] = PADDED  # no metal
         del one.PixelData
         if hu.ndim != 2:
             raise ValueError(f"an array {hu.shape} for one slice")

@@ -420,6 +420,22 @@ def test_two_patients_whose_series_have_one_number_or_none_are_not_mixed(tmp_pat
         assert "2 series, which differ in PatientID" in volume.findings[0]
 
 
+def test_padding_that_would_be_metal_or_beyond_16_bits_is_darker_than_air(tmp_path, voxels):
+    voxels[:2] = -1000  # two of twelve columns, which no scan has seen
+    for value, signed in ((-32768, 1), (65535, 0), (4095, 0)):
+        folder = write_series(tmp_path / f"{value}", voxels)
+        for path in files(folder):
+            one = pydicom.dcmread(path)
+            stored = one.pixel_array.astype("<i4")
+            stored[:, :2] = value
+            one.PixelData, one.PixelRepresentation = stored.astype("<i2" if signed else "<u2").tobytes(), signed
+            one.add_new("PixelPaddingValue", "SS" if signed else "US", value)
+            one.save_as(path)
+        volume = read_series(folder)
+        np.testing.assert_array_equal(volume.voxels[2:], voxels[2:])
+        assert (volume.voxels[:2] < -1000).all() and not volume.slices()[:, :, :2].any()
+
+
 def test_a_number_spelled_in_two_ways_parts_no_series(tmp_path, voxels):
     folder = write_series(tmp_path / "series", voxels)
     for tag, spellings in (("SliceThickness", ("4", "4.000")), ("KVP", ("120", "1.2E2"))):
