@@ -1,5 +1,7 @@
+import re
 import warnings
 import zipfile
+from contextlib import nullcontext
 
 import nibabel as nib
 import numpy as np
@@ -434,6 +436,33 @@ def test_padding_that_would_be_metal_or_beyond_16_bits_is_darker_than_air(tmp_pa
         volume = read_series(folder)
         np.testing.assert_array_equal(volume.voxels[2:], voxels[2:])
         assert (volume.voxels[:2] < -1000).all() and not volume.slices()[:, :, :2].any()
+
+
+def test_what_is_said_of_a_file_in_a_zip_names_that_file(tmp_path, voxels):
+    folder = write_series(tmp_path / "series", voxels)
+    for cut, words in ((200, "left out.*0BAD_.1 has no"), (-9, "0BAD_.1 with pixels that cannot be unpacked")):
+        bad = folder / ("0" * 200 + "BAD:.1")
+        bad.write_bytes(files(folder)[-1].read_bytes()[:cut])
+        with zipfile.ZipFile(tmp_path / "scan.zip", "w") as archive:
+            for path in (bad, *files(folder)[:-1]):
+                archive.write(path, path.name)
+        with nullcontext() if cut > 0 else pytest.raises(CovidlabError, match=words):
+            assert re.search(words, read_scan(tmp_path / "scan.zip").findings[0])
+        bad.unlink()
+
+
+def test_an_archive_of_something_else_says_what_is_in_it(tmp_path, voxels):
+    for names, words in (
+        (["a/scan.nii.gz"], "a/scan.nii.gz"),
+        (["one.zip", "notes"], "one.zip, notes"),
+        ([], "nothing"),
+    ):
+        with zipfile.ZipFile(tmp_path / "scan.zip", "w") as archive:
+            [archive.writestr(name, "content") for name in names]
+        with pytest.raises(
+            CovidlabError, match=f"no CT slice in DICOM, but {words}.*unpack it, and name the scan in it"
+        ):
+            read_scan(tmp_path / "scan.zip")
 
 
 def test_a_number_spelled_in_two_ways_parts_no_series(tmp_path, voxels):
