@@ -39,7 +39,8 @@ def write_segmentation(path: Path, mask: np.ndarray, like: Volume, drawn_by: str
     import highdicom
     from pydicom.sr.codedict import codes
 
-    for one in like.series:
+    for one in like.series:  # in which highdicom takes no rounding
+        one.ImageOrientationPatient = like.series[0].ImageOrientationPatient
         one.SliceThickness = one.get("SliceThickness") or f"{np.linalg.norm(like.affine[:3, 2]):.8g}"
     algorithm = highdicom.AlgorithmIdentificationSequence(
         drawn_by, codes.DCM.ArtificialIntelligence, __version__, source="covidlab"

@@ -111,6 +111,18 @@ def test_slices_without_a_study_are_refused_and_leave_no_file(tmp_path):
     assert not (tmp_path / "mask.dcm").exists()
 
 
+def test_directions_that_are_rounded_slice_by_slice_are_one(tmp_path):
+    series = write_slices(tmp_path / "series", [1, 0, 0], [0, 1, 0], np.array([0, 0, 4.0]), PIXELS)
+    for number, path in enumerate(series.iterdir()):
+        one = pydicom.dcmread(path)
+        one.ImageOrientationPatient = [1, 0.00004 + 0.00002 * (number % 2), 0, 0, 1, 0]
+        one.save_as(path)
+    mask = np.zeros((COLUMNS, ROWS, SLICES), bool)
+    mask[2, 3, 1] = True
+    write_segmentation(tmp_path / "mask.dcm", mask, read_series(series), "a test")
+    np.testing.assert_allclose(places(tmp_path / "mask.dcm"), [FIRST + (4, 4.5, 4)], atol=0.01)
+
+
 def test_a_series_of_ours_takes_a_segmentation_and_an_empty_one_is_written_without_a_word(tmp_path, caplog):
     first = write_slices(tmp_path / "first", [1, 0, 0], [0, 1, 0], np.array([0, 0, 4.0]), PIXELS)
     series = tmp_path / "series"
