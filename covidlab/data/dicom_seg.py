@@ -21,6 +21,9 @@ def check_names(path: Path, scan: Volume) -> None:
         if any(name not in one or name.endswith("UID") and not one.get(name) for one in scan.series):
             found, remedy = f"slices that lack what a segmentation names (no {name})", "export the series with its tags"
             raise CovidlabError(scan.path, found, "patient, study and instance", f"{remedy}, or end -o in .nii.gz")
+    if (numbers := len({one.SOPInstanceUID for one in scan.series})) < len(scan.series):
+        found = f"{numbers} SOPInstanceUID in {len(scan.series)} slices"
+        raise CovidlabError(scan.path, found, "a number of its own for each", "end -o in .nii.gz")
 
 
 def write_segmentation(path: Path, mask: np.ndarray, like: Volume, drawn_by: str) -> None:
@@ -48,7 +51,7 @@ def write_segmentation(path: Path, mask: np.ndarray, like: Volume, drawn_by: str
     lesion = highdicom.seg.SegmentDescription(
         1, "infected area", codes.SCT.MorphologicallyAbnormalStructure, codes.SCT.Lesion, "AUTOMATIC", algorithm
     )
-    with refused(like.path, "slices that highdicom refuses", "slices of one study", "end -o in .nii.gz"):
+    with refused(like.path, "slices that highdicom refuses", "tags of one study, as DICOM has them", "end -o in .nii.gz"):
         made = highdicom.seg.Segmentation(
             like.series, mask.transpose(2, 1, 0), "BINARY", [lesion], highdicom.UID(), 300, highdicom.UID(), 1,
             "covidlab", "covidlab", __version__, "0", series_description="infected area, not for diagnosis",

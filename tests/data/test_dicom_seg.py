@@ -123,6 +123,16 @@ def test_directions_that_are_rounded_slice_by_slice_are_one(tmp_path):
     np.testing.assert_allclose(places(tmp_path / "mask.dcm"), [FIRST + (4, 4.5, 4)], atol=0.01)
 
 
+def test_slices_that_share_a_number_are_refused_before_a_network_runs(tmp_path):
+    series = write_slices(tmp_path / "series", [1, 0, 0], [0, 1, 0], np.array([0, 0, 4.0]), PIXELS)
+    for path in series.iterdir():
+        one = pydicom.dcmread(path)
+        one.SOPInstanceUID = "1.2.3.4"
+        one.save_as(path)
+    with pytest.raises(CovidlabError, match="1 SOPInstanceUID in 5 slices"):
+        predict_file(series, tmp_path / "mask.dcm", segmenter=None)
+
+
 def test_a_series_of_ours_takes_a_segmentation_and_an_empty_one_is_written_without_a_word(tmp_path, caplog):
     first = write_slices(tmp_path / "first", [1, 0, 0], [0, 1, 0], np.array([0, 0, 4.0]), PIXELS)
     series = tmp_path / "series"
