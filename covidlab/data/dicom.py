@@ -167,7 +167,8 @@ def _largest_series(folder: Path) -> tuple[list, list[str]]:
         firsts = [stack[0] for stack in stacks]
         differ = ", ".join(name for name in (*SHARED, *ACQUISITION) if len(_alike(firsts, [name])) > 1)
         findings.append(
-            f"{len(stacks)} {kind}, which differ in {differ}: read the one with most slices ({len(largest)})"
+            f"{len(stacks)} {kind}, which differ in {differ}: read the one with most slices ({len(largest)}), that of "
+            f"{Path(largest[0].filename).name}"
         )
     if not largest[0].get("SeriesInstanceUID"):
         findings.append("no SeriesInstanceUID: the slices are taken for one series")
