@@ -3,9 +3,10 @@
 Needs pydicom, the extra `dicom`. Enhanced multi-frame files and segmentations are not read: convert those to NIfTI.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import nibabel as nib
@@ -21,7 +22,6 @@ from covidlab.data.dicom_slice import (
     numbers_of,
     slice_files,
 )
-from covidlab.data.folders import first_folder_of_files
 from covidlab.data.orientation import header_at, in_millimetres
 from covidlab.data.volumes import Volume, as_volume, check_claim
 from covidlab.errors import CovidlabError, require
@@ -159,7 +159,8 @@ def _largest_series(folder: Path) -> tuple[list, list[str]]:
         number = len(list(slice_files(folder)))
         findings.append(f"{len(left_out)} of {number} files left out, cut off or incomplete: {left_out[0]}")
     if not largest:
-        inside = first_folder_of_files(folder)
+        below = sorted(Path(place) for place, _, _ in islice(os.walk(folder), 1, 200))  # a CD has its viewer's, too
+        inside = next(filter(holds_slices, below), None)
         remedy = f"name the folder of the slices{f', such as {inside}' if inside else ''}, or {CONVERT}"
         raise CovidlabError(folder, "; ".join(["no CT slice in DICOM", *findings]), SERIES, remedy)
     if len(stacks) > 1:

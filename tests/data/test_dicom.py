@@ -465,6 +465,16 @@ def test_an_archive_of_something_else_says_what_is_in_it(tmp_path, voxels):
             read_scan(tmp_path / "scan.zip")
 
 
+def test_of_a_cd_with_a_viewer_the_folder_of_its_slices_is_named(tmp_path, voxels):
+    for name in ("IMAGES", "VIEWER"):
+        (tmp_path / name).mkdir()
+    for file in ("DICOMDIR", "AUTORUN.INF", "VIEWER/run.exe", "IMAGES/index.html"):
+        (tmp_path / file).write_text("no slice")
+    folder = write_series(tmp_path / "IMAGES" / "SE1", voxels)
+    with pytest.raises(CovidlabError, match=f"such as {folder}"):
+        read_series(tmp_path)
+
+
 def test_a_number_spelled_in_two_ways_parts_no_series(tmp_path, voxels):
     folder = write_series(tmp_path / "series", voxels)
     for tag, spellings in (("SliceThickness", ("4", "4.000")), ("KVP", ("120", "1.2E2"))):
