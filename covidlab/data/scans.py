@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from covidlab.data.dicom import holds_slices, read_series
-from covidlab.data.dicom_slice import SERIES, is_dicom
+from covidlab.data.dicom_slice import CONVERT, SERIES, is_dicom
 from covidlab.data.folders import ITK, cohorts_in, halves, is_nifti, is_scan
 from covidlab.data.itk import read_itk
 from covidlab.data.volumes import LARGEST, Volume, read_volume
@@ -39,7 +39,7 @@ def read_scan(path: Path) -> Volume:
     if is_scan(path):
         raise CovidlabError(path, "an ending in capitals", "small letters", "rename the file")
     if is_dicom(path):
-        raise CovidlabError(path, "one DICOM file", SERIES, f"name its folder, {path.parent}")
+        raise CovidlabError(path, "one DICOM file", SERIES, f"name its folder, {path.parent}, or {CONVERT}")
     if path.suffix.lower() == ".zip":
         return _read_zipped(path)
     raise CovidlabError(path, "a file of another kind", SCAN, "convert it to NIfTI")

@@ -533,7 +533,7 @@ def test_numbers_that_are_none_are_named_with_their_file(tmp_path, voxels):
 def test_what_is_no_folder_of_single_slices_is_told_what_to_name(tmp_path, voxels, capsys):
     (tmp_path / "study" / "ST0").mkdir(parents=True)
     folder = write_series(tmp_path / "study" / "ST0" / "SE1", voxels)
-    with pytest.raises(CovidlabError, match=f"one DICOM file.*name its folder, {folder}"):
+    with pytest.raises(CovidlabError, match=f"one DICOM file.*name its folder, {folder}, or convert"):
         read_scan(files(folder)[0])
     assert main(["inspect", str(tmp_path / "study")]) == 2
     assert f"such as {folder}" in capsys.readouterr().err
