@@ -51,7 +51,7 @@ def write_segmentation(path: Path, mask: np.ndarray, like: Volume, drawn_by: str
     lesion = highdicom.seg.SegmentDescription(
         1, "infected area", codes.SCT.MorphologicallyAbnormalStructure, codes.SCT.Lesion, "AUTOMATIC", algorithm
     )
-    with refused(like.path, "slices that highdicom refuses", "tags of one study, as DICOM has them", "end -o in .nii.gz"):
+    with refused(like.path, "slices that highdicom refuses", "tags that DICOM allows", "end -o in .nii.gz"):
         made = highdicom.seg.Segmentation(
             like.series, mask.transpose(2, 1, 0), "BINARY", [lesion], highdicom.UID(), 300, highdicom.UID(), 1,
             "covidlab", "covidlab", __version__, "0", series_description="infected area, not for diagnosis",

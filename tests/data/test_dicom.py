@@ -342,7 +342,8 @@ def test_of_acquisitions_that_lie_among_each_other_one_is_read_and_of_others_all
     volume = read_series(folder)
     np.testing.assert_array_equal(volume.voxels, voxels)
     assert volume.findings == (
-        "2 acquisitions in one series, which differ in AcquisitionNumber: read the one with most slices (6), that of 1.2.3-00.dcm",
+        "2 acquisitions in one series, which differ in AcquisitionNumber: read the one with most slices (6), that of "
+        "1.2.3-00.dcm",
     )
 
 
