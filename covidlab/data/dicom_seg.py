@@ -45,6 +45,10 @@ def write_segmentation(path: Path, mask: np.ndarray, like: Volume, drawn_by: str
     for one in like.series:  # in which highdicom takes no rounding
         one.ImageOrientationPatient = like.series[0].ImageOrientationPatient
         one.SliceThickness = one.get("SliceThickness") or f"{np.linalg.norm(like.affine[:3, 2]):.8g}"
+        if "SpecificCharacterSet" in one:  # nor every alphabet: the same words in UTF-8
+            with refused(one.filename, "text that cannot be read", "the alphabet that it names", "end -o in .nii.gz"):
+                one.decode()
+            one.SpecificCharacterSet = "ISO_IR 192"
     algorithm = highdicom.AlgorithmIdentificationSequence(
         drawn_by, codes.DCM.ArtificialIntelligence, __version__, source="covidlab"
     )

@@ -133,6 +133,16 @@ def test_slices_that_share_a_number_are_refused_before_a_network_runs(tmp_path):
         predict_file(series, tmp_path / "mask.dcm", segmenter=None)
 
 
+def test_a_name_stays_the_same_in_whichever_alphabet(tmp_path):
+    name, mask = "Yamada^Taro=\u5c71\u7530^\u592a\u90ce", np.zeros((COLUMNS, ROWS, SLICES), bool)
+    for number, alphabet in enumerate((["", "ISO 2022 IR 87"], "ISO_IR 192", "ISO_IR 6")):
+        told = name if number < 2 else "Yamada^Taro"
+        tags = {"SpecificCharacterSet": alphabet, "PatientName": told}
+        series = write_slices(tmp_path / f"{number}", [1, 0, 0], [0, 1, 0], np.array([0, 0, 4.0]), PIXELS, **tags)
+        write_segmentation(tmp_path / "mask.dcm", mask, read_series(series), "a test")
+        assert pydicom.dcmread(tmp_path / "mask.dcm").PatientName == told
+
+
 def test_a_series_of_ours_takes_a_segmentation_and_an_empty_one_is_written_without_a_word(tmp_path, caplog):
     first = write_slices(tmp_path / "first", [1, 0, 0], [0, 1, 0], np.array([0, 0, 4.0]), PIXELS)
     series = tmp_path / "series"
