@@ -3,6 +3,7 @@
 Needs highdicom, the extra `seg`. Where each frame lies is copied from the slice it was drawn on, never computed.
 """
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,13 @@ from covidlab.data.dicom import NAMES
 from covidlab.data.volumes import Volume
 from covidlab.errors import CovidlabError, refused, require
 from covidlab.files import whole_file
+
+# What a segmentation may say of a patient and a study, and leaves empty where its slices say something else.
+DATE = r"\d{4}(\.?)(0[1-9]|1[0-2])\1(0[1-9]|[12]\d|3[01])"  # with dots before DICOM
+VALID = {
+    "PatientSex": "[MFO]", "PatientBirthDate": DATE, "StudyDate": DATE,
+    "StudyTime": r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?",
+}  # fmt: skip
 
 
 def check_names(path: Path, scan: Volume) -> None:
@@ -49,6 +57,9 @@ def write_segmentation(path: Path, mask: np.ndarray, like: Volume, drawn_by: str
             with refused(one.filename, "text that cannot be read", "the alphabet that it names", "end -o in .nii.gz"):
                 one.decode()
             one.SpecificCharacterSet = "ISO_IR 192"
+        for name, valid in VALID.items():
+            if not re.fullmatch(valid, str(one[name].value or "")):  # as anonymised files have it
+                one[name].value = ""
     algorithm = highdicom.AlgorithmIdentificationSequence(
         drawn_by, codes.DCM.ArtificialIntelligence, __version__, source="covidlab"
     )

@@ -143,6 +143,23 @@ def test_a_name_stays_the_same_in_whichever_alphabet(tmp_path):
         assert pydicom.dcmread(tmp_path / "mask.dcm").PatientName == told
 
 
+def test_what_no_date_time_or_sex_is_stays_empty(tmp_path):
+    mask, names = np.zeros((COLUMNS, ROWS, SLICES), bool), ("PatientBirthDate", "StudyDate", "StudyTime", "PatientSex")
+    for number, said in enumerate((("00000000", "1999-02-03", "259999", "U"), ("19990203", "19990203", "1011", "F"))):
+        series = write_slices(tmp_path / f"{number}", [1, 0, 0], [0, 1, 0], np.array([0, 0, 4.0]), PIXELS)
+        for path in series.iterdir():
+            one = pydicom.dcmread(path)
+            for name, text in zip(names, said):
+                vr = one[name].VR
+                one._dict[one[name].tag] = pydicom.dataelem.RawDataElement(
+                    one[name].tag, vr, len(text), text.ljust(len(text) + len(text) % 2).encode(), 0, False, True
+                )
+            one.save_as(path)
+        write_segmentation(tmp_path / "mask.dcm", mask, read_series(series), "a test")
+        one = pydicom.dcmread(tmp_path / "mask.dcm")
+        assert tuple(str(one[name].value) for name in names) == ((4 * ("",)) if number == 0 else said)
+
+
 def test_a_series_of_ours_takes_a_segmentation_and_an_empty_one_is_written_without_a_word(tmp_path, caplog):
     first = write_slices(tmp_path / "first", [1, 0, 0], [0, 1, 0], np.array([0, 0, 4.0]), PIXELS)
     series = tmp_path / "series"
