@@ -56,7 +56,7 @@ def _read_zipped(path: Path) -> Volume:
             # All into one folder, by number: names may come twice, or point out of it. What is said of one names it.
             for k, member in enumerate(members):
                 name = re.sub(r"[^\w.-]", "_", PurePosixPath(member.filename).name)[-50:]
-                with archive.open(member) as packed, Path(folder, f"{k:06d}-{name}").open("wb") as file:
+                with archive.open(member) as packed, Path(folder, f"{k:06d} ({name})").open("wb") as file:
                     shutil.copyfileobj(packed, file)
         if not holds_slices(Path(folder)):
             names = ", ".join([member.filename for member in members[:3]]) or "nothing"
