@@ -38,7 +38,8 @@ def is_scan(path: Path) -> bool:
 
 def case_name(path: Path) -> str:
     """A scan's file name without its extension; of a folder with a DICOM series, its name."""
-    return next((path.name.removesuffix(end) for end in (*EXTENSIONS, *ITK) if path.name.endswith(end)), path.name)
+    name = path.absolute().name  # of the folder one stands in, too
+    return next((name.removesuffix(end) for end in (*EXTENSIONS, *ITK) if name.endswith(end)), name)
 
 
 def record_name(case_name: str) -> str:

@@ -476,6 +476,12 @@ def test_of_a_cd_with_a_viewer_the_folder_of_its_slices_is_named(tmp_path, voxel
         read_series(tmp_path)
 
 
+def test_the_folder_that_one_stands_in_has_its_name(tmp_path, voxels, capsys, monkeypatch):
+    monkeypatch.chdir(write_series(tmp_path / "phantom_03_1", voxels))
+    assert main(["inspect", "."]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[:2] == ["phantom_03_1", "phantom_03"]
+
+
 def test_a_number_spelled_in_two_ways_parts_no_series(tmp_path, voxels):
     folder = write_series(tmp_path / "series", voxels)
     for tag, spellings in (("SliceThickness", ("4", "4.000")), ("KVP", ("120", "1.2E2"))):
