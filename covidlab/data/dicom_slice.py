@@ -39,7 +39,8 @@ def ct_slices(folder: Path, names: Sequence[str]) -> tuple[list, list[str]]:
         lacking = "has no readable header"  # what pydicom raises depends on where a file is damaged
         with suppress(CovidlabError), refused(path, lacking, SERIES, CONVERT):
             with path.open("rb") as file:
-                content = file.read(LONGEST)  # from a file pydicom would ask for as many bytes as a damaged one claims
+                # From a file pydicom asks for what a damaged one claims, and Python for what it may read.
+                content = file.read(min(LONGEST, path.stat().st_size))
             deflated = DEFLATED in content
             one = pydicom.dcmread(BytesIO(b"" if deflated else content), force=True)
             one.filename, one.buffer = str(path), None
