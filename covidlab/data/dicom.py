@@ -3,34 +3,34 @@
 Needs pydicom, the extra `dicom`. Enhanced multi-frame files and segmentations are not read: convert those to NIfTI.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+import os
+from collections.abc import Sequence
 from dataclasses import replace
-from io import BytesIO
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 
-from covidlab.data.folders import first_folder_of_files, is_nifti
-from covidlab.data.orientation import header_at
+from covidlab.data.dicom_slice import (
+    CONVERT,
+    NUMBERS,
+    SERIES,
+    as_int16,
+    ct_slices,
+    hounsfield,
+    numbers_of,
+    slice_files,
+)
+from covidlab.data.orientation import header_at, in_millimetres
 from covidlab.data.volumes import Volume, as_volume, check_claim
-from covidlab.errors import CovidlabError, refused, require
-
-SERIES = "a folder with the .dcm slices of one CT series"
-CONVERT = "convert the series to NIfTI with dcm2niix and name that file"
+from covidlab.errors import CovidlabError, require
 
 # DICOM's x and y grow to the patient's left and back, NIfTI's to the right and front.
 TURN = np.diag([-1.0, -1.0, 1.0, 1.0])
 
-# What a slice must say, and numbers in how many values; and numbers that it may leave out.
-PLACE = {"ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2}
-NEEDED = ("Modality", "Rows", "Columns", *PLACE, "PixelData")
-NUMBERS = {**PLACE, "RescaleSlope": 1, "RescaleIntercept": 1}
-
 # What all slices of a series share. Numbers may differ by rounding: 0.001 is half a pixel over 512.
-SHARED = ("SeriesInstanceUID", "Rows", "Columns", "ImageOrientationPatient")
+SHARED = ("SeriesInstanceUID", "StudyInstanceUID", "PatientID", "Rows", "Columns", "ImageOrientationPatient")
 ROUNDING = 1e-3
 
 # What tells acquisitions of one series apart. A scanner may give each turn of the gantry a number of its own: only
@@ -44,15 +44,13 @@ ACQUISITION = (
 NAMES = ("SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID", "SOPInstanceUID", "PatientID", "PatientName",
          "PatientBirthDate", "PatientSex", "StudyID", "StudyDate", "StudyTime", "AccessionNumber")  # fmt: skip
 
-DEFLATED = b"1.2.840.10008.1.2.1.99"  # how such a file says that it is zipped as a whole, to any size
-
 # How far a slice may lie from where even spacing puts it: in pixels along rows and columns, and in slices.
 UNEVEN = (0.25, 0.25, 0.1)
 
 
 def holds_slices(folder: Path) -> bool:
     """Whether any file of a folder is DICOM, by how it begins; pydicom is not needed."""
-    return any(_slice_files(folder))
+    return any(slice_files(folder))
 
 
 def read_series(folder: Path) -> Volume:
@@ -69,8 +67,9 @@ def read_series(folder: Path) -> Volume:
     affine, order = _geometry(folder, slices, findings)
     slices = [slices[k] for k in order]
     check_claim(folder, (slices[0].Columns, slices[0].Rows, len(slices)), np.dtype(np.int16))
-    voxels = np.stack([_hounsfield(one) for one in slices], axis=-1)
+    voxels = np.stack([hounsfield(one) for one in slices], axis=-1)
     header, corner = header_at(voxels.shape, affine), [*voxels.shape, 1]
+    findings += in_millimetres(header, affine)[1]
     if not np.allclose(header.get_qform() @ corner, affine @ corner, atol=0.1):
         header.set_qform(None, 0)
         findings.append("the gantry was tilted, so the stack is sheared: only the sform of its mask says where it lies")
@@ -88,14 +87,14 @@ def _geometry(folder: Path, slices: list, findings: list[str]) -> tuple[np.ndarr
     if len(sizes := _alike(slices, ["PixelSpacing"])) > 1:
         found = " and ".join(f"PixelSpacing {group[0].PixelSpacing} in {len(group)} slices" for group in sizes)
         raise refusal(found, "one pixel size in a series", "leave the slices of one in the folder")
-    across, down = _numbers(first, "ImageOrientationPatient").reshape(2, 3)
-    rows, columns = _numbers(first, "PixelSpacing")
+    across, down = numbers_of(first, "ImageOrientationPatient").reshape(2, 3)
+    rows, columns = numbers_of(first, "PixelSpacing")
     if min(rows, columns) <= 0 or not np.allclose([across @ across, down @ down, across @ down], [1, 1, 0], atol=0.01):
         found = f"PixelSpacing {first.PixelSpacing}, ImageOrientationPatient {first.ImageOrientationPatient}"
         raise refusal(found, "millimetres, and two directions at right angles", CONVERT)
     if len(slices) < 2:
         raise refusal("one slice")
-    places = np.array([_numbers(one, "ImagePositionPatient") for one in slices])
+    places = np.array([numbers_of(one, "ImagePositionPatient") for one in slices])
     heights = places @ np.cross(across, down)
     order = np.argsort(heights, kind="stable")
     places, gaps = places[order], np.diff(heights[order])
@@ -136,7 +135,7 @@ def write_series(folder: Path, volume: Volume) -> list[Path]:
     one.Modality, one.SOPClassUID, one.RescaleSlope, one.RescaleIntercept = "CT", pydicom.uid.CTImageStorage, 1, 0
     one.PixelSpacing = [f"{distance:.8g}" for distance in distances[1:]]
     one.ImageOrientationPatient = [f"{side:.8g}" for side in (*across, *down)]
-    for k, pixels in enumerate(_as_int16(volume.to_display(volume.hounsfield()))):
+    for k, pixels in enumerate(as_int16(volume.to_display(volume.hounsfield()))):
         one.SOPInstanceUID = pydicom.uid.generate_uid()
         one.ImagePositionPatient = [f"{side:.8g}" for side in first + k * distances[0] * up]
         one.set_pixel_data(pixels, "MONOCHROME2", bits_stored=16)
@@ -147,7 +146,7 @@ def write_series(folder: Path, volume: Volume) -> list[Path]:
 
 def _largest_series(folder: Path) -> tuple[list, list[str]]:
     """The slices of the series, or of the acquisition in it, with most of them, and findings."""
-    slices, left_out = _ct_slices(folder)
+    slices, left_out = ct_slices(folder, (*SHARED, *ACQUISITION))
     series = _alike(slices, SHARED)
     stacks = [stack for alike in series for stack in _acquisitions(alike)]
     largest, findings = max(stacks, key=len, default=[]), []
@@ -157,10 +156,11 @@ def _largest_series(folder: Path) -> tuple[list, list[str]]:
             left_out += [f"{Path(one.filename).name} has no {name}" for one in bare]
             largest = [one for one in largest if one not in bare]
     if left_out:
-        number = len(list(_slice_files(folder)))
+        number = len(list(slice_files(folder)))
         findings.append(f"{len(left_out)} of {number} files left out, cut off or incomplete: {left_out[0]}")
     if not largest:
-        inside = first_folder_of_files(folder)
+        below = sorted(Path(place) for place, _, _ in islice(os.walk(folder), 1, 200))  # a CD has its viewer's, too
+        inside = next(filter(holds_slices, below), None)
         remedy = f"name the folder of the slices{f', such as {inside}' if inside else ''}, or {CONVERT}"
         raise CovidlabError(folder, "; ".join(["no CT slice in DICOM", *findings]), SERIES, remedy)
     if len(stacks) > 1:
@@ -168,121 +168,47 @@ def _largest_series(folder: Path) -> tuple[list, list[str]]:
         firsts = [stack[0] for stack in stacks]
         differ = ", ".join(name for name in (*SHARED, *ACQUISITION) if len(_alike(firsts, [name])) > 1)
         findings.append(
-            f"{len(stacks)} {kind}, which differ in {differ}: read the one with most slices ({len(largest)})"
+            f"{len(stacks)} {kind}, which differ in {differ}: read the one with most slices ({len(largest)}), that of "
+            f"{Path(largest[0].filename).name}"
         )
     if not largest[0].get("SeriesInstanceUID"):
         findings.append("no SeriesInstanceUID: the slices are taken for one series")
     return largest, findings
 
 
-def _ct_slices(folder: Path) -> tuple[list, list[str]]:
-    """The CT slices of a folder, pydicom's data sets, and of each that cannot be used its name and what it lacks."""
-    require(folder, "dicom", "pydicom")
-    import pydicom
-
-    slices, left_out = [], []
-    for path in _slice_files(folder):
-        lacking = "has no readable header"  # what pydicom raises depends on where a file is damaged
-        with suppress(CovidlabError), refused(path, lacking, SERIES, CONVERT):
-            content = path.read_bytes()  # from a file pydicom would ask for as many bytes as a damaged one claims
-            one = pydicom.dcmread(BytesIO(content if DEFLATED not in content else b""), force=True)
-            one.filename, one.buffer = str(path), None
-            [str(one.get(name)) for name in (*SHARED, *ACQUISITION)]  # only now pydicom looks into these
-            lacking = _lacking(one)
-        if lacking:
-            left_out.append(f"{path.name} {lacking}")
-        elif one.Modality == "CT":
-            slices.append(one)
-    return slices, left_out
-
-
 def _alike(slices: list, names: Sequence[str]) -> list[list]:
-    """Slices grouped by what they say under some names, numbers within rounding."""
-    groups: list[tuple[list, list]] = []
+    """Slices grouped by what they say under some names, numbers within rounding, however they are spelled."""
+    groups: dict[tuple, list[tuple[np.ndarray, list]]] = {}
     for one in slices:
-        said = [_numbers(one, name) if name in NUMBERS else str(one.get(name) or "") for name in names]
-        for known, group in groups:
-            if all(np.allclose(a, b, ROUNDING, ROUNDING) if isinstance(a, np.ndarray) else a == b
-                   for a, b in zip(known, said)):  # fmt: skip
+        values = [one.get(name) for name in names if name not in NUMBERS]
+        said = tuple(round(a, 3) if isinstance(a, (int, float)) else str(a or "") for a in values)
+        numbers = np.concatenate([[], *(numbers_of(one, name) for name in names if name in NUMBERS)])
+        for known, group in groups.setdefault(said, []):
+            if np.allclose(known, numbers, ROUNDING, ROUNDING):
                 group.append(one)
                 break
         else:
-            groups.append((said, [one]))
-    return [group for _, group in groups]
+            groups[said].append((numbers, [one]))
+    return [group for near in groups.values() for _, group in near]
 
 
 def _acquisitions(slices: list) -> list[list]:
-    """A series parted by the first of `ACQUISITION` whose values lie among each other along the stack."""
-    normal = np.cross(*_numbers(slices[0], "ImageOrientationPatient").reshape(2, 3))
+    """A series parted by the first of `ACQUISITION` whose values lie among each other along the stack; where only the
+    whole of it is evenly spaced, it is one, whatever single slices say."""
+    normal = np.cross(*numbers_of(slices[0], "ImageOrientationPatient").reshape(2, 3))
+
+    def heights(group: list) -> np.ndarray:
+        return np.sort([normal @ numbers_of(one, "ImagePositionPatient") for one in group])
+
+    def even(group: list) -> bool:
+        found = heights(group)
+        line, step = np.linspace(found[0], found[-1], len(found), retstep=True)
+        return len(found) < 3 or np.abs(found - line).max() <= UNEVEN[2] * step
+
     for name in ACQUISITION:
         groups = _alike(slices, [name])
-        ranges = [[normal @ _numbers(one, "ImagePositionPatient") for one in group] for group in groups]
-        ends = sorted((min(heights), max(heights)) for heights in ranges)
-        if any(after[0] <= before[1] for before, after in pairwise(ends)):
+        ends = sorted((found[0], found[-1]) for found in map(heights, groups))
+        among = any(after[0] <= before[1] for before, after in pairwise(ends))
+        if among and (even(max(groups, key=len)) or not even(slices)):
             return groups
     return [slices]
-
-
-def _slice_files(folder: Path) -> Iterator[Path]:
-    """The DICOM files of a folder that may be slices: not hidden, not the index of a CD."""
-    for path in sorted(folder.glob("[!.]*")):
-        if path.is_file() and path.name != "DICOMDIR" and not is_nifti(path) and is_dicom(path):
-            yield path
-
-
-def is_dicom(path: Path) -> bool:
-    """Whether a file begins as DICOM does: after a preamble, or, in old archives, at once with group 2 or 8. So does
-    what may not be opened, so that whoever reads it says so."""
-    head = b"\x08\x00"
-    with suppress(OSError), path.open("rb") as file:
-        head = file.read(132)
-    return head[128:] == b"DICM" or head[:2] in (b"\x02\x00", b"\x08\x00")
-
-
-def _numbers(one, name: str) -> np.ndarray:
-    """What a tag says, in numbers, float64; a ValueError where it is text, not finite or too few or many."""
-    numbers = np.atleast_1d(np.array(one.get(name), float))
-    if numbers.shape != (NUMBERS[name],) or not np.isfinite(numbers).all():
-        raise ValueError(f"{NUMBERS[name]} numbers are needed")
-    return numbers
-
-
-def _lacking(one) -> str:
-    """What makes a file no slice that can be used, in words; of another modality than CT nothing is asked."""
-    if one.get("Modality") not in ("CT", "", None):
-        return ""
-    if int(one.get("NumberOfFrames") or 1) > 1:
-        return f"holds {one.NumberOfFrames} frames in one file"
-    for name in NEEDED:
-        if not one.get(name) and one.get(name) != 0:
-            return f"has no {name}"
-    if type(one.Rows) is not int or type(one.Columns) is not int:
-        return "has no Rows and Columns in numbers"
-    for name in NUMBERS:
-        try:
-            _numbers(one, name) if one.get(name) not in (None, "") else None
-        except (ValueError, TypeError):
-            return f"has no {name} in numbers, but {str(one.get(name))[:40]!r}"
-    return "has a RescaleSlope of 0" if one.get("RescaleSlope") == 0 else ""
-
-
-def _hounsfield(one) -> np.ndarray:
-    """int16 (column, row) of one slice, which gives its pixels away."""
-    implicit, _ = one.original_encoding
-    # Old archives leave it out; pydicom has seen how it is written.
-    one.file_meta.setdefault("TransferSyntaxUID", "1.2.840.10008.1.2" if implicit else "1.2.840.10008.1.2.1")
-    with refused(one.filename, "pixels that cannot be unpacked", SERIES, CONVERT):
-        hu = one.pixel_array.astype(np.float32) * float(one.get("RescaleSlope") or 1)
-        hu += float(one.get("RescaleIntercept") or 0)
-        del one.PixelData
-        if hu.ndim != 2:
-            raise ValueError(f"an array {hu.shape} for one slice")
-        if np.count_nonzero(np.abs(hu) <= 32768) < 0.99 * hu.size:  # metal may lie beyond, no slice
-            found, remedy = f"HU from {hu.min():g} to {hu.max():g}", "correct its RescaleSlope and RescaleIntercept"
-            raise CovidlabError(one.filename, found, "HU that 16 bits hold", remedy)
-        return _as_int16(hu).T
-
-
-def _as_int16(values: np.ndarray) -> np.ndarray:
-    """Whole numbers; what is denser or thinner than int16 can say takes its ends."""
-    return np.clip(np.rint(values), -32768, 32767).astype(np.int16)

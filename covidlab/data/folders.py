@@ -38,7 +38,8 @@ def is_scan(path: Path) -> bool:
 
 def case_name(path: Path) -> str:
     """A scan's file name without its extension; of a folder with a DICOM series, its name."""
-    return next((path.name.removesuffix(end) for end in (*EXTENSIONS, *ITK) if path.name.endswith(end)), path.name)
+    name = path.absolute().name  # of the folder one stands in, too
+    return next((name.removesuffix(end) for end in (*EXTENSIONS, *ITK) if name.endswith(end)), name)
 
 
 def record_name(case_name: str) -> str:
@@ -128,7 +129,7 @@ def first_folder_of_files(folder: Path) -> Path | None:
     """Where the first files below a folder lie, such as the slices of a DICOM study; None where files lie in it."""
     for place, folders, names in os.walk(folder):
         folders.sort()
-        if any(name[0] != "." and name != "DICOMDIR" for name in names):
+        if any(name[0] != "." and name.upper() != "DICOMDIR" for name in names):
             return Path(place) if Path(place) != folder else None
     return None
 

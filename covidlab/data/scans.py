@@ -1,12 +1,14 @@
 """One scan, whichever form it has: a NIfTI, MetaImage or NRRD file, or the DICOM slices of one series."""
 
+import re
 import shutil
 import zipfile
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
-from covidlab.data.dicom import SERIES, holds_slices, is_dicom, read_series
+from covidlab.data.dicom import holds_slices, read_series
+from covidlab.data.dicom_slice import CONVERT, SERIES, is_dicom
 from covidlab.data.folders import ITK, cohorts_in, halves, is_nifti, is_scan
 from covidlab.data.itk import read_itk
 from covidlab.data.volumes import LARGEST, Volume, read_volume
@@ -37,7 +39,7 @@ def read_scan(path: Path) -> Volume:
     if is_scan(path):
         raise CovidlabError(path, "an ending in capitals", "small letters", "rename the file")
     if is_dicom(path):
-        raise CovidlabError(path, "one DICOM file", SERIES, f"name its folder, {path.parent}")
+        raise CovidlabError(path, "one DICOM file", SERIES, f"name its folder, {path.parent}, or {CONVERT}")
     if path.suffix.lower() == ".zip":
         return _read_zipped(path)
     raise CovidlabError(path, "a file of another kind", SCAN, "convert it to NIfTI")
@@ -51,11 +53,19 @@ def _read_zipped(path: Path) -> Volume:
             members = [member for member in archive.infolist() if not member.is_dir()]
             if (size := sum(member.file_size for member in members)) > LARGEST:  # no more is unpacked than it claims
                 raise CovidlabError(path, f"files of {size:,} bytes when unpacked", f"{LARGEST:,} at most", remedy)
-            # All into one folder, by number: names may come twice, or point out of it.
+            # All into one folder, by number: names may come twice, or point out of it. What is said of one names it.
             for k, member in enumerate(members):
-                with archive.open(member) as packed, Path(folder, f"{k:06d}").open("wb") as file:
+                name = re.sub(r"[^\w.-]", "_", PurePosixPath(member.filename).name)[-50:]
+                with archive.open(member) as packed, Path(folder, f"{k:06d} ({name})").open("wb") as file:
                     shutil.copyfileobj(packed, file)
+        if not holds_slices(Path(folder)):
+            names = ", ".join([member.filename for member in members[:3]]) or "nothing"
+            raise CovidlabError(
+                path, f"no CT slice in DICOM, but {names}", SERIES, "unpack it, and name the scan in it"
+            )
         try:
             return replace(read_series(Path(folder)), path=path)
         except CovidlabError as error:
-            raise CovidlabError(path, *error.told) from error
+            found, *rest = error.told
+            about = "" if error.subject == folder else f"{Path(error.subject).name} with "
+            raise CovidlabError(path, about + found, *rest) from error

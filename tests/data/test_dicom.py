@@ -1,5 +1,7 @@
+import re
 import warnings
 import zipfile
+from contextlib import nullcontext
 
 import nibabel as nib
 import numpy as np
@@ -202,6 +204,16 @@ def test_a_zipped_series_is_read_whatever_its_folders_and_refused_under_its_own_
         assert str(refused.value).startswith(f"{tmp_path / name}: found ")
 
 
+def test_of_a_film_beside_the_slices_only_the_beginning_is_read(tmp_path, voxels, monkeypatch):
+    folder = write_series(tmp_path / "series", voxels)
+    monkeypatch.setattr("covidlab.data.dicom_slice.LONGEST", 2**20)
+    (folder / "film").write_bytes(files(folder)[0].read_bytes())
+    change([folder / "film"], SeriesInstanceUID="7.7", NumberOfFrames=9)
+    with (folder / "film").open("r+b") as film:
+        film.truncate(2**40)  # no disk holds it, nor memory
+    assert "film holds 9 frames in one file" in read_series(folder).findings[0]
+
+
 def test_the_index_of_a_cd_and_other_pictures_are_no_slices(tmp_path, voxels):
     folder = write_series(tmp_path / "series", voxels)
     (folder / "DICOMDIR").write_bytes(128 * b"\0" + b"DICM")
@@ -330,8 +342,153 @@ def test_of_acquisitions_that_lie_among_each_other_one_is_read_and_of_others_all
     volume = read_series(folder)
     np.testing.assert_array_equal(volume.voxels, voxels)
     assert volume.findings == (
-        "2 acquisitions in one series, which differ in AcquisitionNumber: read the one with most slices (6)",
+        "2 acquisitions in one series, which differ in AcquisitionNumber: read the one with most slices (6), that of "
+        "1.2.3-00.dcm",
     )
+
+
+def test_slices_that_say_something_else_part_no_stack_that_is_even_only_as_a_whole(tmp_path, voxels):
+    for tag, usual, other in (("ImageType", "ORIGINAL", "DERIVED"), ("AcquisitionNumber", 1, 2), ("KVP", 120, None)):
+        folder = write_series(tmp_path / "series", voxels)
+        change(files(folder), **{tag: usual}), change(files(folder)[2:4], **{tag: other})
+        volume = read_series(folder)
+        np.testing.assert_array_equal(volume.voxels, voxels)
+        assert not volume.findings
+
+
+def test_what_is_no_grey_picture_in_hounsfield_units_is_no_slice_however_long_its_series(tmp_path, voxels):
+    for tags, words in (
+        ({"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB"}, "is a picture in colour"),
+        ({"PhotometricInterpretation": "PALETTE COLOR"}, "is a picture in colour"),
+        ({"RescaleType": "Z_EFF"}, "holds Z_EFF, not HU"),
+        ({"BitsStored": 12, "HighBit": 15}, "has its 12 bits up to bit 15"),  # pydicom would take the lower ones
+    ):
+        folder = write_series(tmp_path / "series", voxels)
+        write_series(folder, np.dstack([voxels, voxels]), uid="2.2")
+        change(folder.glob("2.2*"), **tags)
+        volume = read_series(folder)
+        np.testing.assert_array_equal(volume.voxels, voxels)
+        assert f"12 of 18 files left out, cut off or incomplete: 2.2-00.dcm {words}" in volume.findings[0]
+
+
+def test_the_index_of_a_cd_is_known_in_small_letters_and_in_a_zip(tmp_path, voxels):
+    (tmp_path / "cd").mkdir()
+    folder, one = write_series(tmp_path / "cd" / "series", voxels), pydicom.Dataset()
+    one.DirectoryRecordSequence = [pydicom.Dataset()]
+    one.save_as(tmp_path / "cd" / "dicomdir", implicit_vr=False, little_endian=True)
+    index = 128 * b"\0" + b"DICM" + (tmp_path / "cd" / "dicomdir").read_bytes()
+    (tmp_path / "cd" / "dicomdir").write_bytes(index)
+    with pytest.raises(CovidlabError, match=f"such as {folder}"):
+        read_series(tmp_path / "cd")
+    with zipfile.ZipFile(tmp_path / "cd.zip", "w") as archive:
+        for path in (tmp_path / "cd" / "dicomdir", *folder.iterdir()):
+            archive.write(path, path.name)
+    assert read_scan(tmp_path / "cd.zip").findings == ()
+
+
+def test_deflated_files_are_said_to_be_that(tmp_path, voxels):
+    folder = write_series(tmp_path / "series", voxels)
+    for path in files(folder):
+        one = pydicom.dcmread(path)
+        one.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
+        one.save_as(path)
+    with pytest.raises(CovidlabError, match="6 of 6 files left out.* is deflated, the whole file zipped"):
+        read_series(folder)
+
+
+def test_a_copy_of_a_file_is_no_second_slice(tmp_path, voxels):
+    folder = write_series(tmp_path / "series", voxels)
+    for path in files(folder)[1:]:
+        (folder / f"copy of {path.name}").write_bytes(path.read_bytes())
+    volume = read_series(folder)
+    np.testing.assert_array_equal(volume.voxels, voxels)
+    assert not volume.findings
+
+
+def test_pixels_of_a_size_that_no_ct_has_are_warned_of(tmp_path, voxels):
+    folder = write_series(tmp_path / "series", voxels)
+    change(files(folder), PixelSpacing=[0.0007, 0.0007])  # metres
+    assert "WARNING: voxels of 0.0007 x 0.0007 x 4 mm, which no CT has" in read_series(folder).findings[0]
+
+
+def test_two_patients_whose_series_have_one_number_or_none_are_not_mixed(tmp_path, voxels):
+    for number in ("1.2.3", None):
+        folder = write_series(tmp_path / f"series {number}", voxels)
+        change(files(folder), PatientID="A")
+        again = copied(folder, files(folder), PatientID="B")
+        place(again, 24 + np.arange(6) * SPACING[2])  # above the first, as if both were one
+        change(files(folder), SeriesInstanceUID=number)
+        volume = read_series(folder)
+        np.testing.assert_array_equal(volume.voxels, voxels)
+        assert "2 series, which differ in PatientID" in volume.findings[0]
+
+
+def test_padding_that_would_be_metal_or_beyond_16_bits_is_darker_than_air(tmp_path, voxels):
+    voxels[:2] = -1000  # two of twelve columns, which no scan has seen
+    for value, signed in ((-32768, 1), (65535, 0), (4095, 0)):
+        folder = write_series(tmp_path / f"{value}", voxels)
+        for path in files(folder):
+            one = pydicom.dcmread(path)
+            stored = one.pixel_array.astype("<i4")
+            stored[:, :2] = value
+            one.PixelData, one.PixelRepresentation = stored.astype("<i2" if signed else "<u2").tobytes(), signed
+            one.add_new("PixelPaddingValue", "SS" if signed else "US", value)
+            one.save_as(path)
+        volume = read_series(folder)
+        np.testing.assert_array_equal(volume.voxels[2:], voxels[2:])
+        assert (volume.voxels[:2] < -1000).all() and not volume.slices()[:, :, :2].any()
+
+
+def test_what_is_said_of_a_file_in_a_zip_names_that_file(tmp_path, voxels):
+    folder = write_series(tmp_path / "series", voxels)
+    for cut, words in ((200, "left out.*0BAD_.1\\) has no"), (-9, "0BAD_.1\\) with pixels that cannot be unpacked")):
+        bad = folder / ("0" * 200 + "BAD:.1")
+        bad.write_bytes(files(folder)[-1].read_bytes()[:cut])
+        with zipfile.ZipFile(tmp_path / "scan.zip", "w") as archive:
+            for path in (bad, *files(folder)[:-1]):
+                archive.write(path, "scan.nii.gz" if path == files(folder)[0] else path.name)  # DICOM by its content
+        with nullcontext() if cut > 0 else pytest.raises(CovidlabError, match=words):
+            assert re.search(words, read_scan(tmp_path / "scan.zip").findings[0])
+        bad.unlink()
+
+
+def test_an_archive_of_something_else_says_what_is_in_it(tmp_path, voxels):
+    for names, words in (
+        (["a/scan.nii.gz"], "a/scan.nii.gz"),
+        (["one.zip", "notes"], "one.zip, notes"),
+        ([], "nothing"),
+    ):
+        with zipfile.ZipFile(tmp_path / "scan.zip", "w") as archive:
+            [archive.writestr(name, "content") for name in names]
+        with pytest.raises(
+            CovidlabError, match=f"no CT slice in DICOM, but {words}.*unpack it, and name the scan in it"
+        ):
+            read_scan(tmp_path / "scan.zip")
+
+
+def test_of_a_cd_with_a_viewer_the_folder_of_its_slices_is_named(tmp_path, voxels):
+    for name in ("IMAGES", "VIEWER"):
+        (tmp_path / name).mkdir()
+    for file in ("DICOMDIR", "AUTORUN.INF", "VIEWER/run.exe", "IMAGES/index.html"):
+        (tmp_path / file).write_text("no slice")
+    folder = write_series(tmp_path / "IMAGES" / "SE1", voxels)
+    with pytest.raises(CovidlabError, match=f"such as {folder}"):
+        read_series(tmp_path)
+
+
+def test_the_folder_that_one_stands_in_has_its_name(tmp_path, voxels, capsys, monkeypatch):
+    monkeypatch.chdir(write_series(tmp_path / "phantom_03_1", voxels))
+    assert main(["inspect", "."]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[:2] == ["phantom_03_1", "phantom_03"]
+
+
+def test_a_number_spelled_in_two_ways_parts_no_series(tmp_path, voxels):
+    folder = write_series(tmp_path / "series", voxels)
+    for tag, spellings in (("SliceThickness", ("4", "4.000")), ("KVP", ("120", "1.2E2"))):
+        change(files(folder)[::2], **{tag: spellings[0]}), change(files(folder)[1::2], **{tag: spellings[1]})
+        volume = read_series(folder)
+        np.testing.assert_array_equal(volume.voxels, voxels)
+        assert not volume.findings
 
 
 def test_a_tilted_gantry_shears_the_stack_and_its_mask_has_no_qform(tmp_path, voxels):
@@ -383,7 +540,7 @@ def test_numbers_that_are_none_are_named_with_their_file(tmp_path, voxels):
 def test_what_is_no_folder_of_single_slices_is_told_what_to_name(tmp_path, voxels, capsys):
     (tmp_path / "study" / "ST0").mkdir(parents=True)
     folder = write_series(tmp_path / "study" / "ST0" / "SE1", voxels)
-    with pytest.raises(CovidlabError, match=f"one DICOM file.*name its folder, {folder}"):
+    with pytest.raises(CovidlabError, match=f"one DICOM file.*name its folder, {folder}, or convert"):
         read_scan(files(folder)[0])
     assert main(["inspect", str(tmp_path / "study")]) == 2
     assert f"such as {folder}" in capsys.readouterr().err

@@ -111,6 +111,55 @@ def test_slices_without_a_study_are_refused_and_leave_no_file(tmp_path):
     assert not (tmp_path / "mask.dcm").exists()
 
 
+def test_directions_that_are_rounded_slice_by_slice_are_one(tmp_path):
+    series = write_slices(tmp_path / "series", [1, 0, 0], [0, 1, 0], np.array([0, 0, 4.0]), PIXELS)
+    for number, path in enumerate(series.iterdir()):
+        one = pydicom.dcmread(path)
+        one.ImageOrientationPatient = [1, 0.00004 + 0.00002 * (number % 2), 0, 0, 1, 0]
+        one.save_as(path)
+    mask = np.zeros((COLUMNS, ROWS, SLICES), bool)
+    mask[2, 3, 1] = True
+    write_segmentation(tmp_path / "mask.dcm", mask, read_series(series), "a test")
+    np.testing.assert_allclose(places(tmp_path / "mask.dcm"), [FIRST + (4, 4.5, 4)], atol=0.01)
+
+
+def test_slices_that_share_a_number_are_refused_before_a_network_runs(tmp_path):
+    series = write_slices(tmp_path / "series", [1, 0, 0], [0, 1, 0], np.array([0, 0, 4.0]), PIXELS)
+    for path in series.iterdir():
+        one = pydicom.dcmread(path)
+        one.SOPInstanceUID = "1.2.3.4"
+        one.save_as(path)
+    with pytest.raises(CovidlabError, match="1 SOPInstanceUID in 5 slices"):
+        predict_file(series, tmp_path / "mask.dcm", segmenter=None)
+
+
+def test_a_name_stays_the_same_in_whichever_alphabet(tmp_path):
+    name, mask = "Yamada^Taro=\u5c71\u7530^\u592a\u90ce", np.zeros((COLUMNS, ROWS, SLICES), bool)
+    for number, alphabet in enumerate((["", "ISO 2022 IR 87"], "ISO_IR 192", "ISO_IR 6")):
+        told = name if number < 2 else "Yamada^Taro"
+        tags = {"SpecificCharacterSet": alphabet, "PatientName": told}
+        series = write_slices(tmp_path / f"{number}", [1, 0, 0], [0, 1, 0], np.array([0, 0, 4.0]), PIXELS, **tags)
+        write_segmentation(tmp_path / "mask.dcm", mask, read_series(series), "a test")
+        assert pydicom.dcmread(tmp_path / "mask.dcm").PatientName == told
+
+
+def test_what_no_date_time_or_sex_is_stays_empty(tmp_path):
+    mask, names = np.zeros((COLUMNS, ROWS, SLICES), bool), ("PatientBirthDate", "StudyDate", "StudyTime", "PatientSex")
+    for number, said in enumerate((("00000000", "1999-02-03", "259999", "U"), ("19990203", "19990203", "1011", "F"))):
+        series = write_slices(tmp_path / f"{number}", [1, 0, 0], [0, 1, 0], np.array([0, 0, 4.0]), PIXELS)
+        for path in series.iterdir():
+            one = pydicom.dcmread(path)
+            for name, text in zip(names, said):
+                vr = one[name].VR
+                one._dict[one[name].tag] = pydicom.dataelem.RawDataElement(
+                    one[name].tag, vr, len(text), text.ljust(len(text) + len(text) % 2).encode(), 0, False, True
+                )
+            one.save_as(path)
+        write_segmentation(tmp_path / "mask.dcm", mask, read_series(series), "a test")
+        one = pydicom.dcmread(tmp_path / "mask.dcm")
+        assert tuple(str(one[name].value) for name in names) == ((4 * ("",)) if number == 0 else said)
+
+
 def test_a_series_of_ours_takes_a_segmentation_and_an_empty_one_is_written_without_a_word(tmp_path, caplog):
     first = write_slices(tmp_path / "first", [1, 0, 0], [0, 1, 0], np.array([0, 0, 4.0]), PIXELS)
     series = tmp_path / "series"
