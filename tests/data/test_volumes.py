@@ -309,7 +309,7 @@ def patched(path, offset, numbers):
     return path
 
 
-PIXDIM, SCL_SLOPE, QUATERN, SFORM = 80, 112, 256, 280
+PIXDIM, OFFSET, SCL_SLOPE, QUATERN, SFORM = 80, 108, 112, 256, 280
 
 
 def test_the_spacing_is_the_affines_and_another_pixdim_is_said(tmp_path):
@@ -383,6 +383,13 @@ def test_a_quaternion_that_rounding_made_too_long_is_read_and_its_mask_too(tmp_p
 def test_a_header_that_contradicts_itself_is_not_called_damaged(tmp_path):
     path = patched(save(tmp_path / "scan.nii", stored(chest())), SCL_SLOPE, [1, np.nan])
     refused(path, "invalid intercept", "write the scan again")
+    for offset in (0, -352, 344):
+        path = patched(save(tmp_path / "scan.nii", stored(chest())), OFFSET, [offset])
+        refused(path, f"contradicts itself (voxels from byte {offset}, where", "write the scan again")
+    path = patched(save(tmp_path / "scan.nii", stored(chest()), codes=(0, 1)), PIXDIM + 8, [0])
+    refused(path, "a pixdim of 2.0 x 2.0 x 0.0, and no sform", "a qform code of 0 if nobody knows")
+    path = patched(save(tmp_path / "scan.nii", stored(chest()), codes=(0, 0)), PIXDIM, [0, 0, 0])
+    assert read_volume(path).spacing is None  # nobody asks how large
 
 
 def test_without_an_affine_slices_are_along_the_axis_that_differs_and_that_is_said(tmp_path):
