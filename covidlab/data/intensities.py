@@ -143,6 +143,8 @@ def check_numbers(path: Path, voxels: np.ndarray, intensities: Intensities) -> l
     grey = _thinned(voxels).astype(np.float32) * (255 / FULL_SCALE[intensities.kind])
     lighter = grey[grey > 128]
     middle = np.median(lighter) if lighter.size else 0
+    if _is_negative(grey):
+        return ["WARNING: the corners are light and the middle is dark, as in a negative: turn it, 255 less each grey"]
     if 204 <= middle <= 248:
         return []
     place = f"near grey {middle:.0f} of 255" if middle else "not lighter than grey 128 of 255"
@@ -150,6 +152,13 @@ def check_numbers(path: Path, voxels: np.ndarray, intensities: Intensities) -> l
         f"WARNING: soft tissue is {place}, and in the record's window near 220: if these grey values were made with "
         "another window, write the scan in HU"
     ]
+
+
+def _is_negative(grey: np.ndarray) -> bool:
+    """Whether a scan lies in air that is light, and all alike, where a crop's corners are fat, muscle and bone."""
+    corners = grey[np.ix_([0, -1], [0, -1], [0, -1])]
+    inside = grey[tuple(slice(side // 3, side - side // 3) for side in grey.shape)]
+    return corners.min() > max(128, np.median(inside)) and np.ptp(corners) <= 16
 
 
 def _thinned(voxels: np.ndarray) -> np.ndarray:

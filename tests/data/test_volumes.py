@@ -196,6 +196,14 @@ def test_grey_values_on_another_window_than_the_records_are_warned_about(tmp_pat
         assert any("WARNING: soft tissue is" in finding or "scaled per slice" in finding for finding in findings)
 
 
+def test_a_negative_is_warned_about_and_a_crop_inside_the_body_is_none(tmp_path, phantom_hu):
+    grey = as_record(phantom_hu)
+    lungs = grey[24:104, 30:98, 8:-8]
+    for array, words in ((255 - grey, "as in a negative"), (1 - grey / np.float32(255), "negative"), (lungs, None)):
+        findings = read_volume(save(tmp_path / "scan.nii", array)).findings
+        assert any(words in finding for finding in findings) if words else not findings
+
+
 def test_lungs_without_any_tissue_are_read_with_a_finding(tmp_path):
     hu = stored(chest())
     lungs = np.where(hu == -850, hu + np.arange(9, dtype=np.int16), -1000)
