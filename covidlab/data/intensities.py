@@ -9,6 +9,7 @@ from covidlab.errors import CovidlabError
 
 # The record's window: its uint8 files hold [-1250, 250] HU as 0..255, and so do all slices of the course.
 LOWEST_HU, HIGHEST_HU = -1250.0, 250.0
+MOST_LABELS = 20  # whole numbers up to this are parts of a body that were numbered, such as lobes: no scan is so dark
 FULL_SCALE = {"record_window": 255, "unit": 1}  # what stands for its upper end
 
 # What a slice that was stretched by itself is brought back by: its darkest voxel, which scanners write for air outside
@@ -79,7 +80,7 @@ def meaning_of(path: Path, voxels: np.ndarray) -> Intensities:
         whole = voxels.dtype.kind in "iu" or np.array_equal(voxels, np.rint(voxels))
         # A part of the voxels of a scan shows more values at once.
         few_values = all(len(np.unique(part)) <= 3 for part in (voxels[::5, ::5, ::5], voxels))
-        if (whole and high <= 3) or few_values:
+        if (whole and high <= MOST_LABELS) or few_values:
             found, remedy = f"a mask: {span}, a few values only", "name the CT volume that the mask belongs to"
             raise CovidlabError(path, found, "a scan", remedy)
         if whole:  # as floating point, too: what nibabel's get_fdata gives and saves

@@ -167,6 +167,7 @@ def test_numbers_that_are_no_scans_are_refused(tmp_path):
         (np.resize([0, 1], (12, 12, 9)).astype(np.uint8), "a mask", "the CT volume"),
         (np.resize([0, 255], (12, 12, 9)).astype(np.float32), "a mask", "the CT volume"),
         (np.resize([0, 1, 2, 3], (12, 12, 9)), "a mask", "the CT volume"),
+        (np.resize(range(20), (12, 12, 9)), "a mask: int16 from 0 to 19", "the CT volume"),  # segments of the lungs
         (np.zeros((12, 12, 9)), "the same value 0 in every voxel"),
     ):
         refused(save(tmp_path / "scan.nii", array.astype(np.int16) if array.dtype == np.int64 else array), *words)
