@@ -16,6 +16,9 @@ FULL_SCALE = {"record_window": 255, "unit": 1}  # what stands for its upper end
 # the field of view, and the median of its soft tissue, muscle and organs mixed with some fat and bone.
 DARKEST_HU, SOFT_TISSUE_HU = -1024.0, 20.0
 
+# What people do to scans for networks of their own.
+BLACKENED, WHOLE = "all but the lungs was painted over", "take the whole scan"
+
 
 @dataclass(frozen=True)
 class Intensities:
@@ -89,7 +92,7 @@ def meaning_of(path: Path, voxels: np.ndarray) -> Intensities:
             return Intensities("unit", f"unit: {span}, so [-1250, 250] HU as 0..1")
     raise CovidlabError(
         path, f"values of {span}", "HU (air near -1000), the record's 0..255 window, or 0..1",
-        "apply the scanner's rescale slope and intercept, so that air is about -1000 and water 0",
+        "apply the scanner's rescale slope and intercept, or undo what scaled it; air is then near -1000, water 0",
     )  # fmt: skip
 
 
@@ -122,8 +125,13 @@ def _check_hounsfield(path: Path, voxels: np.ndarray) -> list[str]:
         if -900 < end < 150 and (often := np.mean(thinned == end)) > 0.02:
             value = f"WARNING: {often:.0%} of the voxels have the value {end:g}, as if HU were cut off "
             return [f"{value}{cut.format(end)}: write the scan again without that window"]
+    if -200 < (value := np.median(thinned)) < 150 and (often := np.mean(thinned == value)) > 0.5:
+        return [f"WARNING: {often:.0%} of the voxels have the value {value:g}, as if {BLACKENED}: {WHOLE}"]
     if tissue < 0.01:
-        return ["hardly a voxel is between -150 and 200 HU, where fat and soft tissue lie: check that these are HU"]
+        return [
+            "hardly a voxel is between -150 and 200 HU, where fat and soft tissue lie: check that these are HU; if "
+            f"{BLACKENED}, {WHOLE}"
+        ]
     return []
 
 
@@ -151,7 +159,7 @@ def check_numbers(path: Path, voxels: np.ndarray, intensities: Intensities) -> l
     place = f"near grey {middle:.0f} of 255" if middle else "not lighter than grey 128 of 255"
     return [
         f"WARNING: soft tissue is {place}, and in the record's window near 220: if these grey values were made with "
-        "another window, write the scan in HU"
+        f"another window, write the scan in HU; if {BLACKENED}, {WHOLE}"
     ]
 
 

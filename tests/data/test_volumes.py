@@ -161,6 +161,7 @@ def test_what_the_numbers_mean_is_decided_and_said_and_all_show_the_same(tmp_pat
 def test_numbers_that_are_no_scans_are_refused(tmp_path):
     for array, *words in (
         (HU + 1024, "rescale slope and intercept"),
+        ((HU / 1000).astype(np.float32), "undo what scaled it"),
         ((GREY / 1.1).astype(np.float32), "rescale slope and intercept"),
         (np.where(OUTSIDE, -2000, HU + 1024), "no HU", "once, to all but the padding"),  # scanner units, but padded
         (HU - 1024, "no HU", "once, to all but the padding"),  # the intercept applied twice
@@ -205,11 +206,21 @@ def test_a_negative_is_warned_about_and_a_crop_inside_the_body_is_none(tmp_path,
         assert any(words in finding for finding in findings) if words else not findings
 
 
-def test_lungs_without_any_tissue_are_read_with_a_finding(tmp_path):
+def test_lungs_without_any_tissue_are_read_with_a_finding_that_names_the_cause(tmp_path):
     hu = stored(chest())
     lungs = np.where(hu == -850, hu + np.arange(9, dtype=np.int16), -1000)
     volume = read_volume(save(tmp_path / "scan.nii", lungs.astype(np.int16)))
     assert any("fat and soft tissue" in finding for finding in volume.findings)
+    for outside, scan, words in (
+        (0, HU, "of the voxels have the value 0, as if all but the lungs was painted over: take the whole scan"),
+        (-1000, HU, "check that these are HU; if all but the lungs was painted over, take the whole scan"),
+        (0, GREY, "write the scan in HU; if all but the lungs was painted over, take the whole scan"),
+    ):
+        lungs = scan + np.arange(9, dtype=scan.dtype)
+        painted = np.where(hu == -850, lungs, outside).astype(scan.dtype)
+        painted[0, 0] = 60  # a vessel
+        (finding,) = read_volume(save(tmp_path / "scan.nii", painted)).findings
+        assert words in finding
 
 
 def test_hu_beyond_the_window_take_its_ends(tmp_path):
