@@ -149,6 +149,16 @@ def test_a_mask_that_lies_elsewhere_makes_its_case_unusable(tmp_path):
     assert not case.usable and "beside its scan" in case.findings[0]
 
 
+def test_a_mask_of_what_is_no_lesion_is_a_finding(tmp_path):
+    _, mask = write_scan(tmp_path, "a")
+    write_scan(tmp_path, "b")
+    image = nib.load(mask)
+    nib.save(nib.Nifti1Image(1 - np.asarray(image.dataobj), image.affine), mask)
+    a, b = inspect_cohort(read_cohort(tmp_path)).cases
+    assert "the mask marks 97% of all voxels" in a.findings[-1]
+    assert not any("marks" in finding for finding in b.findings)
+
+
 def test_a_case_is_had_by_its_name(cohort):
     assert [cohort[case.name] for case in cohort.cases] == list(cohort.cases)
     with pytest.raises(CovidlabError, match="no case 'nobody'"):
