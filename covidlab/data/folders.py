@@ -10,10 +10,10 @@ import pooch
 
 from covidlab.errors import CovidlabError, refused
 
-# The record's own folder names first, then the usual ones, so that "one folder of images, one of masks" just works;
-# ct_scans and infection_mask are those of its copy on Kaggle.
+# The record's own folder names first, then the usual ones, so that "one folder of images, one of masks" just works, in
+# capitals, too; ct_scans and infection_mask are those of its copy on Kaggle.
 IMAGE_FOLDERS = ("COVID-19-CT-Seg_20cases", "images", "image", "imagesTr", "scans", "ct", "ct_scans")
-MASK_FOLDERS = ("Infection_Mask", "masks", "mask", "labelsTr", "labels", "infection", "infection_mask")
+MASK_FOLDERS = ("Infection_Mask", "masks", "mask", "labelsTr", "labels", "infection")
 
 EXTENSIONS = (".nii.gz", ".nii")  # of NIfTI, which scans and masks are read from, and masks written to
 ITK = (".mha", ".mhd", ".nrrd", ".nhdr")  # which single scans are read from, too
@@ -99,6 +99,10 @@ def image_and_mask_folders(folder: Path) -> tuple[Path, Path]:
         what = "a file of that name" if folder.exists() else f"nothing of that name in {folder.absolute().parent}"
         raise CovidlabError(folder, what, f"a folder that holds {layout}", "check the path")
     images, masks = halves(folder)
+    for several in (images, masks):
+        if len(several) > 1:
+            found = f"{several[0].name} and {several[1].name}"
+            raise CovidlabError(folder, found, "one folder of images and one of masks", "rename what is not meant")
     if images and masks:
         return images[0], masks[0]
     there = ", ".join(sorted(child.name for child in folder.iterdir())[:6]) or "nothing: it is empty"
@@ -116,7 +120,9 @@ def image_and_mask_folders(folder: Path) -> tuple[Path, Path]:
 
 def halves(folder: Path) -> list[list[Path]]:
     """The folders of images and those of masks that are there, by any of their names."""
-    return [[folder / name for name in names if (folder / name).is_dir()] for names in (IMAGE_FOLDERS, MASK_FOLDERS)]
+    there = [(child.name.lower(), child) for child in sorted(folder.glob("*")) if child.is_dir()]
+    known = ({name.lower() for name in names} for names in (IMAGE_FOLDERS, MASK_FOLDERS))
+    return [[child for name, child in there if name in names] for names in known]
 
 
 def cohorts_in(folder: Path) -> list[Path]:

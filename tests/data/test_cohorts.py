@@ -10,6 +10,7 @@ from covidlab.data.folders import data_home, patient_of, record_name
 from covidlab.data.inspection import inspect_cohort
 from covidlab.data.scans import is_single_scan
 from covidlab.errors import CovidlabError
+from covidlab.models.segment import scan_pairs
 from tests.conftest import write_scan
 
 
@@ -43,6 +44,17 @@ def test_kaggles_copy_is_a_cohort_in_which_no_patient_leaks(tmp_path):
     (tmp_path / "images").rename(tmp_path / "ct_scans"), (tmp_path / "masks").rename(tmp_path / "infection_mask")
     cohort = read_cohort(tmp_path)
     assert cohort.patients == ("10",) and cohort.cases[1].mask == tmp_path / "infection_mask" / mask.name
+
+
+def test_folders_are_known_in_capitals_and_two_for_the_same_are_refused(tmp_path):
+    write_scan(tmp_path, "a")
+    (tmp_path / "images").rename(tmp_path / "CT"), (tmp_path / "masks").rename(tmp_path / "Masks")
+    assert read_cohort(tmp_path).cases[0].mask == tmp_path / "Masks" / "a.nii.gz" and not is_single_scan(tmp_path)
+    with pytest.raises(CovidlabError, match="a cohort with scans and masks.*; name .*CT"):
+        scan_pairs(tmp_path, tmp_path / "out")
+    (tmp_path / "infection").mkdir()  # are the masks those of the lungs?
+    with pytest.raises(CovidlabError, match="found Masks and infection; expected one folder of images and one"):
+        read_cohort(tmp_path)
 
 
 def test_a_patients_file_overrules_the_names_may_name_some_and_come_from_a_spreadsheet(tmp_path):
