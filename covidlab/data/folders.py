@@ -3,6 +3,7 @@
 import csv
 import os
 import re
+import unicodedata
 from collections.abc import Collection
 from pathlib import Path
 
@@ -37,8 +38,10 @@ def is_scan(path: Path) -> bool:
 
 
 def case_name(path: Path) -> str:
-    """A scan's file name without its extension; of a folder with a DICOM series, its name."""
-    return next((path.name.removesuffix(end) for end in (*EXTENSIONS, *ITK) if path.name.endswith(end)), path.name)
+    """A scan's file name without its extension; of a folder with a DICOM series, its name. Letters with marks are one
+    character each, however the system that wrote the name has them."""
+    name = unicodedata.normalize("NFC", path.name)
+    return next((name.removesuffix(end) for end in (*EXTENSIONS, *ITK) if name.endswith(end)), name)
 
 
 def record_name(case_name: str) -> str:

@@ -57,6 +57,13 @@ def test_folders_are_known_in_capitals_and_two_for_the_same_are_refused(tmp_path
         read_cohort(tmp_path)
 
 
+def test_a_name_pairs_with_the_same_name_from_another_system(tmp_path):
+    _, mask = write_scan(tmp_path, "Zo\u00eb")
+    mask.rename(mask.with_name("Zoe\u0308.nii.gz"))  # as a Mac writes it
+    (case,) = read_cohort(tmp_path, "Zo\u00eb").cases
+    assert case.mask.is_file()
+
+
 def test_a_patients_file_overrules_the_names_may_name_some_and_come_from_a_spreadsheet(tmp_path):
     write_scan(tmp_path, "a"), write_scan(tmp_path, "b"), write_scan(tmp_path, "c")
     (tmp_path / "patients.csv").write_text("case,patient\r\na,Zoë \r\nc,Zoë\r\n,\r\n", encoding="utf-8-sig", newline="")
