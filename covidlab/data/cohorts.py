@@ -82,6 +82,10 @@ def read_cohort(folder: Path, cases: str | Collection[str] = "*") -> Cohort:
     """
     image_folder, mask_folder = folders.image_and_mask_folders(folder)
     images, masks = folders.nifti_files(image_folder), folders.nifti_files(mask_folder)
+    for path in sorted(image_folder.glob("[!.]*")):
+        if path.name.endswith(folders.ITK) and folders.case_name(path) not in images:  # left out, nobody would miss it
+            remedy = "convert it to NIfTI, or move it elsewhere"
+            raise CovidlabError(path, "a scan of another kind", "only .nii and .nii.gz in a cohort", remedy)
     if not images:
         raise CovidlabError(image_folder, "no .nii or .nii.gz file", "at least one scan", "put the scans there")
     patients = folders.named_patients(folder / "patients.csv", images)

@@ -145,7 +145,9 @@ def first_folder_of_files(folder: Path) -> Path | None:
 def nifti_files(folder: Path) -> dict[str, Path]:
     """Name -> file, sorted by name; hidden files (macOS leaves ._name.nii.gz beside each) are not scans."""
     named: dict[str, Path] = {}
-    for path in filter(is_nifti, sorted(folder.glob("[!.]*"))):
+    for path in (one for one in sorted(folder.glob("[!.]*")) if one.name.lower().endswith(EXTENSIONS)):
+        if not is_nifti(path):  # left out, nobody would miss it
+            raise CovidlabError(path, "an ending in capitals", "small letters", "rename the file")
         if (twin := named.setdefault(case_name(path), path)) != path:
             raise CovidlabError(path, f"{twin.name} too", "one file a case", "remove one of the two")
     return named

@@ -64,6 +64,18 @@ def test_a_name_pairs_with_the_same_name_from_another_system(tmp_path):
     assert case.mask.is_file()
 
 
+def test_no_scan_is_left_out_in_silence(tmp_path):
+    scans = {name: write_scan(tmp_path, name) for name in ("a", "b")}
+    for k, ending, words in ((0, ".NII.GZ", "capitals"), (1, ".Nii.gz", "capitals"), (0, ".mha", "only .nii and")):
+        other = scans["b"][k].with_name(f"b{ending}")
+        scans["b"][k].rename(other)
+        with pytest.raises(CovidlabError, match=f"b{ending}: found .*{words}"):
+            read_cohort(tmp_path)
+        other.rename(scans["b"][k])
+    (tmp_path / "images" / "b.mha").touch(), (tmp_path / "masks" / "c.nrrd").touch()
+    assert len(read_cohort(tmp_path).cases) == 2  # the same scan once more
+
+
 def test_a_patients_file_overrules_the_names_may_name_some_and_come_from_a_spreadsheet(tmp_path):
     write_scan(tmp_path, "a"), write_scan(tmp_path, "b"), write_scan(tmp_path, "c")
     (tmp_path / "patients.csv").write_text("case,patient\r\na,Zoë \r\nc,Zoë\r\n,\r\n", encoding="utf-8-sig", newline="")
