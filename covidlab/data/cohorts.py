@@ -98,9 +98,9 @@ def read_cohort(folder: Path, cases: str | Collection[str] = "*") -> Cohort:
     if not by_pattern and (absent := sorted(set(cases) - set(wanted))):
         found, expected = f"no case {absent[0]}, and {len(absent)} missing in all", f"the {len(cases)} cases of the run"
         raise CovidlabError(folder, found, expected, "name the folder that the run was made with")
-    # Kaggle's copy of the record names scans its own way and masks as the record does.
-    known = {name: folders.record_name(name) for name in wanted}
-    masks |= {name: masks[record] for name, record in known.items() if name not in masks and record in masks}
+    for name in (one for one in wanted if one not in masks):
+        if other := next(filter(masks.__contains__, folders.mask_names(name)), None):
+            masks[name] = masks[other]
     missing = [name for name in wanted if name not in masks]
     if missing:
         image = images[missing[0]]

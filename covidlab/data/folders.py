@@ -56,6 +56,17 @@ def record_name(case_name: str) -> str:
     return f"coronacases_{int(found[1]):03d}" if found and 1 <= int(found[1]) <= 10 else case_name
 
 
+def mask_names(case_name: str) -> list[str]:
+    """What a scan's mask may be called where it has another name: as in the record whose copy the scan is, without
+    nnU-Net's number of a channel, or with what a file is, as MosMed's are.
+
+    >>> mask_names("study_0255_0000")
+    ['study_0255_0000', 'study_0255', 'study_0255_mask', 'study_0255_seg', 'study_0255_label']
+    """
+    plain = case_name.removesuffix("_0000")
+    return [record_name(case_name), plain, *(f"{plain}_{kind}" for kind in ("mask", "seg", "label"))]
+
+
 def patient_of(case_name: str) -> str:
     """The patient whose scan a file name says it is, also as copies of the record spell it (see `record_name`).
 

@@ -46,6 +46,13 @@ def test_kaggles_copy_is_a_cohort_in_which_no_patient_leaks(tmp_path):
     assert cohort.patients == ("10",) and cohort.cases[1].mask == tmp_path / "infection_mask" / mask.name
 
 
+def test_masks_are_found_by_the_names_that_nnunet_and_mosmed_give(tmp_path):
+    for name, scan, mask in (("a", "a_0000", "a"), ("study_0255", "study_0255", "study_0255_mask")):
+        for path, new in zip(write_scan(tmp_path, name), (scan, mask)):
+            path.rename(path.with_name(f"{new}.nii.gz"))
+    assert [case.mask.name for case in read_cohort(tmp_path).cases] == ["a.nii.gz", "study_0255_mask.nii.gz"]
+
+
 def test_folders_are_known_in_capitals_and_two_for_the_same_are_refused(tmp_path):
     write_scan(tmp_path, "a")
     (tmp_path / "images").rename(tmp_path / "CT"), (tmp_path / "masks").rename(tmp_path / "Masks")
