@@ -165,15 +165,19 @@ def nifti_files(folder: Path) -> dict[str, Path]:
 
 
 def named_patients(path: Path, names: Collection[str]) -> dict[str, str]:
-    """Case -> patient, as a patients.csv has it. A row that is not understood would part two scans of one patient."""
+    """Case -> patient, as a patients.csv has it; where a decimal is a comma, spreadsheets part cells by semicolons. A
+    row that is not understood would part two scans of one patient."""
     if not path.exists():
         return {}
     with (
         refused(path, "no UTF-8 text", "a table as CSV in UTF-8", "save it as that"),
         path.open(newline="", encoding="utf-8-sig") as file,  # Excel puts a mark before UTF-8
     ):
-        table = csv.DictReader(file)
-        if not {"case", "patient"} <= set(table.fieldnames or ()):
+        first = file.readline()
+        file.seek(0)
+        table = csv.DictReader(file, delimiter=max(",;\t", key=first.count))
+        table.fieldnames = [name.strip().lower() for name in table.fieldnames or ()]
+        if not {"case", "patient"} <= set(table.fieldnames):
             raise CovidlabError(path, f"columns {table.fieldnames}", "columns case and patient", "name them in line 1")
         rows = [(table.line_num, (row["case"] or "").strip(), (row["patient"] or "").strip()) for row in table]
     patients: dict[str, str] = {}

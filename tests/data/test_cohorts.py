@@ -87,6 +87,9 @@ def test_a_patients_file_overrules_the_names_may_name_some_and_come_from_a_sprea
     write_scan(tmp_path, "a"), write_scan(tmp_path, "b"), write_scan(tmp_path, "c")
     (tmp_path / "patients.csv").write_text("case,patient\r\na,Zoë \r\nc,Zoë\r\n,\r\n", encoding="utf-8-sig", newline="")
     assert [case.patient for case in read_cohort(tmp_path).cases] == ["Zoë", "b", "Zoë"]
+    for text in ("Case;Patient\na;Zoë\nc;Zoë\n", 'note\t"patient"\tcase \n1,2\tZoë\ta\n\tZoë\tc\n'):
+        (tmp_path / "patients.csv").write_text(text, encoding="utf-8")
+        assert [case.patient for case in read_cohort(tmp_path).cases] == ["Zoë", "b", "Zoë"]
     # Rows of cases that are not taken this time are no mistakes.
     assert read_cohort(tmp_path, "c").patients == ("Zoë",)
 
