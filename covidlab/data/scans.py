@@ -58,4 +58,6 @@ def _read_zipped(path: Path) -> Volume:
         try:
             return replace(read_series(Path(folder)), path=path)
         except CovidlabError as error:
+            if other := next((member.filename for member in members if is_scan(Path(member.filename))), None):
+                raise CovidlabError(path, f"no DICOM series, but {other}", SERIES, "unpack it and name that") from error
             raise CovidlabError(path, *error.told) from error
