@@ -99,7 +99,7 @@ def read_header(path: Path) -> tuple[dict[str, str], Path, int]:
     fields, named = {}, "local"
     with path.open("rb") as file:
         for line in iter(lambda: file.readline(BEHIND), b""):
-            if found := FIELD.fullmatch(line.decode("latin-1")):
+            if found := FIELD.fullmatch(line.decode("utf-8", "surrogateescape")):
                 name, value = found[1].lower().replace(" ", ""), found[2]
                 fields[name] = value.lower()
                 named = value if name in ("datafile", "elementdatafile") else named
@@ -114,6 +114,8 @@ def read_header(path: Path) -> tuple[dict[str, str], Path, int]:
     if named.lower() == "local":
         return fields, path, start
     if not (data := path.parent / named).is_file():
+        if "%" in named or named.upper().startswith("LIST"):
+            raise CovidlabError(path, "voxels in many files", "all in one file", "save the scan as NIfTI")
         raise CovidlabError(path, f"no file {named} for its voxels", "all in one file", "copy that beside it, too")
     return fields, data, 0
 
