@@ -1,3 +1,4 @@
+import io
 import json
 import re
 import shutil
@@ -45,6 +46,13 @@ def test_a_name_that_a_terminal_would_obey_is_spelled_out(capsys, tmp_path):
     assert main(["inspect", str(tmp_path)]) == 2
     for said in capsys.readouterr():
         assert "red\\x1b[31m\\udcff" in said and said.replace("\n", "").isprintable()
+
+
+def test_output_that_takes_few_letters_has_the_others_spelled_out(monkeypatch, tmp_path):
+    image, _ = write_scan(tmp_path, "Zo\u00eb \u80ba")
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), "cp1252"))  # a file on Windows
+    assert main(["inspect", str(image)]) == 0
+    assert "Zo\u00eb \\u80ba" in sys.stdout.buffer.getvalue().decode("cp1252")
 
 
 def test_inspect_looks_at_one_scan_without_a_mask(capsys, cohort_folder, tmp_path):
