@@ -1,6 +1,8 @@
 import io
 import json
+import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -243,6 +245,17 @@ def test_output_that_nobody_reads_any_more_ends_without_a_traceback(cohort_folde
         said = process.stderr.read()
     # argparse passes over what it cannot print.
     assert process.returncode in (0, 128 + 13) and "Traceback" not in said and "BrokenPipe" not in said
+
+
+@pytest.mark.parametrize("where, status, words", [
+    (">/dev/full", 2, "standard output: found No space left on device"), (">&-", 0, ""), ("2>&-", 0, ""),
+])  # fmt: skip
+def test_output_that_has_no_room_or_no_place_ends_without_a_traceback(cohort_folder, where, status, words):
+    if os.name == "nt" or not os.path.exists("/dev/full"):
+        pytest.skip("this system has no full place")
+    command = shlex.join([sys.executable, "-m", "covidlab", "inspect", str(cohort_folder)])
+    done = subprocess.run(f"{command} {where}", shell=True, capture_output=True, text=True)
+    assert done.returncode == status and words in done.stderr and "Traceback" not in done.stderr
 
 
 def test_a_folder_that_may_not_be_opened_is_one_line(capsys, cohort_folder, monkeypatch):
