@@ -125,7 +125,7 @@ SHARED = {  # what options mean that several commands have, unless one says othe
     "--cases": {"default": "*", "metavar": "GLOB", "help": "only cases named like this, such as 'radiopaedia*'"},
     "--weights": {"metavar": "F", "help": f"best.weights.h5 of a run, or of the shipped ones {', '.join(SHIPPED)} "
                   f"(default: {DEFAULT})"},
-    "--out": {"type": Path, "metavar": "DIR"},
+    "--out": {"type": lambda text: Path(text).expanduser(), "metavar": "DIR"},  # a shell leaves the ~ of --out=~/masks
     "--table": {"type": Path, "metavar": "STEM", "help": "write the table as STEM.csv and STEM.md, too"},
     "--json": {"action": "store_true", "help": "for programs"},
 }  # fmt: skip
@@ -259,7 +259,7 @@ def _add_export(command) -> None:
         "  covidlab export RUN -o model.tflite --int8    its test part is scored in both forms",
     )  # fmt: skip
     add("weights", metavar="WEIGHTS", help="best.weights.h5 of a run, the run's folder, or a shipped name")
-    add("-o", "--out", required=True, type=Path, metavar="FILE", help="ends in .onnx or .tflite")
+    add("-o", "--out", required=True, metavar="FILE", help="ends in .onnx or .tflite")
     add("--int8", action="store_true", help="whole numbers of 8 bits inside; LiteRT only")
     add("--size", help="pixels a side of the slices it takes (default: the grid that the weights were trained on)")
     add("--data", help="cohort to check and calibrate with (default: $COVIDLAB_DATA, else the phantom)")

@@ -70,6 +70,13 @@ def test_inspect_looks_at_one_scan_without_a_mask(capsys, cohort_folder, tmp_pat
     assert status == 2 and str(tmp_path / "series") in err and err.count("\n") == 1
 
 
+def test_a_home_that_the_shell_leaves_is_found(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path)), monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    write_scan(tmp_path, "a")
+    assert run(capsys, "inspect", "~/images/a.nii.gz")[0] == 0
+    assert _parser().parse_args(["predict", "a.nii.gz", "--out=~/m.nii.gz"]).out == tmp_path / "m.nii.gz"
+
+
 def test_inspect_reports_a_broken_case_among_good_ones_and_exits_with_2(capsys, tmp_path):
     image, _ = write_scan(tmp_path / "data", "bad")
     write_scan(tmp_path / "data", "good")
