@@ -123,12 +123,12 @@ def image_and_mask_folders(folder: Path) -> tuple[Path, Path]:
     remedy = "rename or create them, or run `covidlab phantom` for synthetic data"
     if inside := cohorts_in(folder):
         remedy = f"name the folder in it: {inside[0]}"
+    elif (deeper := first_folder_of_files(folder)) and not any(map(is_scan, deeper.iterdir())):
+        remedy = f"name the folder that holds the scan's files, such as {deeper}"
     elif half := images or masks:
         remedy = f"only the folder of {'masks' if images else 'images'} is missing: put it beside {half[0].name}"
     elif scan := next(filter(is_scan, sorted(folder.iterdir())), None):
         remedy = f"put scans and masks into the two folders; a scan without a mask is looked at by its name, {scan}"
-    elif deeper := first_folder_of_files(folder):
-        remedy = f"name the folder that holds the scan's files, such as {deeper}"
     raise CovidlabError(folder, there, layout, remedy)
 
 

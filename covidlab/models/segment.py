@@ -139,7 +139,7 @@ def _scans_in(folder: Path) -> list[Path]:
     """The files of scans in a folder, or else its folders of DICOM slices; none where something else in it may be a
     series."""
     scans = sorted(filter(is_scan, folder.glob("[!.]*")))
-    inside = next(iter(halves(folder)[0]), None)
+    inside = next((one for one in halves(folder)[0] if not holds_slices(one)), None)
     if not scans and inside:
         raise CovidlabError(folder, "a cohort with scans and masks", "a folder of scans", f"name {inside}")
     if not scans:

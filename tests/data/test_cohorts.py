@@ -83,6 +83,20 @@ def test_no_scan_is_left_out_in_silence(tmp_path):
     assert len(read_cohort(tmp_path).cases) == 2  # the same scan once more
 
 
+def test_a_study_whose_slices_lie_in_images_is_no_half_of_a_cohort_and_other_names_are_told_to_be_changed(tmp_path):
+    disc = tmp_path / "disc"
+    (disc / "IMAGES").mkdir(parents=True)
+    (disc / "IMAGES" / "1").write_bytes(bytes(128) + b"DICM")
+    with pytest.raises(CovidlabError, match="name the folder that holds the scan's files, such as .*IMAGES"):
+        read_cohort(disc)
+    assert [scan.name for scan, _ in scan_pairs(disc, tmp_path / "masks")] == ["IMAGES"]
+    write_scan(tmp_path / "set", "a")
+    (tmp_path / "set" / "images").rename(tmp_path / "set" / "rp_im")
+    (tmp_path / "set" / "masks").rename(tmp_path / "set" / "rp_msk")
+    with pytest.raises(CovidlabError, match="found rp_im, rp_msk; .*; rename or create them"):
+        read_cohort(tmp_path / "set")
+
+
 def test_a_patients_file_overrules_the_names_may_name_some_and_come_from_a_spreadsheet(tmp_path):
     write_scan(tmp_path, "a"), write_scan(tmp_path, "b"), write_scan(tmp_path, "c")
     (tmp_path / "patients.csv").write_text("case,patient\r\na,Zoë \r\nc,Zoë\r\n,\r\n", encoding="utf-8-sig", newline="")
