@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 
 from covidlab import __version__
-from covidlab.errors import CovidlabError, Plain
+from covidlab.errors import CovidlabError, Plain, reason
 from covidlab.weights import DEFAULT, NETWORKS, SHIPPED
 
 DESCRIPTION = """\
@@ -34,8 +34,7 @@ The paper's table, and the runs behind the course's numbers: python -m studies -
 # By name: they are written here, too, since what has them loads TensorFlow.
 LOSSES = ("cross_entropy", "weighted_cross_entropy", "focal", "dice", "tversky", "cross_entropy_and_dice")
 
-# NumPy's global generator, which Keras seeds too, takes no more.
-LARGEST_SEED = 2**32 - 1
+LARGEST_SEED = 2**32 - 1  # NumPy's global generator, which Keras seeds too, takes no more
 LAYOUT = "a folder with COVID-19-CT-Seg_20cases/ (or images/) and Infection_Mask/ (or masks/), files of the same names"
 SCAN = "a .nii, .nii.gz, .mha, .mhd, .nrrd or .nhdr file, or a folder or .zip with the DICOM slices of one series"
 SCORES = """\
@@ -50,6 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run_command(parser: argparse.ArgumentParser, module: str, arguments: list[str] | None) -> int:
     """Run the function of a module that the arguments name; problems of the user's are told in one line."""
+    sys.stdout, sys.stderr = (one or open(os.devnull, "w") for one in (sys.stdout, sys.stderr))  # None where closed
     try:
         try:
             options = parser.parse_args(arguments)
@@ -69,11 +69,16 @@ def run_command(parser: argparse.ArgumentParser, module: str, arguments: list[st
             sys.stdout.flush()  # here, where it can be caught: a pipe may be closed only now
         print(f"covidlab: {problem}", file=sys.stderr)
         return status
-    except BrokenPipeError:
+    except OSError as error:
+        if full := not isinstance(error, BrokenPipeError):
+            if error.filename:
+                raise  # no output's: a bug of ours
+            problem = CovidlabError("standard output", reason(error), "room for what is printed", "free space")
+            print(f"covidlab: {problem}", file=sys.stderr)
         # Who read the output stopped, as `| head` does. Python would try to write the rest once more when it ends.
         for stream in (sys.stdout, sys.stderr):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        return 128 + 13  # what a shell says of a program that a closed pipe ended
+        return 2 if full else 128 + 13  # what a shell says of a program that a closed pipe ended
 
 
 # --- what an option may be
@@ -112,8 +117,7 @@ ratio = _kind(lambda text: None if text == "all" else float(text),
               "a number of 0 or more, or `all`")  # fmt: skip
 
 
-# What options mean that several commands have, unless one says otherwise.
-SHARED = {
+SHARED = {  # what options mean that several commands have, unless one says otherwise
     "--profile": {"choices": ("lesson", "paper"), "default": "lesson"},
     "--model": {"type": one_of(NETWORKS), "default": "light_unet"},
     "--size": {"type": positive_int, "metavar": "N"},
@@ -121,7 +125,7 @@ SHARED = {
     "--cases": {"default": "*", "metavar": "GLOB", "help": "only cases named like this, such as 'radiopaedia*'"},
     "--weights": {"metavar": "F", "help": f"best.weights.h5 of a run, or of the shipped ones {', '.join(SHIPPED)} "
                   f"(default: {DEFAULT})"},
-    "--out": {"type": Path, "metavar": "DIR"},
+    "--out": {"type": lambda text: Path(text).expanduser(), "metavar": "DIR"},  # a shell leaves the ~ of --out=~/masks
     "--table": {"type": Path, "metavar": "STEM", "help": "write the table as STEM.csv and STEM.md, too"},
     "--json": {"action": "store_true", "help": "for programs"},
 }  # fmt: skip
@@ -255,7 +259,7 @@ def _add_export(command) -> None:
         "  covidlab export RUN -o model.tflite --int8    its test part is scored in both forms",
     )  # fmt: skip
     add("weights", metavar="WEIGHTS", help="best.weights.h5 of a run, the run's folder, or a shipped name")
-    add("-o", "--out", required=True, type=Path, metavar="FILE", help="ends in .onnx or .tflite")
+    add("-o", "--out", required=True, metavar="FILE", help="ends in .onnx or .tflite")
     add("--int8", action="store_true", help="whole numbers of 8 bits inside; LiteRT only")
     add("--size", help="pixels a side of the slices it takes (default: the grid that the weights were trained on)")
     add("--data", help="cohort to check and calibrate with (default: $COVIDLAB_DATA, else the phantom)")
@@ -285,8 +289,7 @@ def run_options(add: Callable, place: str) -> None:
     add("--profile", help="lesson: 128 px; paper: 630 px, a GPU or patience (default: lesson)")
     add("--updates", type=positive_int, metavar="N",
         help="gradient steps (default: 1000 on the phantom, 7500 on other data)")  # fmt: skip
-    # These change the recipe's fields of the same names, and are not among the options unless they are asked.
-    recipe = partial(add, default=argparse.SUPPRESS)
+    recipe = partial(add, default=argparse.SUPPRESS)  # they change the recipe's fields of their names, where asked
     recipe("--rate", dest="learning_rate", type=rate, metavar="X", help="peak learning rate (default: 0.002)")
     recipe("--loss", type=one_of(LOSSES), metavar="NAME",
            help=f"{', '.join(LOSSES[:-1])} or {LOSSES[-1]} (default: the last)")  # fmt: skip

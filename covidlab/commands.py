@@ -59,10 +59,11 @@ def inspect(options) -> int:
     """Look at a cohort or a scan; 2 if a file cannot be used."""
     from covidlab.data import inspection
 
-    if options.folder not in (None, "phantom") and not Path(options.folder).expanduser().exists():
+    scan = options.folder and Path(options.folder).expanduser()
+    if options.folder not in (None, "phantom") and not scan.exists():
         raise CovidlabError(options.folder, "nothing of that name", f"a cohort's folder, {SCAN}", "check the path")
-    if options.folder and is_single_scan(Path(options.folder)):
-        report = inspection.inspect_scan(Path(options.folder))
+    if scan and is_single_scan(scan):
+        report = inspection.inspect_scan(scan)
     else:
         report = inspection.inspect_cohort(open_cohort(options.folder, cases=options.cases))
     print(report.as_json() if options.json else report.as_text())

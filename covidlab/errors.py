@@ -43,7 +43,8 @@ class Plain:
         self.stream = stream
 
     def write(self, text: str) -> int:
-        return self.stream.write("\n".join(map(plain, text.split("\n"))))
+        text, kind = "\n".join(map(plain, text.split("\n"))), self.stream.encoding or "utf-8"
+        return self.stream.write(text.encode(kind, "backslashreplace").decode(kind))  # on Windows a file takes few
 
     def __getattr__(self, name: str):
         return getattr(self.stream, name)

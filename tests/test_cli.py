@@ -1,5 +1,8 @@
+import io
 import json
+import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -47,6 +50,13 @@ def test_a_name_that_a_terminal_would_obey_is_spelled_out(capsys, tmp_path):
         assert "red\\x1b[31m\\udcff" in said and said.replace("\n", "").isprintable()
 
 
+def test_output_that_takes_few_letters_has_the_others_spelled_out(monkeypatch, tmp_path):
+    image, _ = write_scan(tmp_path, "Zo\u00eb \u80ba")
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), "cp1252"))  # a file on Windows
+    assert main(["inspect", str(image)]) == 0
+    assert "Zo\u00eb \\u80ba" in sys.stdout.buffer.getvalue().decode("cp1252")
+
+
 def test_inspect_looks_at_one_scan_without_a_mask(capsys, cohort_folder, tmp_path):
     status, out, _ = run(capsys, "inspect", cohort_folder / "images" / "someone_else.nii.gz")
     assert status == 0 and "someone_else" in out and "no mask" in out and f"{SLICES} slices" in out
@@ -58,6 +68,13 @@ def test_inspect_looks_at_one_scan_without_a_mask(capsys, cohort_folder, tmp_pat
     (tmp_path / "series" / "notes.txt").write_text("no slice")
     status, _, err = run(capsys, "inspect", tmp_path / "series")
     assert status == 2 and str(tmp_path / "series") in err and err.count("\n") == 1
+
+
+def test_a_home_that_the_shell_leaves_is_found(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path)), monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    write_scan(tmp_path, "a")
+    assert run(capsys, "inspect", "~/images/a.nii.gz")[0] == 0
+    assert _parser().parse_args(["predict", "a.nii.gz", "--out=~/m.nii.gz"]).out == tmp_path / "m.nii.gz"
 
 
 def test_inspect_reports_a_broken_case_among_good_ones_and_exits_with_2(capsys, tmp_path):
@@ -235,6 +252,17 @@ def test_output_that_nobody_reads_any_more_ends_without_a_traceback(cohort_folde
         said = process.stderr.read()
     # argparse passes over what it cannot print.
     assert process.returncode in (0, 128 + 13) and "Traceback" not in said and "BrokenPipe" not in said
+
+
+@pytest.mark.parametrize("where, status, words", [
+    (">/dev/full", 2, "standard output: found No space left on device"), (">&-", 0, ""), ("2>&-", 0, ""),
+])  # fmt: skip
+def test_output_that_has_no_room_or_no_place_ends_without_a_traceback(cohort_folder, where, status, words):
+    if os.name == "nt" or not os.path.exists("/dev/full"):
+        pytest.skip("this system has no full place")
+    command = shlex.join([sys.executable, "-m", "covidlab", "inspect", str(cohort_folder)])
+    done = subprocess.run(f"{command} {where}", shell=True, capture_output=True, text=True)
+    assert done.returncode == status and words in done.stderr and "Traceback" not in done.stderr
 
 
 def test_a_folder_that_may_not_be_opened_is_one_line(capsys, cohort_folder, monkeypatch):

@@ -82,6 +82,10 @@ def read_cohort(folder: Path, cases: str | Collection[str] = "*") -> Cohort:
     """
     image_folder, mask_folder = folders.image_and_mask_folders(folder)
     images, masks = folders.nifti_files(image_folder), folders.nifti_files(mask_folder)
+    for path in sorted(image_folder.glob("[!.]*")):
+        if path.name.endswith(folders.ITK) and folders.case_name(path) not in images:  # left out, nobody would miss it
+            remedy = "convert it to NIfTI, or move it elsewhere"
+            raise CovidlabError(path, "a scan of another kind", "only .nii and .nii.gz in a cohort", remedy)
     if not images:
         raise CovidlabError(image_folder, "no .nii or .nii.gz file", "at least one scan", "put the scans there")
     patients = folders.named_patients(folder / "patients.csv", images)
@@ -94,9 +98,9 @@ def read_cohort(folder: Path, cases: str | Collection[str] = "*") -> Cohort:
     if not by_pattern and (absent := sorted(set(cases) - set(wanted))):
         found, expected = f"no case {absent[0]}, and {len(absent)} missing in all", f"the {len(cases)} cases of the run"
         raise CovidlabError(folder, found, expected, "name the folder that the run was made with")
-    # Kaggle's copy of the record names scans its own way and masks as the record does.
-    known = {name: folders.record_name(name) for name in wanted}
-    masks |= {name: masks[record] for name, record in known.items() if name not in masks and record in masks}
+    for name in (one for one in wanted if one not in masks):
+        if other := next(filter(masks.__contains__, folders.mask_names(name)), None):
+            masks[name] = masks[other]
     missing = [name for name in wanted if name not in masks]
     if missing:
         image = images[missing[0]]

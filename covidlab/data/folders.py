@@ -3,6 +3,7 @@
 import csv
 import os
 import re
+import unicodedata
 from collections.abc import Collection
 from pathlib import Path
 
@@ -10,10 +11,10 @@ import pooch
 
 from covidlab.errors import CovidlabError, refused
 
-# The record's own folder names first, then the usual ones, so that "one folder of images, one of masks" just works;
-# ct_scans and infection_mask are those of its copy on Kaggle.
+# The record's own folder names first, then the usual ones, so that "one folder of images, one of masks" just works, in
+# capitals, too; ct_scans and infection_mask are those of its copy on Kaggle.
 IMAGE_FOLDERS = ("COVID-19-CT-Seg_20cases", "images", "image", "imagesTr", "scans", "ct", "ct_scans")
-MASK_FOLDERS = ("Infection_Mask", "masks", "mask", "labelsTr", "labels", "infection", "infection_mask")
+MASK_FOLDERS = ("Infection_Mask", "masks", "mask", "labelsTr", "labels", "infection")
 
 EXTENSIONS = (".nii.gz", ".nii")  # of NIfTI, which scans and masks are read from, and masks written to
 ITK = (".mha", ".mhd", ".nrrd", ".nhdr")  # which single scans are read from, too
@@ -37,8 +38,9 @@ def is_scan(path: Path) -> bool:
 
 
 def case_name(path: Path) -> str:
-    """A scan's file name without its extension; of a folder with a DICOM series, its name."""
-    name = path.absolute().name  # of the folder one stands in, too
+    """A scan's file name without its extension; of a folder with a DICOM series, its name. Letters with marks are one
+    character each, however the system that wrote the name has them."""
+    name = unicodedata.normalize("NFC", path.absolute().name)  # of the folder one stands in, too
     return next((name.removesuffix(end) for end in (*EXTENSIONS, *ITK) if name.endswith(end)), name)
 
 
@@ -52,6 +54,17 @@ def record_name(case_name: str) -> str:
         return f"radiopaedia_{found[1]}"
     found = CORONACASES.fullmatch(case_name)
     return f"coronacases_{int(found[1]):03d}" if found and 1 <= int(found[1]) <= 10 else case_name
+
+
+def mask_names(case_name: str) -> list[str]:
+    """What a scan's mask may be called where it has another name: as in the record whose copy the scan is, without
+    nnU-Net's number of a channel, or with what a file is, as MosMed's are.
+
+    >>> mask_names("study_0255_0000")
+    ['study_0255_0000', 'study_0255', 'study_0255_mask', 'study_0255_seg', 'study_0255_label']
+    """
+    plain = case_name.removesuffix("_0000")
+    return [record_name(case_name), plain, *(f"{plain}_{kind}" for kind in ("mask", "seg", "label"))]
 
 
 def patient_of(case_name: str) -> str:
@@ -100,24 +113,30 @@ def image_and_mask_folders(folder: Path) -> tuple[Path, Path]:
         what = "a file of that name" if folder.exists() else f"nothing of that name in {folder.absolute().parent}"
         raise CovidlabError(folder, what, f"a folder that holds {layout}", "check the path")
     images, masks = halves(folder)
+    for several in (images, masks):
+        if len(several) > 1:
+            found = f"{several[0].name} and {several[1].name}"
+            raise CovidlabError(folder, found, "one folder of images and one of masks", "rename what is not meant")
     if images and masks:
         return images[0], masks[0]
     there = ", ".join(sorted(child.name for child in folder.iterdir())[:6]) or "nothing: it is empty"
     remedy = "rename or create them, or run `covidlab phantom` for synthetic data"
     if inside := cohorts_in(folder):
         remedy = f"name the folder in it: {inside[0]}"
+    elif (deeper := first_folder_of_files(folder)) and not any(map(is_scan, deeper.iterdir())):
+        remedy = f"name the folder that holds the scan's files, such as {deeper}"
     elif half := images or masks:
         remedy = f"only the folder of {'masks' if images else 'images'} is missing: put it beside {half[0].name}"
     elif scan := next(filter(is_scan, sorted(folder.iterdir())), None):
         remedy = f"put scans and masks into the two folders; a scan without a mask is looked at by its name, {scan}"
-    elif deeper := first_folder_of_files(folder):
-        remedy = f"name the folder that holds the scan's files, such as {deeper}"
     raise CovidlabError(folder, there, layout, remedy)
 
 
 def halves(folder: Path) -> list[list[Path]]:
     """The folders of images and those of masks that are there, by any of their names."""
-    return [[folder / name for name in names if (folder / name).is_dir()] for names in (IMAGE_FOLDERS, MASK_FOLDERS)]
+    there = [(child.name.lower(), child) for child in sorted(folder.glob("*")) if child.is_dir()]
+    known = ({name.lower() for name in names} for names in (IMAGE_FOLDERS, MASK_FOLDERS))
+    return [[child for name, child in there if name in names] for names in known]
 
 
 def cohorts_in(folder: Path) -> list[Path]:
@@ -137,22 +156,28 @@ def first_folder_of_files(folder: Path) -> Path | None:
 def nifti_files(folder: Path) -> dict[str, Path]:
     """Name -> file, sorted by name; hidden files (macOS leaves ._name.nii.gz beside each) are not scans."""
     named: dict[str, Path] = {}
-    for path in filter(is_nifti, sorted(folder.glob("[!.]*"))):
+    for path in (one for one in sorted(folder.glob("[!.]*")) if one.name.lower().endswith(EXTENSIONS)):
+        if not is_nifti(path):  # left out, nobody would miss it
+            raise CovidlabError(path, "an ending in capitals", "small letters", "rename the file")
         if (twin := named.setdefault(case_name(path), path)) != path:
             raise CovidlabError(path, f"{twin.name} too", "one file a case", "remove one of the two")
     return named
 
 
 def named_patients(path: Path, names: Collection[str]) -> dict[str, str]:
-    """Case -> patient, as a patients.csv has it. A row that is not understood would part two scans of one patient."""
+    """Case -> patient, as a patients.csv has it; where a decimal is a comma, spreadsheets part cells by semicolons. A
+    row that is not understood would part two scans of one patient."""
     if not path.exists():
         return {}
     with (
         refused(path, "no UTF-8 text", "a table as CSV in UTF-8", "save it as that"),
         path.open(newline="", encoding="utf-8-sig") as file,  # Excel puts a mark before UTF-8
     ):
-        table = csv.DictReader(file)
-        if not {"case", "patient"} <= set(table.fieldnames or ()):
+        first = file.readline()
+        file.seek(0)
+        table = csv.DictReader(file, delimiter=max(",;\t", key=first.count))
+        table.fieldnames = [name.strip().lower() for name in table.fieldnames or ()]
+        if not {"case", "patient"} <= set(table.fieldnames):
             raise CovidlabError(path, f"columns {table.fieldnames}", "columns case and patient", "name them in line 1")
         rows = [(table.line_num, (row["case"] or "").strip(), (row["patient"] or "").strip()) for row in table]
     patients: dict[str, str] = {}

@@ -19,6 +19,8 @@ from covidlab.data.volumes import Volume, read_volume
 from covidlab.errors import CovidlabError
 from covidlab.progress import track
 
+MOST = 0.1  # of a scan's voxels that are infection: the record's scans have 4 % at most, a scan's lungs 10 % or more
+
 HEADER = ("case", "patient", "shape", "dtype", "intensities", "spacing mm", "slices", "positive")
 
 
@@ -122,6 +124,10 @@ def _inspect_case(case: Case) -> CaseReport:
         return CaseReport(case.name, case.patient, findings=(str(error),), usable=False)
     positive = int(np.count_nonzero(volume.to_display(mask).any(axis=(1, 2))))
     findings = [f"mask: {finding}" for finding in findings]
+    if (share := mask.mean()) > MOST:
+        findings.append(
+            f"WARNING: the mask marks {share:.0%} of all voxels, as one of lungs or of what is no lesion does: check it"
+        )
     if positive <= 2:
         findings.append(f"only {positive} positive slices: its own F1 means little; never drop it silently")
     return _report(case.name, case.patient, volume, positive, findings)

@@ -9,11 +9,15 @@ from covidlab.errors import CovidlabError
 
 # The record's window: its uint8 files hold [-1250, 250] HU as 0..255, and so do all slices of the course.
 LOWEST_HU, HIGHEST_HU = -1250.0, 250.0
+MOST_LABELS = 20  # whole numbers up to this are parts of a body that were numbered, such as lobes: no scan is so dark
 FULL_SCALE = {"record_window": 255, "unit": 1}  # what stands for its upper end
 
 # What a slice that was stretched by itself is brought back by: its darkest voxel, which scanners write for air outside
 # the field of view, and the median of its soft tissue, muscle and organs mixed with some fat and bone.
 DARKEST_HU, SOFT_TISSUE_HU = -1024.0, 20.0
+
+# What people do to scans for networks of their own.
+BLACKENED, WHOLE = "all but the lungs was painted over", "take the whole scan"
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ def meaning_of(path: Path, voxels: np.ndarray) -> Intensities:
         whole = voxels.dtype.kind in "iu" or np.array_equal(voxels, np.rint(voxels))
         # A part of the voxels of a scan shows more values at once.
         few_values = all(len(np.unique(part)) <= 3 for part in (voxels[::5, ::5, ::5], voxels))
-        if (whole and high <= 3) or few_values:
+        if (whole and high <= MOST_LABELS) or few_values:
             found, remedy = f"a mask: {span}, a few values only", "name the CT volume that the mask belongs to"
             raise CovidlabError(path, found, "a scan", remedy)
         if whole:  # as floating point, too: what nibabel's get_fdata gives and saves
@@ -88,7 +92,7 @@ def meaning_of(path: Path, voxels: np.ndarray) -> Intensities:
             return Intensities("unit", f"unit: {span}, so [-1250, 250] HU as 0..1")
     raise CovidlabError(
         path, f"values of {span}", "HU (air near -1000), the record's 0..255 window, or 0..1",
-        "apply the scanner's rescale slope and intercept, so that air is about -1000 and water 0",
+        "apply the scanner's rescale slope and intercept, or undo what scaled it; air is then near -1000, water 0",
     )  # fmt: skip
 
 
@@ -121,8 +125,13 @@ def _check_hounsfield(path: Path, voxels: np.ndarray) -> list[str]:
         if -900 < end < 150 and (often := np.mean(thinned == end)) > 0.02:
             value = f"WARNING: {often:.0%} of the voxels have the value {end:g}, as if HU were cut off "
             return [f"{value}{cut.format(end)}: write the scan again without that window"]
+    if -200 < (value := np.median(thinned)) < 150 and (often := np.mean(thinned == value)) > 0.5:
+        return [f"WARNING: {often:.0%} of the voxels have the value {value:g}, as if {BLACKENED}: {WHOLE}"]
     if tissue < 0.01:
-        return ["hardly a voxel is between -150 and 200 HU, where fat and soft tissue lie: check that these are HU"]
+        return [
+            "hardly a voxel is between -150 and 200 HU, where fat and soft tissue lie: check that these are HU; if "
+            f"{BLACKENED}, {WHOLE}"
+        ]
     return []
 
 
@@ -143,13 +152,22 @@ def check_numbers(path: Path, voxels: np.ndarray, intensities: Intensities) -> l
     grey = _thinned(voxels).astype(np.float32) * (255 / FULL_SCALE[intensities.kind])
     lighter = grey[grey > 128]
     middle = np.median(lighter) if lighter.size else 0
+    if _is_negative(grey):
+        return ["WARNING: the corners are light and the middle is dark, as in a negative: turn it, 255 less each grey"]
     if 204 <= middle <= 248:
         return []
     place = f"near grey {middle:.0f} of 255" if middle else "not lighter than grey 128 of 255"
     return [
         f"WARNING: soft tissue is {place}, and in the record's window near 220: if these grey values were made with "
-        "another window, write the scan in HU"
+        f"another window, write the scan in HU; if {BLACKENED}, {WHOLE}"
     ]
+
+
+def _is_negative(grey: np.ndarray) -> bool:
+    """Whether a scan lies in air that is light, and all alike, where a crop's corners are fat, muscle and bone."""
+    corners = grey[np.ix_([0, -1], [0, -1], [0, -1])]
+    inside = grey[tuple(slice(side // 3, side - side // 3) for side in grey.shape)]
+    return corners.min() > max(128, np.median(inside)) and np.ptp(corners) <= 16
 
 
 def _thinned(voxels: np.ndarray) -> np.ndarray:

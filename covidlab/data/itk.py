@@ -47,7 +47,13 @@ def read_itk(path: Path) -> Volume:
             raise CovidlabError(path, f"{channels} numbers a voxel", "one grey value", "convert it to grey values")
         shape, pixel = reader.GetSize(), sitk.Image([1, 1, 1], reader.GetPixelID())
         claimed = check_claim(path, shape, sitk.GetArrayViewFromImage(pixel).dtype)
-        _check_whole(data, start, claimed, "t" in fields.get("compresseddata", "") or "g" in fields.get("encoding", ""))
+        packed = "t" in fields.get("compresseddata", "") or "g" in fields.get("encoding", "")
+        held, sizes = _check_whole(data, start, claimed, packed), ("compresseddatasize", "headersize")
+        said, before = (int(fields.get(name, 0)) for name in sizes)
+        # ITK reads no more than is said, from the start where nothing is, and unpacks what comes of that.
+        if of_meta and (packed and said < held and (said or start) or start and before > 0):
+            found = f"a compresseddatasize of {said} and a headersize of {before}"
+            raise CovidlabError(path, found, f"{held if packed else 0} and 0", "correct that, or save it as NIfTI")
         directions = np.reshape(reader.GetDirection(), (len(shape), -1))[:3, :3]
         spacing = np.array(reader.GetSpacing()[:3])
         if not np.allclose(directions.T @ directions, np.eye(3), atol=ROUNDING) or not spacing.min() > 0:
@@ -93,7 +99,7 @@ def read_header(path: Path) -> tuple[dict[str, str], Path, int]:
     fields, named = {}, "local"
     with path.open("rb") as file:
         for line in iter(lambda: file.readline(BEHIND), b""):
-            if found := FIELD.fullmatch(line.decode("latin-1")):
+            if found := FIELD.fullmatch(line.decode("utf-8", "surrogateescape")):
                 name, value = found[1].lower().replace(" ", ""), found[2]
                 fields[name] = value.lower()
                 named = value if name in ("datafile", "elementdatafile") else named
@@ -108,12 +114,15 @@ def read_header(path: Path) -> tuple[dict[str, str], Path, int]:
     if named.lower() == "local":
         return fields, path, start
     if not (data := path.parent / named).is_file():
+        if "%" in named or named.upper().startswith("LIST"):
+            raise CovidlabError(path, "voxels in many files", "all in one file", "save the scan as NIfTI")
         raise CovidlabError(path, f"no file {named} for its voxels", "all in one file", "copy that beside it, too")
     return fields, data, 0
 
 
-def _check_whole(data: Path, start: int, claimed: int, packed: bool) -> None:
-    """Whether a file holds the bytes of voxels that a header claims; where they are packed, by their checksum."""
+def _check_whole(data: Path, start: int, claimed: int, packed: bool) -> int:
+    """Whether a file holds the bytes of voxels that a header claims; where they are packed, by their checksum. Gives
+    the bytes that they take in the file."""
     size = 0 if packed else data.stat().st_size - start
     packing = zlib.decompressobj(47)  # by either header, zlib's or gzip's
     with data.open("rb") as file:
@@ -123,5 +132,7 @@ def _check_whole(data: Path, start: int, claimed: int, packed: bool) -> None:
             size += (more := len(packing.decompress(piece, BEHIND)))
             if not piece and not more:
                 raise EOFError("its packed voxels end early")
+        held = file.tell() - start - len(packing.unused_data)
     if not claimed <= size <= claimed + BEHIND:
         raise EOFError(f"its header claims {claimed:,} bytes of voxels, and it holds fewer, or many more")
+    return held

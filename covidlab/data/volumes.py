@@ -174,9 +174,11 @@ def _claimed(path: Path, start: bytes) -> tuple[type[nib.Nifti1Image], int, int]
     kind = next((kind for kind in kinds if kind.header_class.may_contain_header(start)), None)
     if not kind:
         raise CovidlabError(path, "no NIfTI header (is it text, or another format?)", NIFTI, AGAIN)
-    header = kind.header_class(start[: kind.header_class.template_dtype.itemsize], check=False)
-    shape, dtype = header.get_data_shape(), header.get_data_dtype()
-    offset = max(header.get_data_offset(), 0)
+    size = kind.header_class.template_dtype.itemsize
+    header = kind.header_class(start[:size], check=False)
+    shape, dtype, offset = header.get_data_shape(), header.get_data_dtype(), header.get_data_offset()
+    if offset < size:  # of 0 nibabel would read the header as voxels
+        raise nib.spatialimages.HeaderDataError(f"voxels from byte {offset}, where the header still is")
     return kind, offset, offset + check_claim(path, shape, dtype)
 
 
@@ -202,14 +204,21 @@ def check_claim(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> int:
 def _with_a_rotation(path: Path, kind: type[nib.Nifti1Header], content: bytes) -> bytes:
     """A file's content, where its quaternion is longer than 1 with one that is not, which nibabel would not take.
 
-    Software rounds; a much longer one is no rotation, and refused where no sform says where voxels lie.
+    Software rounds; a much longer one is no rotation, and refused where no sform says where voxels lie; so are voxels
+    without a size, for which nibabel would take 1 mm.
     """
     size = kind.template_dtype.itemsize
     header, names = kind(content[:size], check=False), ("quatern_b", "quatern_c", "quatern_d")
+    by_qform = header["qform_code"] > 0 and header["sform_code"] == 0
+    if by_qform and not header["pixdim"][1:4].all():
+        raise CovidlabError(
+            path, f"a pixdim of {sides(header['pixdim'][1:4])}, and no sform", "how large a voxel is, in mm",
+            "write that into pixdim, or a qform code of 0 if nobody knows",
+        )  # fmt: skip
     length = float(np.linalg.norm([float(header[name]) for name in names]))
     if not length > 1:
         return content
-    if length > 1.01 and header["qform_code"] > 0 and header["sform_code"] == 0:
+    if length > 1.01 and by_qform:
         raise CovidlabError(
             path, f"a qform whose quaternion is {length:.4g} long", "a rotation, of length 1 at most",
             "write the scan again with its sform, or with a qform code of 0 if its place does not matter",

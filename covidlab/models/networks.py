@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from covidlab._tensorflow import keras, tf
-from covidlab.errors import refused
+from covidlab.errors import CovidlabError, refused
 from covidlab.files import whole_file
 from covidlab.models.cnn import dense_patch_cnn
 from covidlab.models.fcn import fcn8s
@@ -35,8 +35,10 @@ def save_weights(path: Path, model: keras.Model, info: WeightsInfo) -> None:
 def load_network(path: Path, info: WeightsInfo) -> keras.Model:
     """Build the network that a weights file belongs to, with its weights.
 
-    Raises CovidlabError if the weights do not fit the network they name.
+    Raises CovidlabError if the weights do not fit the network they name, or the file's name ends otherwise.
     """
+    if not path.name.endswith(".weights.h5"):  # by which Keras knows what is in a file
+        raise CovidlabError(path, "weights by another name", "an ending .weights.h5", "rename the file")
     found = f"weights that do not fit {info.model}"
     with refused(path, found, f"weights of {info.model}", "train again, or name another file"):
         network = MODELS[info.model](**info.options)

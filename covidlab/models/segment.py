@@ -9,7 +9,7 @@ import numpy as np
 
 from covidlab.data.dicom import holds_slices
 from covidlab.data.dicom_seg import check_names, write_segmentation
-from covidlab.data.folders import IMAGE_FOLDERS, ITK, case_name, first_folder_of_files, is_nifti, is_scan, patient_of
+from covidlab.data.folders import ITK, case_name, first_folder_of_files, halves, is_nifti, is_scan, patient_of
 from covidlab.data.masks import write_mask
 from covidlab.data.scans import read_scan
 from covidlab.data.volumes import Volume
@@ -139,7 +139,7 @@ def _scans_in(folder: Path) -> list[Path]:
     """The files of scans in a folder, or else its folders of DICOM slices; none where something else in it may be a
     series."""
     scans = sorted(filter(is_scan, folder.glob("[!.]*")))
-    inside = next((folder / name for name in IMAGE_FOLDERS if (folder / name).is_dir()), None)
+    inside = next((one for one in halves(folder)[0] if not holds_slices(one)), None)
     if not scans and inside:
         raise CovidlabError(folder, "a cohort with scans and masks", "a folder of scans", f"name {inside}")
     if not scans:

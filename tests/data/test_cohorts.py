@@ -10,6 +10,7 @@ from covidlab.data.folders import data_home, patient_of, record_name
 from covidlab.data.inspection import inspect_cohort
 from covidlab.data.scans import is_single_scan
 from covidlab.errors import CovidlabError
+from covidlab.models.segment import scan_pairs
 from tests.conftest import write_scan
 
 
@@ -45,10 +46,64 @@ def test_kaggles_copy_is_a_cohort_in_which_no_patient_leaks(tmp_path):
     assert cohort.patients == ("10",) and cohort.cases[1].mask == tmp_path / "infection_mask" / mask.name
 
 
+def test_masks_are_found_by_the_names_that_nnunet_and_mosmed_give(tmp_path):
+    for name, scan, mask in (("a", "a_0000", "a"), ("study_0255", "study_0255", "study_0255_mask")):
+        for path, new in zip(write_scan(tmp_path, name), (scan, mask)):
+            path.rename(path.with_name(f"{new}.nii.gz"))
+    assert [case.mask.name for case in read_cohort(tmp_path).cases] == ["a.nii.gz", "study_0255_mask.nii.gz"]
+
+
+def test_folders_are_known_in_capitals_and_two_for_the_same_are_refused(tmp_path):
+    write_scan(tmp_path, "a")
+    (tmp_path / "images").rename(tmp_path / "CT"), (tmp_path / "masks").rename(tmp_path / "Masks")
+    assert read_cohort(tmp_path).cases[0].mask == tmp_path / "Masks" / "a.nii.gz" and not is_single_scan(tmp_path)
+    with pytest.raises(CovidlabError, match="a cohort with scans and masks.*; name .*CT"):
+        scan_pairs(tmp_path, tmp_path / "out")
+    (tmp_path / "infection").mkdir()  # are the masks those of the lungs?
+    with pytest.raises(CovidlabError, match="found Masks and infection; expected one folder of images and one"):
+        read_cohort(tmp_path)
+
+
+def test_a_name_pairs_with_the_same_name_from_another_system(tmp_path):
+    _, mask = write_scan(tmp_path, "Zo\u00eb")
+    mask.rename(mask.with_name("Zoe\u0308.nii.gz"))  # as a Mac writes it
+    (case,) = read_cohort(tmp_path, "Zo\u00eb").cases
+    assert case.mask.is_file()
+
+
+def test_no_scan_is_left_out_in_silence(tmp_path):
+    scans = {name: write_scan(tmp_path, name) for name in ("a", "b")}
+    for k, ending, words in ((0, ".NII.GZ", "capitals"), (1, ".Nii.gz", "capitals"), (0, ".mha", "only .nii and")):
+        other = scans["b"][k].with_name(f"b{ending}")
+        scans["b"][k].rename(other)
+        with pytest.raises(CovidlabError, match=f"b{ending}: found .*{words}"):
+            read_cohort(tmp_path)
+        other.rename(scans["b"][k])
+    (tmp_path / "images" / "b.mha").touch(), (tmp_path / "masks" / "c.nrrd").touch()
+    assert len(read_cohort(tmp_path).cases) == 2  # the same scan once more
+
+
+def test_a_study_whose_slices_lie_in_images_is_no_half_of_a_cohort_and_other_names_are_told_to_be_changed(tmp_path):
+    disc = tmp_path / "disc"
+    (disc / "IMAGES").mkdir(parents=True)
+    (disc / "IMAGES" / "1").write_bytes(bytes(128) + b"DICM")
+    with pytest.raises(CovidlabError, match="name the folder that holds the scan's files, such as .*IMAGES"):
+        read_cohort(disc)
+    assert [scan.name for scan, _ in scan_pairs(disc, tmp_path / "masks")] == ["IMAGES"]
+    write_scan(tmp_path / "set", "a")
+    (tmp_path / "set" / "images").rename(tmp_path / "set" / "rp_im")
+    (tmp_path / "set" / "masks").rename(tmp_path / "set" / "rp_msk")
+    with pytest.raises(CovidlabError, match="found rp_im, rp_msk; .*; rename or create them"):
+        read_cohort(tmp_path / "set")
+
+
 def test_a_patients_file_overrules_the_names_may_name_some_and_come_from_a_spreadsheet(tmp_path):
     write_scan(tmp_path, "a"), write_scan(tmp_path, "b"), write_scan(tmp_path, "c")
     (tmp_path / "patients.csv").write_text("case,patient\r\na,Zoë \r\nc,Zoë\r\n,\r\n", encoding="utf-8-sig", newline="")
     assert [case.patient for case in read_cohort(tmp_path).cases] == ["Zoë", "b", "Zoë"]
+    for text in ("Case;Patient\na;Zoë\nc;Zoë\n", 'note\t"patient"\tcase \n1,2\tZoë\ta\n\tZoë\tc\n'):
+        (tmp_path / "patients.csv").write_text(text, encoding="utf-8")
+        assert [case.patient for case in read_cohort(tmp_path).cases] == ["Zoë", "b", "Zoë"]
     # Rows of cases that are not taken this time are no mistakes.
     assert read_cohort(tmp_path, "c").patients == ("Zoë",)
 
@@ -147,6 +202,16 @@ def test_a_mask_that_lies_elsewhere_makes_its_case_unusable(tmp_path):
     nib.save(nib.Nifti1Image(np.asarray(image.dataobj), affine), mask)
     (case,) = inspect_cohort(read_cohort(tmp_path)).cases
     assert not case.usable and "beside its scan" in case.findings[0]
+
+
+def test_a_mask_of_what_is_no_lesion_is_a_finding(tmp_path):
+    _, mask = write_scan(tmp_path, "a")
+    write_scan(tmp_path, "b")
+    image = nib.load(mask)
+    nib.save(nib.Nifti1Image(1 - np.asarray(image.dataobj), image.affine), mask)
+    a, b = inspect_cohort(read_cohort(tmp_path)).cases
+    assert "the mask marks 97% of all voxels" in a.findings[-1]
+    assert not any("marks" in finding for finding in b.findings)
 
 
 def test_a_case_is_had_by_its_name(cohort):

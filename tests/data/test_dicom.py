@@ -198,7 +198,13 @@ def test_a_zipped_series_is_read_whatever_its_folders_and_refused_under_its_own_
     (tmp_path / "cut.zip").write_bytes((tmp_path / "scan.ZIP").read_bytes()[:-60])
     with zipfile.ZipFile(tmp_path / "text.zip", "w") as archive:
         archive.writestr("README.txt", "no scan")
-    for name, words in (("cut.zip", "an archive that cannot be unpacked"), ("text.zip", "no CT slice in DICOM")):
+    with zipfile.ZipFile(tmp_path / "nifti.zip", "w") as archive:
+        archive.writestr("images/scan.nii.gz", b"no DICOM")
+    for name, words in (
+        ("cut.zip", "an archive that cannot be unpacked"),
+        ("text.zip", "no CT slice in DICOM"),
+        ("nifti.zip", "no CT slice in DICOM, but images/scan.nii.gz; .*unpack it, and name the scan in it"),
+    ):
         with pytest.raises(CovidlabError, match=words) as refused:
             read_scan(tmp_path / name)
         assert str(refused.value).startswith(f"{tmp_path / name}: found ")

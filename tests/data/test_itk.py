@@ -1,3 +1,4 @@
+import re
 from types import SimpleNamespace
 
 import nibabel as nib
@@ -130,6 +131,35 @@ def test_what_cannot_be_right_is_refused_in_one_line_and_silently(tmp_path, capf
     with pytest.raises(CovidlabError, match=words) as refused:
         read_scan(scan)
     assert "\n" not in str(refused.value) and "build" not in str(refused.value) and capfd.readouterr() == ("", "")
+
+
+def test_voxels_are_found_by_a_name_in_any_letters_and_many_files_are_called_that(tmp_path):
+    same = read_scan(written(tmp_path / "scans") / "scan.nii.gz")
+    for name in ("Zo\u00eb \u80ba.mhd", "Zo\u00eb \u80ba.nhdr"):
+        sitk.WriteImage(sitk.ReadImage(tmp_path / "scans" / "scan.nii.gz"), tmp_path / name)
+        assert_lies_as(read_scan(tmp_path / name), same)
+    for old, new in ((rb"= .*\.raw", b"= LIST"), (rb"= LIST", b"= slice%03d.raw 1 6 1")):
+        header = tmp_path / "Zo\u00eb \u80ba.mhd"
+        header.write_bytes(re.sub(old, new, header.read_bytes()))
+        with pytest.raises(CovidlabError, match="found voxels in many files.*save the scan as NIfTI"):
+            read_scan(header)
+
+
+def test_packed_voxels_of_which_itk_would_read_a_part_are_refused(tmp_path):
+    scan = changed(tmp_path, "x.mha", META, META)
+    sitk.WriteImage(sitk.ReadImage(scan), scan, True)
+    content, (size,) = scan.read_bytes(), re.findall(rb"CompressedDataSize = (\d+)", scan.read_bytes())
+    same = read_scan(scan)
+    for line in (b"", b"CompressedDataSize = 0\n", b"CompressedDataSize = %d\n" % (int(size) - 100)):
+        scan.write_bytes(content.replace(b"CompressedDataSize = %s\n" % size, line))
+        with pytest.raises(CovidlabError, match=f"expected {int(size)} and 0; correct that"):
+            read_scan(scan)
+    scan.write_bytes(content + b"behind")
+    assert_lies_as(read_scan(scan), same)
+    (tmp_path / "before").mkdir()
+    before = changed(tmp_path / "before", "x.mha", META, b"HeaderSize = 99\n" + META)
+    with pytest.raises(CovidlabError, match="a headersize of 99; expected 0 and 0"):
+        read_scan(before)
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

@@ -161,12 +161,14 @@ def test_what_the_numbers_mean_is_decided_and_said_and_all_show_the_same(tmp_pat
 def test_numbers_that_are_no_scans_are_refused(tmp_path):
     for array, *words in (
         (HU + 1024, "rescale slope and intercept"),
+        ((HU / 1000).astype(np.float32), "undo what scaled it"),
         ((GREY / 1.1).astype(np.float32), "rescale slope and intercept"),
         (np.where(OUTSIDE, -2000, HU + 1024), "no HU", "once, to all but the padding"),  # scanner units, but padded
         (HU - 1024, "no HU", "once, to all but the padding"),  # the intercept applied twice
         (np.resize([0, 1], (12, 12, 9)).astype(np.uint8), "a mask", "the CT volume"),
         (np.resize([0, 255], (12, 12, 9)).astype(np.float32), "a mask", "the CT volume"),
         (np.resize([0, 1, 2, 3], (12, 12, 9)), "a mask", "the CT volume"),
+        (np.resize(range(20), (12, 12, 9)), "a mask: int16 from 0 to 19", "the CT volume"),  # segments of the lungs
         (np.zeros((12, 12, 9)), "the same value 0 in every voxel"),
     ):
         refused(save(tmp_path / "scan.nii", array.astype(np.int16) if array.dtype == np.int64 else array), *words)
@@ -196,11 +198,29 @@ def test_grey_values_on_another_window_than_the_records_are_warned_about(tmp_pat
         assert any("WARNING: soft tissue is" in finding or "scaled per slice" in finding for finding in findings)
 
 
-def test_lungs_without_any_tissue_are_read_with_a_finding(tmp_path):
+def test_a_negative_is_warned_about_and_a_crop_inside_the_body_is_none(tmp_path, phantom_hu):
+    grey = as_record(phantom_hu)
+    lungs = grey[24:104, 30:98, 8:-8]
+    for array, words in ((255 - grey, "as in a negative"), (1 - grey / np.float32(255), "negative"), (lungs, None)):
+        findings = read_volume(save(tmp_path / "scan.nii", array)).findings
+        assert any(words in finding for finding in findings) if words else not findings
+
+
+def test_lungs_without_any_tissue_are_read_with_a_finding_that_names_the_cause(tmp_path):
     hu = stored(chest())
     lungs = np.where(hu == -850, hu + np.arange(9, dtype=np.int16), -1000)
     volume = read_volume(save(tmp_path / "scan.nii", lungs.astype(np.int16)))
     assert any("fat and soft tissue" in finding for finding in volume.findings)
+    for outside, scan, words in (
+        (0, HU, "of the voxels have the value 0, as if all but the lungs was painted over: take the whole scan"),
+        (-1000, HU, "check that these are HU; if all but the lungs was painted over, take the whole scan"),
+        (0, GREY, "write the scan in HU; if all but the lungs was painted over, take the whole scan"),
+    ):
+        lungs = scan + np.arange(9, dtype=scan.dtype)
+        painted = np.where(hu == -850, lungs, outside).astype(scan.dtype)
+        painted[0, 0] = 60  # a vessel
+        (finding,) = read_volume(save(tmp_path / "scan.nii", painted)).findings
+        assert words in finding
 
 
 def test_hu_beyond_the_window_take_its_ends(tmp_path):
@@ -309,7 +329,7 @@ def patched(path, offset, numbers):
     return path
 
 
-PIXDIM, SCL_SLOPE, QUATERN, SFORM = 80, 112, 256, 280
+PIXDIM, OFFSET, SCL_SLOPE, QUATERN, SFORM = 80, 108, 112, 256, 280
 
 
 def test_the_spacing_is_the_affines_and_another_pixdim_is_said(tmp_path):
@@ -383,6 +403,13 @@ def test_a_quaternion_that_rounding_made_too_long_is_read_and_its_mask_too(tmp_p
 def test_a_header_that_contradicts_itself_is_not_called_damaged(tmp_path):
     path = patched(save(tmp_path / "scan.nii", stored(chest())), SCL_SLOPE, [1, np.nan])
     refused(path, "invalid intercept", "write the scan again")
+    for offset in (0, -352, 344):
+        path = patched(save(tmp_path / "scan.nii", stored(chest())), OFFSET, [offset])
+        refused(path, f"contradicts itself (voxels from byte {offset}, where", "write the scan again")
+    path = patched(save(tmp_path / "scan.nii", stored(chest()), codes=(0, 1)), PIXDIM + 8, [0])
+    refused(path, "a pixdim of 2.0 x 2.0 x 0.0, and no sform", "a qform code of 0 if nobody knows")
+    path = patched(save(tmp_path / "scan.nii", stored(chest()), codes=(0, 0)), PIXDIM, [0, 0, 0])
+    assert read_volume(path).spacing is None  # nobody asks how large
 
 
 def test_without_an_affine_slices_are_along_the_axis_that_differs_and_that_is_said(tmp_path):

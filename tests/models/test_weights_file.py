@@ -89,6 +89,14 @@ def test_weights_that_do_not_fit_or_are_of_another_version_are_refused_in_one_li
         assert "\n" not in str(caught.value)
 
 
+def test_weights_by_another_name_are_not_said_to_be_of_another_network(saved):
+    for name in ("mine.h5", "BEST.WEIGHTS.H5"):
+        path = saved[0].rename(saved[0].with_name(name))
+        with pytest.raises(CovidlabError, match=f"{name}: found weights by another name.*; rename the file"):
+            open_segmenter(path)
+        path.rename(saved[0])
+
+
 def test_a_file_that_lacks_a_layer_is_refused_and_no_random_weights_are_taken(saved):
     path, _ = saved
     with h5py.File(path, "a") as file:
