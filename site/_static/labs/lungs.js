@@ -6,9 +6,9 @@ import {
 import { crop, GridFit } from "./grid.js";
 import { closed, LEFT, RIGHT, SIDES, wallsBehind } from "./lung-closing.js";
 
-const GRID = 128, DENSEST_AIR = 145, GAS = 0.07, SMALL = 0.85;
+const GRID = 128, DENSEST_AIR = 145, THIN = 52, GAS = 0.07, SMALL = 0.85, CUT = 0.5;
 const CUT_OFF = 0.2, LOPSIDED = 2 / 3, THICK = 0.3, LOWEST_HU = -1250, HIGHEST_HU = 250;
-const TWO = disk(2), ONE = disk(1);
+const FOUR = disk(4), TWO = disk(2), ONE = disk(1);
 
 /**
  * The lungs of a scan, with the lesions in them.
@@ -52,7 +52,8 @@ export function lungMask(slices, shape, aspect = 1) {
       }
     }
   }
-  return { sides: found, near, window, fit, grey, findings: findings(found, wallsBehind(sides, body, small)) };
+  const said = findings(found, wallsBehind(sides, body, small), ends(maskOf(sides, (one) => one), grey, small));
+  return { sides: found, near, window, fit, grey, findings: said };
 }
 
 /** Share of the right and the left lung, where found, that is marked. */
@@ -80,7 +81,7 @@ export function tone(slices, sides, level) {
   });
 }
 
-function findings(sides, walls) {
+function findings(sides, walls, ends) {
   const percent = (share) => `${roundEven(100 * share)}%`;
   const said = Object.entries(walls).filter(([, thick]) => thick > THICK).map(([name, thick]) =>
     `WARNING: ${percent(thick)} of the chest's depth lies behind the ${name} lung, where a wall takes some 20 %: ` +
@@ -92,7 +93,33 @@ function findings(sides, walls) {
     said.push(`WARNING: the ${small} lung is ${how}: if dense lesions or fluid fill it, or it has collapsed, ` +
       "mask and share lack what is in there");
   }
+  if (ends.length) {
+    said.push(`WARNING: the scan ends within the lungs at its ${ends.join(" and the ")}: shares are of the part it shows`);
+  }
   return said;
+}
+
+/** Where a scan has values of its own: all but the grid's padding and that of a round field. */
+function fieldOf(grey) {
+  const plane = GRID * GRID, light = new Uint8Array(plane), other = new Uint8Array(plane);
+  grey.forEach((one, i) => {
+    if (one > 5) light[i % plane] = 1;
+    if (one !== grey[0]) other[i % plane] = 1;
+  });
+  return light.map((one, i) => one & other[i]);
+}
+
+/** Where a scan ends within its lungs, both on the grid. */
+function ends(lungs, grey, shape) {
+  const area = areas(lungs, shape), most = Math.max(...area), plane = GRID * GRID;
+  const inside = erode(fieldOf(grey), [1, GRID, GRID], FOUR);
+  const beside = lungs.reduce((sum, one, i) => sum + (one && !inside[i % plane] ? 1 : 0), 0);
+  const found = {
+    "lower end": area[0] > CUT * most,
+    "upper end": area[area.length - 1] > CUT * most,
+    "picture's edge": beside > 0.01 * area.reduce((sum, one) => sum + one, 0),
+  };
+  return Object.keys(found).filter((name) => found[name]);
 }
 
 function onGrid(slices, [count, rows, columns], window, aspect) {
@@ -137,7 +164,29 @@ function bodyMask(grey, shape) {
   const parts = label(open(maskOf(grey, (one) => one > DENSEST_AIR), shape, TWO), shape);
   const counted = sizes(parts), largest = argmax(counted);
   if (!counted[largest]) return new Uint8Array(grey.length);
-  return fillHoles(maskOf(parts.labels, (one) => one === largest), shape);
+  const body = fillHoles(maskOf(parts.labels, (one) => one === largest), shape);
+  const field = fieldOf(grey), plane = GRID * GRID, one = [1, GRID, GRID], inner = erode(field, one, ONE);
+  const rim = field.map((here, i) => here && !inner[i] ? 1 : 0);
+  for (let start = 0; start < body.length; start += plane) {
+    const slice = body.subarray(start, start + plane), open = cutOpen(grey.subarray(start, start + plane), slice, field, rim);
+    body.set(fillHoles(slice.map((here, i) => here | open[i]), one), start);
+  }
+  return body;
+}
+
+/** Lungs of a slice that the edge of its field cuts open: they lie between the body's rows, not all around it. */
+function cutOpen(grey, body, field, rim) {
+  const { labels, count } = label(maskOf(field, (one, i) => one && !body[i]), [1, GRID, GRID]);
+  const within = new Uint8Array(GRID), all = rim.reduce((sum, one) => sum + one, 0);
+  body.forEach((one, i) => one && (within[Math.floor(i / GRID)] = 1));
+  const parts = Array.from({ length: count + 1 }, () => ({ size: 0, between: 0, along: 0, greys: new Float64Array(256) }));
+  labels.forEach((part, i) => {
+    const one = parts[part];
+    one.size++, one.greys[grey[i]]++, (one.between += within[Math.floor(i / GRID)]), (one.along += rim[i]);
+  });
+  const lung = parts.map(({ size, between, along, greys }, part) =>
+    part && between > 0.75 * size && along < 0.67 * all && percentileOfCounts(greys, 50) > THIN ? 1 : 0);
+  return Uint8Array.from(labels, (part) => lung[part]);
 }
 
 /** Voxels of each part in the slice that has most of them; label 0 counts as one. */
