@@ -10,6 +10,7 @@ from covidlab.data.intensities import HIGHEST_HU, LOWEST_HU
 RIGHT, LEFT = 1, 2
 SIDES = {"right": RIGHT, "left": LEFT}  # The patient's
 LOPSIDED = 2 / 3  # of the other lung's size: below, something is amiss; of 15 real scans the least is 0.78
+AIR = 0.15, 0.62  # of the body across: outside of these lungs are full, or stand alone; 15 real scans have 0.30 to 0.49
 THICK = 0.3  # of the body's depth, behind a lung: more is no wall alone; 15 real scans have 0.14 to 0.25
 
 
@@ -24,6 +25,8 @@ class Lungs:
     # Share of the body's depth, 0..1, that lies behind the "right" and the "left" lung, where found
     walls: dict[str, float] = field(default_factory=dict)
     ends: tuple[str, ...] = ()  # Where the scan ends within the lungs: "lower end", "upper end", "picture's edge"
+    gap: bool = False  # Whether slices without any lung lie between slices with some
+    air: float = 0.4  # The lungs' air as a share of the body, in the slice that has most
     every: int = 1  # Slices of the scan that one of these stands for; the last may stand for fewer
 
     @property
@@ -51,6 +54,13 @@ class Lungs:
         if self.ends:
             where = " and the ".join(self.ends)
             found.append(f"WARNING: the scan ends within the lungs at its {where}: shares are of the part it shows")
+        if self.gap:
+            found.append("WARNING: slices without lung lie between others: are some blank, or two scans in one file?")
+        if not AIR[0] < self.air < AIR[1]:
+            dense = "dense lesions or fluid fill both, mask and shares lack what is in there"
+            alone = "the scan is blackened or cut off around them, mask and shares are not to be believed"
+            why = dense if self.air < AIR[0] else alone
+            found.append(f"WARNING: lungs take {self.air:.0%} of the body across, where 30 to 50 % are usual: if {why}")
         return tuple(found)
 
     def involvement(self, marked: np.ndarray) -> dict[str, float]:

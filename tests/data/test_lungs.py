@@ -142,6 +142,35 @@ def test_a_scan_that_begins_or_ends_within_the_lungs_says_so():
     assert "at its lower end and the upper end: shares are of the part" in lung_mask(hu[8:14]).findings[-1]
 
 
+@pytest.mark.parametrize("value", (-1024, 0))
+def test_blank_slices_at_the_ends_change_nothing_and_one_within_costs_itself_alone_and_is_said(scan, value):
+    hu, plain = scan[0], lung_mask(scan[0])
+    ends = lung_mask(np.pad(hu, ((4, 4), (0, 0), (0, 0)), constant_values=value))
+    assert dice(ends.mask[4:-4], plain.mask) > 0.97 and ends.findings == ()
+    middle, k = hu.copy(), len(hu) // 2
+    middle[k] = value
+    found = lung_mask(middle)
+    assert np.delete(found.near, k, axis=0)[np.delete(scan[2], k, axis=0)].mean() > 0.97
+    assert dice(np.delete(found.mask, k, axis=0), np.delete(plain.mask, k, axis=0)) > 0.95
+    assert "slices without lung lie between others" in found.findings[-1]
+
+
+def test_a_stomach_full_of_gas_is_no_lung_where_it_touches_one():
+    hu, truth = chest()
+    hu[:4, oval(0.5, 0.72, 0.2, 0.12)] = -1000  # right under the left one
+    found = lung_mask(hu)
+    assert dice(found.mask, truth > 0) > 0.97 and not found.mask[:3].any()
+
+
+def test_lungs_that_are_both_nearly_full_and_lungs_without_a_chest_are_told():
+    hu, truth = chest()
+    hu[(truth > 0) & (ROWS < 0.59)] = 40
+    assert "both, mask and shares lack" in lung_mask(hu).findings[-1]
+    hu[(truth == 1) | (ROWS < 0.61) & (truth > 0)] = 40
+    assert lung_mask(hu).reason.startswith("no chest in the field, or lungs nearly without air")
+    assert "the scan is blackened" in Lungs(truth, truth > 0, "", air=0.7).findings[-1]
+
+
 def test_one_slice_will_do():
     hu, truth = chest()
     assert dice(lung_mask(hu[10:11]).mask, truth[10:11] > 0) > 0.97
