@@ -8,72 +8,25 @@ body that is small in its field, a child's or one in a wide field of view, is lo
 """
 
 import math
-from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import ndimage
 from skimage.morphology import disk, isotropic_closing
 
 from covidlab.data.grid import WHOLE, GridFit
-from covidlab.data.intensities import HIGHEST_HU, LOWEST_HU, Intensities
+from covidlab.data.intensities import Intensities
+from covidlab.data.lungs_found import LEFT, RIGHT, SIDES, Lungs
 
 GRID = 128
 DENSEST_AIR = 145  # grey of -400 HU: what is above is tissue, until a scan's own air and soft tissue are known
+THIN = 52  # grey of -944 HU: what is thinner on the whole is no lung that the picture's edge cuts open
 GAS = 0.07  # of the way from air to soft tissue: what is thinner fills windpipe and bowel
-RIGHT, LEFT = 1, 2
-SIDES = {"right": RIGHT, "left": LEFT}  # The patient's
 SMALL = 0.85  # of the field across: a body that fills less is looked at closer; 15 real ones fill 0.88 to 1, median 1
 FAR = 999  # pixels: a wall without a lung before it
 MARGIN = 2  # pixels that a lesion may lie beside the mask: in 15 real scans 0.13 % lie farther, without it 1.8 %
+CUT = 0.5  # of the lungs' largest slice: an end that has more ends within them
+LEAST = 0.08  # of the body across: less air is no chest's, or hardly any lung is left to look at
 CUT_OFF = 0.2  # of the body across: less, widest at the field's end, is no chest; 15 real ones have 0.3 to 0.5
-LOPSIDED = 2 / 3  # of the other lung's size: below, something is amiss; of 15 real scans the least is 0.78
-THICK = 0.3  # of the body's depth, behind a lung: more is no wall alone; 15 real scans have 0.14 to 0.25
-
-
-@dataclass(frozen=True, eq=False)
-class Lungs:
-    """The lungs of a scan, or why there are none."""
-
-    sides: np.ndarray  # uint8 (slices, rows, columns): 1 in the patient's right lung, 2 in the left, 0 elsewhere
-    near: np.ndarray  # Bool of the same shape: the lungs and `MARGIN` around them, where a lesion may lie
-    reason: str  # Why the mask is empty, in a sentence; "" where lungs were found
-    window: tuple[slice, slice] = WHOLE  # Rows and columns that were looked at, for a network to look at, too
-    # Share of the body's depth, 0..1, that lies behind the "right" and the "left" lung, where found
-    walls: dict[str, float] = field(default_factory=dict)
-    every: int = 1  # Slices of the scan that one of these stands for; the last may stand for fewer
-
-    @property
-    def mask(self) -> np.ndarray:
-        """Bool (slices, rows, columns): in either lung."""
-        return self.sides > 0
-
-    @property
-    def findings(self) -> tuple[str, ...]:
-        """What to know before a mask within these lungs is believed, in sentences."""
-        if self.reason:
-            return (f"WARNING: {self.reason}: nothing is marked",)
-        found = [
-            f"WARNING: {thick:.0%} of the chest's depth lies behind the {name} lung, where a wall takes some 20 %: "
-            "if fluid or dense lung is there, mask and share lack it"
-            for name, thick in self.walls.items()
-            if thick > THICK
-        ]
-        sizes = {name: np.count_nonzero(self.sides == side) for name, side in SIDES.items()}
-        small, large = sorted(sizes, key=sizes.get)
-        if (share := sizes[small] / max(sizes[large], 1)) < LOPSIDED:  # of a few pixels both may be rounded away
-            how = f"{share:.0%} of the {large} one's size" if share else "not found"
-            why = "if dense lesions or fluid fill it, or it has collapsed, mask and share lack what is in there"
-            found.append(f"WARNING: the {small} lung is {how}: {why}")
-        return tuple(found)
-
-    def involvement(self, marked: np.ndarray) -> dict[str, float]:
-        """Share of the patient's "right" and "left" lung, where found, that is marked (bool, each slice): 0..1."""
-        of, shares = np.arange(len(marked)) // self.every, {}
-        for name, side in SIDES.items():
-            lung = self.sides == side
-            if whole := np.count_nonzero(lung, axis=(1, 2))[of].sum():
-                shares[name] = float(sum(np.count_nonzero(lung[k] & one) for k, one in zip(of, marked)) / whole)
-        return shares
 
 
 def lung_mask(slices: np.ndarray, aspect: float = 1.0) -> Lungs:
@@ -84,7 +37,7 @@ def lung_mask(slices: np.ndarray, aspect: float = 1.0) -> Lungs:
     - `aspect`, float: a pixel's height over its width: see `covidlab.data.volumes.Volume.pixel_aspect`.
 
     Windpipe, gas in the bowel and what lies on the chest or under the back are left out. A lung without any air in a
-    slice is not found there, nor is one that the picture's edge cuts open.
+    slice is not found there.
     """
     if slices.ndim != 3:
         raise ValueError(f"slices have three axes (slice, row, column); found {slices.ndim}")
@@ -101,7 +54,10 @@ def lung_mask(slices: np.ndarray, aspect: float = 1.0) -> Lungs:
         parts = np.stack([sides[k] == RIGHT, sides[k] == LEFT, grown[k]])
         right, left, near[k, *window] = fit.from_grid(parts) >= 0.5
         found[k, *window] = np.where(right, RIGHT, LEFT * left)
-    return Lungs(found, near, "", window, walls)
+    areas, across = lungs.sum(axis=(1, 2)), body.sum(axis=(1, 2))
+    gap = not areas[slice(*np.flatnonzero(areas)[[0, -1]])].all()
+    air = float((areas / np.maximum(across, 1)).max())
+    return Lungs(found, near, "", window, walls, _ends(sides > 0, grey), gap, air)
 
 
 def _on_grid(slices: np.ndarray, aspect: float) -> tuple[GridFit, np.ndarray, np.ndarray]:
@@ -110,6 +66,22 @@ def _on_grid(slices: np.ndarray, aspect: float) -> tuple[GridFit, np.ndarray, np
     scale = Intensities("record_window" if slices.dtype == np.uint8 else "hu", "")
     grey = np.concatenate([fit.to_grid(scale.windowed(slice_[None])) for slice_ in slices])
     return fit, grey, body_mask(grey)
+
+
+def _field(grey: np.ndarray) -> np.ndarray:
+    """Where a scan has values of its own, bool (row, column): all but the grid's padding and that of a round field."""
+    return (grey > 5).any(axis=0) & (grey != grey[0, 0, 0]).any(axis=0)
+
+
+def _ends(lungs: np.ndarray, grey: np.ndarray) -> tuple[str, ...]:
+    """Where a scan ends within its lungs, both on the grid."""
+    areas, inside = lungs.sum(axis=(1, 2)), ndimage.binary_erosion(_field(grey), disk(4))
+    found = {
+        "lower end": areas[0] > CUT * areas.max(),
+        "upper end": areas[-1] > CUT * areas.max(),
+        "picture's edge": (lungs & ~inside).sum() > 0.01 * areas.sum(),
+    }
+    return tuple(name for name, here in found.items() if here)
 
 
 def around(body: np.ndarray, fit: GridFit) -> tuple[slice, slice]:
@@ -129,25 +101,6 @@ def around(body: np.ndarray, fit: GridFit) -> tuple[slice, slice]:
     return tuple(window)
 
 
-def tone(slices: np.ndarray, lungs: Lungs, level: float) -> np.ndarray:
-    """A table, uint8 (256,), from greys on the [-1250, 250] HU scale to greys that have healthy lung at `level`, 0..1.
-
-    - `slices`, uint8 (slices, rows, columns): a scan, and `lungs` those found in it. Its healthy lung is the median of
-      what is thinner than -500 HU in them; what is denser is vessel, wall or lesion.
-
-    Greys of -750 HU move whole, others the less the farther, and those 450 HU off, such as soft tissue, not at all (not
-    in the paper).
-    """
-    hu = np.linspace(LOWEST_HU, HIGHEST_HU, 256)
-    greys = np.sum([np.bincount(one[inside], minlength=256) for one, inside in zip(slices, lungs.mask)], axis=0)
-    thin = np.cumsum(greys * (hu < -500))
-    if not thin[-1]:
-        return np.arange(256, dtype=np.uint8)
-    by = LOWEST_HU + level * (HIGHEST_HU - LOWEST_HU) - hu[np.searchsorted(thin, thin[-1] / 2)]
-    moved = hu + by * np.clip(1 - np.abs(hu + 750) / 450, 0, 1)
-    return np.rint(np.interp(moved, hu, np.arange(256))).astype(np.uint8)
-
-
 def _why_no_lungs(lungs: np.ndarray, body: np.ndarray) -> str:
     """Why air in the body is no chest's: there is none, or a scan of the belly or the neck cuts off an end of it."""
     if not body.any():
@@ -158,18 +111,41 @@ def _why_no_lungs(lungs: np.ndarray, body: np.ndarray) -> str:
     share = areas.max() / body.sum(axis=(1, 2)).max()
     if share < CUT_OFF and max(areas[0], areas[-1]) > 0.9 * areas.max():
         return f"no chest in the field: an end of the lungs alone, at most {share:.0%} of the body across"
+    if share < LEAST:
+        return f"no chest in the field, or lungs nearly without air: it takes {share:.0%} of the body across"
     return ""
 
 
 def body_mask(grey: np.ndarray) -> np.ndarray:
     """The largest thing that is denser than air, with all that it encloses; bool, for uint8 (slice, row, column).
 
-    The opening cuts off the couch, blankets and wires, which are thin.
+    The opening cuts off the couch, blankets and wires, which are thin. Blank slices may cut the body itself into
+    pieces, which have no slice in common. The edge of the field encloses, too, what lies
+    beside something dense and is as dense as lung: lungs that it cuts open.
     """
     dense = ndimage.binary_opening(grey > DENSEST_AIR, disk(2)[None])
     parts, _ = ndimage.label(dense)
     sizes = _sizes(parts)
-    return np.stack([ndimage.binary_fill_holes(slice_) for slice_ in (parts == sizes.argmax()) & (sizes.max() > 0)])
+    body, field = np.zeros(grey.shape, bool), _field(grey)
+    for part in np.argsort(-sizes)[: np.count_nonzero(sizes > 0.1 * sizes.max())]:
+        if not body[(piece := parts == part).any(axis=(1, 2))].any():
+            body |= piece
+    rim = field & ~ndimage.binary_erosion(field)
+    for one, slice_ in zip(grey, body):
+        slice_[:] = ndimage.binary_fill_holes(slice_)
+        slice_[:] = ndimage.binary_fill_holes(slice_ | _cut_open(one, slice_, field, rim))
+    return body
+
+
+def _cut_open(grey: np.ndarray, body: np.ndarray, field: np.ndarray, rim: np.ndarray) -> np.ndarray:
+    """Lungs of a slice that the edge of its field cuts open: they lie between the body's rows, not all around it."""
+    outside, count = ndimage.label(field & ~body)
+    size, between, along = (
+        np.bincount(outside[where].ravel(), minlength=count + 1) for where in (..., body.any(axis=1), rim)
+    )
+    middle = ndimage.median(grey, outside, np.arange(count + 1))
+    lung = (between > 0.75 * size) & (along < 0.67 * rim.sum()) & (middle > THIN)
+    return lung[outside] & (outside > 0)
 
 
 def _sizes(parts: np.ndarray) -> np.ndarray:
@@ -190,7 +166,8 @@ def aerated(grey: np.ndarray, body: np.ndarray) -> np.ndarray:
     Not every file has air at -1000 HU: the air around the body is 0 here and its soft tissue 1. Healthy lung is then
     0.1 to 0.3, ground glass up to 0.8, fat 0.87; gas in windpipe and bowel is 0.
     """
-    around = grey[~ndimage.binary_dilation(body, disk(2)[None]) & (grey > 5)]  # without the padding
+    padded = (grey <= 5) | ~body.any(axis=(1, 2))[:, None, None]  # around the field, or whole slices
+    around = grey[~ndimage.binary_dilation(body, disk(2)[None]) & ~padded]
     air = float(np.percentile(around, 25)) if len(around) else 42.0  # and mostly without couch and blankets
     tissue = float(np.median(grey[body & (grey > DENSEST_AIR)]))
     share = (grey.astype(np.float32) - air) / max(tissue - air, 1.0)
@@ -205,7 +182,8 @@ def aerated(grey: np.ndarray, body: np.ndarray) -> np.ndarray:
     thin[thin] = [np.median(share[parts == part]) > 0.03 for part in np.flatnonzero(thin)]
     bowel = (gassy > 0.2) & ~thin
     # What is within two pixels of gas looks like lung, for there gas and wall are mixed.
-    lung = light & (thin[parts] | ~(bowel[parts] | ndimage.binary_dilation(gas, disk(2)[None])))
+    near_gas, near_cavity = (ndimage.binary_dilation(one, disk(2)[None]) for one in (gas, _cavities(gas, share)))
+    lung = light & ~near_cavity & (thin[parts] | ~(bowel[parts] | near_gas))
     parts, count = ndimage.label(ndimage.binary_opening(lung, opening))
     sizes = _sizes(parts)
     surely = (sizes > 0) & (_widest(parts, count) > 0.02 * across)
@@ -216,6 +194,13 @@ def aerated(grey: np.ndarray, body: np.ndarray) -> np.ndarray:
     lung = (sizes >= 0.02 * sizes.max())[parts]
     lung[: within[0]], lung[within[1] + 1 :] = False, False
     return lung
+
+
+def _cavities(gas: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """What is gas alone far and wide, also where it touches a lung: a full stomach, or a chest whose lung collapsed."""
+    parts, count = ndimage.label(ndimage.binary_opening(gas, disk(4)[None]))
+    empty = ndimage.median(share, parts, np.arange(count + 1)) < 0.03
+    return empty[parts] & (parts > 0)
 
 
 def split_sides(lungs: np.ndarray, body: np.ndarray) -> np.ndarray:
@@ -240,7 +225,7 @@ def split_sides(lungs: np.ndarray, body: np.ndarray) -> np.ndarray:
 def closed(sides: np.ndarray, body: np.ndarray) -> np.ndarray:
     """Each lung with the lesions that its air leaves out; what both would take is neither's, unless it is air."""
     found = (sides == RIGHT, sides == LEFT)
-    right, left = (behind(between(filled(lung)), body) & body if lung.any() else lung for lung in found)
+    right, left = (behind(between(filled(lung)) & body, body) & body if lung.any() else lung for lung in found)
     taken = np.where(right & ~left, RIGHT, np.where(left & ~right, LEFT, 0))
     return np.where(sides > 0, sides, taken).astype(np.uint8)
 

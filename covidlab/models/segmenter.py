@@ -13,7 +13,8 @@ from scipy import ndimage
 from scipy.special import expit, logit
 
 from covidlab.data.grid import GridFit
-from covidlab.data.lungs import Lungs, lung_mask, tone
+from covidlab.data.lungs import lung_mask
+from covidlab.data.lungs_found import Lungs, tone
 from covidlab.data.volumes import Volume
 from covidlab.models.calibration import expected_counts
 from covidlab.models.exported import OnnxNetwork
@@ -148,7 +149,7 @@ class Segmenter:
         return marked, lungs, calibration.predicted_f1(*counts) if calibration and marked.any() else None
 
     def greys(self, slices: np.ndarray, lungs: Lungs) -> np.ndarray:
-        """What the network is to see for each grey of a scan, uint8 (256,): see `covidlab.data.lungs.tone`."""
+        """What the network is to see for each grey of a scan, uint8 (256,): see `covidlab.data.lungs_found.tone`."""
         level = self.info.lung
         return np.arange(256, dtype=np.uint8) if level is None else tone(slices, lungs, level)
 

@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from covidlab.data.lungs import Lungs, lung_mask, tone
+from covidlab.data.lungs import lung_mask
+from covidlab.data.lungs_found import Lungs, tone
 from covidlab.phantom.scans import cohort_plans, make_scan
 from tests.chest import BODY, COLUMNS, ROWS, chest, oval
 
@@ -112,6 +113,62 @@ def test_a_body_that_is_small_in_its_field_is_looked_at_closer(scan, pad, aspect
     inside = np.s_[:, above : above + hu.shape[1], right : right + hu.shape[2]]
     assert dice(small.mask[inside], plain.mask) > 0.97 and dice(small.near[inside], plain.near) > 0.97
     assert np.count_nonzero(small.mask) == np.count_nonzero(small.mask[inside])
+
+
+@pytest.mark.parametrize("cut", (
+    np.s_[:, :, 32:], np.s_[:, :, :96], np.s_[:, :, 30:98], np.s_[:, 46:], np.s_[:, :82], np.s_[:, 40:88, 24:104]
+), ids=("right", "left", "both", "front", "back", "all around"))  # fmt: skip
+def test_lungs_that_the_pictures_edge_cuts_open_are_found_as_far_as_they_go_and_that_is_said(scan, cut):
+    hu, lungs, lesions = (one[cut] for one in scan)
+    found = lung_mask(hu)
+    assert dice(found.mask, lungs) > 0.9 and found.near[lesions].mean() > 0.97
+    assert "ends within the lungs at its picture's edge" in found.findings[-1]
+
+
+@pytest.mark.parametrize("padding", (-1024, -2048))
+def test_lungs_that_a_round_field_of_view_cuts_open_are_found_and_that_is_said(scan, padding):
+    hu, lungs, lesions = (one.copy() for one in scan)
+    beyond = np.hypot(ROWS - 0.5, COLUMNS - 0.5) > 0.31
+    hu[:, beyond], lungs[:, beyond], lesions[:, beyond] = padding, False, False
+    found = lung_mask(hu)
+    assert dice(found.mask, lungs) > 0.9 and found.near[lesions].mean() > 0.97
+    assert "ends within the lungs at its picture's edge" in found.findings[-1]
+
+
+def test_a_scan_that_begins_or_ends_within_the_lungs_says_so():
+    hu, _ = chest()
+    for part, ends in ((np.s_[:], ()), (np.s_[8:], ("lower end",)), (np.s_[:14], ("upper end",))):
+        assert lung_mask(hu[part]).ends == ends
+    assert "at its lower end and the upper end: shares are of the part" in lung_mask(hu[8:14]).findings[-1]
+
+
+@pytest.mark.parametrize("value", (-1024, 0))
+def test_blank_slices_at_the_ends_change_nothing_and_one_within_costs_itself_alone_and_is_said(scan, value):
+    hu, plain = scan[0], lung_mask(scan[0])
+    ends = lung_mask(np.pad(hu, ((4, 4), (0, 0), (0, 0)), constant_values=value))
+    assert dice(ends.mask[4:-4], plain.mask) > 0.97 and ends.findings == ()
+    middle, k = hu.copy(), len(hu) // 2
+    middle[k] = value
+    found = lung_mask(middle)
+    assert np.delete(found.near, k, axis=0)[np.delete(scan[2], k, axis=0)].mean() > 0.97
+    assert dice(np.delete(found.mask, k, axis=0), np.delete(plain.mask, k, axis=0)) > 0.95
+    assert "slices without lung lie between others" in found.findings[-1]
+
+
+def test_a_stomach_full_of_gas_is_no_lung_where_it_touches_one():
+    hu, truth = chest()
+    hu[:4, oval(0.5, 0.72, 0.2, 0.12)] = -1000  # right under the left one
+    found = lung_mask(hu)
+    assert dice(found.mask, truth > 0) > 0.97 and not found.mask[:3].any()
+
+
+def test_lungs_that_are_both_nearly_full_and_lungs_without_a_chest_are_told():
+    hu, truth = chest()
+    hu[(truth > 0) & (ROWS < 0.59)] = 40
+    assert "both, mask and shares lack" in lung_mask(hu).findings[-1]
+    hu[(truth == 1) | (ROWS < 0.61) & (truth > 0)] = 40
+    assert lung_mask(hu).reason.startswith("no chest in the field, or lungs nearly without air")
+    assert "the scan is blackened" in Lungs(truth, truth > 0, "", air=0.7).findings[-1]
 
 
 def test_one_slice_will_do():

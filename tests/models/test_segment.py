@@ -7,7 +7,8 @@ import pytest
 
 from covidlab._tensorflow import keras
 from covidlab.data.grid import GridFit
-from covidlab.data.lungs import Lungs, lung_mask
+from covidlab.data.lungs import lung_mask
+from covidlab.data.lungs_found import Lungs
 from covidlab.data.volumes import as_volume, read_volume
 from covidlab.errors import CovidlabError
 from covidlab.evaluation.counts import count

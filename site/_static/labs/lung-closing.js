@@ -10,8 +10,8 @@ export function closed(sides, body, shape) {
   const [right, left] = [RIGHT, LEFT].map((side) => {
     const lung = maskOf(sides, (one) => one === side);
     if (!lung.includes(1)) return lung;
-    const whole = behind(between(filled(lung, shape), shape), body, shape);
-    return whole.map((one, i) => one & body[i]);
+    const inBody = between(filled(lung, shape), shape).map((one, i) => one & body[i]);
+    return behind(inBody, body, shape).map((one, i) => one & body[i]);
   });
   return sides.map((one, i) => one || (right[i] && !left[i] ? RIGHT : left[i] && !right[i] ? LEFT : 0));
 }

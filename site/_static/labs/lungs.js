@@ -6,9 +6,9 @@ import {
 import { crop, GridFit } from "./grid.js";
 import { closed, LEFT, RIGHT, SIDES, wallsBehind } from "./lung-closing.js";
 
-const GRID = 128, DENSEST_AIR = 145, GAS = 0.07, SMALL = 0.85;
-const CUT_OFF = 0.2, LOPSIDED = 2 / 3, THICK = 0.3, LOWEST_HU = -1250, HIGHEST_HU = 250;
-const TWO = disk(2), ONE = disk(1);
+const GRID = 128, DENSEST_AIR = 145, THIN = 52, GAS = 0.07, SMALL = 0.85, CUT = 0.5;
+const LEAST = 0.08, CUT_OFF = 0.2, AIR = [0.15, 0.62], LOPSIDED = 2 / 3, THICK = 0.3, LOWEST_HU = -1250, HIGHEST_HU = 250;
+const FOUR = disk(4), TWO = disk(2), ONE = disk(1);
 
 /**
  * The lungs of a scan, with the lesions in them.
@@ -52,7 +52,12 @@ export function lungMask(slices, shape, aspect = 1) {
       }
     }
   }
-  return { sides: found, near, window, fit, grey, findings: findings(found, wallsBehind(sides, body, small)) };
+  const area = [...areas(lungs, small)], across = areas(body, small);
+  const gap = area.slice(area.findIndex((one) => one), area.findLastIndex((one) => one)).includes(0);
+  const air = Math.max(...area.map((one, z) => one / Math.max(across[z], 1)));
+  const walls = wallsBehind(sides, body, small), within = ends(maskOf(sides, (one) => one), grey, small);
+  const said = findings(found, walls, within, gap, air);
+  return { sides: found, near, window, fit, grey, findings: said };
 }
 
 /** Share of the right and the left lung, where found, that is marked. */
@@ -80,7 +85,7 @@ export function tone(slices, sides, level) {
   });
 }
 
-function findings(sides, walls) {
+function findings(sides, walls, ends, gap, air) {
   const percent = (share) => `${roundEven(100 * share)}%`;
   const said = Object.entries(walls).filter(([, thick]) => thick > THICK).map(([name, thick]) =>
     `WARNING: ${percent(thick)} of the chest's depth lies behind the ${name} lung, where a wall takes some 20 %: ` +
@@ -92,7 +97,35 @@ function findings(sides, walls) {
     said.push(`WARNING: the ${small} lung is ${how}: if dense lesions or fluid fill it, or it has collapsed, ` +
       "mask and share lack what is in there");
   }
+  if (ends.length) {
+    said.push(`WARNING: the scan ends within the lungs at its ${ends.join(" and the ")}: shares are of the part it shows`);
+  }
+  if (gap) said.push("WARNING: slices without lung lie between others: are some blank, or two scans in one file?");
+  if (!(AIR[0] < air && air < AIR[1])) {
+    const why = air < AIR[0] ? "dense lesions or fluid fill both, mask and shares lack what is in there"
+      : "the scan is blackened or cut off around them, mask and shares are not to be believed";
+    said.push(`WARNING: lungs take ${percent(air)} of the body across, where 30 to 50 % are usual: if ${why}`);
+  }
   return said;
+}
+
+/** Where a scan has values of its own: all but the grid's padding and that of a round field. */
+function fieldOf(grey) {
+  const plane = GRID * GRID, light = new Uint8Array(plane), other = new Uint8Array(plane);
+  grey.forEach((one, i) => {
+    if (one > 5) light[i % plane] = 1;
+    if (one !== grey[0]) other[i % plane] = 1;
+  });
+  return light.map((one, i) => one & other[i]);
+}
+
+/** Where a scan ends within its lungs, both on the grid. */
+function ends(lungs, grey, shape) {
+  const area = areas(lungs, shape), most = Math.max(...area);
+  const inside = erode(fieldOf(grey), [1, GRID, GRID], FOUR), all = area.reduce((sum, one) => sum + one, 0);
+  const beside = lungs.reduce((sum, one, i) => sum + (one && !inside[i % (GRID * GRID)] ? 1 : 0), 0);
+  const here = [area[0] > CUT * most, area[area.length - 1] > CUT * most, beside > 0.01 * all];
+  return ["lower end", "upper end", "picture's edge"].filter((_, k) => here[k]);
 }
 
 function onGrid(slices, [count, rows, columns], window, aspect) {
@@ -130,14 +163,46 @@ function whyNoLungs(lungs, body, shape) {
   if (share < CUT_OFF && Math.max(area[0], area[area.length - 1]) > 0.9 * most) {
     return `no chest in the field: an end of the lungs alone, at most ${roundEven(100 * share)}% of the body across`;
   }
+  if (share < LEAST) {
+    return `no chest in the field, or lungs nearly without air: it takes ${roundEven(100 * share)}% of the body across`;
+  }
   return "";
 }
 
 function bodyMask(grey, shape) {
   const parts = label(open(maskOf(grey, (one) => one > DENSEST_AIR), shape, TWO), shape);
-  const counted = sizes(parts), largest = argmax(counted);
-  if (!counted[largest]) return new Uint8Array(grey.length);
-  return fillHoles(maskOf(parts.labels, (one) => one === largest), shape);
+  const counted = sizes(parts), most = Math.max(...counted), plane = GRID * GRID;
+  if (!most) return new Uint8Array(grey.length);
+  const large = [...counted.keys()].filter((part) => counted[part] > 0.1 * most).sort((a, b) => counted[b] - counted[a]);
+  const inSlices = new Map(large.map((part) => [part, new Set()]));
+  parts.labels.forEach((part, i) => inSlices.get(part)?.add(Math.floor(i / plane)));
+  const taken = new Set(), pieces = new Set();
+  for (const part of large) { // blank slices may cut the body itself into pieces, which have no slice in common
+    if (![...inSlices.get(part)].some((z) => taken.has(z))) pieces.add(part), inSlices.get(part).forEach((z) => taken.add(z));
+  }
+  const body = fillHoles(maskOf(parts.labels, (part) => pieces.has(part)), shape);
+  const field = fieldOf(grey), one = [1, GRID, GRID], inner = erode(field, one, ONE);
+  const rim = field.map((here, i) => here && !inner[i] ? 1 : 0);
+  for (let start = 0; start < body.length; start += plane) {
+    const slice = body.subarray(start, start + plane), open = cutOpen(grey.subarray(start, start + plane), slice, field, rim);
+    body.set(fillHoles(slice.map((here, i) => here | open[i]), one), start);
+  }
+  return body;
+}
+
+/** Lungs of a slice that the edge of its field cuts open: they lie between the body's rows, not all around it. */
+function cutOpen(grey, body, field, rim) {
+  const { labels, count } = label(maskOf(field, (one, i) => one && !body[i]), [1, GRID, GRID]);
+  const within = new Uint8Array(GRID), all = rim.reduce((sum, one) => sum + one, 0);
+  body.forEach((one, i) => one && (within[Math.floor(i / GRID)] = 1));
+  const parts = Array.from({ length: count + 1 }, () => ({ size: 0, between: 0, along: 0, greys: new Float64Array(256) }));
+  labels.forEach((part, i) => {
+    const one = parts[part];
+    one.size++, one.greys[grey[i]]++, (one.between += within[Math.floor(i / GRID)]), (one.along += rim[i]);
+  });
+  const lung = parts.map(({ size, between, along, greys }, part) =>
+    part && between > 0.75 * size && along < 0.67 * all && percentileOfCounts(greys, 50) > THIN ? 1 : 0);
+  return Uint8Array.from(labels, (part) => lung[part]);
 }
 
 /** Voxels of each part in the slice that has most of them; label 0 counts as one. */
@@ -151,10 +216,20 @@ function widest({ labels, count }, [, rows, columns]) {
   return most;
 }
 
+/** What is gas alone far and wide, also where it touches a lung: a full stomach, or a chest whose lung collapsed. */
+function cavities(gas, grey, share, shape) {
+  const { labels, count } = label(open(gas, shape, FOUR), shape);
+  const counts = Array.from({ length: count + 1 }, () => new Float64Array(256));
+  labels.forEach((part, i) => counts[part][grey[i]]++);
+  const empty = counts.map((one, part) => (part && percentileOfCounts(one, 50, (k) => share[k]) < 0.03 ? 1 : 0));
+  return Uint8Array.from(labels, (part) => empty[part]);
+}
+
 function aerated(grey, body, shape) {
   const byBody = dilate(body, shape, TWO), outside = new Float64Array(256), inside = new Float64Array(256);
+  const plane = GRID * GRID, hasBody = areas(body, shape);
   for (let i = 0; i < grey.length; i++) {
-    if (!byBody[i] && grey[i] > 5) outside[grey[i]]++;
+    if (!byBody[i] && grey[i] > 5 && hasBody[Math.floor(i / plane)]) outside[grey[i]]++;
     if (body[i] && grey[i] > DENSEST_AIR) inside[grey[i]]++;
   }
   const air = outside.some((one) => one) ? percentileOfCounts(outside, 25) : 42, tissue = percentileOfCounts(inside, 50);
@@ -175,10 +250,10 @@ function aerated(grey, body, shape) {
   parts.labels.forEach((part, i) => greys.get(part) && greys.get(part)[grey[i]]++);
   const thin = new Uint8Array(parts.count + 1);
   for (const [part, counts] of greys) thin[part] = percentileOfCounts(counts, 50, (k) => share[k]) > 0.03 ? 1 : 0;
-  const byGas = dilate(gas, shape, TWO);
+  const byGas = dilate(gas, shape, TWO), byCavity = dilate(cavities(gas, grey, share, shape), shape, TWO);
   const lung = maskOf(light, (one, i) => {
     const part = parts.labels[i];
-    return one && (thin[part] || !(gassy[part] > 0.2 || byGas[i]));
+    return one && !byCavity[i] && (thin[part] || !(gassy[part] > 0.2 || byGas[i]));
   });
   return lungParts(open(lung, shape, ONE), shape, across);
 }
