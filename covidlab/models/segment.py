@@ -138,7 +138,7 @@ def scan_pairs(source: Path, target: Path) -> list[tuple[Path, Path]]:
 def _scans_in(folder: Path) -> list[Path]:
     """The files of scans in a folder, or else its folders of DICOM slices; none where something else in it may be a
     series."""
-    scans = sorted(filter(is_scan, folder.glob("[!.]*")))
+    scans = sorted(path for path in folder.glob("[!.]*") if is_scan(path) and not path.is_dir())
     inside = next((one for one in halves(folder)[0] if not holds_slices(one)), None)
     if not scans and inside:
         raise CovidlabError(folder, "a cohort with scans and masks", "a folder of scans", f"name {inside}")

@@ -14,6 +14,7 @@ from covidlab.data.masks import write_mask
 from covidlab.data.scans import is_single_scan, read_scan
 from covidlab.data.volumes import read_volume
 from covidlab.errors import CovidlabError
+from covidlab.models.segment import scan_pairs
 
 pydicom = pytest.importorskip("pydicom", reason="the extra `dicom` is not installed")
 
@@ -22,7 +23,7 @@ SPACING = (1.5, 2.0, 4.0)  # columns, rows, slices, mm
 
 def write_series(folder, voxels, uid="1.2.3", slope=1.0, modality="CT"):
     """A CT series as a scanner stores it: feet to head, rows to the back, columns to the patient's left."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for k in range(voxels.shape[2]):
         one = pydicom.Dataset()
         one.Modality, one.SeriesInstanceUID = modality, uid
@@ -208,6 +209,13 @@ def test_a_zipped_series_is_read_whatever_its_folders_and_refused_under_its_own_
         with pytest.raises(CovidlabError, match=words) as refused:
             read_scan(tmp_path / name)
         assert str(refused.value).startswith(f"{tmp_path / name}: found ")
+
+
+def test_of_folders_with_a_series_each_one_that_is_named_as_a_file_hides_no_other(tmp_path, voxels):
+    for name in ("a", "b.nrrd"):
+        write_series(tmp_path / "all" / name, voxels)
+    pairs = scan_pairs(tmp_path / "all", tmp_path / "masks")
+    assert [(scan.name, mask.name) for scan, mask in pairs] == [("a", "a.nii.gz"), ("b.nrrd", "b.nii.gz")]
 
 
 def test_of_a_film_beside_the_slices_only_the_beginning_is_read(tmp_path, voxels, monkeypatch):
