@@ -30,9 +30,11 @@ from covidlab.errors import CovidlabError, require
 TURN = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 # What all slices of a series share. Numbers may differ by rounding: 0.001 is half a pixel over 512.
-SHARED = ("SeriesInstanceUID", "StudyInstanceUID", "PatientID", "Rows", "Columns", "ImageOrientationPatient")
+SHARED = ("SeriesInstanceUID", "Rows", "Columns", "ImageOrientationPatient")
 ROUNDING = 1e-3
 
+# Whose it is: in a series that was made anonymous badly, single slices say otherwise than the others.
+WHOSE = ("StudyInstanceUID", "PatientID")
 # What tells acquisitions of one series apart. A scanner may give each turn of the gantry a number of its own: only
 # those that lie among each other are not one volume.
 ACQUISITION = (
@@ -146,7 +148,7 @@ def write_series(folder: Path, volume: Volume) -> list[Path]:
 
 def _largest_series(folder: Path) -> tuple[list, list[str]]:
     """The slices of the series, or of the acquisition in it, with most of them, and findings."""
-    slices, left_out = ct_slices(folder, (*SHARED, *ACQUISITION))
+    slices, left_out = ct_slices(folder, (*SHARED, *WHOSE, *ACQUISITION))
     series = _alike(slices, SHARED)
     stacks = [stack for alike in series for stack in _acquisitions(alike)]
     largest, findings = max(stacks, key=len, default=[]), []
@@ -164,12 +166,12 @@ def _largest_series(folder: Path) -> tuple[list, list[str]]:
         remedy = f"name the folder of the slices{f', such as {inside}' if inside else ''}, or {CONVERT}"
         raise CovidlabError(folder, "; ".join(["no CT slice in DICOM", *findings]), SERIES, remedy)
     if len(stacks) > 1:
-        kind = "series" if len(series) > 1 else "acquisitions in one series"
         firsts = [stack[0] for stack in stacks]
-        differ = ", ".join(name for name in (*SHARED, *ACQUISITION) if len(_alike(firsts, [name])) > 1)
+        differ = [name for name in (*SHARED, *WHOSE, *ACQUISITION) if len(_alike(firsts, [name])) > 1]
+        kind = "acquisitions in one series" if set(differ) <= set(ACQUISITION) else "series"
         findings.append(
-            f"{len(stacks)} {kind}, which differ in {differ}: read the one with most slices ({len(largest)}), that of "
-            f"{Path(largest[0].filename).name}"
+            f"{len(stacks)} {kind}, which differ in {', '.join(differ)}: read the one with most slices "
+            f"({len(largest)}), that of {Path(largest[0].filename).name}"
         )
     if not largest[0].get("SeriesInstanceUID"):
         findings.append("no SeriesInstanceUID: the slices are taken for one series")
@@ -193,8 +195,8 @@ def _alike(slices: list, names: Sequence[str]) -> list[list]:
 
 
 def _acquisitions(slices: list) -> list[list]:
-    """A series parted by the first of `ACQUISITION` whose values lie among each other along the stack; where only the
-    whole of it is evenly spaced, it is one, whatever single slices say."""
+    """A series parted by `WHOSE` it is, then by the first of `ACQUISITION` whose values lie among each other along the
+    stack; where only the whole of it is evenly spaced, it is one, whatever single slices say."""
     normal = np.cross(*numbers_of(slices[0], "ImageOrientationPatient").reshape(2, 3))
 
     def heights(group: list) -> np.ndarray:
@@ -205,6 +207,8 @@ def _acquisitions(slices: list) -> list[list]:
         line, step = np.linspace(found[0], found[-1], len(found), retstep=True)
         return len(found) < 3 or np.abs(found - line).max() <= UNEVEN[2] * step
 
+    if len(groups := _alike(slices, WHOSE)) > 1 and (even(max(groups, key=len)) or not even(slices)):
+        return [stack for group in groups for stack in _acquisitions(group)]
     for name in ACQUISITION:
         groups = _alike(slices, [name])
         ends = sorted((found[0], found[-1]) for found in map(heights, groups))

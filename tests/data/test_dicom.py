@@ -435,6 +435,9 @@ def test_two_patients_whose_series_have_one_number_or_none_are_not_mixed(tmp_pat
         volume = read_series(folder)
         np.testing.assert_array_equal(volume.voxels, voxels)
         assert "2 series, which differ in PatientID" in volume.findings[0]
+    folder = write_series(tmp_path / "badly anonymised", voxels)
+    change(files(folder)[2:4], PatientID="A")  # no stack of its own: whole, or nobody could read it
+    np.testing.assert_array_equal(read_series(folder).voxels, voxels)
 
 
 def test_padding_that_would_be_metal_or_beyond_16_bits_is_darker_than_air(tmp_path, voxels):
