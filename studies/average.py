@@ -20,11 +20,11 @@ def average(paths: list[Path], out: Path) -> None:
     """Write the mean of the networks in some weights files; it has seen what any of them has."""
     networks = [open_segmenter(path) for path in paths]
     first, *others = networks
-    weights = [sum(same) / len(networks) for same in zip(*(one.network.get_weights() for one in networks))]
-    first.network.set_weights(weights)
     about = first.info
     if other := [one.info for one in others if (one.info.model, one.info.options) != (about.model, about.options)]:
         raise SystemExit(f"{other[0].model} {other[0].options} beside {about.model} {about.options}: name one kind")
+    weights = [sum(same) / len(networks) for same in zip(*(one.network.get_weights() for one in networks))]
+    first.network.set_weights(weights)
     seen = sorted({case for one in networks for case in one.info.seen})
     told = f"{about.trained_on}; the weights averaged with those of {len(others)} more, of other seeds"
     save_weights(out, first.network, replace(about, trained_on=told, seen=seen, mirror=True, calibration=None))
