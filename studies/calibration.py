@@ -66,7 +66,7 @@ def choose_threshold(segmenters, cache) -> tuple[float, str]:
     for one, rows, patient in unseen(segmenters, cache, "choosing the threshold"):
         images, lesion = cache.images[rows], cache.masks[rows] > 0
         lungs = lung_mask(images)
-        raw = one.probabilities(one.greys(images, lungs)[images])
+        raw = one.probabilities_of_scan(one.greys(images, lungs)[images])
         for k, threshold in enumerate(THRESHOLDS):
             marked = with_threshold(one, threshold).mark_within(raw, lungs)
             more = np.count_nonzero(marked & lesion), np.count_nonzero(marked), np.count_nonzero(lesion)
@@ -97,7 +97,7 @@ def judge(segmenters, cache) -> list[Judged]:
             images = change(cache.images[some].astype(np.float32)).clip(0, 255).round().astype(np.uint8)
             lesion = change(cache.masks[some] > 0) if name == "half the size" else cache.masks[some] > 0
             lungs = lung_mask(images)
-            near, raw = lungs.near, one.probabilities(one.greys(images, lungs)[images])
+            near, raw = lungs.near, one.probabilities_of_scan(one.greys(images, lungs)[images])
             marked, kept = one.mark_within(raw, lungs), near & (not name)
             inside, total, mask = expected_counts(raw[near], one.mark(raw)[near])
             if mask and marked.any():

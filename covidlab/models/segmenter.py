@@ -1,6 +1,7 @@
 """One network, one mask: a network with all that its weights file knows, and the one way from answers to a mask."""
 
 import math
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -25,6 +26,9 @@ from covidlab.weights import find_weights, stem
 PORTION = 16
 # Slices that lungs are looked for in; of more, some stand for their neighbours, as thin as they must be.
 MOST = 320
+
+# Slices of a scan from which on each is seen either as it is or mirrored, not both: enough neighbours have a say then.
+MANY = 200
 
 REACH = 1 / 60  # of the lungs' height, 4 mm of an adult: the standard deviation with which slices nearby have a say
 MOST_BELOW, MOST_ABOVE = 2.0, 4.0  # how far from the threshold their log-odds count: who sees lesion counts twice
@@ -85,6 +89,23 @@ class Segmenter:
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Slices on the network's grid, uint8 (slices, grid, grid) -> float32 in 0..1 of the same shape."""
         return predict_slices(self.network, images, mirror=self.info.mirror)
+
+    def probabilities_of_scan(
+        self, images: np.ndarray, positions: np.ndarray | None = None, count: int | None = None
+    ) -> np.ndarray:
+        """The same for the slices of a scan, or those at some positions of its `count`, as `predict` has them.
+
+        Where the network looks at mirror images, too, and slices are many, it sees every second one mirrored and no
+        other: `along_z` takes the mean over neighbours, so it is the same for half the time (not in the paper).
+        """
+        if not self.info.mirror or (count or len(images)) < MANY:
+            return self.probabilities(images)
+        odd = (np.arange(len(images)) if positions is None else positions) % 2 == 1
+
+        def turned(slices: np.ndarray) -> np.ndarray:
+            return np.where(odd[:, None, None], slices[:, :, ::-1], slices)
+
+        return turned(predict_slices(self.network, turned(images)))
 
     def mark(self, probabilities: np.ndarray) -> np.ndarray:
         """What is called lesion: probabilities on the grid -> bool, from the threshold on, small spots dropped.
@@ -158,11 +179,11 @@ class Segmenter:
     ) -> np.ndarray:
         """The probabilities of some slices of a scan on the grid; the network works on a few of them while the next
         are brought to it."""
-        worker, jobs = ThreadPoolExecutor(1), []
+        worker, jobs, count = ThreadPoolExecutor(1), [], volume.voxels.shape[volume.slice_axis]
         try:
             for portion in portions(rows, PORTION):
                 slices = greys[fit.to_grid(volume.slices(portion)[:, *window])]
-                jobs.append(worker.submit(self.probabilities, slices))
+                jobs.append(worker.submit(self.probabilities_of_scan, slices, portion, count))
             return np.concatenate([job.result() for job in jobs])
         finally:
             worker.shutdown(cancel_futures=True)
@@ -189,7 +210,7 @@ def open_segmenter(named: str | Path | None = None, quick: bool = False, threads
       none is named.
     - `quick`, bool: on ONNX Runtime, without TensorFlow, where that is installed and an `.onnx` file lies beside the
       weights, as beside the shipped ones. Probabilities differ by rounding (some 1e-6). Else a Keras model.
-    - `threads`, int: of ONNX Runtime; 0 leaves their number to it.
+    - `threads`, int: of ONNX Runtime, each with slices of its own; 0 for one a core.
 
     Raises CovidlabError: as `read_info`, and if the weights do not fit the network they name.
     """
@@ -199,7 +220,7 @@ def open_segmenter(named: str | Path | None = None, quick: bool = False, threads
         path = beside
     info = read_info(path)
     if path.suffix == ".onnx":
-        return Segmenter(OnnxNetwork.open(path, threads), info)
+        return Segmenter(OnnxNetwork.open(path, 1, threads or os.cpu_count() or 1), info)
     from covidlab.models.networks import load_network
 
     return Segmenter(load_network(path, info), info)

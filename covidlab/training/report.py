@@ -23,9 +23,10 @@ def judge_weights(segmenter: Segmenter, cache: SliceCache) -> tuple[SliceTable, 
     network alone, slice by slice, and as `covidlab predict` marks, inside the lungs of each scan."""
 
     def both(slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        raw, lungs = segmenter.probabilities(slices), lung_mask(slices)
+        answers, lungs = segmenter.probabilities_of_scan, lung_mask(slices)
+        raw = answers(slices)
         # Where no grey is moved, the network would see the same once more.
-        seen = raw if segmenter.info.lung is None else segmenter.probabilities(segmenter.greys(slices, lungs)[slices])
+        seen = raw if segmenter.info.lung is None else answers(segmenter.greys(slices, lungs)[slices])
         return segmenter.mark(raw), segmenter.mark_within(seen, lungs)
 
     alone, within = case_by_case(cache, both)

@@ -119,7 +119,28 @@ def test_a_mask_is_of_both_answers_where_the_threshold_is(tmp_path):
     np.testing.assert_array_equal(alone[..., 16:], True)
     # Left to right and right to left is 0.5 everywhere.
     on_grid = GridFit.of(volume, SIDE).to_grid(volume.slices())
-    np.testing.assert_allclose(segmenter(model, mirror=True).probabilities(on_grid), 0.5, atol=1e-6)
+    both = segmenter(model, mirror=True)
+    np.testing.assert_allclose(both.probabilities(on_grid), 0.5, atol=1e-6)
+    # Where slices are many, one way in one slice and the other in the next: from any position on, one after another.
+    np.testing.assert_array_equal(both.probabilities_of_scan(on_grid), both.probabilities(on_grid))
+    in_turn = both.probabilities_of_scan(on_grid, np.arange(3, 3 + len(on_grid)), 500)
+    np.testing.assert_array_equal(in_turn[0::2, :, 16:], in_turn[1::2][:, :, ::-1][:1, :, 16:].repeat(5, axis=0))
+    assert (in_turn[0::2, :, :16] > 0.5).all() and (in_turn[1::2, :, 16:] > 0.5).all()
+
+
+@pytest.mark.parametrize("many", [200, 10])
+def test_with_mirror_images_too_a_scan_is_marked_by_predict_as_it_is_scored(tmp_path, monkeypatch, many):
+    monkeypatch.setattr("covidlab.models.segmenter.MANY", many)
+    hu, truth = chest()
+    hu[(truth > 0) & (np.random.default_rng(0).random(hu.shape) < 0.4)] = 240
+    write_chest(tmp_path / "scan.nii.gz", hu)
+    model = keras.Sequential([keras.Input((None, None, 1)), keras.layers.Conv2D(1, (1, 2), padding="same")])
+    model.set_weights([np.full((1, 2, 1, 1), 0.4), np.array([0.0])])  # a pixel's grey and that of the one to its right
+    volume, one = read_volume(tmp_path / "scan.nii.gz"), segmenter(model, 128, mirror=True)
+    slices = volume.slices()
+    assert (one.probabilities(slices) != one.probabilities_of_scan(slices)).any() == (many == 10)
+    expected = one.mark_within(one.probabilities_of_scan(slices), lung_mask(slices))
+    np.testing.assert_array_equal(one.predict(volume)[0], expected)
 
 
 @pytest.mark.usefixtures("all_is_lung")

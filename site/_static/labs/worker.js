@@ -9,6 +9,7 @@ import { readNifti, ScanError, unzipped, writeNifti, zipped } from "./nifti.js";
 import * as ort from "./ort.wasm.min.mjs";
 import { understand } from "./scan.js";
 
+const MANY = 200; // slices from which on each is seen as it is or mirrored, not both
 const MOST = 320; // slices in which covidlab predict looks for the lungs; this page looks in all
 const OF_MORE = `of more than ${MOST} slices, covidlab predict looks for the lungs in every second or third: its mask may differ ` +
   "in a few voxels of ten thousand";
@@ -28,8 +29,8 @@ const opened = (async () => {
 })();
 opened.catch(() => {}); // whoever asks is told
 
-/** One slice on the grid, grey values -> probabilities. */
-async function probabilities(slice) {
+/** One slice on the grid, grey values -> probabilities; of a scan of many slices every second one is seen mirrored alone. */
+async function probabilities(slice, z, count) {
   const { session, info } = await opened;
   const once = async (greys) => {
     const given = new ort.Tensor("float32", Float32Array.from(greys, (one) => one / 255), [1, info.grid, info.grid, 1]);
@@ -38,6 +39,7 @@ async function probabilities(slice) {
   };
   if (!info.mirror) return once(slice);
   const turned = (one) => one.map((_, i) => one[i - (i % info.grid) + info.grid - 1 - (i % info.grid)]);
+  if (count >= MANY) return z % 2 ? turned(await once(turned(slice))) : once(slice);
   const [plain, mirrored] = [await once(slice), turned(await once(turned(slice)))];
   return plain.map((one, i) => (one + mirrored[i]) / 2);
 }
@@ -65,7 +67,7 @@ async function segment({ contents, name }, tell) {
   for (const z of used) {
     if (raw.length % 5 === 0) tell(`Slice ${z + 1} of ${count}`);
     const onGrid = lungs.grey.subarray(z * info.grid ** 2, (z + 1) * info.grid ** 2);
-    raw.push(await probabilities(greys ? onGrid.map((one) => greys[one]) : onGrid));
+    raw.push(await probabilities(greys ? onGrid.map((one) => greys[one]) : onGrid, z, count));
   }
   alongZ(raw, threshold).forEach((answers, k) => {
     const z = used[k], inside = near(z), spots = mark(answers, info, threshold);
