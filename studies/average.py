@@ -2,10 +2,9 @@
 
     python -m studies.average OUT.weights.h5 A.weights.h5 B.weights.h5 C.weights.h5
 
-All began with the same weights, so what one of them learnt lies beside what the others did, and their mean is a
-network, too (M. Wortsman et al., "Model soups", 2022, https://arxiv.org/abs/2203.05482); of trainings from fresh
-weights it would be none. It looks at mirror images, too, and has neither threshold nor calibration of its own:
-`studies.calibration` gives it both.
+All have to have begun with the same weights (M. Wortsman et al., "Model soups", 2022, https://arxiv.org/abs/2203.05482);
+of trainings from fresh weights it was not tried. The mean looks at mirror images, too, still has the first one's
+threshold and no calibration: `studies.calibration` gives it both.
 """
 
 import argparse

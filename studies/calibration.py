@@ -24,12 +24,13 @@ from scipy.optimize import isotonic_regression
 from covidlab.beyond.doubt import error_ranking
 from covidlab.beyond.export import describe
 from covidlab.data import lung_mask, open_cohort, open_slice_cache
-from covidlab.evaluation import count, reliability
+from covidlab.evaluation import Counts, count, reliability
 from covidlab.models.calibration import KNOTS, Calibration, expected_counts, logits
 from covidlab.models.segmenter import Segmenter, open_segmenter
 from covidlab.models.weights_file import ATTRIBUTE, read_info
 from covidlab.progress import track
 from covidlab.tables import markdown, write_rows, write_table
+from covidlab.training.thresholds import THRESHOLDS, best_threshold
 from covidlab.weights import find_weights, stem
 
 RESULTS = Path(__file__).parent / "results"
@@ -41,7 +42,6 @@ CHANGES = {  # float32 slices on the grid, of greys or of 0 and 1 -> the same; t
     "brighter": lambda x: x + 20,
     "half the size": lambda x: np.pad(x[:, ::2, ::2], ((0, 0), (32, 32), (32, 32))),
 }
-THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.05), 2)
 MOST = 60, 20  # slices of a scan as it is, and disturbed; of longer ones evenly spaced slices are taken
 EVERY = 8  # of the pixels inside the lungs one so many is kept
 
@@ -54,38 +54,37 @@ Judged = namedtuple("Judged", "patient change expected f1 raw lesion")
 def unseen(segmenters, cache, doing: str) -> Iterator[tuple[Segmenter, np.ndarray, str]]:
     """Every case that one of the networks has not seen: the first such, the case's slices, its patient."""
     for case in track(list(dict.fromkeys(cache.cases.tolist())), doing):
-        rows, patient = cache.case(case), str(cache.patients[cache.case(case)[0]])
-        for one in [one for one in segmenters if not one.info.has_seen(case, patient)][:1]:
+        rows = cache.case(case)
+        patient = str(cache.patients[rows[0]])
+        if one := next((one for one in segmenters if not one.info.has_seen(case, patient)), None):
             yield one, rows, patient
 
 
 def choose_threshold(segmenters, cache) -> tuple[float, str]:
     """The threshold with the highest F1 over the pixels of all patients, as `predict` marks, and in words what comes of
     it on a patient when the others choose."""
-    found = {}  # by patient, for each threshold: lesion pixels marked, those marked, those of lesion
+    found = {}  # by patient, the counts at each threshold
     for one, rows, patient in unseen(segmenters, cache, "choosing the threshold"):
-        images, lesion = cache.images[rows], cache.masks[rows] > 0
+        images, masks = cache.images[rows], cache.masks[rows]
         lungs = lung_mask(images)
         raw = one.probabilities_of_scan(one.greys(images, lungs)[images])
-        for k, threshold in enumerate(THRESHOLDS):
-            marked = with_threshold(one, threshold).mark_within(raw, lungs)
-            more = np.count_nonzero(marked & lesion), np.count_nonzero(marked), np.count_nonzero(lesion)
-            found.setdefault(patient, np.zeros((len(THRESHOLDS), 3)))[k] += more
+        marked = (knowing(one, threshold=float(each)).mark_within(raw, lungs) for each in THRESHOLDS)
+        before = found.get(patient, [Counts()] * len(THRESHOLDS))
+        found[patient] = [counts + count(masks, mask) for counts, mask in zip(before, marked)]
 
-    def f1(counts):
-        return 2 * counts[..., 0] / (counts[..., 1] + counts[..., 2])
+    def best(patients) -> tuple[float, float]:
+        return best_threshold([sum(at, Counts()) for at in zip(*(found[name] for name in patients))], THRESHOLDS)
 
-    total = sum(found.values())
-    best = int(f1(total).argmax())
-    told = sum(counts[f1(total - counts).argmax()] for counts in found.values())
-    words = f"Threshold {THRESHOLDS[best]:g}, with the highest F1 over the pixels of {len(found)} patients, "
-    words += f"{f1(total)[best]:.3f}; chosen for each patient on the others, {f1(told):.3f}."
-    return float(THRESHOLDS[best]), words
+    threshold, f1 = best(found)
+    places = {name: list(THRESHOLDS).index(best(found.keys() - {name})[0]) for name in found}
+    told = sum((found[name][place] for name, place in places.items()), Counts()).f1
+    words = f"Threshold {threshold:g}, with the highest F1 over the pixels of {len(found)} patients, {f1:.3f}; "
+    return threshold, f"{words}chosen for each patient on the others, {told:.3f}."
 
 
-def with_threshold(segmenter: Segmenter, threshold: float) -> Segmenter:
-    """The same network with another threshold."""
-    return replace(segmenter, info=replace(segmenter.info, threshold=float(threshold)))
+def knowing(segmenter: Segmenter, **other) -> Segmenter:
+    """The same network, where its weights file would say something else."""
+    return replace(segmenter, info=replace(segmenter.info, **other))
 
 
 def judge(segmenters, cache) -> list[Judged]:
@@ -176,10 +175,10 @@ def main() -> None:
     cache = open_slice_cache(open_cohort(options.data))
     path, words = find_weights(options.weights), ""
     info, judges = read_info(path), [open_segmenter(one, quick=True) for one in options.sisters or [options.weights]]
-    judges = [replace(one, info=replace(one.info, smallest=info.smallest)) for one in judges]
+    judges = [knowing(one, smallest=info.smallest) for one in judges]
     if options.sisters:
         threshold, words = choose_threshold(judges, cache)
-        info, judges = replace(info, threshold=threshold), [with_threshold(one, threshold) for one in judges]
+        info, judges = replace(info, threshold=threshold), [knowing(one, threshold=threshold) for one in judges]
     scans = judge(judges, cache)
     (rows, each), fit, sisters = left_out(scans), fit_all(scans), " --sisters FILES" if options.sisters else ""
     write_rows(RESULTS / "runs" / f"calibration-{options.weights}.csv", each)  # for notebook 09 to draw

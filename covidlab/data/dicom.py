@@ -149,8 +149,7 @@ def write_series(folder: Path, volume: Volume) -> list[Path]:
 def _largest_series(folder: Path) -> tuple[list, list[str]]:
     """The slices of the series, or of the acquisition in it, with most of them, and findings."""
     slices, left_out = ct_slices(folder, (*SHARED, *WHOSE, *ACQUISITION))
-    series = _alike(slices, SHARED)
-    stacks = [stack for alike in series for stack in _acquisitions(alike)]
+    stacks = [stack for series in _alike(slices, SHARED) for stack in _acquisitions(series)]
     largest, findings = max(stacks, key=len, default=[]), []
     for name in ("RescaleSlope", "RescaleIntercept"):
         bare = [one for one in largest if one.get(name) in (None, "")]
@@ -207,12 +206,14 @@ def _acquisitions(slices: list) -> list[list]:
         line, step = np.linspace(found[0], found[-1], len(found), retstep=True)
         return len(found) < 3 or np.abs(found - line).max() <= UNEVEN[2] * step
 
-    if len(groups := _alike(slices, WHOSE)) > 1 and (even(max(groups, key=len)) or not even(slices)):
+    def apart(groups: list) -> bool:
+        return even(max(groups, key=len)) or not even(slices)
+
+    if len(groups := _alike(slices, WHOSE)) > 1 and apart(groups):
         return [stack for group in groups for stack in _acquisitions(group)]
     for name in ACQUISITION:
         groups = _alike(slices, [name])
         ends = sorted((found[0], found[-1]) for found in map(heights, groups))
-        among = any(after[0] <= before[1] for before, after in pairwise(ends))
-        if among and (even(max(groups, key=len)) or not even(slices)):
+        if any(after[0] <= before[1] for before, after in pairwise(ends)) and apart(groups):
             return groups
     return [slices]
