@@ -45,12 +45,12 @@ def training_batches(cache: SliceCache, slices: np.ndarray, recipe: Recipe, seed
     shape = (recipe.batch_size, cache.size, cache.size, 1)
 
     def read(batch):
-        return cache.images[batch][..., None], cache.masks[batch][..., None]
+        # Of a taught network (studies/teach.py) the masks lie between 0 and 1.
+        return cache.images[batch][..., None], cache.masks[batch][..., None].astype(np.float32)
 
     def prepare(update, batch):
-        images, masks = tf.numpy_function(read, [batch], (tf.uint8, tf.uint8), stateful=False)
-        images, masks = tf.ensure_shape(images, shape), tf.ensure_shape(masks, shape)
-        images, masks = tf.cast(images, tf.float32) / 255, tf.cast(masks, tf.float32)
+        images, masks = tf.numpy_function(read, [batch], (tf.uint8, tf.float32), stateful=False)
+        images, masks = tf.cast(tf.ensure_shape(images, shape), tf.float32) / 255, tf.ensure_shape(masks, shape)
         return augmented(images, masks, tf.stack([seed, update]), recipe.augment) if recipe.augment else (images, masks)
 
     numbered = tf.data.Dataset.from_tensor_slices((numbers, positions[numbers]))

@@ -128,8 +128,8 @@ def test_shipped_weights_load_and_say_what_they_have_seen(name):
     model, info = segmenter.network, segmenter.info
     card = path.with_name(path.name.removesuffix(".weights.h5") + ".md").read_text(encoding="utf-8")
     assert info.grid == 128 and info.seen
-    assert model.count_params() == {"nano_unet": 121_089}.get(name, 486_441)
-    assert path.stat().st_size < {"nano_unet": 0.6e6}.get(name, 2.2e6)
+    assert model.count_params() == {"nano_unet": 23_595}.get(name, 486_441)
+    assert path.stat().st_size < {"nano_unet": 0.2e6}.get(name, 2.2e6)
     assert f"{model.count_params():,} parameters" in card and "Not a medical device" in card
     assert ("MIT" if name == "phantom" else "CC BY-NC-SA") in licence_of(path)
     assert all(case.startswith("phantom") for case in info.seen) == (name == "phantom")

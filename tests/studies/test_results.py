@@ -142,19 +142,21 @@ def test_the_readme_says_what_luck_gave():
     assert f"gave {min(best)} to {max(best[:3])} (studies/results/held-out.md#patient-seeds)" in card
 
 
-def test_the_default_weights_card_says_what_was_measured_of_networks_like_them():
-    card = (ROOT / "covidlab" / "weights" / "light_unet_real_128.md").read_text(encoding="utf-8")
-    rows = read_page("other-sources.md#real-averaged")
+@pytest.mark.parametrize("name, page", (("light_unet", "real-averaged"), ("nano_unet", "small-taught")))
+def test_a_card_says_what_was_measured_of_networks_like_it(name, page):
+    card = (ROOT / "covidlab" / "weights" / f"{name}_real_128.md").read_text(encoding="utf-8")
+    rows = read_page(f"other-sources.md#{page}")
     (kept,) = (row for row in rows if "kept" in row["network"])
     assert f"coronacases F1 {kept['coronacases']}, Radiopaedia {kept['radiopaedia']};" in card
-    alone = [[float(row[source]) for row in rows[:3]] for source in ("coronacases", "radiopaedia")]
-    ends = (end(f1) for f1 in alone for end in (min, max))
-    assert "{:.3f} to {:.3f} and {:.3f} to {:.3f}, by seed".format(*ends) in card
-    scans, disturbed = read_page("calibration-light_unet.md")
-    before, after = (scans[name].split()[0] for name in ("ECE", "ECE, calibrated"))
+    if name == "light_unet":
+        alone = [[float(row[source]) for row in rows[:3]] for source in ("coronacases", "radiopaedia")]
+        ends = (end(f1) for f1 in alone for end in (min, max))
+        assert "{:.3f} to {:.3f} and {:.3f} to {:.3f}, by seed".format(*ends) in card
+    scans, disturbed = read_page(f"calibration-{name}.md")
+    before, after = (scans[one].split()[0] for one in ("ECE", "ECE, calibrated"))
     assert f"falls from {before} to {after} over pixels above 0.05" in card
-    name = "AUC of finding the worst third"
-    assert f"with an AUC of {scans[name]} and {disturbed[name]}, and" in card
+    column = "AUC of finding the worst third"
+    assert f"with an AUC of {scans[column]} and {disturbed[column]}, and" in card
 
 
 def test_the_readmes_numbers_are_those_of_the_page_that_it_links_to():
