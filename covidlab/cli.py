@@ -56,6 +56,7 @@ def run_command(parser: argparse.ArgumentParser, module: str, arguments: list[st
             options.words = [*parser.prog.split(), *(sys.argv[1:] if arguments is None else arguments)]
             with warnings.catch_warnings(), redirect_stdout(Plain(sys.stdout)):
                 warnings.showwarning = lambda message, *_: print(f"covidlab: {message}", file=sys.stderr)
+                _import_nibabel_alone()
                 return getattr(import_module(module), options.command)(options) or 0
         except CovidlabError as error:
             problem, status = error, 2
@@ -79,6 +80,14 @@ def run_command(parser: argparse.ArgumentParser, module: str, arguments: list[st
         for stream in (sys.stdout, sys.stderr):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return 2 if full else 128 + 13  # what a shell says of a program that a closed pipe ended
+
+
+def _import_nibabel_alone() -> None:
+    """Import nibabel without pydicom, which it imports, too, where it finds it: a second that DICOM alone is worth."""
+    if not {"nibabel", "pydicom"} & sys.modules.keys():
+        sys.modules["pydicom"] = None  # so that importing it fails, as where it is not installed
+        import_module("nibabel")
+        del sys.modules["pydicom"]
 
 
 # --- what an option may be

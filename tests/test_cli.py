@@ -283,8 +283,10 @@ def test_predicting_needs_no_tensorflow_and_what_is_wrong_or_missing_is_told_bef
     alone = shutil.copy(find_weights("phantom"), tmp_path)  # without the ONNX file beside them
     code = f"""if True:
         import contextlib, io, sys
-        from covidlab import cli, commands, data, evaluation, exercises, models, phantom, plots
+        from covidlab import cli
         assert cli.main(["predict", {str(scan)!r}, "-o", {str(tmp_path / "mask.nii.gz")!r}, "--overlay"]) == 0
+        assert "pydicom" not in sys.modules
+        from covidlab import commands, data, evaluation, exercises, models, phantom, plots
         sys.modules |= dict.fromkeys(("highdicom", "pydicom", "distributed", "ai_edge_litert"))  # as if not installed
         alone = ["--weights", {alone!r}]
         for words, told in (
