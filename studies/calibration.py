@@ -26,7 +26,7 @@ from covidlab.beyond.export import describe
 from covidlab.data import lung_mask, open_cohort, open_slice_cache
 from covidlab.evaluation import Counts, count, reliability
 from covidlab.models.calibration import KNOTS, Calibration, expected_counts, logits
-from covidlab.models.segmenter import Segmenter, open_segmenter
+from covidlab.models.segmenter import Segmenter, open_segmenter, predict_slices
 from covidlab.models.weights_file import ATTRIBUTE, read_info
 from covidlab.progress import track
 from covidlab.tables import markdown, write_rows, write_table
@@ -67,7 +67,7 @@ def choose_threshold(segmenters, cache) -> tuple[float, str]:
     for one, rows, patient in unseen(segmenters, cache, "choosing the threshold"):
         images, masks = cache.images[rows], cache.masks[rows]
         lungs = lung_mask(images)
-        raw = one.probabilities_of_scan(one.greys(images, lungs)[images])
+        raw = one.probabilities_of_scan(images, lungs)
         marked = (knowing(one, threshold=float(each)).mark_within(raw, lungs) for each in THRESHOLDS)
         before = found.get(patient, [Counts()] * len(THRESHOLDS))
         found[patient] = [counts + count(masks, mask) for counts, mask in zip(before, marked)]
@@ -96,9 +96,13 @@ def judge(segmenters, cache) -> list[Judged]:
             images = change(cache.images[some].astype(np.float32)).clip(0, 255).round().astype(np.uint8)
             lesion = change(cache.masks[some] > 0) if name == "half the size" else cache.masks[some] > 0
             lungs = lung_mask(images)
-            near, raw = lungs.near, one.probabilities_of_scan(one.greys(images, lungs)[images])
+            near, raw = lungs.near, one.probabilities_of_scan(images, lungs)
             marked, kept = one.mark_within(raw, lungs), near & (not name)
-            inside, total, mask = expected_counts(raw[near], one.mark(raw)[near])
+            sure, spots = raw[near], one.mark(raw)[near]
+            if one.info.fill is not None:  # as `Segmenter.predict` asks it
+                sure = predict_slices(one.network, images)[near]
+                spots = sure >= one.threshold
+            inside, total, mask = expected_counts(sure, spots)
             if mask and marked.any():
                 expected, f1 = 2 * inside / (total + mask), count(lesion, marked).f1
                 found.append(Judged(patient, name, expected, f1, raw[kept][::EVERY], lesion[kept][::EVERY]))
@@ -175,7 +179,7 @@ def main() -> None:
     cache = open_slice_cache(open_cohort(options.data))
     path, words = find_weights(options.weights), ""
     info, judges = read_info(path), [open_segmenter(one, quick=True) for one in options.sisters or [options.weights]]
-    judges = [knowing(one, smallest=info.smallest) for one in judges]
+    judges = [knowing(one, smallest=info.smallest, fill=info.fill) for one in judges]
     if options.sisters:
         threshold, words = choose_threshold(judges, cache)
         info, judges = replace(info, threshold=threshold), [knowing(one, threshold=threshold) for one in judges]

@@ -53,6 +53,8 @@ def add_labs(folder: Path) -> None:
     network = network.with_name(f"{network.name}.onnx")
     (folder / "network.onnx").write_bytes(network.read_bytes())
     info = asdict(read_info(network))
+    if info["fill"] is not None:
+        raise SystemExit(f"{NETWORK} wants lungs nearer, which the labs' worker cannot do: choose another network")
     kept = {name: info[name] for name in ("model", "grid", "threshold", "smallest", "mirror", "lung")}
     (folder / "network.json").write_text(json.dumps(kept))
     scan = make_scan(SCAN)

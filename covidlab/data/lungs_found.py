@@ -11,6 +11,7 @@ RIGHT, LEFT = 1, 2
 SIDES = {"right": RIGHT, "left": LEFT}  # The patient's
 LOPSIDED = 2 / 3  # of the other lung's size: below, something is amiss; of 15 real scans the least is 0.78
 AIR = 0.15, 0.62  # of the body across: outside of these lungs are full, or stand alone; 15 real scans have 0.30 to 0.49
+CLOSEST = 0.75  # of the side of what was looked at: nearer no scan is brought
 THICK = 0.3  # of the body's depth, behind a lung: more is no wall alone; 15 real scans have 0.14 to 0.25
 
 
@@ -62,6 +63,25 @@ class Lungs:
             why = dense if self.air < AIR[0] else alone
             found.append(f"WARNING: lungs take {self.air:.0%} of the body across, where 30 to 50 % are usual: if {why}")
         return tuple(found)
+
+    def square(self, share: float, aspect: float = 1.0) -> tuple[slice, slice]:
+        """Rows and columns of a square, as far as the window reaches, whose side the lungs fill to a share, 0..1; where
+        they are so small that it would be less than `CLOSEST` of the window, or larger than it, it is as large as that.
+
+        - `aspect`, float: a pixel's height over its width.
+        """
+        ends = [np.flatnonzero(self.near.any(axis=axes))[[0, -1]] + (0, 1) for axes in ((0, 2), (0, 1))]
+        whole = [range(length)[part] for length, part in zip(self.near.shape[1:], self.window)]
+        scales = aspect, 1.0  # of rows and of columns, in widths of a pixel
+        most = max(len(part) * scale for part, scale in zip(whole, scales))
+        wide = max((last - first) * scale for (first, last), scale in zip(ends, scales))
+        side, square = np.clip(wide / share, CLOSEST * most, most), []
+        for (first, last), part, scale in zip(ends, whole, scales):
+            length = min(round(side / scale), len(part))
+            start = round((first + last - length) / 2)
+            start = min(max(start, part.start), part.stop - length)
+            square.append(slice(start, start + length))
+        return tuple(square)
 
     def involvement(self, marked: np.ndarray) -> dict[str, float]:
         """Share of the patient's "right" and "left" lung, where found, that is marked (bool, each slice): 0..1."""

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.special import expit, logit
 
-from covidlab.data.grid import GridFit
+from covidlab.data.grid import WHOLE, GridFit
 from covidlab.data.lungs import lung_mask
 from covidlab.data.lungs_found import Lungs, tone
 from covidlab.data.volumes import Volume
@@ -26,6 +26,9 @@ from covidlab.weights import find_weights, stem
 PORTION = 16
 # Slices that lungs are looked for in; of more, some stand for their neighbours, as thin as they must be.
 MOST = 320
+
+# Slices, at most, that a network that sees lungs nearer is asked about as they lie, for how sure it is.
+ASKED = 60
 
 # Slices of a scan from which on each is seen either as it is or mirrored, not both: enough neighbours have a say then.
 MANY = 200
@@ -90,22 +93,37 @@ class Segmenter:
         """Slices on the network's grid, uint8 (slices, grid, grid) -> float32 in 0..1 of the same shape."""
         return predict_slices(self.network, images, mirror=self.info.mirror)
 
-    def probabilities_of_scan(
-        self, images: np.ndarray, positions: np.ndarray | None = None, count: int | None = None
-    ) -> np.ndarray:
-        """The same for the slices of a scan, or those at some positions of its `count`, as `predict` has them.
+    def probabilities_of_scan(self, images: np.ndarray, lungs: Lungs) -> np.ndarray:
+        """The same for the slices of a scan, which are on the grid, as `predict` has them: with the grey of its healthy
+        lung, and as large, as the network knows them (`lungs` are those found in it)."""
+        # A cohort's slices are seen whole where the network does not mind how large lungs are.
+        rows, window = np.arange(len(images)), WHOLE if self.info.fill is None else self._window(lungs)
+        fit = GridFit(self.info.grid, *images[0, *window].shape)
+        seen = self.greys(images, lungs)[fit.to_grid(images[:, *window])]
+        found = np.zeros(images.shape, np.float32)
+        found[:, *window] = fit.from_grid(self._in_turn(seen, rows, len(rows)))
+        return found
+
+    def _in_turn(self, images: np.ndarray, positions: np.ndarray, count: int) -> np.ndarray:
+        """Probabilities of the slices at some positions of a scan of `count`.
 
         Where the network looks at mirror images, too, and slices are many, it sees every second one mirrored and no
         other: `along_z` takes the mean over neighbours, so it is the same for half the time (not in the paper).
         """
-        if not self.info.mirror or (count or len(images)) < MANY:
+        if not self.info.mirror or count < MANY:
             return self.probabilities(images)
-        odd = (np.arange(len(images)) if positions is None else positions) % 2 == 1
+        odd = positions % 2 == 1
 
         def turned(slices: np.ndarray) -> np.ndarray:
             return np.where(odd[:, None, None], slices[:, :, ::-1], slices)
 
         return turned(predict_slices(self.network, turned(images)))
+
+    def _window(self, lungs: Lungs, aspect: float = 1.0) -> tuple[slice, slice]:
+        """Rows and columns of a scan that the network looks at: those that the lungs fill as far as it wants (not in
+        the paper: studies/results/other-sources.md#nearer), or all that they were looked for in."""
+        near = self.info.fill is not None and lungs.near.any()
+        return lungs.square(self.info.fill, aspect) if near else lungs.window
 
     def mark(self, probabilities: np.ndarray) -> np.ndarray:
         """What is called lesion: probabilities on the grid -> bool, from the threshold on, small spots dropped.
@@ -152,13 +170,14 @@ class Segmenter:
         del slices  # the network's come a few at a time
         if not len(rows):
             return marked, lungs, None
-        fit = GridFit.of(volume, self.info.grid, lungs.window)
-        raw = self._probabilities_of(volume, rows, fit, lungs.window, greys)
+        window = self._window(lungs, volume.pixel_aspect)
+        fit = GridFit.of(volume, self.info.grid, window)
+        raw = self._probabilities_of(volume, rows, fit, window, greys)
         calibration, counts, said = self.info.calibration, np.zeros(3), along_z(raw, self.threshold)
         for some in portions(np.arange(len(rows)), PORTION):
             portion, where = said[some], rows[some]
-            spots, near = self.mark(portion), lungs.near[of[where]][:, *lungs.window]
-            if calibration:  # how sure the network is of what it marks itself
+            spots, near = self.mark(portion), lungs.near[of[where]][:, *window]
+            if calibration and self.info.fill is None:  # how sure the network is of what it marks itself
                 inside = fit.mask_to_grid(near) > 0
                 counts += expected_counts(raw[some][inside], self.mark(raw[some])[inside])
             # 0 in spots too small to be marked, so that the threshold alone marks the rest.
@@ -166,8 +185,24 @@ class Segmenter:
             # Interpolation stays between the values it starts from: a slice below the threshold has nothing to take
             # back.
             reached = portion.max(axis=(1, 2)) >= self.threshold
-            marked[where[reached], *lungs.window] = (fit.from_grid(portion[reached]) >= self.threshold) & near[reached]
-        return marked, lungs, calibration.predicted_f1(*counts) if calibration and marked.any() else None
+            marked[where[reached], *window] = (fit.from_grid(portion[reached]) >= self.threshold) & near[reached]
+        if not (calibration and marked.any()):
+            return marked, lungs, None
+        if self.info.fill is not None:
+            counts = self._sureness(volume, rows[:: -(-len(rows) // ASKED)], lungs, of, greys)
+        return marked, lungs, calibration.predicted_f1(*counts)
+
+    def _sureness(
+        self, volume: Volume, rows: np.ndarray, lungs: Lungs, of: np.ndarray, greys: np.ndarray
+    ) -> np.ndarray:
+        """`expected_counts` of some slices as they lie. Brought nearer they are smoother, and a network that noise has
+        blinded is sure of what it sees (studies/results/other-sources.md#nearer)."""
+        fit, counts = GridFit.of(volume, self.info.grid, lungs.window), np.zeros(3)
+        for some in portions(rows, PORTION):
+            raw = predict_slices(self.network, greys[fit.to_grid(volume.slices(some)[:, *lungs.window])])
+            inside = fit.mask_to_grid(lungs.near[of[some]][:, *lungs.window]) > 0
+            counts += expected_counts(raw[inside], raw[inside] >= self.threshold)
+        return counts
 
     def greys(self, slices: np.ndarray, lungs: Lungs) -> np.ndarray:
         """What the network is to see for each grey of a scan, uint8 (256,): see `covidlab.data.lungs_found.tone`."""
@@ -183,7 +218,7 @@ class Segmenter:
         try:
             for portion in portions(rows, PORTION):
                 slices = greys[fit.to_grid(volume.slices(portion)[:, *window])]
-                jobs.append(worker.submit(self.probabilities_of_scan, slices, portion, count))
+                jobs.append(worker.submit(self._in_turn, slices, portion, count))
             return np.concatenate([job.result() for job in jobs])
         finally:
             worker.shutdown(cancel_futures=True)

@@ -35,6 +35,7 @@ class WeightsInfo:
     intensities: str = "[-1250, 250] HU as 0..1"
     mirror: bool = False  # Whether the threshold belongs to the mean of the answers to a slice and its mirror image
     lung: float | None = None  # Median of healthy lung in training, 0..1, to which `Segmenter.predict` brings a scan's
+    fill: float | None = None  # Share of the grid's side, 0..1, that a scan's lungs are brought to; None leaves them
     smallest: int = 1  # Pixels of the grid that a marked spot must have, chosen on validation; see `Segmenter.mark`
     calibration: Calibration | None = None  # How far answers can be believed; None where nobody has measured it
     seen: Sequence[str] = ()  # Cases in training or validation: a score on these says nothing about new patients

@@ -23,10 +23,10 @@ def judge_weights(segmenter: Segmenter, cache: SliceCache) -> tuple[SliceTable, 
     network alone, slice by slice, and as `covidlab predict` marks, inside the lungs of each scan."""
 
     def both(slices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        answers, lungs = segmenter.probabilities_of_scan, lung_mask(slices)
-        raw = answers(slices)
-        # Where no grey is moved, the network would see the same once more.
-        seen = raw if segmenter.info.lung is None else answers(segmenter.greys(slices, lungs)[slices])
+        lungs, info = lung_mask(slices), segmenter.info
+        seen = segmenter.probabilities_of_scan(slices, lungs)
+        # Where no grey is moved, and no scan brought nearer, the network would see the same once more.
+        raw = seen if info.lung is None and info.fill is None else segmenter.probabilities(slices)
         return segmenter.mark(raw), segmenter.mark_within(seen, lungs)
 
     alone, within = case_by_case(cache, both)

@@ -241,7 +241,7 @@ def test_predict_takes_a_series_and_writes_a_mask_in_its_place(tmp_path, voxels,
     nib.save(nib.Nifti1Image((voxels > 0).astype(np.uint8), np.eye(4)), folder / "old.nii.gz")
     assert main(["predict", str(folder), "-o", str(tmp_path / "mask.nii.gz")]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("light_unet: light_unet, 128 px, threshold 0.15\ntrained on covid19-ct-seg-128px+phantom")
+    assert out.startswith("light_unet: light_unet, 128 px, threshold 0.35\ntrained on covid19-ct-seg-128px+phantom")
     assert "from weights of phantom-lesson" in out, "and the ancestry"
     mask = nib.load(tmp_path / "mask.nii.gz")
     assert mask.shape == voxels.shape

@@ -13,7 +13,7 @@ from covidlab.data.volumes import as_volume, read_volume
 from covidlab.errors import CovidlabError
 from covidlab.evaluation.counts import count
 from covidlab.models import light_unet, open_segmenter, segment
-from covidlab.models.segmenter import Segmenter, along_z
+from covidlab.models.segmenter import Segmenter, along_z, predict_slices
 from covidlab.models.weights_file import WeightsInfo
 from covidlab.phantom.scans import cohort_plans, make_scan
 from covidlab.plots import overlay
@@ -122,8 +122,8 @@ def test_a_mask_is_of_both_answers_where_the_threshold_is(tmp_path):
     both = segmenter(model, mirror=True)
     np.testing.assert_allclose(both.probabilities(on_grid), 0.5, atol=1e-6)
     # Where slices are many, one way in one slice and the other in the next: from any position on, one after another.
-    np.testing.assert_array_equal(both.probabilities_of_scan(on_grid), both.probabilities(on_grid))
-    in_turn = both.probabilities_of_scan(on_grid, np.arange(3, 3 + len(on_grid)), 500)
+    np.testing.assert_array_equal(both._in_turn(on_grid, np.arange(3), 3), both.probabilities(on_grid))
+    in_turn = both._in_turn(on_grid, np.arange(3, 3 + len(on_grid)), 500)
     np.testing.assert_array_equal(in_turn[0::2, :, 16:], in_turn[1::2][:, :, ::-1][:1, :, 16:].repeat(5, axis=0))
     assert (in_turn[0::2, :, :16] > 0.5).all() and (in_turn[1::2, :, 16:] > 0.5).all()
 
@@ -137,10 +137,35 @@ def test_with_mirror_images_too_a_scan_is_marked_by_predict_as_it_is_scored(tmp_
     model = keras.Sequential([keras.Input((None, None, 1)), keras.layers.Conv2D(1, (1, 2), padding="same")])
     model.set_weights([np.full((1, 2, 1, 1), 0.4), np.array([0.0])])  # a pixel's grey and that of the one to its right
     volume, one = read_volume(tmp_path / "scan.nii.gz"), segmenter(model, 128, mirror=True)
-    slices = volume.slices()
-    assert (one.probabilities(slices) != one.probabilities_of_scan(slices)).any() == (many == 10)
-    expected = one.mark_within(one.probabilities_of_scan(slices), lung_mask(slices))
-    np.testing.assert_array_equal(one.predict(volume)[0], expected)
+    slices, lungs = volume.slices(), lung_mask(volume.slices())
+    seen = one.probabilities_of_scan(slices, lungs)
+    assert (one.probabilities(slices) != seen).any() == (many == 10)
+    np.testing.assert_array_equal(one.predict(volume)[0], one.mark_within(seen, lungs))
+
+
+def test_a_network_that_wants_lungs_of_one_size_sees_them_so_and_marks_at_their_place(tmp_path, monkeypatch):
+    hu, _ = chest()
+    hu[8:16, 50:60, 30:40] = 240
+    seen, sizes = predict_slices, []
+
+    def looked_at(network, images, mirror=False):
+        near = lung_mask(images).near.any(axis=0)
+        sizes.append([np.ptp(np.flatnonzero(near.any(axis=axis))) + 1 for axis in (0, 1)])
+        return seen(network, images, mirror)
+
+    monkeypatch.setattr("covidlab.models.segmenter.predict_slices", looked_at)
+    monkeypatch.setattr("covidlab.models.segmenter.PORTION", 100)
+    write_chest(tmp_path / "scan.nii.gz", hu)
+    volume, masks = read_volume(tmp_path / "scan.nii.gz"), []
+    for fill in (None, 0.9):
+        one = segmenter(marks_bright_pixels(), 128, fill=fill)
+        masks.append(one.predict(volume)[0])
+    as_it_is, brought = (max(each) for each in sizes)
+    assert as_it_is < 110 and brought == pytest.approx(0.9 * 128, abs=3)
+    assert count(*masks).f1 > 0.9 and masks[0].sum() > 100
+    lungs = lung_mask(volume.slices())
+    scored = one.mark_within(one.probabilities_of_scan(volume.slices(), lungs), lungs)
+    assert count(masks[1], scored).f1 > 0.9
 
 
 @pytest.mark.usefixtures("all_is_lung")
