@@ -56,7 +56,7 @@ def run_command(parser: argparse.ArgumentParser, module: str, arguments: list[st
             options.words = [*parser.prog.split(), *(sys.argv[1:] if arguments is None else arguments)]
             with warnings.catch_warnings(), redirect_stdout(Plain(sys.stdout)):
                 warnings.showwarning = lambda message, *_: print(f"covidlab: {message}", file=sys.stderr)
-                _import_nibabel_alone()
+                import_module("covidlab._nibabel")  # first, or the next line imports it with all it finds
                 return getattr(import_module(module), options.command)(options) or 0
         except CovidlabError as error:
             problem, status = error, 2
@@ -80,17 +80,6 @@ def run_command(parser: argparse.ArgumentParser, module: str, arguments: list[st
         for stream in (sys.stdout, sys.stderr):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return 2 if full else 128 + 13  # what a shell says of a program that a closed pipe ended
-
-
-def _import_nibabel_alone() -> None:
-    """Import nibabel without pydicom, which it imports, too, where it finds it: a second that DICOM alone is worth."""
-    if not {"nibabel", "pydicom"} & sys.modules.keys():
-        sys.modules["pydicom"] = None  # so that importing it fails, as where it is not installed
-        import_module("nibabel")
-        del sys.modules["pydicom"]
-
-
-# --- what an option may be
 
 
 def _kind(parse: Callable, is_right: Callable, expected: str) -> Callable:
