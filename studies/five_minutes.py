@@ -49,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--cases", default="*")
-    parser.add_argument("--updates", type=int, default=1620)
+    parser.add_argument("--updates", type=int, default=1850)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     cache = open_slice_cache(open_cohort(options.data, cases=options.cases))

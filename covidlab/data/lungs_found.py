@@ -11,7 +11,7 @@ RIGHT, LEFT = 1, 2
 SIDES = {"right": RIGHT, "left": LEFT}  # The patient's
 LOPSIDED = 2 / 3  # of the other lung's size: below, something is amiss; of 15 real scans the least is 0.78
 AIR = 0.15, 0.62  # of the body across: outside of these lungs are full, or stand alone; 15 real scans have 0.30 to 0.49
-CLOSEST = 0.75  # of the side of what was looked at: nearer no scan is brought
+CLOSEST = 0.75  # of the grid's side: nearer no scan is brought
 THICK = 0.3  # of the body's depth, behind a lung: more is no wall alone; 15 real scans have 0.14 to 0.25
 
 
@@ -64,25 +64,6 @@ class Lungs:
             found.append(f"WARNING: lungs take {self.air:.0%} of the body across, where 30 to 50 % are usual: if {why}")
         return tuple(found)
 
-    def square(self, share: float, aspect: float = 1.0) -> tuple[slice, slice]:
-        """Rows and columns of a square, as far as the window reaches, whose side the lungs fill to a share, 0..1; where
-        they are so small that it would be less than `CLOSEST` of the window, or larger than it, it is as large as that.
-
-        - `aspect`, float: a pixel's height over its width.
-        """
-        ends = [np.flatnonzero(self.near.any(axis=axes))[[0, -1]] + (0, 1) for axes in ((0, 2), (0, 1))]
-        whole = [range(length)[part] for length, part in zip(self.near.shape[1:], self.window)]
-        scales = aspect, 1.0  # of rows and of columns, in widths of a pixel
-        most = max(len(part) * scale for part, scale in zip(whole, scales))
-        wide = max((last - first) * scale for (first, last), scale in zip(ends, scales))
-        side, square = np.clip(wide / share, CLOSEST * most, most), []
-        for (first, last), part, scale in zip(ends, whole, scales):
-            length = min(round(side / scale), len(part))
-            start = round((first + last - length) / 2)
-            start = min(max(start, part.start), part.stop - length)
-            square.append(slice(start, start + length))
-        return tuple(square)
-
     def involvement(self, marked: np.ndarray) -> dict[str, float]:
         """Share of the patient's "right" and "left" lung, where found, that is marked (bool, each slice): 0..1."""
         of, shares = np.arange(len(marked)) // self.every, {}
@@ -110,3 +91,18 @@ def tone(slices: np.ndarray, lungs: Lungs, level: float) -> np.ndarray:
     by = LOWEST_HU + level * (HIGHEST_HU - LOWEST_HU) - hu[np.searchsorted(thin, thin[-1] / 2)]
     moved = hu + by * np.clip(1 - np.abs(hu + 750) / 450, 0, 1)
     return np.rint(np.interp(moved, hu, np.arange(256))).astype(np.uint8)
+
+
+def square(near: np.ndarray, share: float) -> tuple[slice, slice]:
+    """Rows and columns of the square of a grid whose side lungs fill to a share, 0..1, as nearly as it fits into the
+    grid; it has `CLOSEST` of the grid's side at least.
+
+    - `near`, bool (grid, grid): where the lungs are in any slice.
+    """
+    size, found = len(near), []
+    ends = [np.flatnonzero(near.any(axis=axis))[[0, -1]] + (0, 1) for axis in (1, 0)]
+    side = round(np.clip(max(np.ptp(ends, axis=1)) / share, CLOSEST * size, size))
+    for first, last in ends:
+        start = min(max(round((first + last - side) / 2), 0), size - side)
+        found.append(slice(start, start + side))
+    return tuple(found)

@@ -15,7 +15,7 @@ from scipy.special import expit, logit
 
 from covidlab.data.grid import WHOLE, GridFit
 from covidlab.data.lungs import lung_mask
-from covidlab.data.lungs_found import Lungs, tone
+from covidlab.data.lungs_found import Lungs, square, tone
 from covidlab.data.volumes import Volume
 from covidlab.models.calibration import expected_counts
 from covidlab.models.exported import OnnxNetwork
@@ -96,12 +96,18 @@ class Segmenter:
     def probabilities_of_scan(self, images: np.ndarray, lungs: Lungs) -> np.ndarray:
         """The same for the slices of a scan, which are on the grid, as `predict` has them: with the grey of its healthy
         lung, and as large, as the network knows them (`lungs` are those found in it)."""
-        # A cohort's slices are seen whole where the network does not mind how large lungs are.
-        rows, window = np.arange(len(images)), WHOLE if self.info.fill is None else self._window(lungs)
-        fit = GridFit(self.info.grid, *images[0, *window].shape)
-        seen = self.greys(images, lungs)[fit.to_grid(images[:, *window])]
-        found = np.zeros(images.shape, np.float32)
-        found[:, *window] = fit.from_grid(self._in_turn(seen, rows, len(rows)))
+        seen = self.greys(images, lungs)[images]
+        return self._nearer(seen, np.arange(len(images)), len(images), lungs.near.any(axis=0))
+
+    def _nearer(self, images: np.ndarray, positions: np.ndarray, count: int, near: np.ndarray) -> np.ndarray:
+        """Probabilities of the slices at some positions of a scan of `count`, brought so near, for the network to look
+        at, that the lungs are as large as it is best at (not in the paper: studies/results/other-sources.md#nearer).
+
+        - `near`, bool (grid, grid): where the lungs are in any slice of the scan.
+        """
+        window = square(near, self.info.fill) if self.info.fill is not None and near.any() else WHOLE
+        fit, found = GridFit(self.info.grid, *images[0, *window].shape), np.zeros(images.shape, np.float32)
+        found[:, *window] = fit.from_grid(self._in_turn(fit.to_grid(images[:, *window]), positions, count))
         return found
 
     def _in_turn(self, images: np.ndarray, positions: np.ndarray, count: int) -> np.ndarray:
@@ -118,12 +124,6 @@ class Segmenter:
             return np.where(odd[:, None, None], slices[:, :, ::-1], slices)
 
         return turned(predict_slices(self.network, turned(images)))
-
-    def _window(self, lungs: Lungs, aspect: float = 1.0) -> tuple[slice, slice]:
-        """Rows and columns of a scan that the network looks at: those that the lungs fill as far as it wants (not in
-        the paper: studies/results/other-sources.md#nearer), or all that they were looked for in."""
-        near = self.info.fill is not None and lungs.near.any()
-        return lungs.square(self.info.fill, aspect) if near else lungs.window
 
     def mark(self, probabilities: np.ndarray) -> np.ndarray:
         """What is called lesion: probabilities on the grid -> bool, from the threshold on, small spots dropped.
@@ -170,13 +170,12 @@ class Segmenter:
         del slices  # the network's come a few at a time
         if not len(rows):
             return marked, lungs, None
-        window = self._window(lungs, volume.pixel_aspect)
-        fit = GridFit.of(volume, self.info.grid, window)
-        raw = self._probabilities_of(volume, rows, fit, window, greys)
+        fit = GridFit.of(volume, self.info.grid, lungs.window)
+        raw = self._probabilities_of(volume, rows, fit, lungs, greys)
         calibration, counts, said = self.info.calibration, np.zeros(3), along_z(raw, self.threshold)
         for some in portions(np.arange(len(rows)), PORTION):
             portion, where = said[some], rows[some]
-            spots, near = self.mark(portion), lungs.near[of[where]][:, *window]
+            spots, near = self.mark(portion), lungs.near[of[where]][:, *lungs.window]
             if calibration and self.info.fill is None:  # how sure the network is of what it marks itself
                 inside = fit.mask_to_grid(near) > 0
                 counts += expected_counts(raw[some][inside], self.mark(raw[some])[inside])
@@ -185,22 +184,22 @@ class Segmenter:
             # Interpolation stays between the values it starts from: a slice below the threshold has nothing to take
             # back.
             reached = portion.max(axis=(1, 2)) >= self.threshold
-            marked[where[reached], *window] = (fit.from_grid(portion[reached]) >= self.threshold) & near[reached]
+            marked[where[reached], *lungs.window] = (fit.from_grid(portion[reached]) >= self.threshold) & near[reached]
         if not (calibration and marked.any()):
             return marked, lungs, None
         if self.info.fill is not None:
-            counts = self._sureness(volume, rows[:: -(-len(rows) // ASKED)], lungs, of, greys)
+            counts = self._sureness(volume, rows[:: -(-len(rows) // ASKED)], fit, lungs, greys)
         return marked, lungs, calibration.predicted_f1(*counts)
 
     def _sureness(
-        self, volume: Volume, rows: np.ndarray, lungs: Lungs, of: np.ndarray, greys: np.ndarray
+        self, volume: Volume, rows: np.ndarray, fit: GridFit, lungs: Lungs, greys: np.ndarray
     ) -> np.ndarray:
         """`expected_counts` of some slices as they lie. Brought nearer they are smoother, and a network that noise has
         blinded is sure of what it sees (studies/results/other-sources.md#nearer)."""
-        fit, counts = GridFit.of(volume, self.info.grid, lungs.window), np.zeros(3)
+        counts = np.zeros(3)
         for some in portions(rows, PORTION):
             raw = predict_slices(self.network, greys[fit.to_grid(volume.slices(some)[:, *lungs.window])])
-            inside = fit.mask_to_grid(lungs.near[of[some]][:, *lungs.window]) > 0
+            inside = fit.mask_to_grid(lungs.near[some // lungs.every][:, *lungs.window]) > 0
             counts += expected_counts(raw[inside], raw[inside] >= self.threshold)
         return counts
 
@@ -210,15 +209,16 @@ class Segmenter:
         return np.arange(256, dtype=np.uint8) if level is None else tone(slices, lungs, level)
 
     def _probabilities_of(
-        self, volume: Volume, rows: np.ndarray, fit: GridFit, window: tuple[slice, slice], greys: np.ndarray
+        self, volume: Volume, rows: np.ndarray, fit: GridFit, lungs: Lungs, greys: np.ndarray
     ) -> np.ndarray:
         """The probabilities of some slices of a scan on the grid; the network works on a few of them while the next
         are brought to it."""
         worker, jobs, count = ThreadPoolExecutor(1), [], volume.voxels.shape[volume.slice_axis]
+        near = fit.mask_to_grid(lungs.near.any(axis=0)[None][:, *lungs.window])[0] > 0
         try:
             for portion in portions(rows, PORTION):
-                slices = greys[fit.to_grid(volume.slices(portion)[:, *window])]
-                jobs.append(worker.submit(self._in_turn, slices, portion, count))
+                slices = greys[fit.to_grid(volume.slices(portion)[:, *lungs.window])]
+                jobs.append(worker.submit(self._nearer, slices, portion, count, near))
             return np.concatenate([job.result() for job in jobs])
         finally:
             worker.shutdown(cancel_futures=True)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from covidlab.data.lungs import lung_mask
-from covidlab.data.lungs_found import Lungs, tone
+from covidlab.data.lungs_found import Lungs, square, tone
 from covidlab.phantom.scans import cohort_plans, make_scan
 from tests.chest import BODY, COLUMNS, ROWS, chest, oval
 
@@ -268,16 +268,14 @@ def test_lungs_of_a_scan_of_a_few_pixels_that_are_both_rounded_away_are_told_as_
 
 
 @pytest.mark.parametrize(
-    "rows, columns, shape, window, aspect, expected",
+    "rows, columns, expected",
     (
-        ((20, 60), (10, 110), (128, 128), None, 1, ((0, 114), (3, 117))),  # 100 / 0.875 is 114; no row before the first
-        ((60, 70), (60, 80), (128, 128), None, 1, ((17, 113), (22, 118))),  # no nearer than three quarters
-        ((20, 60), (10, 110), (128, 128), (slice(8, 88), slice(5, 125)), 1, ((8, 88), (5, 119))),  # within the window
-        ((10, 50), (10, 100), (64, 128), None, 2, ((4, 55), (4, 107))),  # rows twice as high: 90 / 0.875 is 103
+        ((20, 60), (10, 110), ((0, 114), (3, 117))),  # 100 / 0.875 is 114, and no row lies before the first
+        ((60, 70), (60, 80), ((17, 113), (22, 118))),  # no nearer than three quarters of the grid
+        ((0, 120), (4, 100), ((0, 128), (0, 128))),  # large lungs are seen as they lie
     ),
 )
-def test_the_square_that_lungs_fill_to_a_share(rows, columns, shape, window, aspect, expected):
-    near = np.zeros((2, *shape), bool)
-    near[0, slice(*rows), columns[0] : columns[0] + 5] = near[1, rows[0] : rows[0] + 5, slice(*columns)] = True
-    lungs = Lungs(near.astype(np.uint8), near, "", *([window] if window else []))
-    assert lungs.square(7 / 8, aspect) == tuple(slice(*ends) for ends in expected)
+def test_the_square_that_lungs_fill_to_a_share(rows, columns, expected):
+    near = np.zeros((128, 128), bool)
+    near[slice(*rows), columns[0]] = near[rows[0], slice(*columns)] = True
+    assert square(near, 7 / 8) == tuple(slice(*ends) for ends in expected)
