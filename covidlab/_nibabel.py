@@ -1,4 +1,4 @@
-"""nibabel without pydicom, which it imports, too, where it finds it: a second that a scan in NIfTI need not wait for.
+"""Import nibabel without pydicom, which it imports wherever it finds it: a second, lost where NIfTI alone is read.
 
 The command `covidlab` imports this before all else. What reads DICOM imports pydicom itself.
 """
@@ -6,7 +6,8 @@ The command `covidlab` imports this before all else. What reads DICOM imports py
 import sys
 
 if not {"nibabel", "pydicom"} & sys.modules.keys():
-    sys.modules["pydicom"] = None  # so that importing it fails, as where it is not installed
-    import nibabel  # noqa: F401
-
-    del sys.modules["pydicom"]
+    sys.modules["pydicom"] = None  # importing it now fails, as where it is not installed
+    try:
+        import nibabel  # noqa: F401
+    finally:
+        del sys.modules["pydicom"]

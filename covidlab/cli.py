@@ -56,7 +56,7 @@ def run_command(parser: argparse.ArgumentParser, module: str, arguments: list[st
             options.words = [*parser.prog.split(), *(sys.argv[1:] if arguments is None else arguments)]
             with warnings.catch_warnings(), redirect_stdout(Plain(sys.stdout)):
                 warnings.showwarning = lambda message, *_: print(f"covidlab: {message}", file=sys.stderr)
-                import_module("covidlab._nibabel")  # first, or the next line imports it with all it finds
+                import_module("covidlab._nibabel")  # before anything imports it with pydicom
                 return getattr(import_module(module), options.command)(options) or 0
         except CovidlabError as error:
             problem, status = error, 2

@@ -3,8 +3,8 @@
     python -m studies.average OUT.weights.h5 A.weights.h5 B.weights.h5 C.weights.h5
 
 All have to have begun with the same weights (M. Wortsman et al., "Model soups", 2022, https://arxiv.org/abs/2203.05482);
-of trainings from fresh weights it was not tried. The mean looks at mirror images, too, and sees lungs as large as is
-best for it; it still has the first one's threshold and no calibration: `studies.calibration` gives it both.
+of trainings from fresh weights it was not tried. The mean looks at mirror images, too, and a light U-Net's sees lungs
+at one size (`FILL`); it still has the first one's threshold and no calibration: `studies.calibration` gives it both.
 """
 
 import argparse
@@ -28,7 +28,8 @@ def average(paths: list[Path], out: Path) -> None:
     first.network.set_weights(weights)
     seen = sorted({case for one in networks for case in one.info.seen})
     told = f"{about.trained_on}; the weights averaged with those of {len(others)} more, of other seeds"
-    about = replace(about, trained_on=told, seen=seen, mirror=True, fill=FILL, calibration=None)
+    fill = FILL if about.model == "light_unet" else None
+    about = replace(about, trained_on=told, seen=seen, mirror=True, fill=fill, calibration=None)
     save_weights(out, first.network, about)
 
 

@@ -100,7 +100,7 @@ def judge(segmenters, cache) -> list[Judged]:
             marked, kept = one.mark_within(raw, lungs), near & (not name)
             sure, spots = raw[near], one.mark(raw)[near]
             if one.info.fill is not None:  # as `Segmenter.predict` asks it
-                sure = predict_slices(one.network, images)[near]
+                sure = predict_slices(one.network, one.greys(images, lungs)[images])[near]
                 spots = sure >= one.threshold
             inside, total, mask = expected_counts(sure, spots)
             if mask and marked.any():

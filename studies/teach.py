@@ -4,8 +4,8 @@
 
 It learns from the slices that its teacher has seen, and so has seen no others. An answer says more than a mask does:
 how doubtful a border is, and what else looked like lesion (G. Hinton et al., "Distilling the Knowledge in a Neural
-Network", 2015, https://arxiv.org/abs/1503.02531). The teacher's threshold goes with it; `studies.calibration` finds its
-own.
+Network", 2015, https://arxiv.org/abs/1503.02531). The teacher's threshold goes with it, but not how large it
+sees lungs: the pupil learns scans as they lie. `studies.calibration` finds its own threshold.
 """
 
 import argparse
@@ -67,7 +67,8 @@ def teach(teacher: Segmenter, caches: list[SliceCache], widths, updates: int, se
     settle(learner, lesson.images[:: -(-number // SETTLING)])
     fold(learner, model)
     about = replace(
-        teacher.info, model=model.name, options={"widths": list(widths)}, mirror=True, calibration=None, seen=cases,
+        teacher.info, model=model.name, options={"widths": list(widths)}, mirror=True, fill=None,
+        calibration=None, seen=cases,
         trained_on=f"answers of a {teacher.info.model} to {number:,} slices of "
         f"{' and '.join(cache.cohort for cache in caches)}, seed {seed}",
     )  # fmt: skip

@@ -94,10 +94,10 @@ def tone(slices: np.ndarray, lungs: Lungs, level: float) -> np.ndarray:
 
 
 def square(near: np.ndarray, share: float) -> tuple[slice, slice]:
-    """Rows and columns of the square of a grid whose side lungs fill to a share, 0..1, as nearly as it fits into the
-    grid; it has `CLOSEST` of the grid's side at least.
+    """Rows and columns of a square within a grid; lungs fill `share`, 0..1, of its side, unless it would be smaller
+    than `CLOSEST` of the grid, or larger than the grid.
 
-    - `near`, bool (grid, grid): where the lungs are in any slice.
+    - `near`, bool (grid, grid): where the lungs are in any slice; somewhere they must be.
     """
     size, found = len(near), []
     ends = [np.flatnonzero(near.any(axis=axis))[[0, -1]] + (0, 1) for axis in (1, 0)]

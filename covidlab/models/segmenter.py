@@ -13,7 +13,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.special import expit, logit
 
-from covidlab.data.grid import WHOLE, GridFit
+from covidlab.data.grid import GridFit
 from covidlab.data.lungs import lung_mask
 from covidlab.data.lungs_found import Lungs, square, tone
 from covidlab.data.volumes import Volume
@@ -94,8 +94,8 @@ class Segmenter:
         return predict_slices(self.network, images, mirror=self.info.mirror)
 
     def probabilities_of_scan(self, images: np.ndarray, lungs: Lungs) -> np.ndarray:
-        """The same for the slices of a scan, which are on the grid, as `predict` has them: with the grey of its healthy
-        lung, and as large, as the network knows them (`lungs` are those found in it)."""
+        """The same for a scan whose slices are on the grid, as `predict` has them: its greys moved and its lungs
+        brought nearer, where the weights ask for it. `lungs` are those found in it."""
         seen = self.greys(images, lungs)[images]
         return self._nearer(seen, np.arange(len(images)), len(images), lungs.near.any(axis=0))
 
@@ -105,9 +105,12 @@ class Segmenter:
 
         - `near`, bool (grid, grid): where the lungs are in any slice of the scan.
         """
-        window = square(near, self.info.fill) if self.info.fill is not None and near.any() else WHOLE
-        fit, found = GridFit(self.info.grid, *images[0, *window].shape), np.zeros(images.shape, np.float32)
-        found[:, *window] = fit.from_grid(self._in_turn(fit.to_grid(images[:, *window]), positions, count))
+        if self.info.fill is None or not near.any():
+            return self._in_turn(images, positions, count)
+        window, found = square(near, self.info.fill), np.zeros(images.shape, np.float32)
+        part = images[:, *window]
+        fit = GridFit(self.info.grid, *part.shape[1:])
+        found[:, *window] = fit.from_grid(self._in_turn(fit.to_grid(part), positions, count))
         return found
 
     def _in_turn(self, images: np.ndarray, positions: np.ndarray, count: int) -> np.ndarray:
@@ -189,13 +192,15 @@ class Segmenter:
             return marked, lungs, None
         if self.info.fill is not None:
             counts = self._sureness(volume, rows[:: -(-len(rows) // ASKED)], fit, lungs, greys)
+            if not counts[-1]:  # a small lesion, between the slices that were asked about
+                counts = self._sureness(volume, rows, fit, lungs, greys)
         return marked, lungs, calibration.predicted_f1(*counts)
 
     def _sureness(
         self, volume: Volume, rows: np.ndarray, fit: GridFit, lungs: Lungs, greys: np.ndarray
     ) -> np.ndarray:
-        """`expected_counts` of some slices as they lie. Brought nearer they are smoother, and a network that noise has
-        blinded is sure of what it sees (studies/results/other-sources.md#nearer)."""
+        """`expected_counts` of some slices as they lie, not mirrored: these answers tell poor masks better than those
+        that the mask is made of (studies/results/other-sources.md#nearer)."""
         counts = np.zeros(3)
         for some in portions(rows, PORTION):
             raw = predict_slices(self.network, greys[fit.to_grid(volume.slices(some)[:, *lungs.window])])

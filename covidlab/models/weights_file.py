@@ -93,6 +93,7 @@ def _described(found: dict) -> WeightsInfo:
     numbers = [number for asked in lists for number in asked if isinstance(number, (int, float))]
     right = {
         "grid": 0 < info.grid <= LARGEST_GRID, "threshold": info.threshold <= 1, "lung": (info.lung or 0) <= 1,
+        "fill": info.fill is None or 0 < info.fill <= 1,
         "options": max(map(len, lists), default=0) <= MOST_LAYERS and all(number <= MOST_MAPS for number in numbers),
         "intensities": info.intensities == WeightsInfo.intensities,
     }  # fmt: skip

@@ -73,6 +73,7 @@ FOREIGN = {  # how a description is changed, and what is said of it
         "Unterminated string|Expecting": lambda text: text[: len(text) // 2],
         "'list' object has no": lambda text: "[1, 2]",
         "field options is .*3000000": lambda text: text.replace("[2, 3]", "[2, 3000000]"),
+        "field fill is 0": lambda text: text.replace('"fill": null', '"fill": 0'),
         "field grid is 1000032": lambda text: text.replace("32", "1000032"),
     }.items()
 }

@@ -10,7 +10,7 @@ from covidlab.models.weights_file import WeightsInfo
 from studies.teach import TRUTH, lessons, teach
 from tests.conftest import marks_bright_pixels
 
-ABOUT = WeightsInfo("light_unet", 16, 0.35, "two scans", smallest=4, seen=("b", "c"))
+ABOUT = WeightsInfo("light_unet", 16, 0.35, "two scans", fill=0.875, smallest=4, seen=("b", "c"))
 TEACHER = Segmenter(marks_bright_pixels(), ABOUT)
 
 
@@ -37,5 +37,5 @@ def test_a_taught_network_answers_as_its_teacher_does_and_has_seen_no_more(tmp_p
     teach(TEACHER, [cache], (4, 6), 400, 0, tmp_path / "taught.weights.h5")
     taught = open_segmenter(tmp_path / "taught.weights.h5")
     assert np.abs(taught.probabilities(cache.images) - TEACHER.probabilities(cache.images)).mean() < 0.12
-    expected = replace(ABOUT, model="nano_unet", options={"widths": [4, 6]}, mirror=True)
+    expected = replace(ABOUT, model="nano_unet", options={"widths": [4, 6]}, mirror=True, fill=None)
     assert replace(taught.info, trained_on=expected.trained_on) == expected
