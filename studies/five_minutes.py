@@ -16,14 +16,13 @@ import numpy as np
 from covidlab._tensorflow import keras
 from covidlab.data import open_cohort, open_slice_cache
 from covidlab.data.splits import split_by_slice
-from covidlab.evaluation import Counts, count
 from covidlab.models.networks import MODELS
-from covidlab.models.segmenter import open_segmenter, predict_slices
-from covidlab.progress import progress_bar
+from covidlab.models.segmenter import open_segmenter
 from covidlab.training.batches import training_batches, training_slices
-from covidlab.training.losses import LOSSES
+from covidlab.training.fit import learning_rate
 from covidlab.training.recipe import Recipe
-from covidlab.training.thresholds import THRESHOLDS, best_threshold
+from covidlab.training.thresholds import THRESHOLDS, best_threshold, count_slices
+from studies.teach import fit_averaged
 
 AVERAGED = 0.99  # the share that the mean of the weights keeps at an update
 
@@ -31,17 +30,10 @@ AVERAGED = 0.99  # the share that the mean of the weights keeps at an update
 def train(cache, split, recipe: Recipe) -> keras.Model:
     """The light U-Net after a training in one go, with the mean of its last weights."""
     keras.utils.set_random_seed(split.seed)
-    model, number = MODELS["light_unet"](dropout=0.0), recipe.updates
+    model = MODELS["light_unet"](dropout=0.0)
     model.set_weights(open_segmenter("phantom").network.get_weights())
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0, number - number // 20, alpha=0.01, warmup_target=recipe.learning_rate, warmup_steps=number // 20
-    )
-    optimizer = keras.optimizers.Adam(rate, global_clipnorm=1.0, use_ema=True, ema_momentum=AVERAGED)
-    model.compile(optimizer, loss=LOSSES[recipe.loss]())
     batches = training_batches(cache, training_slices(cache, split, recipe), recipe, split.seed)
-    with progress_bar(f"training {model.name}") as show:
-        told = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: show(batch + 1, number, ""))
-        model.fit(batches, callbacks=[told], shuffle=False, verbose=0)
+    fit_averaged(model, batches, recipe, learning_rate(recipe), AVERAGED)
     return model
 
 
@@ -56,17 +48,11 @@ def main() -> None:
     split = split_by_slice(len(cache), options.seed)
     model = train(cache, split, Recipe(options.updates))
     for mirror in (False, True):
-        threshold, _ = best_threshold(counts(model, cache, split.validation, THRESHOLDS, mirror), THRESHOLDS)
-        (found,) = counts(model, cache, split.test, np.array([threshold]), mirror)
+        threshold, _ = best_threshold(count_slices(model, cache, split.validation, THRESHOLDS, mirror), THRESHOLDS)
+        (found,) = count_slices(model, cache, split.test, np.array([threshold]), mirror)
         seconds = sum(os.times()[:2])
         told = "and mirrored" if mirror else "as they are"
         print(f"seed {options.seed}, slices {told}: F1 {found.f1:.3f} on test, {seconds:.0f} processor seconds")
-
-
-def counts(model, cache, part, thresholds, mirror) -> list[Counts]:
-    """Outcomes of some slices at each threshold."""
-    answers = predict_slices(model, cache.images[part], mirror)
-    return [count(cache.masks[part], answers >= threshold) for threshold in thresholds]
 
 
 if __name__ == "__main__":

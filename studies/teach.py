@@ -22,7 +22,7 @@ from covidlab.models.normalised import fold, settle
 from covidlab.models.segmenter import Segmenter, open_segmenter, predict_slices
 from covidlab.progress import progress_bar
 from covidlab.training.batches import training_batches
-from covidlab.training.fit import SETTLING
+from covidlab.training.fit import SETTLING, every_tenth
 from covidlab.training.losses import LOSSES
 from covidlab.training.recipe import Recipe
 
@@ -57,13 +57,8 @@ def teach(teacher: Segmenter, caches: list[SliceCache], widths, updates: int, se
     model, learner = (MODELS["nano_unet"](widths, dropout=0.0, normalised=twin) for twin in (False, True))
     recipe = Recipe(updates, augment=2.0)
     rate = keras.optimizers.schedules.CosineDecay(RATE, updates, alpha=0.01)
-    momentum = max(0.0, 1 - AVERAGED / updates)
-    optimizer = keras.optimizers.Adam(rate, global_clipnorm=1.0, use_ema=True, ema_momentum=momentum)
-    learner.compile(optimizer, loss=LOSSES[recipe.loss]())
     batches = training_batches(lesson, np.arange(number), recipe, seed)
-    with progress_bar(f"teaching {model.name}") as show:
-        told = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: show(batch + 1, updates, ""))
-        learner.fit(batches, callbacks=[told], shuffle=False, verbose=0)
+    fit_averaged(learner, batches, recipe, rate, max(0.0, 1 - AVERAGED / updates))
     settle(learner, lesson.images[:: -(-number // SETTLING)])
     fold(learner, model)
     about = replace(
@@ -73,6 +68,15 @@ def teach(teacher: Segmenter, caches: list[SliceCache], widths, updates: int, se
         f"{' and '.join(cache.cohort for cache in caches)}, seed {seed}",
     )  # fmt: skip
     save_weights(out, model, about)
+
+
+def fit_averaged(learner: keras.Model, batches, recipe: Recipe, rate, kept: float) -> None:
+    """Train in one go; the network ends with the mean of its weights, which keeps a share of itself at each update."""
+    optimizer = keras.optimizers.Adam(rate, global_clipnorm=1.0, use_ema=True, ema_momentum=kept)
+    learner.compile(optimizer, loss=LOSSES[recipe.loss]())
+    with progress_bar(f"training {learner.name}") as show:
+        told = every_tenth(show, range(recipe.updates), recipe.updates, "")
+        learner.fit(batches, callbacks=[told], shuffle=False, verbose=0)
 
 
 def main() -> None:

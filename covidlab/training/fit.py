@@ -63,7 +63,7 @@ def train(
             last = f"validation F1 {history[-1].validation_f1:.2f}" if history else ""
             fitted = learner.fit(
                 batches(learnt_from, slices, recipe, split.seed, updates), steps_per_epoch=len(updates),
-                callbacks=[_every_tenth(show, updates, recipe.updates, last)], shuffle=False, verbose=0,
+                callbacks=[every_tenth(show, updates, recipe.updates, last)], shuffle=False, verbose=0,
             )  # fmt: skip
             if twin is not None:
                 settle(twin, cache.images[some])
@@ -95,14 +95,18 @@ def learner_and_batches(model: keras.Model, twin: keras.Model | None = None):
 
 
 def _compile(learner: keras.Model, recipe: Recipe) -> None:
-    """Give a network its loss, and Adam with a warm-up and a cosine."""
+    """Give a network its loss, and Adam with the recipe's learning rate."""
+    # The norm is clipped because the first updates see hardly a lesion and may be wild.
+    learner.compile(keras.optimizers.Adam(learning_rate(recipe), global_clipnorm=1.0), loss=LOSSES[recipe.loss]())
+    learner.optimizer.build(learner.trainable_variables)
+
+
+def learning_rate(recipe: Recipe) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Adam's rate at each update: a warm-up, then a cosine."""
     warm_up = max(1, recipe.updates // 20)
-    rate = keras.optimizers.schedules.CosineDecay(
+    return keras.optimizers.schedules.CosineDecay(
         0.0, max(1, recipe.updates - warm_up), alpha=0.01, warmup_target=recipe.learning_rate, warmup_steps=warm_up
     )
-    # The norm is clipped because the first updates see hardly a lesion and may be wild.
-    learner.compile(keras.optimizers.Adam(rate, global_clipnorm=1.0), loss=LOSSES[recipe.loss]())
-    learner.optimizer.build(learner.trainable_variables)
 
 
 def _resume(learner: keras.Model, recipe: Recipe, folder: Path) -> list[Epoch]:
@@ -126,7 +130,7 @@ def _seed_dropout(learner: keras.Model, seed: int, epoch: int) -> None:
             layer.seed_generator.state.assign([seed, epoch])
 
 
-def _every_tenth(show: Callable, updates: range, total: int, last: str) -> keras.callbacks.Callback:
+def every_tenth(show: Callable, updates: range, total: int, last: str) -> keras.callbacks.Callback:
     """Shows how far a training is, at each tenth update."""
 
     def told(batch, logs):

@@ -68,11 +68,11 @@ def test_a_killed_training_ends_where_it_would_have_ended_and_a_finished_one_is_
     split = split_by_slice(len(cache), seed=0)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     straight, kept = fresh_model(build), []
-    every_tenth = fit._every_tenth
+    every_tenth = fit.every_tenth
     snapshot = Snapshot(whole, parts)
-    monkeypatch.setattr(fit, "_every_tenth", lambda *_: snapshot)
+    monkeypatch.setattr(fit, "every_tenth", lambda *_: snapshot)
     history = train(straight, cache, split, recipe, whole, kept.append)
-    monkeypatch.setattr(fit, "_every_tenth", every_tenth)
+    monkeypatch.setattr(fit, "every_tenth", every_tenth)
     assert [epoch.updates for epoch in history] == [2, 4, 5] and recipe.epochs == 3
     assert kept[-1].validation_f1 == max(epoch.validation_f1 for epoch in history)
     assert not [one for one in recwarn if "ran out of data" in str(one.message)]
